@@ -1,0 +1,111 @@
+"""Sign in to Codika, deploy and trigger workflows, without leaving the notebook.
+
+In a notebook::
+
+    %load_ext codika_nb
+    %codika_signup
+    %codika_deploy use-cases/greeter
+    run = %codika_trigger greet {"name": "Ada"}
+    run.result
+
+In a script: `sign_in`, `Client`, `AsyncClient`. Without an account: `Sandbox`.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from .auth import InstanceKey, OrganizationKey, QueryKey, WebhookSignature
+    from .client import AsyncClient, Client
+    from .errors import (
+        APIError,
+        AuthenticationError,
+        CodikaError,
+        ConfigError,
+        InvalidResponseError,
+        NotFoundError,
+        NotSignedIn,
+        OrganizationChoiceError,
+        OTPError,
+        PermissionDeniedError,
+        RateLimitError,
+        TransportError,
+    )
+    from .forms import SignInForm
+    from .profiles import Profile, ProfileStore
+    from .sandbox import Sandbox
+    from .signin import SignIn, asign_in, sign_in
+    from .usecase import UseCase
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "APIError",
+    "AsyncClient",
+    "AuthenticationError",
+    "Client",
+    "CodikaError",
+    "ConfigError",
+    "InstanceKey",
+    "InvalidResponseError",
+    "NotFoundError",
+    "NotSignedIn",
+    "OTPError",
+    "OrganizationChoiceError",
+    "OrganizationKey",
+    "PermissionDeniedError",
+    "Profile",
+    "ProfileStore",
+    "QueryKey",
+    "RateLimitError",
+    "Sandbox",
+    "SignIn",
+    "SignInForm",
+    "TransportError",
+    "UseCase",
+    "WebhookSignature",
+    "asign_in",
+    "sign_in",
+]
+
+# Names are imported when they are first used, so that loading the extension costs next to nothing.
+_HOMES = {
+    "auth": ("InstanceKey", "OrganizationKey", "QueryKey", "WebhookSignature"),
+    "client": ("AsyncClient", "Client"),
+    "forms": ("SignInForm",),
+    "profiles": ("Profile", "ProfileStore"),
+    "sandbox": ("Sandbox",),
+    "signin": ("SignIn", "asign_in", "sign_in"),
+    "usecase": ("UseCase",),
+}
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f".{_HOME.get(name, 'errors')}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+def load_ipython_extension(ipython: InteractiveShell) -> None:
+    """Register the ``%codika_…`` magics: what ``%load_ext codika_nb`` does."""
+    from .magics import load  # noqa: PLC0415 - importing the package must not import IPython
+
+    load(ipython)
+
+
+def unload_ipython_extension(ipython: InteractiveShell) -> None:
+    """Take them away again: what ``%unload_ext codika_nb`` does."""
+    from .magics import unload  # noqa: PLC0415 - as above
+
+    unload(ipython)

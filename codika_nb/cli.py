@@ -1,0 +1,287 @@
+"""The ``codika-nb`` command: a local Codika to try things on, with or without a notebook."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import logging
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+import webbrowser
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import FrameType
+
+from . import __version__
+from .errors import CodikaError, ConfigError
+
+SANDBOX_PORT = 8321
+LAB_PORT = 8888
+FIRST_NOTEBOOK = "01_sign_in_and_deploy.ipynb"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; the exit status is 0 only when everything asked for has happened."""
+    parser = argparse.ArgumentParser(prog="codika-nb", description=__doc__)
+    parser.add_argument("--version", action="version", version=f"codika-nb {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    lab = commands.add_parser("lab", help="open the tutorials in JupyterLab, with a sandbox")
+    lab.add_argument("--no-browser", action="store_true", help="only print the address")
+    lab.add_argument("--port", type=int, help=f"JupyterLab's port ({LAB_PORT} or the next free one)")
+    lab.add_argument(
+        "--folder",
+        type=Path,
+        default=Path("codika-tutorials"),
+        help="where your copy of the tutorials is kept",
+    )
+    lab.set_defaults(run=_lab)
+
+    demo = commands.add_parser("demo", help="sign up, deploy and run a workflow here in the terminal")
+    demo.set_defaults(run=_demo)
+
+    sandbox = commands.add_parser("sandbox", help="run a local Codika")
+    sandbox.add_argument("--host", default="127.0.0.1", help="address to listen on (this machine only)")
+    sandbox.add_argument("--port", type=int, default=SANDBOX_PORT, help=f"port to listen on ({SANDBOX_PORT})")
+    sandbox.add_argument(
+        "--data", type=Path, metavar="DIR", help="keep everything in this folder (memory only)"
+    )
+    sandbox.add_argument(
+        "--stand-ins",
+        action="append",
+        type=Path,
+        default=[],
+        metavar="FILE",
+        help="Python file that answers workflows",
+    )
+    sandbox.set_defaults(run=_sandbox)
+
+    arguments = parser.parse_args(argv)
+    try:
+        return int(arguments.run(arguments) or 0)
+    except CodikaError as error:
+        print(f"codika-nb: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def tutorials() -> Path:
+    """The folder of the tutorials: in the installed package, or beside it in a checkout."""
+    package = Path(__file__).resolve().parent
+    for folder in (package / "notebooks", package.parent / "notebooks"):
+        if (folder / FIRST_NOTEBOOK).is_file():
+            return folder
+    raise ConfigError(
+        "The tutorials are missing from this installation.", next_action="Install codika-nb again."
+    )
+
+
+# --- sandbox ---------------------------------------------------------------------------------------
+
+
+def _sandbox(arguments: argparse.Namespace) -> None:
+    from .sandbox import Sandbox
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    sandbox = Sandbox(host=arguments.host, port=arguments.port, data=arguments.data)
+    for file in arguments.stand_ins:
+        sandbox.load_stand_ins(file)
+    with _stop_signals() as stopped, sandbox:
+        print(f"Codika sandbox at {sandbox.url}   (Ctrl-C stops it)")
+        print(f"  mail arrives at   {sandbox.inbox_url}")
+        print(f"  in a notebook     %codika_signup --base-url {sandbox.url}")
+        print(f"  kept in           {arguments.data or 'memory only'}", flush=True)
+        stopped.wait()
+
+
+# --- lab -------------------------------------------------------------------------------------------
+
+
+def _lab(arguments: argparse.Namespace) -> int:
+    from .sandbox import Sandbox
+
+    if not _importable("jupyterlab"):
+        raise ConfigError("JupyterLab is not installed.", next_action="pip install 'codika-nb[lab]'")
+    folder = arguments.folder.resolve()
+    _copy_tutorials(folder)
+    port = arguments.port or _free_port(LAB_PORT)
+    if arguments.port and not _is_free(port):
+        raise ConfigError(f"Port {port} is in use.", next_action="Choose another with --port.")
+    sandbox = Sandbox(port=_free_port(SANDBOX_PORT), data=folder / ".sandbox")
+    for file in sorted(folder.glob("use-cases/*/stand_ins.py")):
+        sandbox.load_stand_ins(file)
+    token = secrets.token_urlsafe(24)
+    # In the environment, not on the command line: every user of a machine can read those.
+    environment = os.environ | {"CODIKA_BASE_URL": "", "JUPYTER_TOKEN": token}
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", f"--ServerApp.port={port}"]
+    command += ["--ServerApp.ip=127.0.0.1", "--ServerApp.port_retries=0", f"--ServerApp.root_dir={folder}"]
+    command += ["--Application.log_level=WARN"]
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        command.append("--ServerApp.allow_root=True")  # as in containers
+    with _stop_signals() as stopped, sandbox:
+        environment["CODIKA_BASE_URL"] = sandbox.url
+        # A session of its own, so that Ctrl-C reaches us alone and the two end in order.
+        server = subprocess.Popen(command, env=environment, start_new_session=True)  # noqa: S603 - our own words
+        try:
+            if not _answers(f"http://127.0.0.1:{port}/api", server, stopped):
+                if stopped.is_set():
+                    return 0
+                raise ConfigError("JupyterLab did not start.", next_action="Its own message is above.")
+            address = f"http://127.0.0.1:{port}/lab/tree/{FIRST_NOTEBOOK}?token={token}"
+            print(f"JupyterLab   {address}")
+            print(f"Sandbox      {sandbox.url}   (its mail: {sandbox.inbox_url})")
+            print(f"Your copy    {folder}")
+            print("Ctrl-C stops both.", flush=True)
+            if not arguments.no_browser:
+                webbrowser.open(address)
+            while not stopped.wait(0.5):
+                if server.poll() is not None:
+                    print("JupyterLab has ended.", file=sys.stderr)
+                    return server.returncode
+        finally:
+            _end(server)
+    return 0
+
+
+def _copy_tutorials(folder: Path) -> None:
+    """Give the user a copy of the tutorials; what is there already is theirs and stays."""
+    source = tutorials()
+    left_out = shutil.ignore_patterns("project.json", "version.json", "deployments", ".*", "__pycache__")
+
+    def copy_new(origin: str, target: str) -> str:
+        return target if Path(target).exists() else shutil.copy(origin, target)
+
+    try:
+        shutil.copytree(source, folder, ignore=left_out, copy_function=copy_new, dirs_exist_ok=True)
+    except (OSError, shutil.Error) as error:
+        raise ConfigError(
+            f"The tutorials cannot be copied to {folder}: {error}",
+            next_action="Choose another folder with --folder.",
+        ) from None
+
+
+def _answers(url: str, server: subprocess.Popen[bytes], stopped: threading.Event) -> bool:
+    """Wait until `url` answers; not longer than `server` lives."""
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    for _ in range(600):
+        if server.poll() is not None or stopped.is_set():
+            return False
+        try:
+            with direct.open(url, timeout=1):
+                return True
+        except OSError:
+            time.sleep(0.1)
+    return False
+
+
+def _end(server: subprocess.Popen[bytes]) -> None:
+    """End JupyterLab with its kernels: asked first, made to after ten seconds."""
+    if server.poll() is None:
+        server.terminate()
+        try:
+            server.wait(10)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+    if hasattr(os, "killpg"):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(server.pid, signal.SIGKILL)  # a kernel that did not listen
+
+
+# --- demo ------------------------------------------------------------------------------------------
+
+
+def _demo(_: argparse.Namespace) -> None:
+    from .client import Client
+    from .profiles import ProfileStore
+    from .sandbox import Sandbox
+    from .signin import sign_in
+    from .usecase import UseCase
+
+    email = "ada@example.com"
+    with tempfile.TemporaryDirectory(prefix="codika-demo-") as scratch:
+        greeter = Path(scratch, "greeter")
+        left_out = shutil.ignore_patterns("project.json", "version.json", "deployments", "__pycache__")
+        shutil.copytree(tutorials() / "use-cases" / "greeter", greeter, ignore=left_out)
+        sandbox = Sandbox()
+        sandbox.load_stand_ins(greeter / "stand_ins.py")
+        with sandbox:
+            _step("sandbox", f"a local Codika runs at {sandbox.url}")
+
+            def read_mail(address: str) -> str:
+                code = sandbox.code_for(address)
+                _step("sign up", f"a six-digit code was mailed to {address}")
+                return code
+
+            store = ProfileStore(Path(scratch, "config", "config.json"))
+            profile = sign_in(
+                email, ask_code=read_mail, base_url=sandbox.url, store=store, company="Acme, Inc."
+            )
+            _step("profile", f"{profile.name}: {profile.organization_name}, key {profile.masked_key}")
+            with Client(auth=profile.api_key, base_url=sandbox.url) as client:
+                deployed = client.deploy_use_case(UseCase.load(greeter))
+                names = ", ".join(w.workflow_template_id for w in deployed.workflows_deployed)
+                _step("deploy", f"greeter {deployed.version} is {deployed.deployment_status}: {names}")
+                payload = {"name": "Ada"}
+                run = client.run_workflow("greet", payload, instance=deployed.process_instance_id)
+                _step("trigger", f"greet {payload} -> {run.status} in {run.duration} ms")
+                _step("result", str(run.result))
+
+
+def _step(name: str, text: str) -> None:
+    print(f"{name:>8}  {text}", flush=True)
+
+
+# --- processes and ports ---------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def _stop_signals() -> Iterator[threading.Event]:
+    """An event that Ctrl-C and SIGTERM set, instead of ending the process where it stands."""
+    stopped = threading.Event()
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        stopped.set()
+
+    names = [signal.SIGINT, signal.SIGTERM]
+    before = [(name, signal.signal(name, stop)) for name in names]
+    try:
+        yield stopped
+    finally:
+        for name, handler in before:
+            signal.signal(name, handler)
+
+
+def _free_port(first: int) -> int:
+    """`first` if nobody listens there, else one that the system finds."""
+    if _is_free(first):
+        return first
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+def _importable(module: str) -> bool:
+    from importlib.util import find_spec
+
+    return find_spec(module) is not None

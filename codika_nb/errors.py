@@ -1,0 +1,163 @@
+"""Everything that codika_nb raises.
+
+::
+
+    CodikaError
+    ├── ConfigError                 a file or a setting on this machine
+    │   └── NotSignedIn             no key for this server: sign in first
+    ├── UseCaseError                a use-case folder, with the place in the user's file
+    ├── TransportError              no answer arrived (network, time-out); ``code`` "network-error"
+    ├── ExecutionFailedError        a run ended, and not well; carries the execution
+    ├── WaitTimeoutError            a run has not ended yet; carries its id
+    └── APIError                    the server answered, and refused
+        ├── InvalidRequestError     400, 422: what was sent is not acceptable
+        │   └── OTPError            the one-time code, or the request for one
+        ├── AuthenticationError     401: key missing, unknown, revoked or expired
+        ├── PermissionDeniedError   403: scope, organization or role
+        ├── NotFoundError           404
+        ├── ConflictError           409, 412: not in this state
+        │   └── OrganizationChoiceError   several organizations: pick one of ``organizations``
+        ├── RateLimitError          429: wait ``retry_in`` seconds
+        ├── ServerError             5xx
+        └── InvalidResponseError    the answer is not what the platform promises
+
+Every one says what happened and, in ``next_action``, what to do about it; ``str()`` gives both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = [
+    "APIError",
+    "AuthenticationError",
+    "CodikaError",
+    "ConfigError",
+    "ConflictError",
+    "ExecutionFailedError",
+    "InvalidRequestError",
+    "InvalidResponseError",
+    "NotFoundError",
+    "NotSignedIn",
+    "OTPError",
+    "OrganizationChoiceError",
+    "PermissionDeniedError",
+    "RateLimitError",
+    "ServerError",
+    "TransportError",
+    "UseCaseError",
+    "WaitTimeoutError",
+]
+
+
+class CodikaError(Exception):
+    """Something codika_nb could not do; `next_action` says what to do about it.
+
+    Args:
+        message: what happened, one sentence.
+        next_action: what the person can do now, one sentence.
+        code: machine-readable name of the failure, the platform's where it has one.
+        status: HTTP status of the answer; 0 when there was none.
+        details: what else the server said, as it said it.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        next_action: str | None = None,
+        code: str = "",
+        status: int = 0,
+        details: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.next_action = next_action
+        self.code = code
+        self.status = status
+        self.details: dict[str, Any] = dict(details or {})
+
+    def __str__(self) -> str:
+        return f"{self.message}\n{self.next_action}" if self.next_action else self.message
+
+
+class ConfigError(CodikaError):
+    """A file or a setting on this machine is missing, unreadable or contradictory."""
+
+
+class NotSignedIn(ConfigError):  # noqa: N818 - reads as the state it is, in the one place users meet it
+    """There is no key for this server yet: sign in first."""
+
+
+class UseCaseError(CodikaError):
+    """A use-case folder that cannot be used as it is; the message names file and member."""
+
+
+class TransportError(CodikaError):
+    """No answer arrived: the network, a time-out, or nobody listening."""
+
+
+class ExecutionFailedError(CodikaError):
+    """A run that has ended, and not with success; ``execution`` is the record of it."""
+
+    execution: Any = None
+
+
+class WaitTimeoutError(CodikaError):
+    """A run that has not ended in the time given; ``execution_id`` lets you wait on."""
+
+    execution_id: str = ""
+
+
+class APIError(CodikaError):
+    """The server answered, and refused."""
+
+    request_id: str | None = None
+
+
+class InvalidRequestError(APIError):
+    """What was sent is not acceptable as it is."""
+
+
+class OTPError(InvalidRequestError):
+    """The one-time code, or the request for one, was not accepted."""
+
+
+class AuthenticationError(APIError):
+    """The key is missing, unknown, revoked or expired."""
+
+
+class PermissionDeniedError(APIError):
+    """The key is good but not for this: scope, organization or role."""
+
+
+class NotFoundError(APIError):
+    """There is no such thing on the server, or not for this key."""
+
+
+class ConflictError(APIError):
+    """The thing is not in a state that allows this."""
+
+
+class OrganizationChoiceError(ConflictError):
+    """The account has several organizations; repeat with one of ``organizations``."""
+
+    @property
+    def organizations(self) -> list[dict[str, str]]:
+        """The choices, each with ``id`` and ``name``."""
+        return [o for o in self.details.get("organizations", []) if isinstance(o, dict)]
+
+
+class RateLimitError(APIError):
+    """Too many requests; ``retry_in`` says how many seconds to wait, where the server says."""
+
+    retry_in: float | None = None
+
+
+class ServerError(APIError):
+    """The platform failed; trying again later may help."""
+
+
+class InvalidResponseError(APIError):
+    """The answer is not what the platform promises."""

@@ -1,0 +1,13 @@
+"""A local platform with the same HTTP API, for tutorials, tests and people without an account.
+
+Importing it is cheap; the server's packages (the extra ``codika-nb[sandbox]``) load when it starts.
+"""
+
+from __future__ import annotations
+
+from .engine import stand_in
+from .mail import Mail
+from .server import Sandbox
+from .wire import Clock
+
+__all__ = ["Clock", "Mail", "Sandbox", "stand_in"]

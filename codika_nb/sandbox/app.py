@@ -1,0 +1,407 @@
+"""The HTTP face: one table of routes, five shapes of answers, and who may come in by which door."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import logging
+import math
+import re
+import socket
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from .accounts import Accounts
+from .executions import Executions
+from .integrations import Integrations
+from .pages import Pages
+from .projects import Projects
+from .store import Store
+from .wire import Call, Caller, Refusal
+
+__all__ = ["Application"]
+
+logger = logging.getLogger("codika_nb.sandbox")
+
+_LARGEST_BODY = 64 * 1024**2
+_KEY_HEADER = "x-process-manager-key"
+_INSTANCE_KEY_HEADER = "x-api-key"
+_KEY_IN_TEXT = re.compile(r"(c(?:k|ko|kp|ka)_[A-Za-z0-9_-]{4})[A-Za-z0-9_-]+")
+
+
+class Envelope(Enum):
+    """How an answer is wrapped; the names are the kinds of calls that use it."""
+
+    STANDARD = "data and error objects, with a request id"
+    CODE = "as the standard one without a request id, and with the next action"
+    FLAT = "members beside success; the error is a text, the code stands beside it"
+    FLAT_WITH_ID = "as the flat one; a success has a request id"
+    INGESTION = "as the flat one; a failure has a request id and no code"
+
+
+class Door(Enum):
+    """A way to say who calls, in the order in which they are tried."""
+
+    KEY = "an organization, personal or admin key in X-Process-Manager-Key"
+    INSTANCE_KEY = "an instance key in X-API-Key"
+    SIGNATURE = "the webhook-id, webhook-timestamp and webhook-signature headers"
+    QUERY = "an instance key in the query parameter api_key"
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One route: what it answers to, and what it takes to be let in."""
+
+    method: str
+    path: str
+    handler: Callable[[Call], Mapping[str, Any]]
+    scope: str | None = None
+    envelope: Envelope = Envelope.STANDARD
+    doors: tuple[Door, ...] = (Door.KEY,)
+    kinds: tuple[str, ...] = ("organization", "personal", "admin")
+    reads_body: bool = True
+
+
+def _endpoints(
+    accounts: Accounts, projects: Projects, executions: Executions, integrations: Integrations
+) -> list[Endpoint]:
+    code: Any = {"envelope": Envelope.CODE, "doors": ()}
+    trigger: Any = {"scope": "workflows:trigger", "envelope": Envelope.FLAT, "doors": tuple(Door)}
+    status: Any = {**trigger, "doors": (Door.KEY, Door.INSTANCE_KEY, Door.QUERY)}
+    callback: Any = {"envelope": Envelope.FLAT, "doors": ()}
+    deploy, manage, connect = "deploy:use-case", "instances:manage", "integrations:manage"
+    return [
+        Endpoint("POST", "/clirequestsignupotp", accounts.request_signup_code, **code),
+        Endpoint("POST", "/clicompletesignup", accounts.complete_signup, **code),
+        Endpoint("POST", "/clirequestloginotp", accounts.request_login_code, **code),
+        Endpoint("POST", "/clicompletelogin", accounts.complete_login, **code),
+        Endpoint("POST", "/verifyapikey", accounts.verify_key, reads_body=False),
+        Endpoint(
+            "POST",
+            "/createorganizationviaapikey",
+            accounts.create_organization,
+            "organizations:create",
+            kinds=("personal", "admin"),
+        ),
+        Endpoint("POST", "/createorganizationapikeypublic", accounts.create_key, "api-keys:manage"),
+        Endpoint("POST", "/updateorganizationapikeypublic", accounts.update_key, "api-keys:manage"),
+        Endpoint("POST", "/createprojectviaapikey", projects.create_project, "projects:create"),
+        Endpoint("GET", "/listprojectspublic", projects.list_projects, "projects:read"),
+        Endpoint("POST", "/getprojectpublic", projects.get_project, "projects:read"),
+        Endpoint("POST", "/deployprocessusecase", projects.deploy_use_case, deploy),
+        Endpoint("POST", "/deployusecasedocuments", projects.deploy_documents, deploy),
+        Endpoint("POST", "/deploydataingestion", projects.deploy_ingestion, deploy, Envelope.INGESTION),
+        Endpoint("POST", "/publishprocessdeploymentpublic", projects.publish, deploy),
+        Endpoint("POST", "/redeploydeploymentinstancepublic", projects.redeploy, deploy),
+        Endpoint("POST", "/getmetadatadocumentsendpoint", projects.get_documents, deploy),
+        Endpoint("POST", "/upsertprojectnote", projects.upsert_note, deploy),
+        Endpoint("POST", "/getprojectnotes", projects.get_notes, deploy),
+        Endpoint("POST", "/triggerwebhookpublic/{instance}/{workflow}", executions.trigger, **trigger),
+        Endpoint("POST", "/webhook/{instance}/{workflow}", executions.trigger, **trigger),
+        Endpoint("GET", "/getexecutionstatuspublic/{instance}/{execution}", executions.status, **status),
+        Endpoint("GET", "/status/{instance}/{execution}", executions.status, **status),
+        Endpoint(
+            "GET",
+            "/getexecutiondetailspublic/{instance}/{execution}",
+            executions.details,
+            "executions:read",
+            Envelope.FLAT_WITH_ID,
+        ),
+        Endpoint("GET", "/listexecutionspublic/{instance}", executions.list_executions, "executions:read"),
+        Endpoint("POST", "/submitworkflowresult", executions.submit_result, **callback),
+        Endpoint("POST", "/submitworkflowerror", executions.submit_error, **callback),
+        Endpoint("GET", "/listprocessinstancespublic", projects.list_instances, "instances:read"),
+        Endpoint("POST", "/getprocessinstancepublic", projects.get_instance, "instances:read"),
+        Endpoint("POST", "/activateprocessinstancepublic", projects.activate, manage),
+        Endpoint("POST", "/deactivateprocessinstancepublic", projects.deactivate, manage),
+        # Not the platform's: what its dashboard shows under "Public API Access".
+        Endpoint(
+            "POST", "/sandbox/instances/{instance}/key", projects.make_instance_key, manage, reads_body=False
+        ),
+        Endpoint(
+            "GET",
+            "/getprocessskillspublic/{instance}",
+            projects.get_skills,
+            "skills:read",
+            doors=(Door.KEY, Door.INSTANCE_KEY),
+        ),
+        Endpoint("POST", "/createintegrationpublic", integrations.create, connect),
+        Endpoint("POST", "/deleteintegrationpublic", integrations.delete, connect),
+        Endpoint("POST", "/listintegrationspublic", integrations.list_integrations, connect),
+        Endpoint("GET", "/getcredentialschemapublic", integrations.credential_schema, connect),
+    ]
+
+
+class Application:
+    """The sandbox as an ASGI application."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        accounts: Accounts,
+        projects: Projects,
+        executions: Executions,
+        integrations: Integrations,
+        pages: Pages,
+        host: str,
+        trusted_proxy: str | None,
+    ) -> None:
+        self._store = store
+        self._accounts = accounts
+        self._executions = executions
+        self._pages = pages
+        self._hosts = _Hosts(host)
+        self._trusted_proxy = trusted_proxy
+        self._routes: dict[str, list[tuple[list[str], Endpoint]]] = {}
+        for endpoint in _endpoints(accounts, projects, executions, integrations):
+            segments = endpoint.path.strip("/").split("/")
+            self._routes.setdefault(segments[0], []).append((segments, endpoint))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        request = Request(scope, receive)
+        began = time.monotonic()
+        path = scope.get("raw_path", b"").decode("latin-1").partition("?")[0]
+        try:
+            response = await self._respond(request, path)
+        except ClientDisconnect:
+            return
+        response.headers["Cache-Control"] = "no-store"
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        await response(scope, receive, send)
+        # Neither query string nor headers: both may carry keys. A path should not, but people mistype.
+        logger.info(
+            "%s %s %d %.1f ms",
+            request.method,
+            _KEY_IN_TEXT.sub(r"\1...", path),
+            response.status_code,
+            (time.monotonic() - began) * 1000,
+        )
+
+    async def _respond(self, request: Request, path: str) -> Response:
+        segments = [unquote(segment) for segment in path.lstrip("/").split("/")]
+        segments[0] = segments[0].lower()
+        envelope = Envelope.STANDARD
+        try:
+            self._hosts.check(request)
+            if page := self._pages.find(segments):
+                if request.method not in ("GET", "HEAD"):
+                    raise _wrong_method(request.method, ["GET"])
+                return page(request)
+            endpoint, params = self._find(request.method, segments)
+            envelope = endpoint.envelope
+            if request.method != endpoint.method:
+                raise _wrong_method(request.method, [endpoint.method])
+            body = await _read(request)
+            # No await from here to the answer: a transaction is never interleaved with another one.
+            with self._store.transaction(Refusal):
+                return _success(envelope, endpoint.handler(self._call(request, endpoint, params, body)))
+        except Refusal as refusal:
+            return _failure(envelope, refusal)
+        except ClientDisconnect:
+            raise
+        except (UnicodeEncodeError, RecursionError):
+            return _failure(
+                envelope,
+                Refusal(
+                    400,
+                    "INVALID_REQUEST",
+                    "The body has half a character in a text, or is nested too deeply.",
+                ),
+            )
+        except Exception:
+            logger.exception("%s /%s failed", request.method, segments[0])
+            code = "INTERNAL" if envelope is Envelope.CODE else "INTERNAL_ERROR"
+            return _failure(
+                envelope,
+                Refusal(
+                    500, code, "The sandbox failed; its log says why.", next_action="Retry in a few seconds."
+                ),
+            )
+
+    def _find(self, method: str, segments: list[str]) -> tuple[Endpoint, tuple[str, ...]]:
+        for pattern, endpoint in self._routes.get(segments[0], ()):
+            if len(pattern) == len(segments) and all(
+                given if wanted.startswith("{") else given == wanted
+                for wanted, given in zip(pattern, segments, strict=True)
+            ):
+                return endpoint, tuple(
+                    given for wanted, given in zip(pattern, segments, strict=True) if wanted.startswith("{")
+                )
+        raise Refusal(404, "NOT_FOUND", f"There is no {method} /{'/'.join(segments)} here.")
+
+    def _call(self, request: Request, endpoint: Endpoint, params: tuple[str, ...], body: bytes) -> Call:
+        query = dict(parse_qsl(request.url.query, keep_blank_values=True))
+        caller = self._let_in(request, endpoint, params, query, body)
+        reads_body = endpoint.method == "POST" and endpoint.reads_body
+        return Call(
+            ip=self._ip(request),
+            params=params,
+            query=query,
+            json=_parse(body, endpoint) if reads_body else None,
+            caller=caller,
+        )
+
+    def _let_in(
+        self,
+        request: Request,
+        endpoint: Endpoint,
+        params: tuple[str, ...],
+        query: Mapping[str, str],
+        body: bytes,
+    ) -> Caller:
+        """Who calls. The first credential found decides: a wrong one is not made up for by a second."""
+        headers, doors = request.headers, endpoint.doors
+        if not doors:
+            return Caller("nobody")
+        if Door.KEY in doors and _KEY_HEADER in headers:
+            caller = self._accounts.authenticate(headers[_KEY_HEADER], ("organization", "personal", "admin"))
+        elif Door.INSTANCE_KEY in doors and _INSTANCE_KEY_HEADER in headers:
+            return self._accounts.authenticate(headers[_INSTANCE_KEY_HEADER], ("instance",))
+        elif Door.SIGNATURE in doors and "webhook-signature" in headers:
+            return self._executions.authenticate_signature(headers, params, body)
+        elif Door.QUERY in doors and "api_key" in query:
+            return self._accounts.authenticate(query["api_key"], ("instance",))
+        else:
+            ways = "; or ".join(door.value for door in doors)
+            raise Refusal(401, "UNAUTHORIZED", f"A credential is missing: {ways}.")
+        if endpoint.scope is not None and endpoint.scope not in caller.scopes:
+            raise Refusal(403, "FORBIDDEN", f"The API key lacks the scope {endpoint.scope}.")
+        if caller.kind not in endpoint.kinds:
+            raise Refusal(403, "FORBIDDEN", f"This takes a {' or '.join(endpoint.kinds)} key.")
+        return caller
+
+    def _ip(self, request: Request) -> str:
+        peer = request.client.host if request.client else ""
+        forwarded = request.headers.get("x-forwarded-for", "")
+        if self._trusted_proxy is not None and peer == self._trusted_proxy and forwarded:
+            # The last address is the one the proxy itself has seen; those before it are hearsay.
+            return forwarded.rpartition(",")[2].strip()
+        return peer
+
+
+class _Hosts:
+    """Which names the sandbox answers to: a page elsewhere must not reach it under a name of its own."""
+
+    def __init__(self, bound: str) -> None:
+        self._bound = bound.lower()
+        self._wildcard = self._bound in ("", "0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
+
+    def check(self, request: Request) -> None:
+        host = request.headers.get("host", "")
+        if not self._knows(host):
+            raise Refusal(421, "MISDIRECTED_REQUEST", "The sandbox does not answer under this host name.")
+        origin = request.headers.get("origin")
+        if origin is not None and not self._knows(urlsplit(origin).netloc):
+            raise Refusal(403, "FORBIDDEN", "The sandbox does not answer to pages of other sites.")
+
+    def _knows(self, netloc: str) -> bool:
+        try:
+            name = (urlsplit(f"//{netloc}").hostname or "").rstrip(".")
+        except ValueError:
+            return False
+        if name == "localhost" or name.endswith(".localhost") or name == self._bound:
+            return True
+        try:
+            address = ipaddress.ip_address(name)
+        except ValueError:
+            return self._wildcard and name == socket.gethostname().lower()
+        return address.is_loopback or self._wildcard
+
+
+async def _read(request: Request) -> bytes:
+    chunks, size = [], 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        # A little too much is read to its end, so that the sender gets to see the answer.
+        if size > 2 * _LARGEST_BODY:
+            break
+        if size <= _LARGEST_BODY:
+            chunks.append(chunk)
+        else:
+            chunks.clear()
+    if size > _LARGEST_BODY:
+        raise Refusal(400, "INVALID_REQUEST", f"The body is larger than {_LARGEST_BODY // 1024**2} MiB.")
+    return b"".join(chunks)
+
+
+def _parse(body: bytes, endpoint: Endpoint) -> Any:
+    try:
+        value = json.loads(body, parse_constant=_no_number, parse_float=_finite)
+    except (ValueError, RecursionError):
+        raise Refusal(400, "INVALID_REQUEST", "The body must be JSON.") from None
+    # A triggered workflow has its own word for a payload that is no object.
+    if not isinstance(value, dict) and endpoint.envelope is not Envelope.FLAT:
+        raise Refusal(400, "INVALID_REQUEST", "The body must be a JSON object.")
+    return value
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(text)
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(text)
+    return number
+
+
+def _wrong_method(method: str, allowed: list[str]) -> Refusal:
+    return Refusal(
+        405,
+        "METHOD_NOT_ALLOWED",
+        f"{method} is not possible here, only {', '.join(allowed)}.",
+        headers={"Allow": ", ".join(allowed)},
+    )
+
+
+def _success(envelope: Envelope, result: Mapping[str, Any]) -> Response:
+    request_id = {"requestId": str(uuid.uuid4())}
+    content: dict[str, Any]
+    if envelope is Envelope.STANDARD:
+        content = {"success": True, "data": result, **request_id}
+    elif envelope is Envelope.CODE:
+        content = {"success": True, "data": result}
+    elif envelope is Envelope.FLAT:
+        content = {"success": True, **result}
+    else:
+        content = {"success": True, **result, **request_id}
+    return _json(200, content)
+
+
+def _failure(envelope: Envelope, refusal: Refusal) -> Response:
+    request_id = {"requestId": str(uuid.uuid4())}
+    error: dict[str, Any] = {"code": refusal.code, "message": refusal.message}
+    if refusal.next_action and envelope is Envelope.CODE:
+        error["nextAction"] = refusal.next_action
+    if refusal.details:
+        error["details"] = refusal.details
+    content: dict[str, Any]
+    if refusal.data is not None:
+        content = {"data": refusal.data, **request_id}
+    elif envelope is Envelope.STANDARD:
+        content = {"error": error, **request_id}
+    elif envelope is Envelope.CODE:
+        content = {"error": error}
+    elif envelope is Envelope.INGESTION:
+        content = {"error": refusal.message, **request_id}
+    else:
+        content = {"error": refusal.message, "code": refusal.code}
+    return _json(refusal.status, {"success": False, **content}, refusal.headers)
+
+
+def _json(status: int, content: Any, headers: Mapping[str, str] | None = None) -> Response:
+    # Half a surrogate pair, which a stand-in may return, is written as the escape that JSON has for it.
+    text = json.dumps(content, ensure_ascii=False, allow_nan=False).encode("utf-8", "backslashreplace")
+    return Response(text, status, headers, media_type="application/json")

@@ -1,0 +1,88 @@
+"""The key pair that integrations' secrets are encrypted for: AES-256-GCM under RSA-OAEP."""
+
+from __future__ import annotations
+
+import base64
+import importlib.util
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+__all__ = ["EncryptionKey"]
+
+_NONCE_BYTES = 12
+_TAG_BYTES = 16
+
+
+class EncryptionKey:
+    """Made when first asked for; kept beside the database, where there is one.
+
+    Needs the package ``cryptography``, which the sandbox works without.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        self._path = None if folder is None else folder / "encryption.pem"
+        self._key: RSAPrivateKey | None = None
+        self.available = importlib.util.find_spec("cryptography") is not None
+
+    def public_pem(self) -> bytes:
+        """The public half, as clients fetch it."""
+        from cryptography.hazmat.primitives import serialization  # noqa: PLC0415 - optional
+
+        return (
+            self._private()
+            .public_key()
+            .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+        )
+
+    def opens(self, sealed: str) -> bool:
+        """Whether a secret was encrypted for this key, or at least looks so when that cannot be tried."""
+        try:
+            members = json.loads(sealed)
+            key, data, nonce = (
+                base64.b64decode(members[name], validate=True)
+                for name in ("encryptedKey", "encryptedData", "iv")
+            )
+        except (ValueError, TypeError, KeyError, RecursionError):
+            return False
+        if len(nonce) != _NONCE_BYTES or len(data) < _TAG_BYTES:
+            return False
+        return self._decrypts(key, data, nonce) if self.available else True
+
+    def _decrypts(self, key: bytes, data: bytes, nonce: bytes) -> bool:
+        from cryptography.exceptions import InvalidTag  # noqa: PLC0415 - optional
+        from cryptography.hazmat.primitives import hashes  # noqa: PLC0415
+        from cryptography.hazmat.primitives.asymmetric import padding  # noqa: PLC0415
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415
+
+        oaep = padding.OAEP(padding.MGF1(hashes.SHA256()), hashes.SHA256(), label=None)
+        try:
+            AESGCM(self._private().decrypt(key, oaep)).decrypt(nonce, data, None)
+        except (ValueError, InvalidTag):
+            return False
+        return True
+
+    def _private(self) -> RSAPrivateKey:
+        from cryptography.hazmat.primitives import serialization  # noqa: PLC0415 - optional
+        from cryptography.hazmat.primitives.asymmetric import rsa  # noqa: PLC0415
+
+        if self._key is None and self._path is not None and self._path.exists():
+            loaded = serialization.load_pem_private_key(self._path.read_bytes(), password=None)
+            if isinstance(loaded, rsa.RSAPrivateKey):
+                self._key = loaded
+        if self._key is None:
+            self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+            if self._path is not None:
+                pem = self._key.private_bytes(
+                    serialization.Encoding.PEM,
+                    serialization.PrivateFormat.PKCS8,
+                    serialization.NoEncryption(),
+                )
+                flags = os.O_CREAT | os.O_TRUNC | os.O_WRONLY
+                with os.fdopen(os.open(self._path, flags, 0o600), "wb") as file:
+                    file.write(pem)
+        return self._key

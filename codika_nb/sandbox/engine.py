@@ -1,0 +1,204 @@
+"""Who runs a workflow: Python stand-ins on threads of their own, an echo where there is none."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib.util
+import inspect
+import itertools
+import json
+import logging
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from codika_nb.errors import ConfigError
+
+from .wire import as_json
+
+__all__ = ["Engine", "Outcome", "Run", "StandIn", "StandIns", "stand_in"]
+
+logger = logging.getLogger("codika_nb.sandbox")
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+_MARK = "__codika_stand_in__"
+
+
+@dataclass(frozen=True)
+class StandIn:
+    """A Python function that answers a workflow in the engine's place."""
+
+    function: Callable[..., Any]
+    time_limit: float = 60.0
+
+    @property
+    def name(self) -> str:
+        """The function's name, which stands for the node's."""
+        return str(getattr(self.function, "__name__", "stand-in"))
+
+
+def stand_in(workflow_id: str, *, time_limit: float = 60.0) -> Callable[[Function], Function]:
+    """Mark a function in a file as the stand-in for a workflow; see `Sandbox.load_stand_ins`."""
+
+    def mark(function: Function) -> Function:
+        setattr(function, _MARK, (workflow_id, time_limit))
+        return function
+
+    return mark
+
+
+@dataclass(frozen=True)
+class Run:
+    """One execution, as the engine gets it."""
+
+    execution_id: str
+    workflow_id: str
+    payload: str
+    """JSON text, so that every run has a copy of its own."""
+    metadata: dict[str, Any]
+    """What a workflow needs to call back: ids, the execution's secret, the addresses."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended: the JSON text of its result, or what went wrong."""
+
+    result: str | None = None
+    error: dict[str, Any] | None = None
+    node: str = ""
+
+
+class StandIns:
+    """Which Python function answers which workflow."""
+
+    def __init__(self) -> None:
+        self.by_workflow: dict[str, StandIn] = {}
+
+    def register(self, workflow_id: str, function: Callable[..., Any], time_limit: float) -> None:
+        """Let `function` answer a workflow from now on."""
+        if not callable(function):
+            raise ConfigError(f"The stand-in for {workflow_id!r} must be a function.")
+        if not time_limit > 0:
+            raise ConfigError(f"The time limit of the stand-in for {workflow_id!r} must be positive.")
+        self.by_workflow[workflow_id] = StandIn(function, time_limit)
+
+    def load(self, path: Path) -> list[str]:
+        """Register every marked function of a Python file; returns the workflows they answer."""
+        if not path.is_file():
+            raise ConfigError(f"There is no stand-in file {path}.")
+        name = f"codika_stand_ins_{path.stem}_{next(_file_numbers)}"
+        spec = importlib.util.spec_from_file_location(name, path)
+        if spec is None or spec.loader is None:
+            raise ConfigError(f"{path} is not a Python file.", next_action="Its name must end in .py.")
+        module = importlib.util.module_from_spec(spec)
+        # Dataclasses and pickling look their module up by name.
+        sys.modules[name] = module
+        try:
+            spec.loader.exec_module(module)
+        except Exception as error:
+            del sys.modules[name]
+            raise ConfigError(
+                f"The stand-in file {path} does not import: {type(error).__name__}: {error}",
+                next_action="Correct the file, then start the sandbox again.",
+            ) from error
+        marked = [value for value in vars(module).values() if hasattr(value, _MARK)]
+        if not marked:
+            raise ConfigError(
+                f"{path} marks no stand-in.",
+                next_action='Put @stand_in("<workflow>") from codika_nb.sandbox before a function.',
+            )
+        for function in marked:
+            workflow_id, time_limit = getattr(function, _MARK)
+            self.register(workflow_id, function, time_limit)
+        return [getattr(function, _MARK)[0] for function in marked]
+
+
+class Engine:
+    """Runs workflows. Another engine needs only a `run` of its own."""
+
+    _MOST_AT_ONCE = 16
+
+    def __init__(self, stand_ins: StandIns) -> None:
+        self._stand_ins = stand_ins
+        self._slots = asyncio.Semaphore(self._MOST_AT_ONCE)
+
+    async def run(self, run: Run) -> Outcome | None:
+        """Answer one execution; None means that the answer will come by callback."""
+        stand_in = self._stand_ins.by_workflow.get(run.workflow_id)
+        if stand_in is None:
+            note = (
+                f'This is the sandbox\'s echo: no stand-in is registered for workflow "{run.workflow_id}". '
+                f'Register one with @sandbox.workflow("{run.workflow_id}").'
+            )
+            return Outcome(result=as_json({"echo": json.loads(run.payload), "note": note}), node="Echo")
+        async with self._slots:
+            return await self._in_thread(stand_in, run)
+
+    async def _in_thread(self, stand_in: StandIn, run: Run) -> Outcome:
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Outcome] = loop.create_future()
+
+        def deliver(outcome: Outcome) -> None:
+            if not answer.done():
+                answer.set_result(outcome)
+
+        def work() -> None:
+            outcome = _failure(stand_in, "node_failure", "The stand-in ended its thread without an answer.")
+            try:
+                outcome = _answer(stand_in, run)
+            finally:
+                # The loop may be gone: the sandbox was stopped meanwhile.
+                with contextlib.suppress(RuntimeError):
+                    loop.call_soon_threadsafe(deliver, outcome)
+
+        # A thread of its own and not a pool's: one that hangs must neither keep the interpreter from
+        # exiting nor take a place from the others once its time is over.
+        threading.Thread(target=work, name=f"codika-stand-in-{stand_in.name}", daemon=True).start()
+        try:
+            return await asyncio.wait_for(answer, stand_in.time_limit)
+        except asyncio.TimeoutError:
+            return _failure(
+                stand_in, "timeout", f"The stand-in did not answer within {stand_in.time_limit:g} seconds."
+            )
+
+
+_file_numbers = itertools.count()
+
+
+def _answer(stand_in: StandIn, run: Run) -> Outcome:
+    try:
+        result = _call(stand_in, run)
+    except (Exception, SystemExit) as error:
+        logger.warning("the stand-in %s of workflow %s failed", stand_in.name, run.workflow_id, exc_info=True)
+        return _failure(stand_in, "node_failure", f"{type(error).__name__}: {error}".removesuffix(": "))
+    try:
+        return Outcome(result=as_json(result), node=stand_in.name)
+    except (TypeError, ValueError, RecursionError) as error:
+        return _failure(stand_in, "node_failure", f"The result cannot be written as JSON: {error}")
+
+
+def _call(stand_in: StandIn, run: Run) -> Any:
+    further: dict[str, Any] = {}
+    with contextlib.suppress(TypeError, ValueError):  # no signature to look at: a payload it is
+        if "execution" in inspect.signature(stand_in.function).parameters:
+            further["execution"] = run.metadata
+    result = stand_in.function(json.loads(run.payload), **further)
+    if not inspect.isawaitable(result):
+        return result
+
+    async def wait() -> Any:
+        # The execution is over by then; this only keeps the thread from waiting for ever.
+        return await asyncio.wait_for(result, stand_in.time_limit + 1)
+
+    return asyncio.run(wait())
+
+
+def _failure(stand_in: StandIn, kind: str, message: str) -> Outcome:
+    return Outcome(
+        error={"type": kind, "message": message, "failedNodeName": stand_in.name}, node=stand_in.name
+    )

@@ -1,0 +1,198 @@
+"""Integrations: the credentials that an organization, a member or an instance has connected."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from .accounts import Accounts
+from .encryption import EncryptionKey
+from .projects import Projects
+from .store import Store
+from .wire import Call, Clock, Members, Refusal, as_json, iso, new_id
+
+__all__ = ["Integrations"]
+
+_CONTEXTS = ("organization", "member", "process_instance")
+
+_TEXT = {"type": "string"}
+# A selection of the engine's credential types, as JSON schemas: property -> schema, and what is required.
+_CREDENTIALS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
+    "anthropicApi": ({"apiKey": _TEXT, "url": _TEXT}, ("apiKey",)),
+    "httpBasicAuth": ({"user": _TEXT, "password": _TEXT}, ()),
+    "httpBearerAuth": ({"token": _TEXT}, ("token",)),
+    "httpHeaderAuth": ({"name": _TEXT, "value": _TEXT}, ("name", "value")),
+    "openAiApi": ({"apiKey": _TEXT, "organizationId": _TEXT, "url": _TEXT}, ("apiKey",)),
+    "postgres": (
+        {
+            "host": _TEXT,
+            "port": {"type": "number"},
+            "database": _TEXT,
+            "user": _TEXT,
+            "password": _TEXT,
+            "ssl": {"type": "string", "enum": ["allow", "disable", "require"]},
+        },
+        ("host", "database", "user", "password"),
+    ),
+    "supabaseApi": ({"host": _TEXT, "serviceRole": _TEXT}, ("host", "serviceRole")),
+    "telegramApi": ({"accessToken": _TEXT, "baseUrl": _TEXT}, ("accessToken",)),
+}
+
+
+class Integrations:
+    """The rules about integrations. Every method runs in a transaction."""
+
+    def __init__(
+        self, store: Store, clock: Clock, accounts: Accounts, projects: Projects, key: EncryptionKey
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._accounts = accounts
+        self._projects = projects
+        self._key = key
+
+    def create(self, call: Call) -> dict[str, Any]:
+        body = call.body
+        organization_id, context, context_id = self._place(call)
+        integration_id = body.text("integrationId")
+        secrets = body.mapping("secrets")
+        for name in secrets:
+            secret = Members(body.mapping("secrets"), at="secrets").members(name)
+            secret.text("value")
+            if not secret.flag("encrypted"):
+                secret.refuse("encrypted", "must be true: secrets are sent encrypted only")
+            if not self._key.opens(secret.text("value")):
+                secret.refuse("value", "is not encrypted with the public key of this server")
+        custom = body.raw("customIntegrationSchema")
+        if custom is not None:
+            body.mapping("customIntegrationSchema")
+        elif re.match("cstm_", integration_id):
+            body.refuse("customIntegrationSchema", "is required for a custom integration")
+        metadata = body.mapping_or_empty("metadata")
+        credential_id = new_id()[:16]
+        self._store.insert(
+            "integrations",
+            replace=True,
+            organization_id=organization_id,
+            integration_id=integration_id,
+            context_type=context,
+            context_id=context_id,
+            secrets=as_json(secrets),
+            metadata=as_json(metadata),
+            custom_schema=None if custom is None else as_json(custom),
+            credential_id=credential_id,
+            connected_by=call.caller.user_id,
+            connected_at=self._clock.now().timestamp(),
+        )
+        return {"message": f"{integration_id} is connected.", "n8nCredentialId": credential_id}
+
+    def delete(self, call: Call) -> dict[str, Any]:
+        body = call.body
+        organization_id, context, context_id = self._place(call)
+        integration_id = body.text("integrationId")
+        row = (organization_id, integration_id, context, context_id)
+        where = "organization_id = ? AND integration_id = ? AND context_type = ? AND context_id = ?"
+        # The condition is the constant above.
+        if not self._store.one(f"SELECT 1 FROM integrations WHERE {where}", *row):  # noqa: S608
+            return {"message": f"{integration_id} was not connected.", "deactivatedCount": 0}
+        dependants = self._dependants(organization_id, integration_id, context, context_id)
+        if dependants and not body.flag("confirmDeletion"):
+            raise Refusal(
+                409,
+                "CONFIRMATION_REQUIRED",
+                "Active process instances need this integration.",
+                data={
+                    "message": "Active process instances need this integration; confirm to deactivate them.",
+                    "pendingDeactivations": {"count": len(dependants), "processes": dependants},
+                },
+            )
+        self._store.run(f"DELETE FROM integrations WHERE {where}", *row)  # noqa: S608
+        for dependant in dependants:
+            self._store.run(
+                "UPDATE instances SET is_active = 0, inactive_reason = 'integration_deleted' WHERE id = ?",
+                dependant["processInstanceId"],
+            )
+        return {"message": f"{integration_id} is disconnected.", "deactivatedCount": len(dependants)}
+
+    def _dependants(
+        self, organization_id: str, integration_id: str, context: str, context_id: str
+    ) -> list[dict[str, str]]:
+        rows = self._store.every(
+            "SELECT i.id, i.owner, d.configuration FROM instances i"
+            " JOIN deployments d ON d.id = i.deployment_id"
+            " WHERE i.organization_id = ? AND i.is_active ORDER BY i.rowid",
+            organization_id,
+        )
+        column = {"member": "owner", "process_instance": "id"}.get(context)
+        dependants = []
+        for row in rows:
+            configuration = json.loads(row["configuration"])
+            needed = set(configuration["integrationUids"])
+            needed.update(*(workflow.get("integrationUids") or [] for workflow in configuration["workflows"]))
+            if integration_id in needed and (column is None or row[column] == context_id):
+                dependants.append({"processInstanceId": row["id"], "title": configuration["title"]})
+        return dependants
+
+    def list_integrations(self, call: Call) -> dict[str, Any]:
+        body = call.body
+        organization_id = self._accounts.organization_of(call, body.text_or_none("organizationId"))
+        instance_id = body.text_or_none("processInstanceId")
+        if instance_id:
+            self._projects.instance(call.caller, instance_id)
+        rows = self._store.every(
+            "SELECT * FROM integrations WHERE organization_id = ? AND (context_type = 'organization'"
+            " OR (context_type = 'member' AND context_id = ?)"
+            " OR (context_type = 'process_instance' AND context_id = ?)) ORDER BY rowid",
+            organization_id,
+            call.caller.user_id,
+            instance_id or "",
+        )
+        entries = []
+        for row in rows:
+            metadata = json.loads(row["metadata"])
+            entry = {
+                "integrationId": row["integration_id"],
+                "contextType": row["context_type"],
+                "connected": True,
+                "connectedAt": iso(row["connected_at"]),
+                "connectedBy": row["connected_by"],
+                "hasValidTokens": metadata.get("hasValidTokens", True) is not False,
+                "n8nCredentialId": row["credential_id"],
+            }
+            if row["custom_schema"] is not None:
+                entry["customSchema"] = json.loads(row["custom_schema"])
+            entries.append(entry)
+        return {"integrations": entries}
+
+    def credential_schema(self, call: Call) -> dict[str, Any]:
+        kind = call.query.get("type", "")
+        if not kind:
+            raise Refusal(400, "INVALID_REQUEST", '"type" is required: the name of a credential type.')
+        if kind not in _CREDENTIALS:
+            raise Refusal(
+                404,
+                "NOT_FOUND",
+                f"The sandbox knows no credential type {kind!r}, only {', '.join(_CREDENTIALS)}.",
+            )
+        properties, required = _CREDENTIALS[kind]
+        return {
+            "type": kind,
+            "properties": properties,
+            "required": list(required),
+            "additionalProperties": False,
+        }
+
+    def _place(self, call: Call) -> tuple[str, str, str]:
+        """Organization, context, and the id of the member or instance in it."""
+        body = call.body
+        organization_id = self._accounts.organization_of(call, body.text_or_none("organizationId"))
+        context = body.choice("contextType", _CONTEXTS)
+        if context == "process_instance":
+            instance = self._projects.instance(call.caller, body.text("processInstanceId"))
+            if instance["organization_id"] != organization_id:
+                raise Refusal(403, "FORBIDDEN", "The process instance belongs to another organization.")
+            return organization_id, context, str(instance["id"])
+        if context == "member":
+            return organization_id, context, body.text_or_none("memberId") or call.caller.user_id
+        return organization_id, context, ""

@@ -1,0 +1,353 @@
+"""The sandbox as an object: its thread, its server, and what tests and tutorials ask of it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import ipaddress
+import logging
+import secrets
+import socket
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, TypeVar
+
+from codika_nb.errors import ConfigError
+
+from .accounts import Accounts
+from .encryption import EncryptionKey
+from .engine import Engine, Function, StandIns
+from .executions import Executions
+from .integrations import Integrations
+from .mail import Mail, Mailbox, smtp_relay
+from .projects import Projects
+from .store import Store
+from .wire import Clock, Refusal
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+__all__ = ["Sandbox"]
+
+Answer = TypeVar("Answer")
+
+_BACKLOG = 2048
+
+for _name in ("codika_nb.sandbox", "uvicorn"):
+    # Without a handler Python prints warnings by itself; whoever wants to see them adds a handler.
+    logging.getLogger(_name).addHandler(logging.NullHandler())
+
+
+class Sandbox:
+    """A local platform with the same HTTP API: real limits, real storage, its own mailbox.
+
+    ::
+
+        with Sandbox() as sandbox:
+            print(sandbox.url)
+
+            @sandbox.workflow("greet")
+            def greet(payload):
+                return {"text": f"Hello {payload['name']}"}
+
+    Args:
+        host: the address to listen on; others than loopback put a token before the inbox.
+        port: the port to listen on; 0 takes a free one.
+        data: a folder to keep everything in; without it, all is forgotten when the sandbox stops.
+        clock: the time it lives in; `sandbox.clock.advance(600)` makes ten minutes pass.
+        ip_limit: how many codes an IP address may ask for within an hour.
+        trusted_proxy: the address of a proxy whose X-Forwarded-For is believed.
+        smtp: a mail server, ``smtps://user:password@host``, that mails are sent through as well.
+    """
+
+    def __init__(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        data: str | Path | None = None,
+        clock: Clock | None = None,
+        ip_limit: int = 60,
+        trusted_proxy: str | None = None,
+        smtp: str | None = None,
+    ) -> None:
+        self.clock = clock or Clock()
+        self._host = host
+        self._port = port
+        self._data = None if data is None else Path(data).expanduser()
+        self._ip_limit = ip_limit
+        self._trusted_proxy = trusted_proxy
+        self._stand_ins = StandIns()
+        self._mailbox = Mailbox(None if smtp is None else smtp_relay(smtp))
+        self._inbox_token = None if _is_loopback(host) else secrets.token_urlsafe(16)
+        self._lock = threading.Lock()
+        self._running: _Running | None = None
+
+    def __repr__(self) -> str:
+        running = self._running
+        return f"<Sandbox {running.url}, running>" if running else "<Sandbox, stopped>"
+
+    # --- starting and stopping ------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start serving, on a thread of its own; does nothing when it runs already."""
+        with self._lock:
+            if self._running is None:
+                self._running = _Running(self)
+
+    def stop(self) -> None:
+        """Stop serving and let go of port and data; does nothing when it is stopped already."""
+        with self._lock:
+            running, self._running = self._running, None
+            if running is not None:
+                running.stop()
+
+    def serve_forever(self) -> None:
+        """Start, and come back only when the sandbox is stopped or the person presses Ctrl-C."""
+        self.start()
+        running = self._running
+        try:
+            while running is not None and running.thread.is_alive():
+                # With a time limit, as a wait without one cannot be interrupted on every system.
+                running.thread.join(1.0)
+        except KeyboardInterrupt:
+            pass
+        finally:
+            self.stop()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def _live(self) -> _Running:
+        running = self._running
+        if running is None:
+            raise ConfigError("The sandbox is not running.", next_action="Call its start() first.")
+        return running
+
+    # --- looking --------------------------------------------------------------------------
+
+    @property
+    def url(self) -> str:
+        """The base URL, without a slash at its end."""
+        return self._live().url
+
+    @property
+    def inbox_url(self) -> str:
+        """The address of the inbox page, with the token it takes where others could reach it."""
+        token = "" if self._inbox_token is None else f"?token={self._inbox_token}"
+        return f"{self.url}/inbox{token}"
+
+    @property
+    def inbox(self) -> list[Mail]:
+        """Every mail that was delivered, newest first."""
+        return list(self._mailbox.mails)
+
+    def code_for(self, email: str) -> str:
+        """The code in the newest mail to an address."""
+        mails = self._mailbox.to(email)
+        if not mails:
+            others = sorted({mail.to for mail in self._mailbox.mails})
+            known = f"There is mail for {', '.join(others[:5])}." if others else "The inbox is empty."
+            raise LookupError(f"No code was mailed to {email.strip()}. {known}")
+        return mails[0].code
+
+    # --- stand-ins ------------------------------------------------------------------------
+
+    def workflow(self, workflow_id: str, *, time_limit: float = 60.0) -> Callable[[Function], Function]:
+        """Let the decorated function answer a workflow.
+
+        The function, plain or async, gets the payload and returns what becomes the result; a parameter
+        called ``execution`` gets the ids, addresses and the secret for calling back.
+        """
+
+        def register(function: Function) -> Function:
+            self._stand_ins.register(workflow_id, function, time_limit)
+            return function
+
+        return register
+
+    def load_stand_ins(self, path: str | Path) -> list[str]:
+        """Register the functions that a Python file marks with ``@stand_in``; returns their workflows."""
+        return self._stand_ins.load(Path(path))
+
+    # --- what the dashboard does ----------------------------------------------------------
+
+    def add_organization(self, email: str, name: str) -> str:
+        """Make an organization that the person with this address owns; returns its id."""
+        return self._do(lambda running: running.accounts.add_organization(email, name))
+
+    def remove_organization(self, organization_id: str) -> None:
+        """Remove an organization and its keys."""
+        self._do(lambda running: running.accounts.remove_organization(organization_id))
+
+    def add_member(self, organization_id: str, email: str, role: str = "member") -> str:
+        """Make a person "member", "admin" or "owner" of an organization; returns the user's id."""
+        return self._do(lambda running: running.accounts.add_member(organization_id, email, role))
+
+    def personal_key(self, email: str) -> str:
+        """A new personal key, the kind that may create organizations; it is shown this once."""
+        return self._do(lambda running: running.accounts.personal_key(email))
+
+    def revoke_key(self, key_id: str) -> None:
+        """Revoke an organization key; it stops at once."""
+        self._do(lambda running: running.accounts.revoke_key(key_id))
+
+    def instance_key(self, process_instance_id: str) -> str:
+        """A new key for a process instance, shown this once; the one before stops at once."""
+        return self._do(lambda running: running.projects.instance_key(process_instance_id))
+
+    def webhook_secret(self, process_instance_id: str, workflow_id: str, secret: str | None = None) -> str:
+        """Add a signing secret to a workflow's endpoint, a new one if none is given; returns it."""
+        return self._do(
+            lambda running: running.executions.add_signing_secret(process_instance_id, workflow_id, secret)
+        )
+
+    def _do(self, action: Callable[[_Running], Answer]) -> Answer:
+        running = self._live()
+        try:
+            return running.do(lambda: action(running))
+        except Refusal as refusal:
+            raise LookupError(refusal.message) from None
+
+
+class _Running:
+    """A sandbox between start and stop: a thread, its loop, and the rules that live on it."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
+        self._socket = _listen(sandbox._host, sandbox._port)
+        self.url = _url(sandbox._host, self._socket.getsockname()[1])
+        self._ready = threading.Event()
+        self._problem: Exception | None = None
+        self.thread = threading.Thread(target=self._serve, name="codika-sandbox", daemon=True)
+        self.thread.start()
+        self._ready.wait()
+        if self._problem is not None:
+            self.thread.join()
+            raise self._problem
+
+    def stop(self) -> None:
+        self._server.should_exit = True
+        self.thread.join()
+
+    def do(self, action: Callable[[], Answer]) -> Answer:
+        """Do something in a transaction on the loop's thread, from another thread."""
+
+        async def in_transaction() -> Answer:
+            with self._store.transaction(Refusal):
+                return action()
+
+        return asyncio.run_coroutine_threadsafe(in_transaction(), self._loop).result()
+
+    def _serve(self) -> None:
+        try:
+            asyncio.run(self._main())
+        except Exception as error:
+            self._problem = error
+        finally:
+            self._socket.close()
+            self._ready.set()
+
+    async def _main(self) -> None:
+        try:
+            import uvicorn  # noqa: PLC0415 - an extra, which only a started sandbox needs
+
+            from .app import Application  # noqa: PLC0415 - likewise, for starlette
+            from .pages import Pages  # noqa: PLC0415
+        except ModuleNotFoundError as error:
+            raise ConfigError(
+                f"The sandbox needs {error.name}, which is not installed.",
+                next_action="pip install 'codika-nb[sandbox]'",
+            ) from None
+        sandbox = self._sandbox
+        self._loop = asyncio.get_running_loop()
+        self._store = Store(sandbox._data)
+        try:
+            self.accounts = Accounts(self._store, sandbox.clock, sandbox._mailbox, sandbox._ip_limit)
+            self.projects = Projects(self._store, sandbox.clock, self.accounts)
+            self.executions = Executions(
+                self._store, sandbox.clock, self.projects, Engine(sandbox._stand_ins), self.url
+            )
+            with self._store.transaction(Refusal):
+                self.executions.recover()
+            key = EncryptionKey(sandbox._data)
+            application = Application(
+                store=self._store,
+                accounts=self.accounts,
+                projects=self.projects,
+                executions=self.executions,
+                integrations=Integrations(self._store, sandbox.clock, self.accounts, self.projects, key),
+                pages=Pages(
+                    url=self.url,
+                    mailbox=sandbox._mailbox,
+                    stand_ins=sandbox._stand_ins,
+                    key=key,
+                    inbox_token=sandbox._inbox_token,
+                    keeps="forgets everything when it stops"
+                    if sandbox._data is None
+                    else f"keeps its data in {sandbox._data}",
+                ),
+                host=sandbox._host,
+                trusted_proxy=sandbox._trusted_proxy,
+            )
+            self._server = uvicorn.Server(
+                uvicorn.Config(
+                    application,
+                    log_config=None,
+                    access_log=False,
+                    # X-Forwarded-For is ours to judge: uvicorn believes it from loopback, where clients are.
+                    proxy_headers=False,
+                    server_header=False,
+                    lifespan="off",
+                    ws="none",
+                    backlog=_BACKLOG,
+                    timeout_graceful_shutdown=2,
+                )
+            )
+            serving = asyncio.create_task(self._server.serve(sockets=[self._socket]))
+            # uvicorn offers a flag and no event.
+            while not self._server.started and not serving.done():  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+            self._ready.set()
+            await serving
+        finally:
+            self._store.close()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family, _, _, _, address = socket.getaddrinfo(
+            host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        return socket.create_server(address[:2], family=family, backlog=_BACKLOG)
+    except (OSError, OverflowError) as error:
+        taken = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
+        reason = "the port is taken" if taken else getattr(error, "strerror", None) or str(error)
+        raise ConfigError(
+            f"The sandbox cannot listen on {host}:{port}: {reason}.",
+            next_action="Choose another port, or 0 for any free one.",
+        ) from None
+
+
+def _url(host: str, port: int) -> str:
+    """Where to reach a server: on every interface means also on loopback."""
+    name = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - not bound to
+    return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
+
+
+def _is_loopback(host: str) -> bool:
+    with contextlib.suppress(ValueError):
+        return ipaddress.ip_address(host).is_loopback
+    return host == "localhost"

@@ -1,0 +1,211 @@
+"""The sandbox's memory: SQLite, one connection, one transaction at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from codika_nb.errors import ConfigError
+
+__all__ = ["Store"]
+
+# Each script brings a database from the version before it to its own; PRAGMA user_version counts them.
+_MIGRATIONS = (
+    """
+    CREATE TABLE users (
+        id TEXT PRIMARY KEY, email TEXT NOT NULL UNIQUE, created_at REAL NOT NULL
+    );
+    CREATE TABLE organizations (
+        id TEXT PRIMARY KEY, name TEXT NOT NULL, description TEXT, size TEXT, created_at REAL NOT NULL
+    );
+    CREATE TABLE members (
+        organization_id TEXT NOT NULL, user_id TEXT NOT NULL, role TEXT NOT NULL,
+        PRIMARY KEY (organization_id, user_id)
+    );
+    CREATE INDEX members_of_user ON members (user_id);
+    CREATE TABLE keys (
+        id TEXT PRIMARY KEY, digest BLOB NOT NULL UNIQUE, prefix TEXT NOT NULL, kind TEXT NOT NULL,
+        organization_id TEXT, user_id TEXT, instance_id TEXT, name TEXT NOT NULL, description TEXT,
+        scopes TEXT NOT NULL, created_at REAL NOT NULL, expires_at REAL, revoked_at REAL, last_used_at REAL
+    );
+    CREATE INDEX keys_of_organization ON keys (organization_id);
+    CREATE TABLE codes (
+        email TEXT PRIMARY KEY, purpose TEXT NOT NULL, state TEXT NOT NULL, digest BLOB,
+        attempts_left INTEGER NOT NULL, sent_at REAL NOT NULL
+    );
+    CREATE TABLE code_requests (email TEXT NOT NULL, ip TEXT NOT NULL, at REAL NOT NULL);
+    CREATE INDEX code_requests_of_email ON code_requests (email, at);
+    CREATE INDEX code_requests_of_ip ON code_requests (ip, at);
+
+    CREATE TABLE projects (
+        id TEXT PRIMARY KEY, organization_id TEXT NOT NULL, name TEXT NOT NULL, description TEXT NOT NULL,
+        template_id TEXT NOT NULL, process_id TEXT, has_published INTEGER NOT NULL DEFAULT 0,
+        archived INTEGER NOT NULL DEFAULT 0, created_by TEXT NOT NULL, created_at REAL NOT NULL
+    );
+    CREATE TABLE deployments (
+        id TEXT PRIMARY KEY, project_id TEXT NOT NULL, major INTEGER NOT NULL, minor INTEGER NOT NULL,
+        status TEXT NOT NULL, configuration TEXT NOT NULL, skills TEXT NOT NULL, created_at REAL NOT NULL,
+        UNIQUE (project_id, major, minor)
+    );
+    CREATE TABLE documents (
+        deployment_id TEXT NOT NULL, relative_path TEXT NOT NULL, content_type TEXT NOT NULL,
+        description TEXT, content BLOB NOT NULL, uploaded_at REAL NOT NULL
+    );
+    CREATE INDEX documents_of_deployment ON documents (deployment_id);
+    CREATE TABLE instances (
+        id TEXT PRIMARY KEY, project_id TEXT NOT NULL, organization_id TEXT NOT NULL,
+        environment TEXT NOT NULL, deployment_id TEXT NOT NULL, owner TEXT NOT NULL,
+        shared_with TEXT NOT NULL, is_active INTEGER NOT NULL, inactive_reason TEXT,
+        archived INTEGER NOT NULL DEFAULT 0,
+        installed_at REAL NOT NULL, last_executed_at REAL, rollout_id TEXT NOT NULL,
+        rollout_status TEXT NOT NULL, parameters TEXT NOT NULL, engine_ids TEXT NOT NULL,
+        UNIQUE (project_id, environment)
+    );
+    CREATE TABLE executions (
+        id TEXT PRIMARY KEY, instance_id TEXT NOT NULL, workflow_id TEXT NOT NULL, trigger_id TEXT NOT NULL,
+        engine_id TEXT NOT NULL, status TEXT NOT NULL, payload TEXT NOT NULL, result TEXT, error TEXT,
+        secret_digest BLOB NOT NULL, created_at REAL NOT NULL, duration INTEGER
+    );
+    CREATE INDEX executions_of_instance ON executions (instance_id);
+    CREATE TABLE signing_secrets (
+        instance_id TEXT NOT NULL, workflow_id TEXT NOT NULL, secret TEXT NOT NULL,
+        PRIMARY KEY (instance_id, workflow_id, secret)
+    );
+    CREATE TABLE webhook_messages (
+        instance_id TEXT NOT NULL, workflow_id TEXT NOT NULL, message_id TEXT NOT NULL, at REAL NOT NULL,
+        PRIMARY KEY (instance_id, workflow_id, message_id)
+    );
+
+    CREATE TABLE stage_documents (
+        id TEXT PRIMARY KEY, project_id TEXT NOT NULL, stage INTEGER NOT NULL, minor INTEGER NOT NULL,
+        title TEXT NOT NULL, content TEXT NOT NULL, summary TEXT NOT NULL, created_at REAL NOT NULL
+    );
+    CREATE TABLE ingestions (
+        id TEXT PRIMARY KEY, project_id TEXT NOT NULL, major INTEGER NOT NULL, minor INTEGER NOT NULL,
+        config TEXT NOT NULL, created_at REAL NOT NULL, UNIQUE (project_id, major, minor)
+    );
+    CREATE TABLE notes (
+        id TEXT PRIMARY KEY, project_id TEXT NOT NULL, type TEXT NOT NULL, major INTEGER NOT NULL,
+        minor INTEGER NOT NULL, patch INTEGER NOT NULL, title TEXT NOT NULL, content TEXT NOT NULL,
+        summary TEXT NOT NULL, agent_id TEXT, created_at REAL NOT NULL
+    );
+    CREATE TABLE integrations (
+        organization_id TEXT NOT NULL, integration_id TEXT NOT NULL, context_type TEXT NOT NULL,
+        context_id TEXT NOT NULL, secrets TEXT NOT NULL, metadata TEXT NOT NULL, custom_schema TEXT,
+        credential_id TEXT NOT NULL, connected_by TEXT NOT NULL, connected_at REAL NOT NULL,
+        PRIMARY KEY (organization_id, integration_id, context_type, context_id)
+    );
+    """,
+)
+
+
+class Store:
+    """A database in memory, or in a folder where it survives restarts and crashes."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self.code_secret = _code_secret(folder)
+        """Binds the codes; kept outside the database, whose copy alone must not give them away."""
+        if folder is None:
+            path = ":memory:"
+        else:
+            path = str(folder / "sandbox.sqlite3")
+            # SQLite gives its side files the mode of the database, so it is made before SQLite does.
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        self._database = sqlite3.connect(path, isolation_level=None, timeout=0.2)
+        self._database.row_factory = sqlite3.Row
+        try:
+            # One process at a time: another one's runs and limits would be unknown here.
+            self._database.execute("PRAGMA locking_mode = EXCLUSIVE")
+            self._database.execute("PRAGMA journal_mode = WAL")
+            self._database.execute("PRAGMA synchronous = NORMAL")
+            self._migrate()
+        except sqlite3.DatabaseError as error:
+            self._database.close()
+            if "locked" in str(error):
+                raise ConfigError(
+                    f"Another sandbox is using {folder}.", next_action="Stop it, or choose another folder."
+                ) from None
+            raise ConfigError(
+                f"{path} cannot be used: {error}.", next_action="Move it away, or choose another folder."
+            ) from None
+        except ConfigError:
+            self._database.close()
+            raise
+
+    def _migrate(self) -> None:
+        version: int = self._database.execute("PRAGMA user_version").fetchone()[0]
+        if version > len(_MIGRATIONS):
+            raise ConfigError(
+                "The sandbox's data was written by a newer version of codika_nb.",
+                next_action="Upgrade codika_nb, or choose another folder.",
+            )
+        for number, script in enumerate(_MIGRATIONS[version:], start=version + 1):
+            self._database.executescript(
+                f"BEGIN EXCLUSIVE; {script}; PRAGMA user_version = {number}; COMMIT;"
+            )
+
+    @contextlib.contextmanager
+    def transaction(self, keep_on: type[Exception]) -> Iterator[None]:
+        """All or nothing, except that a `keep_on` is an answer and keeps what was written."""
+        self._database.execute("BEGIN IMMEDIATE")
+        verdict = "ROLLBACK"
+        try:
+            yield
+            verdict = "COMMIT"
+        except keep_on:
+            verdict = "COMMIT"
+            raise
+        finally:
+            self._database.execute(verdict)
+
+    def one(self, sql: str, *values: Any) -> sqlite3.Row | None:
+        """The first row, or None."""
+        row: sqlite3.Row | None = self._database.execute(sql, values).fetchone()
+        return row
+
+    def every(self, sql: str, *values: Any) -> list[sqlite3.Row]:
+        """All rows."""
+        return self._database.execute(sql, values).fetchall()
+
+    def count(self, sql: str, *values: Any) -> int:
+        """The number a SELECT COUNT(*) says."""
+        number: int = self._database.execute(sql, values).fetchone()[0]
+        return number
+
+    def run(self, sql: str, *values: Any) -> int:
+        """Run one statement; returns how many rows it changed."""
+        return self._database.execute(sql, values).rowcount
+
+    def insert(self, table: str, *, replace: bool = False, **row: Any) -> None:
+        """Add one row, given by its columns."""
+        verb = "REPLACE" if replace else "INSERT"
+        columns, marks = ", ".join(row), ", ".join("?" * len(row))
+        # Table and column names come from this package's code alone.
+        self._database.execute(f"{verb} INTO {table} ({columns}) VALUES ({marks})", tuple(row.values()))
+
+    def close(self) -> None:
+        """Write everything out and let go of the file."""
+        self._database.close()
+
+
+def _code_secret(folder: Path | None) -> bytes:
+    if folder is None:
+        return secrets.token_bytes(32)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = folder / "secret"
+        if path.exists() and len(secret := path.read_bytes()) == 32:
+            return secret
+        with os.fdopen(os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "wb") as file:
+            file.write(secret := secrets.token_bytes(32))
+        return secret
+    except OSError as error:
+        raise ConfigError(
+            f"The sandbox cannot keep its data in {folder}: {error.strerror}.",
+            next_action="Choose another folder.",
+        ) from None

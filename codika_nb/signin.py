@@ -1,0 +1,527 @@
+"""Signing in, without any user interface: what each answer of the platform means for the next step.
+
+`SignIn` goes ``email → code → (organization) → done``. Its verbs are exchanges: whoever drives it
+(the form, a terminal, a script) performs them with a client and then shows what `SignIn` says.
+An expected failure raises nothing; it becomes the next step and a `notice`.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import re
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta, timezone
+from typing import Any, Literal
+
+from . import session
+from .api import API
+from .call import Steps
+from .errors import CodikaError, ConfigError, InvalidRequestError, RateLimitError
+from .models import CodeSent, KeyBundle
+from .profiles import PRODUCTION, Profile, ProfileStore
+
+__all__ = ["Notice", "Organization", "SignIn", "asign_in", "sign_in"]
+
+Step = Literal["email", "code", "organization", "done"]
+Purpose = Literal["signup", "login"]
+Field = Literal["email", "company", "code", "organization"]
+
+RESEND_AFTER = timedelta(seconds=30)
+LONGEST_COMPANY = 100
+
+
+@dataclass(frozen=True)
+class Notice:
+    """What to tell the person now, and which field it is about."""
+
+    text: str
+    kind: Literal["info", "error"] = "info"
+    field: Field | None = None
+    code: str = ""
+
+
+@dataclass(frozen=True)
+class Organization:
+    """One of the organizations an account belongs to."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Reaction:
+    """What an error code means: the step to be in, the words for it, and what stays valid."""
+
+    step: Step | None
+    say: str
+    field: Field | None = None
+    #: The account is of the other kind: go on there, with what has been typed.
+    switch: Purpose | None = None
+    #: Whether the code from the mail still works.
+    code_lives: bool = True
+
+
+_NEW_CODE = "Ask for a new one with “Send a new code”."
+#: Every error code of the platform's one-time-code page, and the client's own two.
+REACTIONS: dict[str, Reaction] = {
+    "EMAIL_REQUIRED": Reaction("email", "Type your e-mail address.", "email"),
+    "EMAIL_INVALID": Reaction("email", "That is not an e-mail address. Check it and send again.", "email"),
+    "USER_ALREADY_HAS_ORGANIZATION": Reaction(
+        None, "This e-mail already has an account, so this is a login.", switch="login", code_lives=False
+    ),
+    "USER_NOT_FOUND": Reaction(
+        None, "This e-mail has no account yet, so this is a sign-up.", switch="signup", code_lives=False
+    ),
+    "USER_HAS_NO_ORGANIZATION": Reaction(
+        None,
+        "The account has no organization yet, so this is a sign-up.",
+        switch="signup",
+        code_lives=False,
+    ),
+    "OTP_RESEND_COOLDOWN": Reaction(
+        "code", "A code was sent a moment ago: type that one, or ask for another in {retry} s.", "code"
+    ),
+    "EMAIL_RATE_LIMITED": Reaction(
+        None, "Too many codes were sent to this e-mail within an hour. Try again later.", "email"
+    ),
+    "IP_RATE_LIMITED": Reaction(
+        None, "Too many codes were asked for from this network within an hour. Try again later.", "email"
+    ),
+    "OTP_INVALID": Reaction("code", "That code is not right{attempts}. Look at the mail again.", "code"),
+    "OTP_NOT_FOUND": Reaction(
+        "code", f"There is no code waiting for this e-mail. {_NEW_CODE}", "code", code_lives=False
+    ),
+    "OTP_EXPIRED": Reaction("code", f"That code is too old. {_NEW_CODE}", "code", code_lives=False),
+    "OTP_ALREADY_USED": Reaction(
+        "code", f"That code has been used already. {_NEW_CODE}", "code", code_lives=False
+    ),
+    "OTP_PURPOSE_MISMATCH": Reaction(
+        "code", f"That code was made for something else. {_NEW_CODE}", "code", code_lives=False
+    ),
+    "OTP_LOCKED_OUT": Reaction(
+        "code", f"Too many wrong codes, so the code is gone. {_NEW_CODE}", "code", code_lives=False
+    ),
+    "COMPANY_NAME_TOO_LONG": Reaction(
+        None, f"The organization's name is too long: at most {LONGEST_COMPANY} characters.", "company"
+    ),
+    "INVALID_EXPIRES_IN_DAYS": Reaction(
+        None, "A key can last 1 to 365 days. Start again with such a number."
+    ),
+    "ORGANIZATION_CREATION_FAILED": Reaction(
+        None, "The organization could not be made: {message} Try again."
+    ),
+    "MULTIPLE_ORGANIZATIONS": Reaction(
+        "organization", "This account has several organizations. Which one is it?", "organization"
+    ),
+    "ORGANIZATION_NOT_MEMBER": Reaction(
+        "organization", "This account is not in that organization. Pick one of these.", "organization"
+    ),
+    "MAX_API_KEYS_REACHED": Reaction(
+        None, "The organization has 20 active keys already. Revoke one in the dashboard, then try again."
+    ),
+    "INTERNAL": Reaction(None, "The platform had a hiccup. Try again in a few seconds."),
+    "network-error": Reaction(None, "{message} {next_action}"),
+    "invalid-response": Reaction(None, "{message} {next_action}"),
+}
+
+
+class SignIn:
+    """The steps of signing up and logging in, and what every answer means for the next one.
+
+    Args:
+        purpose: where to begin; the account decides, so ``"signup"`` becomes ``"login"`` by itself
+            for an e-mail that has an account, and the reverse, at most once each way.
+        email: the address, where a code has been sent already and only `submit_code` is to come.
+        base_url: the server; it is remembered in the profile unless it is production.
+        store: where the profile is saved; None keeps the key in memory only.
+        company, description: the new organization's, for a sign-up.
+        key_name, key_expires_in: label of the key, and its days (1 to 365).
+        name: what the saved profile is to be called; derived from the organization if left out.
+        organization_id: which organization, for an account with several.
+        activate: whether the saved profile becomes the active one.
+
+    Attributes:
+        step: ``"email"``, ``"code"``, ``"organization"`` or ``"done"``.
+        notice: what to tell the person, or None.
+        error: the error behind the notice, or None.
+        organizations: the choices, in step ``"organization"``.
+        valid_until, resend_at: aware UTC times, or None.
+        attempts_remaining: for the code; None when unknown.
+        profile: the result, in step ``"done"``.
+
+    Raises:
+        ConfigError: an option that cannot be right, said before anything is sent.
+
+    Example:
+        >>> signin = SignIn("login", base_url=sandbox.url, store=ProfileStore())
+        >>> with Client(base_url=sandbox.url) as client:
+        ...     client.perform(signin.request_code("ada@example.com"))
+        ...     client.perform(signin.submit_code(input("code: ")))
+    """
+
+    def __init__(
+        self,
+        purpose: Purpose = "signup",
+        *,
+        email: str = "",
+        base_url: str = PRODUCTION,
+        store: ProfileStore | None = None,
+        company: str = "",
+        description: str = "",
+        key_name: str | None = None,
+        key_expires_in: int | None = None,
+        name: str | None = None,
+        organization_id: str | None = None,
+        activate: bool = True,
+    ) -> None:
+        if key_expires_in is not None and not 1 <= key_expires_in <= 365:
+            raise ConfigError(
+                f"A key can last 1 to 365 days, not {key_expires_in}.",
+                code="INVALID_EXPIRES_IN_DAYS",
+                next_action="Leave it out for a key that never expires.",
+            )
+        self.purpose: Purpose = purpose
+        self.base_url = base_url
+        self.store = store
+        self.company = company
+        self.description = description
+        self.key_name = key_name
+        self.key_expires_in = key_expires_in
+        self.name = name
+        self.organization_id = organization_id
+        self.activate = activate
+
+        self.step: Step = "email"
+        self.email = email.strip()
+        self.notice: Notice | None = None
+        self.error: CodikaError | None = None
+        self.organizations: list[Organization] = []
+        self.valid_until: datetime | None = None
+        self.resend_at: datetime | None = None
+        self.attempts_remaining: int | None = None
+        self.profile: Profile | None = None
+        self._code = ""
+        self._switched: set[Purpose] = set()
+
+    def __repr__(self) -> str:
+        return f"SignIn({self.purpose!r}, step={self.step!r})"
+
+    # --- verbs -------------------------------------------------------------------------------------
+
+    def request_code(self, email: str, *, company: str | None = None) -> Steps[SignIn]:
+        """Have a code sent to `email`; also how a new code is asked for."""
+        self.email = email.strip()
+        if company is not None:
+            self.company = company.strip()
+        self._say(None)
+        problem = self._wrong_input()
+        if problem:
+            self._say(problem)
+        else:
+            yield from self._request()
+        return self
+
+    def resend(self) -> Steps[SignIn]:
+        """Have a new code sent to the same address."""
+        return (yield from self.request_code(self.email))
+
+    def submit_code(self, code: str, *, company: str | None = None) -> Steps[SignIn]:
+        """Complete with the code from the mail; spaces and text around the six digits do no harm."""
+        digits = six_digits(code)
+        if company is not None:
+            self.company = company.strip()
+        self._say(None)
+        problem = self._wrong_input()
+        if digits is None:
+            problem = Notice("The code is the six digits in the mail.", "error", "code", "OTP_INVALID")
+        if problem or digits is None:
+            self._say(problem)
+        else:
+            self._code = digits
+            yield from self._complete()
+        return self
+
+    def choose_organization(self, organization_id: str) -> Steps[SignIn]:
+        """Complete with one of `organizations`, and the code that was already given."""
+        self.organization_id = organization_id
+        self._say(None)
+        yield from self._complete()
+        return self
+
+    def back(self) -> None:
+        """Return to the e-mail, which stays as it was typed."""
+        self.step = "email"
+        self._code = ""
+        self.organizations = []
+        self._switched.clear()
+        self._say(None)
+
+    # --- how they work -----------------------------------------------------------------------------
+
+    def _request(self) -> Steps[None]:
+        describe = API.request_signup_code if self.purpose == "signup" else API.request_login_code
+        try:
+            sent: CodeSent = yield from describe.describe(None, self.email)
+        except CodikaError as error:
+            yield from self._react(error)
+            return
+        now = datetime.now(timezone.utc)
+        self.valid_until = now + timedelta(seconds=sent.expires_in_seconds)
+        self.resend_at = now + RESEND_AFTER
+        self.attempts_remaining = None
+        self.step = "code"
+
+    def _complete(self) -> Steps[None]:
+        try:
+            if self.store:
+                # The key is shown once: better to learn now that it cannot be kept.
+                self.store.check_writable()
+            bundle = yield from self._completion()
+        except CodikaError as error:
+            yield from self._react(error)
+            return
+        self._code = ""
+        self._say(None)
+        self._keep(_profile(bundle, self.base_url))
+        self.step = "done"
+
+    def _completion(self) -> Generator[Any, Any, KeyBundle]:
+        key: dict[str, Any] = {"key_name": self.key_name, "key_expires_in": self.key_expires_in}
+        if self.purpose == "login":
+            where = self.organization_id
+            login = API.complete_login.describe
+            return (yield from login(None, self.email, code=self._code, organization_id=where, **key))
+        key |= {"company": self.company or None, "description": self.description or None}
+        return (yield from API.complete_signup.describe(None, self.email, code=self._code, **key))
+
+    def _keep(self, profile: Profile) -> None:
+        if self.store is None:
+            self.profile = profile
+            return
+        try:
+            self.profile = self.store.save(profile, name=self.name, activate=self.activate)
+        except ConfigError as error:
+            # The key exists by now and is not shown again: keep it for as long as this process lives.
+            self.profile = profile
+            self._say(Notice(f"You are signed in, but only until this kernel ends: {error.message}", "error"))
+
+    def _wrong_input(self) -> Notice | None:
+        if not self.email:
+            return _notice("EMAIL_REQUIRED")
+        if not looks_like_an_address(self.email):
+            return _notice("EMAIL_INVALID")
+        if self.purpose == "signup" and len(self.company) > LONGEST_COMPANY:
+            text = (
+                f"The organization's name has {len(self.company)} characters: at most {LONGEST_COMPANY} fit."
+            )
+            return Notice(text, "error", "company", "COMPANY_NAME_TOO_LONG")
+        return None
+
+    def _say(self, notice: Notice | None, error: CodikaError | None = None) -> None:
+        self.notice, self.error = notice, error
+
+    def _react(self, error: CodikaError) -> Steps[None]:
+        """Turn a refusal into the next step."""
+        reaction = REACTIONS.get(error.code)
+        if reaction is None:
+            self._say(Notice(str(error), "error", code=error.code), error)
+            return
+        if isinstance(error, RateLimitError) and error.retry_in is not None:
+            self.resend_at = datetime.now(timezone.utc) + timedelta(seconds=error.retry_in)
+        if isinstance(attempts := error.details.get("attemptsRemaining"), int):
+            self.attempts_remaining = attempts
+        self.organizations = _organizations(error) or self.organizations
+        if not reaction.code_lives:
+            self._code = ""
+            self.valid_until = None
+        self.step = reaction.step or self.step
+        if reaction.switch is None:
+            self._say(_notice(error.code, error), error)
+        elif reaction.switch in self._switched:
+            text = "The platform contradicts itself about this account. Try again in a minute."
+            self._say(Notice(text, "error", "email", error.code), error)
+        else:
+            self._switched.add(reaction.switch)
+            self.purpose = reaction.switch
+            self.step = "email"
+            yield from self._request()
+            if self.notice is None:
+                self._say(replace(_notice(error.code, error), kind="info"))
+            elif self.notice.code == "OTP_RESEND_COOLDOWN":
+                # The code on its way is of the other kind: it would not be accepted here.
+                text = f"{reaction.say} Ask for a new code as soon as the button allows it."
+                self._say(replace(self.notice, text=text), self.error)
+
+
+def _notice(code: str, error: CodikaError | None = None) -> Notice:
+    reaction = REACTIONS[code]
+    details = error.details if error else {}
+    attempts = details.get("attemptsRemaining")
+    left = f": {attempts} attempt{'' if attempts == 1 else 's'} left" if isinstance(attempts, int) else ""
+    retry = getattr(error, "retry_in", None)
+    text = reaction.say.format(
+        attempts=left,
+        retry=f"{retry:.0f}" if retry is not None else "30",
+        message=error.message if error else "",
+        next_action=(error.next_action or "") if error else "",
+    )
+    return Notice(text.strip(), "info" if code == "MULTIPLE_ORGANIZATIONS" else "error", reaction.field, code)
+
+
+def _organizations(error: CodikaError) -> list[Organization]:
+    listed = error.details.get("organizations")
+    entries = listed if isinstance(listed, list) else []
+    return [
+        Organization(entry["id"], str(entry.get("name") or entry["id"]))
+        for entry in entries
+        if isinstance(entry, dict) and isinstance(entry.get("id"), str)
+    ]
+
+
+def _profile(bundle: KeyBundle, base_url: str) -> Profile:
+    key = bundle.api_key
+    return Profile(
+        api_key=key.raw.get_secret_value(),
+        organization_id=bundle.organization_id,
+        organization_name=bundle.organization_name,
+        key_name=key.name,
+        key_prefix=key.key_prefix,
+        scopes=key.scopes,
+        created_at=key.created_at,
+        expires_at=key.expires_at,
+        base_url=None if base_url == PRODUCTION else base_url,
+    )
+
+
+def six_digits(text: str) -> str | None:
+    """The six-digit code in what somebody typed or pasted, or None: ``123 456`` → ``123456``."""
+    found: list[tuple[str, str]] = re.findall(r"(?<!\d)(\d{3})[\s\u00a0.-]?(\d{3})(?!\d)", text, re.ASCII)
+    codes = {first + second for first, second in found}
+    if len(codes) == 1:
+        return codes.pop()
+    squeezed = re.sub(r"[\s-]", "", text)
+    return squeezed if re.fullmatch(r"[0-9]{6}", squeezed) else None
+
+
+def looks_like_an_address(text: str) -> bool:
+    """Whether a mail could go there at all; the platform has the last word."""
+    return re.fullmatch(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+", text) is not None
+
+
+# --- the recipe for scripts ------------------------------------------------------------------------
+
+Question = Callable[[], Any]
+_TRIES = 5
+
+
+def sign_in(
+    email: str,
+    *,
+    ask_code: Callable[[str], str],
+    ask_organization: Callable[[list[Organization]], str] | None = None,
+    purpose: Purpose = "signup",
+    **options: Any,
+) -> Profile:
+    """Sign up, or log in if the account exists, from a script; returns the saved profile.
+
+    The recipe of the platform's command-line one-time-code page: try a sign-up first, fall back
+    to a login; a wrong code is asked for again, a dead one is replaced.
+
+    Args:
+        email: the address the code is sent to.
+        ask_code: gets the address, returns the code; called again after a wrong one.
+        ask_organization: gets the `Organization` list, returns the ``id`` of one; only needed for
+            accounts with several, and where `organization_id` does not say which.
+        purpose: ``"signup"`` or ``"login"``: what is tried first.
+        options: the remaining arguments of `SignIn`; `base_url` defaults to the server in use and
+            `store` to the shared config file.
+
+    Raises:
+        APIError: what the platform refused for good.
+        TransportError: the platform cannot be reached.
+
+    Example:
+        >>> sign_in("ada@example.com", ask_code=lambda email: input(f"Code sent to {email}: "))
+    """
+    from .client import Client  # noqa: PLC0415 - the state machine is usable without the HTTP library
+
+    signin = _for_script(purpose, options)
+    steps = _conversation(signin, email, ask_code, ask_organization)
+    with Client(base_url=signin.base_url) as client:
+        answer: Any = None
+        try:
+            while True:
+                todo = steps.send(answer)
+                answer = todo() if callable(todo) else client.perform(todo)
+        except StopIteration:
+            return signin.profile  # type: ignore[return-value]  # the conversation ends in "done"
+
+
+async def asign_in(
+    email: str,
+    *,
+    ask_code: Callable[[str], Any],
+    ask_organization: Callable[[list[Organization]], Any] | None = None,
+    purpose: Purpose = "signup",
+    **options: Any,
+) -> Profile:
+    """Sign up or log in from asynchronous code: `sign_in`, whose questions may be awaitable."""
+    from .client import AsyncClient  # noqa: PLC0415 - see sign_in
+
+    signin = _for_script(purpose, options)
+    steps = _conversation(signin, email, ask_code, ask_organization)
+    async with AsyncClient(base_url=signin.base_url) as client:
+        answer: Any = None
+        try:
+            while True:
+                todo = steps.send(answer)
+                answer = todo() if callable(todo) else await client.perform(todo)
+                if inspect.isawaitable(answer):
+                    answer = await answer
+        except StopIteration:
+            return signin.profile  # type: ignore[return-value]  # the conversation ends in "done"
+
+
+def _for_script(purpose: Purpose, options: dict[str, Any]) -> SignIn:
+    options = {"store": ProfileStore(), **options}
+    options["base_url"] = session.sign_in_server(options.get("base_url"))
+    return SignIn(purpose, **options)
+
+
+def _conversation(
+    signin: SignIn,
+    email: str,
+    ask_code: Callable[[str], Any],
+    ask_organization: Callable[[list[Organization]], Any] | None,
+) -> Generator[Steps[SignIn] | Question, Any, None]:
+    """What a script does with a `SignIn`: exchanges to perform and questions to ask, in turn."""
+    yield signin.request_code(email)
+    for _ in range(_TRIES):
+        if signin.step == "email" or (signin.error and not _can_go_on(signin)):
+            raise signin.error or InvalidRequestError(
+                signin.notice.text if signin.notice else "The code could not be requested.",
+                code=signin.notice.code if signin.notice else "",
+            )
+        if signin.step == "code":
+            if signin.error and not REACTIONS[signin.error.code].code_lives:
+                yield signin.resend()
+                continue
+            yield signin.submit_code((yield lambda: ask_code(signin.email)))
+        if signin.step == "organization":
+            if ask_organization is None:
+                break
+            ask = functools.partial(ask_organization, signin.organizations)
+            yield signin.choose_organization((yield ask))
+        if signin.step == "done":
+            return
+    raise signin.error or InvalidRequestError(
+        "No six-digit code was given.", code="OTP_INVALID", next_action="Return the digits from the mail."
+    )
+
+
+def _can_go_on(signin: SignIn) -> bool:
+    """Whether asking again, or asking for a new code, may still lead to a key."""
+    code = signin.error.code if signin.error else ""
+    return signin.step == "organization" or code.startswith("OTP_")

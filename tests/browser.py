@@ -1,0 +1,146 @@
+"""JupyterLab as a person has it: ``codika-nb lab`` in one process, Chromium in front of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Locator, Page, sync_playwright
+
+ARTEFACTS = Path(__file__).resolve().parent.parent / "artefacts"
+CHROMIUM = next(
+    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
+)
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+needs_chromium = pytest.mark.skipif(
+    CHROMIUM is None and not os.environ.get("CI"), reason="no Chromium here: apt-get install chromium"
+)
+
+
+@dataclass
+class Lab:
+    """A running ``codika-nb lab``."""
+
+    process: subprocess.Popen[str]
+    address: str
+    sandbox: str
+    folder: Path
+
+    def mail(self, email: str) -> list[dict[str, Any]]:
+        """The sandbox's mail for an address, newest first."""
+        request = urllib.request.Request(
+            f"{self.sandbox}/inbox?email={email}", headers={"Accept": "application/json"}
+        )
+        with urllib.request.urlopen(request) as answer:
+            found: list[dict[str, Any]] = json.load(answer)
+        return found
+
+    def wait_for_kernel(self) -> None:
+        """Wait until a kernel is idle with a front end attached: cells run before that are lost."""
+        base, _, token = self.address.partition("/lab/")[0], None, self.address.rpartition("token=")[2]
+        for _ in range(600):
+            with urllib.request.urlopen(f"{base}/api/kernels?token={token}") as answer:
+                kernels = json.load(answer)
+            if any(k["execution_state"] == "idle" and k["connections"] > 0 for k in kernels):
+                time.sleep(0.5)
+                return
+            time.sleep(0.1)
+        raise TimeoutError("no kernel became idle")
+
+
+@contextmanager
+def lab(scratch: Path, *, theme: str = "JupyterLab Light") -> Iterator[Lab]:
+    """Start ``codika-nb lab`` with settings of its own, and stop it as Ctrl-C would."""
+    config = scratch / "config"
+    (config / "labconfig").mkdir(parents=True)
+    settings = {
+        "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
+        "@jupyterlab/apputils-extension:themes": {"theme": theme},
+    }
+    (config / "labconfig" / "default_setting_overrides.json").write_text(json.dumps(settings))
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("CODIKA_", "JUPYTER", "PROCESS_"))}
+    environment |= {
+        "JUPYTER_CONFIG_DIR": str(config),
+        "JUPYTER_DATA_DIR": str(scratch / "data"),
+        "JUPYTER_RUNTIME_DIR": str(scratch / "runtime"),
+        "IPYTHONDIR": str(scratch / "ipython"),
+        "XDG_CONFIG_HOME": str(scratch / "xdg"),
+        "PYTHONUNBUFFERED": "1",
+    }
+    folder = scratch / "tutorials"
+    with (scratch / "lab.log").open("w") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "codika_nb", "lab", "--no-browser", f"--folder={folder}"],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        )
+        try:
+            assert process.stdout
+            said = ""
+            while "Ctrl-C" not in said:
+                line = process.stdout.readline()
+                assert line, f"codika-nb lab ended: {said}\n{(scratch / 'lab.log').read_text()}"
+                said += line
+            found = re.search(r"JupyterLab\s+(\S+)\nSandbox\s+(\S+)", said)
+            assert found, said
+            yield Lab(process, found[1], found[2], folder)
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(30)
+            if process.stdout:
+                process.stdout.close()
+
+
+@contextmanager
+def chromium(*, width: int = 1280, height: int = 1000) -> Iterator[Page]:
+    """A fresh browser window."""
+    assert CHROMIUM, "CI needs Chromium: apt-get install chromium"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        try:
+            yield browser.new_page(viewport={"width": width, "height": height})
+        finally:
+            browser.close()
+
+
+def keep(page: Page, name: str) -> None:
+    """Keep a screenshot as an artefact of the run."""
+    ARTEFACTS.mkdir(exist_ok=True)
+    page.screenshot(path=ARTEFACTS / f"{name}.png")
+
+
+def run_cell(page: Page, containing: str) -> Locator:
+    """Run the cell with this text in its source, wait until it has run, and return it."""
+    cell = page.locator(".jp-CodeCell").filter(has_text=containing).first
+    cell.locator(".jp-InputArea-editor").click()
+    page.keyboard.press("Control+Enter")
+    prompt = cell.locator(".jp-InputPrompt")
+    for _ in range(600):
+        if re.fullmatch(r"\[\d+\]:", prompt.inner_text()):
+            return cell
+        time.sleep(0.1)
+    raise TimeoutError(f"the cell with {containing!r} did not finish: {prompt.inner_text()!r}")
