@@ -19,13 +19,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from .auth import InstanceKey, OrganizationKey, QueryKey, WebhookSignature
+    from .auth import InstanceKey, OrganizationKey, QueryKey, WebhookSignature, verify_webhook
     from .client import AsyncClient, Client
     from .errors import (
         APIError,
         AuthenticationError,
         CodikaError,
         ConfigError,
+        ConflictError,
+        ExecutionFailedError,
+        InvalidRequestError,
         InvalidResponseError,
         NotFoundError,
         NotSignedIn,
@@ -33,7 +36,12 @@ if TYPE_CHECKING:
         OTPError,
         PermissionDeniedError,
         RateLimitError,
+        RequestTimeoutError,
+        ServerError,
         TransportError,
+        UseCaseError,
+        WaitTimeoutError,
+        WebhookVerificationError,
     )
     from .forms import SignInForm
     from .profiles import Profile, ProfileStore
@@ -50,7 +58,10 @@ __all__ = [
     "Client",
     "CodikaError",
     "ConfigError",
+    "ConflictError",
+    "ExecutionFailedError",
     "InstanceKey",
+    "InvalidRequestError",
     "InvalidResponseError",
     "NotFoundError",
     "NotSignedIn",
@@ -62,19 +73,25 @@ __all__ = [
     "ProfileStore",
     "QueryKey",
     "RateLimitError",
+    "RequestTimeoutError",
     "Sandbox",
+    "ServerError",
     "SignIn",
     "SignInForm",
     "TransportError",
     "UseCase",
+    "UseCaseError",
+    "WaitTimeoutError",
     "WebhookSignature",
+    "WebhookVerificationError",
     "asign_in",
     "sign_in",
+    "verify_webhook",
 ]
 
 # Names are imported when they are first used, so that loading the extension costs next to nothing.
 _HOMES = {
-    "auth": ("InstanceKey", "OrganizationKey", "QueryKey", "WebhookSignature"),
+    "auth": ("InstanceKey", "OrganizationKey", "QueryKey", "WebhookSignature", "verify_webhook"),
     "client": ("AsyncClient", "Client"),
     "forms": ("SignInForm",),
     "profiles": ("Profile", "ProfileStore"),

@@ -1,4 +1,4 @@
-"""The four ways to authenticate that the platform's public API knows.
+"""The four ways to authenticate that the platform's public API knows, and the receiving side of one.
 
 ==================  ======================  ==============================  ===========================
 class               credential              travels as                      reaches
@@ -9,24 +9,28 @@ class               credential              travels as                      reac
 `WebhookSignature`  ``whsec_…``             a signature over the body       one workflow endpoint
 ==================  ======================  ==============================  ===========================
 
-(The platform's documentation, page "Authentication methods".)
+`verify_webhook` is what the receiver of a signed message does with it.
+
+(The platform's documentation, page "Authentication methods"; the Standard Webhooks specification.)
 """
 
 from __future__ import annotations
 
 import base64
-import binascii
-import hashlib
 import hmac
+import json
+import re
 import secrets
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import suppress
+from typing import Any
 
 from ._http import httpx
-from .errors import ConfigError
+from .errors import ConfigError, WebhookVerificationError
 from .profiles import mask
 
-__all__ = ["InstanceKey", "OrganizationKey", "QueryKey", "WebhookSignature", "auth_for"]
+__all__ = ["InstanceKey", "OrganizationKey", "QueryKey", "WebhookSignature", "auth_for", "verify_webhook"]
 
 Flow = Generator[httpx.Request, httpx.Response, None]
 
@@ -46,7 +50,7 @@ class _Key(httpx.Auth):
                 f"{type(self).__name__} takes a key that begins with {wanted}, not {mask(key)!r}.",
                 next_action='Give the key as text, auth="…", and the right kind is chosen by its beginning.',
             )
-        if not key.isascii() or any(c.isspace() for c in key):
+        if not re.fullmatch(r"[!-~]+", key):
             raise ConfigError(
                 f"The key {mask(key)!r} has characters that no key has.", next_action="Copy it again, whole."
             )
@@ -115,24 +119,41 @@ class WebhookSignature(httpx.Auth):
     def __init__(self, secret: str) -> None:
         self._secret = _secret_bytes(secret)
 
+    def sign(
+        self, body: bytes, *, message_id: str | None = None, timestamp: int | None = None
+    ) -> dict[str, str]:
+        """The three headers that vouch for `body`.
+
+        Args:
+            body: the bytes that are sent, and no other writing of the same JSON.
+            message_id: names the message, the same for every attempt to deliver it; a new one if left out.
+            timestamp: Unix time in whole seconds; now if left out.
+        """
+        message_id = message_id or f"msg_{secrets.token_urlsafe(18)}"
+        sent = str(int(time.time()) if timestamp is None else timestamp)
+        signature = base64.b64encode(_digest(self._secret, message_id, sent, body)).decode()
+        return {
+            "webhook-id": message_id,
+            "webhook-timestamp": sent,
+            "webhook-signature": f"v1,{signature}",
+        }
+
     def auth_flow(self, request: httpx.Request) -> Flow:
-        message, sent = f"msg_{secrets.token_urlsafe(18)}", str(int(time.time()))
-        signed = b".".join([message.encode(), sent.encode(), request.content])
-        digest = hmac.new(self._secret, signed, hashlib.sha256).digest()
-        request.headers["webhook-id"] = message
-        request.headers["webhook-timestamp"] = sent
-        request.headers["webhook-signature"] = "v1," + base64.b64encode(digest).decode()
+        request.headers.update(self.sign(request.content))
         yield request
 
     def __repr__(self) -> str:
         return "WebhookSignature('whsec_...')"
+
+    def __getstate__(self) -> object:
+        raise TypeError("A webhook secret is not pickled: it would be written to disk in clear.")
 
 
 def _secret_bytes(secret: str) -> bytes:
     text = secret.strip().removeprefix("whsec_")
     try:
         decoded = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
-    except (binascii.Error, ValueError):
+    except ValueError:
         decoded = b""
     if not decoded:
         raise ConfigError(
@@ -142,7 +163,92 @@ def _secret_bytes(secret: str) -> bytes:
     return decoded
 
 
+def _digest(secret: bytes, message_id: str, timestamp: str, body: bytes) -> bytes:
+    return hmac.digest(secret, f"{message_id}.{timestamp}.".encode() + body, "sha256")
+
+
 def auth_for(key: str) -> OrganizationKey | InstanceKey:
     """The way to send a bare key: instance keys by ``X-API-Key``, all others as organization keys."""
     # "cko_…" begins with "ck" too, but not with "ck_" (codika 3.6.0 goes by the same test).
     return InstanceKey(key) if key.strip().startswith("ck_") else OrganizationKey(key)
+
+
+# --- receiving -------------------------------------------------------------------------------------
+
+
+def verify_webhook(
+    secret: str | Iterable[str],
+    headers: Mapping[str, str],
+    body: bytes | str,
+    *,
+    tolerance: float = 300.0,
+) -> Any:
+    """Make sure that a signed message is genuine and fresh, and return its JSON.
+
+    Args:
+        secret: the endpoint's signing secret, ``whsec_…``, or several of them while one is replaced.
+        headers: the request's headers; upper and lower case are the same.
+        body: the request's body as it arrived, before any parsing.
+        tolerance: seconds by which the message's time may differ from this machine's, either way.
+
+    Raises:
+        WebhookVerificationError: a header is missing or unreadable (``code`` "missing-header"), the message
+            is too old or too new ("stale"), no signature matches ("no-match"), or the body is no JSON
+            ("not-json"). Answer 401, and do nothing with the message.
+        ConfigError: there is no secret, or one that is no secret.
+
+    The Standard Webhooks specification; five minutes as on the platform's page "Authentication methods".
+    A message that arrives twice within the tolerance is genuine both times: who must not act on it twice
+    remembers its ``webhook-id``.
+    """
+    keys = [_secret_bytes(each) for each in ([secret] if isinstance(secret, str) else secret)]
+    if not keys:
+        raise ConfigError(
+            "No webhook secret is configured.", next_action="Give the one that the signing platform shows."
+        )
+    if not isinstance(body, bytes | bytearray | memoryview | str):
+        raise TypeError("verify_webhook needs the body as it arrived (bytes), not what was parsed from it")
+    raw = body.encode("utf-8", "surrogatepass") if isinstance(body, str) else bytes(body)
+    given = {str(name).lower(): str(value) for name, value in headers.items()}
+    message_id, sent, signatures = (
+        given.get(f"webhook-{name}", "").strip() for name in ("id", "timestamp", "signature")
+    )
+    if not re.fullmatch(r"[!-~]+", message_id) or not re.fullmatch(r"[0-9]{1,15}", sent) or not signatures:
+        raise WebhookVerificationError(
+            "The message is not signed: one of webhook-id, -timestamp and -signature is missing or broken.",
+            code="missing-header",
+            next_action="Does whoever sends it sign it, and does a proxy in between pass the headers on?",
+        )
+    age = time.time() - int(sent)
+    if abs(age) > tolerance:
+        raise WebhookVerificationError(
+            f"The message was signed {abs(age):.0f} s {'ago' if age > 0 else 'ahead of now'}; "
+            f"{tolerance:g} s are allowed.",
+            code="stale",
+            next_action="If it was sent just now, the clock of one of the two machines is wrong.",
+        )
+    # All pairs are compared, so that the time it takes says nothing about which of them came close.
+    expected = [_digest(key, message_id, sent, raw) for key in keys]
+    matches = [hmac.compare_digest(one, other) for one in expected for other in _signatures(signatures)]
+    if not any(matches):
+        raise WebhookVerificationError(
+            "The signature does not match the message.",
+            code="no-match",
+            next_action="Is the secret this endpoint's, and the body exactly the bytes that arrived?",
+        )
+    try:
+        return json.loads(raw)
+    except (ValueError, RecursionError):
+        problem = "The message is genuine, but its body is no JSON."
+    raise WebhookVerificationError(problem, code="not-json", next_action="Ask whoever sends it for JSON.")
+
+
+def _signatures(header: str) -> list[bytes]:
+    """The signatures of the scheme we know; senders may add those of others."""
+    found = []
+    for token in header.split():
+        scheme, _, signature = token.partition(",")
+        if scheme == "v1":
+            with suppress(ValueError):
+                found.append(base64.b64decode(signature, validate=True))
+    return found

@@ -12,6 +12,8 @@ import json
 import random
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
 from http.client import responses
 from typing import Any, Generic, Literal, Protocol, TypeVar
 from urllib.parse import quote
@@ -21,6 +23,8 @@ from pydantic import ValidationError
 from .errors import (
     APIError,
     AuthenticationError,
+    CodikaError,
+    ConfigError,
     ConflictError,
     InvalidRequestError,
     InvalidResponseError,
@@ -29,8 +33,10 @@ from .errors import (
     OTPError,
     PermissionDeniedError,
     RateLimitError,
+    RequestTimeoutError,
     ServerError,
     TransportError,
+    redact,
 )
 
 T = TypeVar("T")
@@ -39,7 +45,7 @@ T_co = TypeVar("T_co", covariant=True)
 
 @dataclass(frozen=True)
 class Request:
-    """One HTTP request, relative to a base URL."""
+    """One HTTP request."""
 
     method: Literal["GET", "POST"]
     path: str
@@ -47,6 +53,10 @@ class Request:
     # Bodies carry one-time codes and payloads: never in a repr.
     content: bytes | None = field(default=None, repr=False)
     authenticated: bool = True
+    #: What the path is appended to; the client's own server if left out.
+    base_url: str | None = None
+    #: Seconds that the answer may take, where that is less than the client allows.
+    timeout: float | None = None
 
 
 @dataclass(frozen=True)
@@ -54,7 +64,7 @@ class Response:
     """What came back."""
 
     status: int
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
     content: bytes = field(repr=False)
 
 
@@ -83,6 +93,12 @@ def path(*segments: str) -> str:
     return "".join("/" + (quote(s, safe="") if s.strip(".") else s.replace(".", "%2E")) for s in segments)
 
 
+#: Where an answer holds its result: ``data`` under ``data``; ``flat`` beside ``success``, which such
+#: answers may leave out when all is well (trigger, status); ``pending`` as ``data``, also in a refusal
+#: that only asks to confirm; ``none`` is no JSON at all, but a text.
+Envelope = Literal["data", "flat", "pending", "none"]
+
+
 @dataclass(frozen=True)
 class Call(Generic[T]):
     """One call of one endpoint.
@@ -90,11 +106,12 @@ class Call(Generic[T]):
     Args:
         method, path, query, body: what is sent; `body` as JSON, ``None`` for an empty body.
         read: makes the result out of the JSON object that carries it.
-        flat: whether the result's members stand beside ``success`` (trigger, status) and not
-            under ``data``; such answers may leave ``success`` out when all is well.
+        envelope: where in the answer that object is.
         authenticated: whether the key goes along; one-time-code calls need none.
         repeatable: whether the same call may be sent again after a failure that may have
             happened before or after the server acted.
+        base_url: what the path is appended to, where that is not the client's server.
+        timeout: seconds that one answer may take, where that is less than the client allows.
     """
 
     method: Literal["GET", "POST"]
@@ -102,14 +119,23 @@ class Call(Generic[T]):
     read: Callable[[Any], T]
     query: Mapping[str, str] = field(default_factory=dict)
     body: Any = field(default=None, repr=False)
-    flat: bool = False
+    envelope: Envelope = "data"
     authenticated: bool = True
     repeatable: bool = False
+    base_url: str | None = None
+    timeout: float | None = None
 
     def __iter__(self) -> Steps[T]:
         """Send, read, and for repeatable calls try again after passing failures."""
-        content = None if self.body is None else json.dumps(self.body, ensure_ascii=False).encode()
-        request = Request(self.method, self.path, self.query, content, self.authenticated)
+        request = Request(
+            self.method,
+            self.path,
+            self.query,
+            None if self.body is None else _encoded(self.body),
+            self.authenticated,
+            self.base_url,
+            self.timeout,
+        )
         attempts = ATTEMPTS if self.repeatable else 1
         for attempt in range(1, attempts + 1):
             try:
@@ -117,7 +143,7 @@ class Call(Generic[T]):
                 if response is None:
                     raise TypeError("a request was answered with nothing")
                 return self.parse(response)
-            except (TransportError, RateLimitError, ServerError) as error:
+            except (TransportError, APIError) as error:
                 delay = _delay(error, attempt)
                 if attempt == attempts or delay is None:
                     raise
@@ -126,53 +152,120 @@ class Call(Generic[T]):
 
     def parse(self, response: Response) -> T:
         """The result in `response`, or the error it stands for."""
-        try:
-            answer = json.loads(response.content)
-        except ValueError:
-            answer = None
-        if response.status >= 400 or (isinstance(answer, dict) and answer.get("success") is False):
-            raise _refusal(response, answer)
-        if not 200 <= response.status < 300:
+        if self.envelope == "none":
+            return self._parse_text(response)
+        answer = _decoded(response.content)
+        members = answer if isinstance(answer, dict) else {}
+        refused = members.get("success") is False
+        to_confirm = self.envelope == "pending" and refused and "error" not in members and "data" in members
+        if (response.status >= 400 or refused) and not to_confirm:
+            raise _refusal(response)
+        if 300 <= response.status < 400:
             raise _invalid(response, "it redirects elsewhere, and redirects are not followed")
         if not isinstance(answer, dict):
             raise _invalid(response, "it is not a JSON object")
-        if answer.get("success", self.flat) is not True:
+        if not to_confirm and answer.get("success", self.envelope == "flat") is not True:
             raise _invalid(response, "it does not say whether the call succeeded")
         try:
-            return self.read(answer if self.flat else answer.get("data"))
+            return self.read(answer if self.envelope == "flat" else answer.get("data"))
         except ValidationError as error:
             first = error.errors(include_input=False, include_url=False)[0]
             where = ".".join(str(part) for part in first["loc"]) or "data"
-            raise _invalid(response, f"{where}: {first['msg']}") from None
+        # Raised only now: the library's error holds what it could not read, which may be a fresh key.
+        raise _invalid(response, f"{where}: {first['msg']}")
 
+    def _parse_text(self, response: Response) -> T:
+        if response.status >= 400:
+            raise _refusal(response)
+        if response.status != 200:
+            raise _invalid(response, "it redirects elsewhere, and redirects are not followed")
+        return self.read(response.content.decode("utf-8", "replace"))
+
+
+def _encoded(body: Any) -> bytes:
+    try:
+        return json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        problem = str(error)
+    raise ConfigError(
+        f"What is to be sent cannot be written as JSON: {problem}.",
+        next_action="Give plain values: texts, finite numbers, True, False, None, lists and dicts of them.",
+        code="not-json",
+    )
+
+
+def _decoded(content: bytes | str) -> Any:
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+
+
+# --- when to try again -----------------------------------------------------------------------------
 
 ATTEMPTS = 3
+FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 8.0
 _PASSING = {429, 502, 503, 504}
 
 
-def _delay(error: APIError | TransportError, attempt: int) -> float | None:
+def _delay(error: CodikaError, attempt: int) -> float | None:
     """Seconds until the next attempt; None when trying again is pointless."""
-    if isinstance(error, APIError) and error.status not in _PASSING:
-        return None
-    asked = getattr(error, "retry_in", None)
-    if asked is not None:
-        return float(asked) if asked <= LONGEST_PAUSE else None
-    backoff = min(0.25 * 2.0**attempt, LONGEST_PAUSE)
+    if isinstance(error, APIError):
+        if error.status not in _PASSING or not isinstance(error, RateLimitError | ServerError):
+            return None
+        if error.retry_in is not None:
+            return error.retry_in if error.retry_in <= LONGEST_PAUSE else None
+    elif isinstance(error, RequestTimeoutError):
+        return None  # the caller has said how long to wait, and that was it
+    backoff = min(FIRST_PAUSE * 2.0 ** (attempt - 1), LONGEST_PAUSE)
     return backoff * random.uniform(0.75, 1.0)  # noqa: S311 - spreads retries, guards nothing
 
 
+# --- refusals --------------------------------------------------------------------------------------
+
+# Codes of the platform's documentation and of codika 3.6.0 that say more than the HTTP status, or
+# stay true when the status says nothing. All others go by their status.
 _BY_CODE: dict[str, type[APIError]] = {
-    "OTP_INVALID": OTPError,
-    "OTP_NOT_FOUND": OTPError,
-    "OTP_EXPIRED": OTPError,
-    "OTP_ALREADY_USED": OTPError,
-    "OTP_PURPOSE_MISMATCH": OTPError,
-    "OTP_LOCKED_OUT": OTPError,
-    "MULTIPLE_ORGANIZATIONS": OrganizationChoiceError,
-    "ORGANIZATION_NOT_MEMBER": OrganizationChoiceError,
-    # Answered with 429, but no wait helps: a key has to be revoked.
-    "MAX_API_KEYS_REACHED": ConflictError,
+    **dict.fromkeys(
+        (
+            "OTP_INVALID",
+            "OTP_NOT_FOUND",
+            "OTP_EXPIRED",
+            "OTP_ALREADY_USED",
+            "OTP_PURPOSE_MISMATCH",
+            "OTP_LOCKED_OUT",
+        ),
+        OTPError,
+    ),
+    **dict.fromkeys(("MULTIPLE_ORGANIZATIONS", "ORGANIZATION_NOT_MEMBER"), OrganizationChoiceError),
+    # The last is answered with 429, but no wait helps: a key has to be revoked.
+    **dict.fromkeys(
+        (
+            "USER_ALREADY_HAS_ORGANIZATION",
+            "USER_HAS_NO_ORGANIZATION",
+            "DEPLOYMENT_IN_PROGRESS",
+            "MAX_API_KEYS_REACHED",
+        ),
+        ConflictError,
+    ),
+    **dict.fromkeys(("OTP_RESEND_COOLDOWN", "EMAIL_RATE_LIMITED", "IP_RATE_LIMITED"), RateLimitError),
+    **dict.fromkeys(("USER_NOT_FOUND", "PROJECT_NOT_FOUND", "ORGANIZATION_NOT_FOUND"), NotFoundError),
+    **dict.fromkeys(
+        (
+            "EMAIL_REQUIRED",
+            "EMAIL_INVALID",
+            "COMPANY_NAME_TOO_LONG",
+            "INVALID_EXPIRES_IN_DAYS",
+            "INVALID_REQUEST",
+            "INVALID_PROJECT_ID",
+            "INVALID_CONFIGURATION",
+            "INVALID_WORKFLOW_JSON",
+            "INVALID_VERSION",
+        ),
+        InvalidRequestError,
+    ),
+    **dict.fromkeys(("INTERNAL", "INTERNAL_ERROR", "N8N_DEPLOYMENT_FAILED"), ServerError),
 }
 _BY_STATUS: dict[int, type[APIError]] = {
     401: AuthenticationError,
@@ -182,6 +275,7 @@ _BY_STATUS: dict[int, type[APIError]] = {
     412: ConflictError,
     429: RateLimitError,
 }
+_LONGEST_MESSAGE = 2000
 
 
 def _class_of(code: str, status: int) -> type[APIError]:
@@ -189,41 +283,73 @@ def _class_of(code: str, status: int) -> type[APIError]:
     return _BY_CODE.get(code) or _BY_STATUS.get(status) or by_range
 
 
-def _refusal(response: Response, answer: Any) -> APIError:
+def _refusal(response: Response) -> APIError:
     """The error in an answer that says no, whichever of the platform's shapes it has."""
+    # A server that repeats what it was sent must not bring the key into a message.
+    answer = _decoded(redact(response.content.decode("utf-8", "replace")))
     body: dict[str, Any] = answer if isinstance(answer, dict) else {}
     if body.get("success") is True:
         return _invalid(response, "it claims success with an error status")
     error = body.get("error")
     inner: dict[str, Any] = error if isinstance(error, dict) else {}
-    text = error if isinstance(error, str) else inner.get("message")
-    code = inner.get("code") or body.get("code")
+    code = _text(inner.get("code")) or _text(body.get("code")) or f"HTTP_{response.status}"
     details = inner.get("details")
-    hint = inner.get("nextAction")
-    reason = responses.get(response.status, "no reason given")
-    code = code if isinstance(code, str) and code else f"HTTP_{response.status}"
     refused = _class_of(code, response.status)(
-        text if isinstance(text, str) and text else f"The server answered {response.status} ({reason}).",
+        _text(error) or _text(inner.get("message")) or _message(response),
         code=code,
         status=response.status,
-        next_action=hint if isinstance(hint, str) and hint else None,
+        next_action=_text(inner.get("nextAction")) or (None if body else _hint(response)),
         details=details if isinstance(details, dict) else None,
     )
-    request_id = body.get("requestId")
-    refused.request_id = request_id if isinstance(request_id, str) else None
-    if isinstance(refused, RateLimitError):
-        refused.retry_in = _seconds(refused.details.get("retryInSeconds")) or _seconds(
-            response.headers.get("retry-after")
-        )
+    refused.request_id = _text(body.get("requestId"))
+    asked = _seconds(refused.details.get("retryInSeconds"))
+    refused.retry_in = _retry_after(response) if asked is None else asked
     return refused
 
 
+def _message(response: Response) -> str:
+    if response.status < 400:
+        return f"The server refused, and did not say why (HTTP {response.status})."
+    return f"The server answered {response.status} ({responses.get(response.status, 'no reason given')})."
+
+
+def _hint(response: Response) -> str:
+    """What an error page without JSON is most likely to mean."""
+    return "Try again in a few seconds." if response.status >= 500 else _ADDRESS
+
+
+_ADDRESS = "Is this address a Codika server? %codika_whoami shows which one is in use."
+
+
+def _text(value: object) -> str | None:
+    """A text from the server, fit to be shown: no control characters, and no more than a screenful."""
+    if not isinstance(value, str):
+        return None
+    shown = "".join(c if c.isprintable() or c == "\n" else " " for c in value[: _LONGEST_MESSAGE + 1]).strip()
+    return (shown if len(value) <= _LONGEST_MESSAGE else shown[:_LONGEST_MESSAGE] + "…") or None
+
+
 def _seconds(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
     try:
-        seconds = float(value)  # type: ignore[arg-type]  # anything may come over the wire
-    except (TypeError, ValueError):
+        seconds = float(value)
+    except (ValueError, OverflowError):
         return None
     return seconds if 0 <= seconds < float("inf") else None
+
+
+def _retry_after(response: Response) -> float | None:
+    """Seconds until the time in ``Retry-After``, which is a number of them, or a date."""
+    value = response.headers.get("retry-after")
+    seconds = _seconds(value)
+    if seconds is not None or not value:
+        return seconds
+    try:
+        date = parsedate_to_datetime(value)
+        return max(0.0, (date - datetime.now(timezone.utc)).total_seconds())
+    except (TypeError, ValueError, OverflowError):  # no date, or one without a zone
+        return None
 
 
 def _invalid(response: Response, why: str) -> InvalidResponseError:
@@ -231,5 +357,5 @@ def _invalid(response: Response, why: str) -> InvalidResponseError:
         f"The server's answer cannot be used: {why} (HTTP {response.status}).",
         code="invalid-response",
         status=response.status,
-        next_action="Is this address a Codika server? %codika_whoami shows which one is in use.",
+        next_action=_ADDRESS,
     )

@@ -26,6 +26,10 @@ from .errors import CodikaError, ConfigError
 
 SANDBOX_PORT = 8321
 LAB_PORT = 8888
+#: What a checkout may have beside the tutorials that is no part of a user's copy.
+NOT_YOURS = shutil.ignore_patterns(
+    "project.json", "version.json", "deployments", "conftest.py", "__pycache__", ".*"
+)
 FIRST_NOTEBOOK = "01_sign_in_and_deploy.ipynb"
 
 
@@ -156,13 +160,12 @@ def _lab(arguments: argparse.Namespace) -> int:
 def _copy_tutorials(folder: Path) -> None:
     """Give the user a copy of the tutorials; what is there already is theirs and stays."""
     source = tutorials()
-    left_out = shutil.ignore_patterns("project.json", "version.json", "deployments", ".*", "__pycache__")
 
     def copy_new(origin: str, target: str) -> str:
         return target if Path(target).exists() else shutil.copy(origin, target)
 
     try:
-        shutil.copytree(source, folder, ignore=left_out, copy_function=copy_new, dirs_exist_ok=True)
+        shutil.copytree(source, folder, ignore=NOT_YOURS, copy_function=copy_new, dirs_exist_ok=True)
     except (OSError, shutil.Error) as error:
         raise ConfigError(
             f"The tutorials cannot be copied to {folder}: {error}",
@@ -211,8 +214,7 @@ def _demo(_: argparse.Namespace) -> None:
     email = "ada@example.com"
     with tempfile.TemporaryDirectory(prefix="codika-demo-") as scratch:
         greeter = Path(scratch, "greeter")
-        left_out = shutil.ignore_patterns("project.json", "version.json", "deployments", "__pycache__")
-        shutil.copytree(tutorials() / "use-cases" / "greeter", greeter, ignore=left_out)
+        shutil.copytree(tutorials() / "use-cases" / "greeter", greeter, ignore=NOT_YOURS)
         sandbox = Sandbox()
         sandbox.load_stand_ins(greeter / "stand_ins.py")
         with sandbox:

@@ -26,10 +26,17 @@ know are kept and sent as they are. The shapes are those of codika 3.6.0.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 from uuid import NAMESPACE_URL, uuid5
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
 
 __all__ = [
@@ -114,6 +121,18 @@ class _Model(BaseModel):
     """A part of the configuration; unknown members are kept."""
 
     model_config = ConfigDict(alias_generator=_wire_name, populate_by_name=True, extra="allow")
+
+    # Members that may be null on the wire; in all others, null is the same as absent.
+    _nullable: ClassVar[tuple[str, ...]] = ()
+
+    @model_serializer(mode="wrap")
+    def _with_nulls(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        members: dict[str, Any] = serialize(self)
+        if not isinstance(self, _Model):  # Python code can put anything in place of a checked value
+            return members
+        given = {name: getattr(self, name) for name in self._nullable if name in self.model_fields_set}
+        nulls = [name for name, value in (given | (self.model_extra or {})).items() if value is None]
+        return members | dict.fromkeys(nulls)
 
     def to_json(self) -> dict[str, Any]:
         """As the platform expects it: its own spelling, absent members left out."""
@@ -382,6 +401,8 @@ DeploymentField = Annotated[
 
 
 class _Trigger(_Model):
+    _nullable = ("title",)
+
     # Empty means: the workflow gives it one.
     trigger_id: str = ""
     title: str | None = None
@@ -623,10 +644,18 @@ class MetadataDocument(_Model):
 
 
 class Skill(_Model):
-    """A page that tells an agent how to use one workflow."""
+    """A page that tells an agent how to use one workflow.
+
+    Args:
+        name: small letters, digits and hyphens; also the name of its folder.
+        description: what it does and when to use it; agents choose by this.
+        workflow_template_id: the workflow it is about.
+        content_markdown: the page.
+        relative_path: its place in the folder; follows from the name in a use case made in Python.
+    """
 
     name: str
     description: str
     workflow_template_id: str
     content_markdown: str = Field(repr=False)
-    relative_path: str
+    relative_path: str = ""

@@ -6,9 +6,11 @@
     ├── ConfigError                 a file or a setting on this machine
     │   └── NotSignedIn             no key for this server: sign in first
     ├── UseCaseError                a use-case folder, with the place in the user's file
-    ├── TransportError              no answer arrived (network, time-out); ``code`` "network-error"
+    ├── TransportError              no answer arrived; ``code`` "network-error"
+    │   └── RequestTimeoutError     the server took the request, and too long for the answer
     ├── ExecutionFailedError        a run ended, and not well; carries the execution
     ├── WaitTimeoutError            a run has not ended yet; carries its id
+    ├── WebhookVerificationError    a message that did not come from who it says, or not now
     └── APIError                    the server answered, and refused
         ├── InvalidRequestError     400, 422: what was sent is not acceptable
         │   └── OTPError            the one-time code, or the request for one
@@ -17,7 +19,7 @@
         ├── NotFoundError           404
         ├── ConflictError           409, 412: not in this state
         │   └── OrganizationChoiceError   several organizations: pick one of ``organizations``
-        ├── RateLimitError          429: wait ``retry_in`` seconds
+        ├── RateLimitError          429: wait ``retry_in`` seconds, where the server says how many
         ├── ServerError             5xx
         └── InvalidResponseError    the answer is not what the platform promises
 
@@ -26,6 +28,7 @@ Every one says what happened and, in ``next_action``, what to do about it; ``str
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -44,11 +47,24 @@ __all__ = [
     "OrganizationChoiceError",
     "PermissionDeniedError",
     "RateLimitError",
+    "RequestTimeoutError",
     "ServerError",
     "TransportError",
     "UseCaseError",
     "WaitTimeoutError",
+    "WebhookVerificationError",
+    "redact",
 ]
+
+_SECRETS = re.compile(
+    r"(?P<parameter>\bapi_key=)[^&\s\"'\\]+|(?<![A-Za-z0-9])(?P<shown>c(?:k|ko|kp|ka)_[\w-]{4}|whsec_)[\w+/=-]{2,}",
+    re.ASCII,
+)
+
+
+def redact(text: str) -> str:
+    """Mask whatever looks like a key or a webhook secret: for text that others wrote, before it is shown."""
+    return _SECRETS.sub(lambda found: f"{found['parameter'] or found['shown']}...", text)
 
 
 class CodikaError(Exception):
@@ -61,6 +77,9 @@ class CodikaError(Exception):
         status: HTTP status of the answer; 0 when there was none.
         details: what else the server said, as it said it.
     """
+
+    #: The run that was waited for; it goes on without us, and ``client.wait_for`` takes it up again.
+    execution_id: str = ""
 
     def __init__(
         self,
@@ -83,7 +102,7 @@ class CodikaError(Exception):
 
 
 class ConfigError(CodikaError):
-    """A file or a setting on this machine is missing, unreadable or contradictory."""
+    """A file, a setting or an argument is missing, unreadable or contradictory; nothing was sent."""
 
 
 class NotSignedIn(ConfigError):  # noqa: N818 - reads as the state it is, in the one place users meet it
@@ -98,6 +117,10 @@ class TransportError(CodikaError):
     """No answer arrived: the network, a time-out, or nobody listening."""
 
 
+class RequestTimeoutError(TransportError):
+    """The server took the request, but did not answer in time; it may have acted all the same."""
+
+
 class ExecutionFailedError(CodikaError):
     """A run that has ended, and not with success; ``execution`` is the record of it."""
 
@@ -107,13 +130,18 @@ class ExecutionFailedError(CodikaError):
 class WaitTimeoutError(CodikaError):
     """A run that has not ended in the time given; ``execution_id`` lets you wait on."""
 
-    execution_id: str = ""
+
+class WebhookVerificationError(CodikaError):
+    """A message whose signature does not prove who sent it, what, and when: do not act on it."""
 
 
 class APIError(CodikaError):
     """The server answered, and refused."""
 
+    #: The platform's name for this exchange, for a report to its support.
     request_id: str | None = None
+    #: Seconds to wait before trying again, where the server says.
+    retry_in: float | None = None
 
 
 class InvalidRequestError(APIError):
@@ -146,13 +174,12 @@ class OrganizationChoiceError(ConflictError):
     @property
     def organizations(self) -> list[dict[str, str]]:
         """The choices, each with ``id`` and ``name``."""
-        return [o for o in self.details.get("organizations", []) if isinstance(o, dict)]
+        listed = self.details.get("organizations")
+        return [o for o in listed if isinstance(o, dict)] if isinstance(listed, list) else []
 
 
 class RateLimitError(APIError):
     """Too many requests; ``retry_in`` says how many seconds to wait, where the server says."""
-
-    retry_in: float | None = None
 
 
 class ServerError(APIError):

@@ -20,14 +20,21 @@ import ipywidgets as widgets
 from IPython.display import DisplayHandle, display
 from traitlets import Unicode
 
+from .errors import NotSignedIn
 from .profiles import PRODUCTION, Profile
-from .signin import Notice, Purpose, SignIn
-from .views import SIGN_IN_STYLE, signed_in_html, signed_in_line
+from .signin import Notice, Purpose, SignIn, six_digits
+from .views import SIGN_IN_STYLE, plain, signed_in
 
 __all__ = ["SignInForm"]
 
 log = logging.getLogger(__name__)
 FALLBACK = "Codika sign-in form. (No fields here? Sign in from a terminal: ipython, then %codika_login.)"
+#: As many as the list shows at once; with more there is a field to find one.
+SHOWN_ORGANIZATIONS = 5
+#: Seconds, both times enough for one more message to a browser or from it.
+FOCUS_AFTER = 0.15
+ENTER_AFTER = 0.25
+BACK = {"done": "Use another account", "key": "Use an e-mail code instead"}
 Verb = Callable[[], Generator[Any, Any, SignIn] | None]
 
 
@@ -62,28 +69,69 @@ class _Field(widgets.Text):
     def __init__(self, *, on_enter: Callable[[], None], **kwargs: Any) -> None:
         super().__init__(layout=widgets.Layout(width="auto"), **kwargs)
         self.on_typed: Callable[[], None] | None = None
-        self.on_msg(lambda _, content, __: on_enter() if content.get("event") == "submit" else None)
+        self._on_enter = on_enter
+        self._enter: asyncio.TimerHandle | None = None
+        self.on_msg(lambda _, content, __: self._entered() if content.get("event") == "submit" else None)
 
     def set_state(self, sync_data: dict[str, Any]) -> None:
         """Take over what a browser sends (code that sets ``value`` does not come through here)."""
         super().set_state(sync_data)
-        if self.on_typed and "value" in sync_data:
-            self.on_typed()
+        if "value" in sync_data:
+            if self._enter:
+                self._entered()
+            if self.on_typed:
+                self.on_typed()
+
+    def _entered(self) -> None:
+        """Enter was pressed: act once what was typed before it has arrived.
+
+        A browser holds keystrokes back while the kernel is busy with earlier ones, but not Enter, which
+        therefore overtakes them.
+        """
+        loop = _network.loop
+
+        def wait() -> None:
+            if self._enter:
+                self._enter.cancel()
+            self._enter = loop.call_later(ENTER_AFTER, act)
+
+        def act() -> None:
+            self._enter = None
+            self._on_enter()
+
+        loop.call_soon_threadsafe(wait)
 
     def __repr__(self) -> str:
         return f"Text({self.description!r})"
+
+
+class _SecretField(_Field):
+    """A field that a browser can fill, and that no message from the kernel ever repeats."""
+
+    def get_state(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """What is sent to browsers, and saved with notebooks: never what the field holds."""
+        state: dict[str, Any] = super().get_state(*args, **kwargs)
+        return state | {"value": ""} if "value" in state else state
+
+
+class _KeyField(_SecretField):
+    """The same, with dots in place of what is typed."""
+
+    _view_name = Unicode("PasswordView").tag(sync=True)
+    _model_name = Unicode("PasswordModel").tag(sync=True)
 
 
 class SignInForm(widgets.VBox):
     """The form of ``%codika_signup`` and ``%codika_login``; ``await form`` yields the saved profile.
 
     The fields and buttons are public, so that a notebook can fill the form in: ``email``,
-    ``company``, ``send_code``, ``code``, ``submit``, ``resend``, ``organization``, ``message``.
-    A click returns at once; `settle` waits until its answer is there.
+    ``company``, ``send_code``, ``code``, ``submit``, ``resend``, ``organization``, ``filter``, ``key``,
+    ``back``, ``cancel``, ``message``. A click returns at once; `settle` waits until its answer is there.
 
     Args:
         purpose: ``"signup"`` or ``"login"``: what is tried first.
         email: what the e-mail field holds at first.
+        signin: the `SignIn` to render, where one exists; `purpose` and `options` make one otherwise.
         already: the profile in use; the form then says so and offers to use another account.
         on_done: called with the profile once it is there.
         options: the remaining arguments of `SignIn`.
@@ -102,16 +150,18 @@ class SignInForm(widgets.VBox):
         purpose: Purpose = "signup",
         *,
         email: str = "",
+        signin: SignIn | None = None,
         already: Profile | None = None,
         on_done: Callable[[Profile], None] | None = None,
         **options: Any,
     ) -> None:
-        self.signin = SignIn(purpose, **options)
+        self.signin = signin or SignIn(purpose, **options)
         self._on_done = on_done
-        self._pending: dict[str, Future[None]] = {}
+        self._pending: dict[str, Future[None] | None] = {}
+        self._clicks: list[Future[None]] = []
         self._one_at_a_time: asyncio.Lock | None = None
-        self._client: Any = None
         self._handle: DisplayHandle | None = None
+        self._line: dict[str, str] | None = None
         self._submitted = ""
         self._reset_result()
 
@@ -122,18 +172,24 @@ class SignInForm(widgets.VBox):
             description="Organization (optional)", placeholder="My Organization", on_enter=self._request
         )
         self.company.value = self.signin.company
-        self.send_code = _button("Send code", "primary", self._request)
-        self.code = _Field(description="Six-digit code", placeholder="123456", on_enter=self._submit)
+        self.code = _SecretField(description="Six-digit code", placeholder="123456", on_enter=self._submit)
         self.code.on_typed = self._submit_when_complete
+        self.key = _KeyField(description="Key from the dashboard", placeholder="cko_…", on_enter=self._submit)
+        self.filter = _Field(description="Find", placeholder="part of a name or id", on_enter=self._submit)
+        self.filter.observe(lambda _: self._render_organizations(), "value")
         self.organization = widgets.Select(
-            description="Organization", rows=5, layout=widgets.Layout(width="auto")
+            description="Organization", rows=SHOWN_ORGANIZATIONS, layout=widgets.Layout(width="auto")
         )
+        self.send_code = _button("Send code", "primary", self._request)
         self.submit = _button("Sign in", "primary", self._submit)
         self.resend = _button("Send a new code", "", self._resend)
         self.back = _button("Use another e-mail", "", self._start_over)
+        self.cancel = _button("Cancel", "", self._cancel)
         self.message = widgets.HTML()
         self._header = widgets.HTML()
         self._sent_to = widgets.HTML()
+        self._fields = (self.email, self.company, self.code, self.key, self.filter, self.organization)
+        self._buttons = (self.send_code, self.submit, self.resend, self.back, self.cancel)
         super().__init__(
             children=[
                 self._header,
@@ -141,9 +197,11 @@ class SignInForm(widgets.VBox):
                 self.company,
                 self._sent_to,
                 self.code,
+                self.key,
+                self.filter,
                 self.organization,
-                widgets.HBox([self.send_code, self.submit, self.resend, self.back]),
                 self.message,
+                widgets.HBox(self._buttons),
             ]
         )
         self.add_class("codika-form")
@@ -170,8 +228,8 @@ class SignInForm(widgets.VBox):
         Raises:
             TimeoutError: an answer is still missing.
         """
-        for job in list(self._pending.values()):
-            job.result(timeout)
+        for answered in self._clicks:
+            answered.result(timeout)
         return self
 
     def wait(self, timeout: float | None = None) -> Profile:
@@ -202,20 +260,22 @@ class SignInForm(widgets.VBox):
 
     def _submit(self) -> None:
         code, company, organization = self.code.value, self.company.value, self.organization.value
+        key = self.key.value
 
         def verb() -> Generator[Any, Any, SignIn] | None:
-            if self.signin.step == "organization" and organization:
+            step = self.signin.step
+            if step == "organization" and organization:
                 return self.signin.choose_organization(organization)
-            if self.signin.step == "code":
+            if step == "code":
                 return self.signin.submit_code(code, company=company)
-            return None
+            return self.signin.submit_key(key) if step == "key" else None
 
-        self._do("submit", verb)
+        self._do("submit", verb, key=key or None)
 
     def _submit_when_complete(self) -> None:
         """Submit six typed digits by themselves, but the same ones only once."""
-        digits = "".join(c for c in self.code.value if c.isdigit())
-        if len(digits) == 6 and digits != self._submitted:
+        digits = six_digits(self.code.value)
+        if digits and digits != self._submitted:
             self._submitted = digits
             self._submit()
 
@@ -226,95 +286,140 @@ class SignInForm(widgets.VBox):
             self._reset_result()
         self.signin.back()
         self._render()
+        self._focus()
 
-    def _do(self, name: str, verb: Verb) -> None:
+    def _cancel(self) -> None:
+        """Stop waiting for an answer; with none under way, end the form."""
+        if self._pending:
+            for work in list(self._pending.values()):
+                if work:
+                    work.cancel()
+        elif not self.done:
+            text = "Signing in was cancelled; run the cell again to start over."
+            self._leave({"text/plain": text, "text/html": f"<span>{text}</span>"})
+            self._result.set_exception(NotSignedIn("Signing in was cancelled.", code="cancelled"))
+
+    def _do(self, name: str, verb: Verb, *, key: str | None = None) -> None:
         """Perform what `verb` describes after what is under way; a second click of it changes nothing."""
         if name in self._pending or self.done:
             return
-        job: Future[None] = Future()
-        self._pending[name] = job
+        answered: Future[None] = Future()
+        self._pending[name] = None
+        self._clicks = [each for each in self._clicks if not each.done()] + [answered]
         self._render()
-        _network.submit(self._perform(name, verb, job))
+        work = _network.submit(self._perform(name, verb, answered, key))
+        if name in self._pending:
+            self._pending[name] = work
 
-    async def _perform(self, name: str, verb: Verb, job: Future[None]) -> None:
+    async def _perform(self, name: str, verb: Verb, answered: Future[None], key: str | None) -> None:
         if self._one_at_a_time is None:
             self._one_at_a_time = asyncio.Lock()
         try:
             async with self._one_at_a_time:
-                exchange = verb()
-                if exchange is not None:
-                    if self._client is None:
-                        from .client import AsyncClient  # noqa: PLC0415 - imported while the person types
-
-                        self._client = AsyncClient(base_url=self.signin.base_url)
-                    await self._client.perform(exchange)
-            del self._pending[name]
-            self._render()
-            await self._finish()
+                await self._carry_out(verb, key)
+        except asyncio.CancelledError:
+            self.signin.notice = Notice(
+                "Stopped waiting. If a code was on its way, it may still come.", "info"
+            )
         except Exception as error:
-            self._pending.pop(name, None)
             self.signin.notice = Notice(f"Something unexpected went wrong: {error!r}", "error")
-            self._render()
             log.exception("the sign-in form failed")
-            job.set_exception(error)
-        else:
-            job.set_result(None)
-
-    async def _finish(self) -> None:
+            answered.set_exception(error)
+        self._pending.pop(name, None)
+        self._render()
+        self._focus()
         profile = self.signin.profile
         if self.signin.step == "done" and profile and not self.done:
             if self._on_done:
                 self._on_done(profile)
-            self._leave_one_line(profile)
+            self._leave(signed_in(profile))
             self._result.set_result(profile)
-            await self._client.aclose()
+        if not answered.done():
+            answered.set_result(None)
+
+    async def _carry_out(self, verb: Verb, key: str | None) -> None:
+        from .client import AsyncClient  # noqa: PLC0415 - imported while the person types
+
+        exchange = verb()
+        if exchange is not None:
+            async with AsyncClient(base_url=self.signin.base_url, auth=key) as client:
+                await client.perform(exchange)
 
     # --- what is seen ------------------------------------------------------------------------------
 
     def _render(self) -> None:
         """Show the step that `SignIn` is in."""
         state, busy = self.signin, bool(self._pending)
-        step = state.step
-        creating = state.purpose == "signup"
-        _show(self.email, step == "email")
-        company_is_wrong = bool(state.notice and state.notice.field == "company")
-        _show(self.company, creating and (step == "email" or (step == "code" and company_is_wrong)))
-        _show(self.send_code, step == "email")
-        _show(self._sent_to, step == "code")
-        _show(self.code, step == "code")
-        _show(self.organization, step == "organization")
-        _show(self.submit, step in ("code", "organization"))
-        _show(self.resend, step == "code")
-        _show(self.back, step != "email")
-        self.back.description = "Use another account" if step == "done" else "Use another e-mail"
-
-        for control in (self.email, self.company, self.code, self.organization, self.back):
+        step, creating = state.step, state.purpose == "signup"
+        about_company = bool(state.notice and state.notice.field == "company")
+        many = len(state.organizations) > SHOWN_ORGANIZATIONS
+        for widget, visible in (
+            (self.email, step == "email"),
+            (self.company, creating and (step == "email" or (step == "code" and about_company))),
+            (self.send_code, step == "email"),
+            (self._sent_to, step == "code"),
+            (self.code, step == "code"),
+            (self.key, step == "key"),
+            (self.filter, step == "organization" and many),
+            (self.organization, step == "organization"),
+            (self.submit, step in ("code", "organization", "key")),
+            (self.resend, step == "code"),
+            (self.back, step != "email"),
+            (self.cancel, step != "done"),
+        ):
+            widget.layout.display = None if visible else "none"
+        for control in (*self._fields, self.send_code, self.submit, self.back):
             control.disabled = busy
-        self.send_code.disabled = self.submit.disabled = busy
-        self.send_code.description = "Sending…" if "request" in self._pending else "Send code"
-        self.submit.description = (
-            "Checking…"
-            if "submit" in self._pending
-            else "Continue"
-            if step == "organization"
-            else "Create account"
-            if creating
-            else "Sign in"
-        )
+        for button, label in (
+            (self.send_code, "Sending…" if "request" in self._pending else "Send code"),
+            (self.submit, "Checking…" if "submit" in self._pending else self._what_submit_does()),
+            (self.back, BACK.get(step, "Use another e-mail")),
+        ):
+            button.description = label
         self._render_resend(busy)
+        self._render_organizations()
+        self._render_texts(busy)
+        if not busy:
+            self._forget_what_was_used()
 
+    def _what_submit_does(self) -> str:
+        if self.signin.step == "organization":
+            return "Continue"
+        return (
+            "Create account" if self.signin.step == "code" and self.signin.purpose == "signup" else "Sign in"
+        )
+
+    def _render_texts(self, busy: bool) -> None:
+        state = self.signin
         where = "" if state.base_url == PRODUCTION else f"at {html.escape(state.base_url)}"
-        title = "Signed in" if step == "done" else "Create your account" if creating else "Sign in"
+        title = "Create your account" if state.purpose == "signup" else "Sign in"
+        title = "Signed in" if state.step == "done" else title
         self._header.value = f"{SIGN_IN_STYLE}<h3>Codika <span>{title}</span></h3><small>{where}</small>"
+        until = state.valid_until.astimezone().strftime("%H:%M %Z") if state.valid_until else ""
         self._sent_to.value = (
-            f"<p>A six-digit code is on its way to <b>{html.escape(state.email)}</b>; it works for 10 minutes.</p>"
-            if step == "code" and state.valid_until
+            f"<p>A code is on its way to <b>{html.escape(state.email)}</b>. It is valid until {until}.</p>"
+            if state.step == "code" and until
             else ""
         )
-        self._render_organizations()
-        self._render_message(busy)
-        if not busy and step != "email":
-            self._forget_code()
+        notice = None if busy else state.notice
+        if state.step == "done" and state.profile:
+            self.message.value = f'<p role="status">{signed_in(state.profile)["text/html"]}</p>'
+        elif notice:
+            role = "alert" if notice.kind == "error" else "status"
+            self.message.value = f'<p role="{role}" class="{notice.kind}">{html.escape(notice.text)}</p>'
+        else:
+            self.message.value = '<p role="status"></p>'
+
+    def _focus(self) -> None:
+        """Put the cursor where the next keystroke belongs: into the field at fault, or of this step."""
+        notice, step = self.signin.notice, self.signin.step
+        name = (notice and notice.field) or step
+        if step != "done" and not self._pending:
+            field: widgets.DOMWidget = getattr(self, name)
+            # A browser applies new states one after the other but moves the focus at once, and a field
+            # that is still disabled or hidden cannot take it.
+            loop = _network.loop
+            loop.call_soon_threadsafe(lambda: loop.call_later(FOCUS_AFTER, field.focus))
 
     def _render_resend(self, busy: bool) -> None:
         resend_at = self.signin.resend_at
@@ -332,45 +437,50 @@ class SignInForm(widgets.VBox):
             self.resend.disabled = bool(resend_at and resend_at > datetime.now(timezone.utc))
 
     def _render_organizations(self) -> None:
-        choices = [(f"{o.name}  ({o.id})", o.id) for o in self.signin.organizations]
-        if self.signin.step == "organization" and tuple(choices) != tuple(self.organization.options):
+        if self.signin.step != "organization":
+            return
+        wanted = self.filter.value.casefold().strip()
+        choices = [
+            (f"{plain(each.name)}  ({each.id})", each.id)
+            for each in self.signin.organizations
+            if wanted in each.name.casefold() or wanted in each.id.casefold()
+        ]
+        if choices != list(self.organization.options):
+            chosen = self.organization.value or self.signin.suggested
             self.organization.options = choices
-            self.organization.value = choices[0][1] if choices else None
+            ids = [each for _, each in choices]
+            self.organization.value = chosen if chosen in ids else next(iter(ids), None)
 
-    def _render_message(self, busy: bool) -> None:
-        notice = self.signin.notice
-        if self.signin.step == "done" and self.signin.profile:
-            self.message.value = f"<p>{signed_in_html(self.signin.profile)}</p>"
-        elif notice and not busy:
-            self.message.value = f'<p role="status" class="{notice.kind}">{html.escape(notice.text)}</p>'
-        else:
-            self.message.value = '<p role="status"></p>'
+    def _forget_what_was_used(self) -> None:
+        """Empty the code and key fields once their content has been used, or is known to be useless."""
+        about = self.signin.notice.field if self.signin.notice else None
+        if self.signin.step != "code" or about == "code":
+            self.code.value = self._submitted = ""
+        if self.signin.step != "key" or about == "key":
+            self.key.value = ""
 
-    def _forget_code(self) -> None:
-        """Empty the code field once the code has been used, or is known to be useless."""
-        notice = self.signin.notice
-        if self.signin.step != "code" or (notice and notice.field == "code"):
-            self.code.value = ""
-            self._submitted = ""
-
-    def _leave_one_line(self, profile: Profile) -> None:
-        """Empty and close everything, and put a sentence in place of the form that stays when it is saved."""
+    def _leave(self, line: dict[str, str]) -> None:
+        """Empty and close everything; a sentence takes the form's place, and stays when it is saved."""
+        self._line = line
         # Closing alone leaves the last values in notebooks that save widget state.
-        for field in (self.email, self.company, self.code):
+        for field in (self.email, self.company, self.code, self.key, self.filter):
             field.value = ""
         self.organization.options = ()
-        self._sent_to.value = self.message.value = self._header.value = ""
-        line = {"text/plain": signed_in_line(profile), "text/html": signed_in_html(profile)}
+        self._sent_to.value = self._header.value = ""
+        self.message.value = line["text/html"]
+        # Two ways to say it: the output itself becomes the sentence where displays can be updated, and
+        # what is left of the form shows it where they cannot (Voilà).
+        others = [*self._buttons, *self._fields, self._header, self._sent_to]
+        self.remove_class("codika-form")
+        self.children = (self.message,)
+        for widget in others:
+            widget.close()
         if self._handle:
             self._handle.update(line, raw=True)
-        for widget in (*self.children[-2].children, *self.children):
-            widget.close()
-        self.close()
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        if self.done and self.comm is None:
-            profile = self._result.result()
-            return {"text/plain": signed_in_line(profile), "text/html": signed_in_html(profile)}
+        if self._line:
+            return self._line
         bundle = super()._repr_mimebundle_(**kwargs) or {}
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
         # Where the widget can't be drawn, words; and never the default repr, which tells what was typed.
@@ -382,6 +492,7 @@ class SignInForm(widgets.VBox):
         return self
 
     def _reset_result(self) -> None:
+        self._line = None
         self._result: Future[Profile] = Future()
         # Running, so that a wait that gives up cannot cancel it for everybody else.
         self._result.set_running_or_notify_cancel()
@@ -398,7 +509,3 @@ def _button(label: str, style: str, on_click: Callable[[], None]) -> widgets.But
     button = widgets.Button(description=label, button_style=style, layout=widgets.Layout(width="auto"))
     button.on_click(lambda _: on_click())
     return button
-
-
-def _show(widget: widgets.DOMWidget, visible: bool) -> None:
-    widget.layout.display = None if visible else "none"

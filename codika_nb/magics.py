@@ -18,6 +18,11 @@ from argparse import Namespace
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from IPython.core.completer import (
+    CompletionContext,
+    SimpleCompletion,
+    context_matcher,
+)
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, line_magic, magics_class, no_var_expand
@@ -70,12 +75,15 @@ def codika_magic(*options: Any, payload: bool = False) -> Callable[[Function], A
                 arguments.payload = found
                 return function(self, arguments)
             except CodikaError as error:
-                lines = [f"{type(error).__name__}: {error.message}"]
-                lines += [error.next_action] if error.next_action else []
+                from .views import plain
+
+                lines = [plain(f"{type(error).__name__}: {error.message}", 1000)]
+                lines += [plain(error.next_action, 1000)] if error.next_action else []
                 # IPython prints what this returns instead of a traceback.
                 error._render_traceback_ = lambda: lines  # type: ignore[attr-defined]
                 raise
 
+        run.parser = described.parser  # type: ignore[attr-defined]  # for completion
         # `$` and `{}` occur in addresses, names and JSON: IPython is not to replace them.
         return line_magic(no_var_expand(run))
 
@@ -97,6 +105,7 @@ SIGN_IN_OPTIONS = (
     option("--ephemeral", action="store_true", help="keep the key in this kernel's memory only"),
     option("--base-url", help="the server (production)"),
     option("--api-url", help="the full address of one of its sign-in endpoints"),
+    option("--json", action="store_true", help="print the outcome as the codika tool's JSON"),
 )
 
 
@@ -112,12 +121,23 @@ class CodikaMagics(Magics):
         """
         return self._sign_in("signup", arguments)
 
-    @codika_magic(*SIGN_IN_OPTIONS)
+    @codika_magic(
+        *SIGN_IN_OPTIONS,
+        option(
+            "--api-key",
+            nargs="?",
+            const="",
+            metavar="$VARIABLE",
+            help="sign in with a key from the dashboard: asked for, or in a variable",
+        ),
+    )
     def codika_login(self, arguments: Namespace) -> Any:
         """Log in to a Codika account (or create one) with a code sent by e-mail.
 
         Example: %codika_login ada@example.com
         """
+        if arguments.api_key is not None:
+            return self._sign_in_with_key(arguments)
         return self._sign_in("login", arguments)
 
     @codika_magic(
@@ -169,7 +189,6 @@ class CodikaMagics(Magics):
         from . import session, views
 
         credential = session.resolve()
-        session.signed_in(credential)
         with self._client() as client:
             try:
                 known = client.verify_key()
@@ -290,90 +309,125 @@ class CodikaMagics(Magics):
     # --- signing in --------------------------------------------------------------------------------
 
     def _sign_in(self, purpose: Purpose, arguments: Namespace) -> Any:
-        from . import session
-        from .profiles import ProfileStore
+        from .client import Client
 
         if arguments.email and arguments.email_option:
             raise UsageError("The e-mail was given twice: once on its own and once with --email.")
         email = arguments.email or arguments.email_option or ""
+        # Made first, so that an option that cannot be right is said before anything else.
+        signin = self._new_sign_in(purpose, arguments, email)
+        if arguments.no_form and not arguments.code:
+            return self._have_code_sent(signin, arguments.json)
+        if arguments.code:
+            code = self._value(arguments.code)
+            with Client(base_url=signin.base_url) as client:
+                client.perform(signin.submit_code(code))
+            return self._signed_in(signin, arguments.json)
+        profile = None if email else _who_is_signed_in(signin.base_url)
+        if self._can_show_a_form():
+            return self._show_form(signin, email=email, already=profile)
+        if profile is None and not _is_kernel(self._shell):
+            _by_prompts(signin)
+            return self._signed_in(signin, arguments.json)
+        if profile is None:
+            raise _nobody_there()
+        signin.step, signin.profile = "done", profile
+        return self._signed_in(signin, arguments.json)
+
+    def _sign_in_with_key(self, arguments: Namespace) -> Any:
+        """Take a key from the dashboard: from a variable, the form, or a prompt."""
+        from .client import Client
+
+        signin = self._new_sign_in("login", arguments)
+        signin.step = "key"
+        if arguments.api_key:
+            self._refuse_literal(arguments.api_key)
+            key = self._value(arguments.api_key)
+        elif self._can_show_a_form():
+            return self._show_form(signin)
+        elif _is_kernel(self._shell):
+            raise _nobody_there()
+        else:
+            key = _ask(getpass.getpass, "Key from the dashboard (cko_…): ")
+        with Client(auth=key.strip() or None, base_url=signin.base_url) as client:
+            client.perform(signin.submit_key(key))
+        return self._signed_in(signin, arguments.json)
+
+    def _new_sign_in(self, purpose: Purpose, arguments: Namespace, email: str = "") -> SignIn:
+        from . import session
+        from .profiles import ProfileStore
+        from .signin import SignIn
+
         base_url = arguments.base_url
         if arguments.api_url:
             base_url = arguments.api_url.rstrip("/").rpartition("/")[0]
         server = session.sign_in_server(base_url)
-        options: dict[str, Any] = {
-            "base_url": server,
-            "store": None if arguments.ephemeral else ProfileStore(),
-            "company": arguments.company,
-            "description": arguments.description,
-            "key_name": arguments.key_name,
-            "key_expires_in": arguments.key_expires_in,
-            "name": arguments.name,
-            "organization_id": arguments.organization_id,
-            "activate": _may_activate(server),
-        }
+        return SignIn(
+            purpose,
+            email=email,
+            base_url=server,
+            store=None if arguments.ephemeral else ProfileStore(),
+            company=arguments.company,
+            description=arguments.description,
+            key_name=arguments.key_name,
+            key_expires_in=arguments.key_expires_in,
+            name=arguments.name,
+            organization_id=arguments.organization_id,
+            activate=_may_activate(server),
+        )
 
-        def use(profile: Profile) -> None:
-            session.current.profile = profile.name or profile
-            session.current.deployment = None
+    def _can_show_a_form(self) -> bool:
+        # With a sandbox at hand the notebook can read the mail itself, so nobody has to be there.
+        from . import session
 
-        if arguments.code or arguments.no_form:
-            return self._without_form(purpose, email, arguments, options, use)
-        already = None if email else _who_is_signed_in(server)
-        if _somebody_can_click(self._shell) or (session.current.sandbox and _is_kernel(self._shell)):
-            # With a sandbox at hand the notebook can read the mail itself, so nobody has to be there.
-            from .forms import SignInForm
+        with_sandbox = session.current.sandbox is not None and _is_kernel(self._shell)
+        return with_sandbox or _somebody_can_click(self._shell)
 
-            form = SignInForm(purpose, email=email, already=already, on_done=use, **options)
-            self._show(form, None)
-            return form
-        if already is None and not _is_kernel(self._shell):
-            already = _by_prompts(purpose, email, options)
-            use(already)
-        if already is None:
-            raise NotSignedIn(
-                "Nobody is there to type a code.",
-                next_action="Set CODIKA_API_KEY, or sign in once on this machine (the profile is found again), "
-                "or use --no-form and then --code.",
-                code="not-signed-in",
-            )
-        return self._signed_in(already)
+    def _show_form(self, signin: SignIn, **options: Any) -> Any:
+        from .forms import SignInForm
 
-    def _without_form(
-        self,
-        purpose: Purpose,
-        email: str,
-        arguments: Namespace,
-        options: dict[str, Any],
-        use: Callable[[Profile], None],
-    ) -> Any:
-        """The platform's two commands: have a code sent; complete with it."""
+        form = SignInForm(signin=signin, on_done=_use, **options)
+        self._show(form, None)
+        return form
+
+    def _have_code_sent(self, signin: SignIn, as_json: bool) -> SignIn:
+        """The first of the platform's two commands; ``--code`` is the second."""
         from . import views
         from .client import Client
-        from .signin import SignIn
 
-        signin = SignIn(purpose, email=email, **options)
         with Client(base_url=signin.base_url) as client:
-            if arguments.code:
-                client.perform(signin.submit_code(self._value(arguments.code)))
-                profile = _profile_of(signin)
-                use(profile)
-                return self._signed_in(profile)
-            client.perform(signin.request_code(email))
+            client.perform(signin.request_code(signin.email))
+        if as_json:
+            print(views.json_text(signin.document()))
         if signin.step != "code":
-            _profile_of(signin)
+            raise _refusal(signin)
         command = f"%codika_{signin.purpose} {signin.email} --code $code"
         text = f"A code is on its way to {signin.email}. Complete with: {command}"
-        self._show(
-            signin, views.line(text if signin.error is None else f"{signin.notice and signin.notice.text}")
-        )
+        bundle = views.line(signin.notice.text if signin.notice and signin.error else text)
+        self._show(signin, {} if as_json else bundle)
         return signin
 
-    def _signed_in(self, profile: Profile) -> Profile:
+    def _signed_in(self, signin: SignIn, as_json: bool) -> Profile:
+        """Use what signing in has led to from now on, and show it."""
         from . import views
 
-        bundle = {"text/plain": views.signed_in_line(profile), "text/html": views.signed_in_html(profile)}
-        self._show(profile, bundle)
-        return profile
+        if as_json:
+            print(views.json_text(signin.document()))
+        if signin.profile is None:
+            raise _refusal(signin)
+        _use(signin.profile)
+        self._show(signin.profile, {} if as_json else views.signed_in(signin.profile))
+        return signin.profile
+
+    def _refuse_literal(self, word: str) -> None:
+        """Refuse a key that stands on the line, and take it out of IPython's memory and history."""
+        if re.fullmatch(r"\$\w+|\{\w+\}", word):
+            return
+        _scrub(self._shell, word)
+        raise UsageError(
+            "A key on the line stays in the notebook: give a variable, --api-key $key, or nothing to be "
+            "asked. It has been taken out of the history; delete it from the cell too."
+        )
 
     def stop_sandbox(self) -> None:
         """Stop the sandbox that this kernel started, if it did, and stop using it."""
@@ -392,8 +446,11 @@ class CodikaMagics(Magics):
         return cast(InteractiveShell, self.shell)
 
     def _client(self) -> Client:
+        """A client for whoever is signed in; `NotSignedIn` before anything else is found fault with."""
+        from . import session
         from .client import Client
 
+        session.signed_in(session.resolve())
         return Client()
 
     def _value(self, word: str) -> str:
@@ -408,14 +465,14 @@ class CodikaMagics(Magics):
 
     def _payload(self, line: str) -> tuple[dict[str, Any] | None, str]:
         """The payload on the line, and the line without it."""
+        start = line.find("{")
         named = re.search(r"(?<!\S)(?:\$(\w+)|\{\s*([A-Za-z_]\w*)\s*\})(?!\S)", line)
-        if named:
+        if named and (start < 0 or named.start() <= start):
             value = self._variable(named[1] or named[2])
             rest = line[: named.start()] + line[named.end() :]
+        elif start < 0:
+            return None, line
         else:
-            start = line.find("{")
-            if start < 0:
-                return None, line
             value, end = _first_object(line[start:])
             rest = line[:start] + line[start + end :]
         if not isinstance(value, dict):
@@ -430,7 +487,7 @@ class CodikaMagics(Magics):
         """
         if bundle is None:
             value.show()
-        else:
+        elif bundle:
             display(bundle, raw=True)
         shown_by_ipython = sys.displayhook
         if value is None or shown_by_ipython is sys.__displayhook__:
@@ -516,55 +573,154 @@ def _who_is_signed_in(server: str) -> Profile | None:
     )
 
 
-def _profile_of(signin: SignIn) -> Profile:
-    """The profile a sign-in has ended with, or the error it has ended with."""
-    if signin.profile is not None:
-        return signin.profile
-    text = signin.notice.text if signin.notice else "Signing in has not ended."
+def _use(profile: Profile) -> None:
+    """Let this kernel use what somebody has just signed in to."""
+    from . import session
+
+    session.current.profile = profile.name or profile
+    session.current.deployment = None
+
+
+def _nobody_there() -> NotSignedIn:
+    return NotSignedIn(
+        "Nobody is there to type a code.",
+        next_action="Set CODIKA_API_KEY, or sign in once on this machine (the profile is found again), "
+        "or use --no-form and then --code.",
+        code="not-signed-in",
+    )
+
+
+def _refusal(signin: SignIn) -> CodikaError:
+    """The error a sign-in without a form has ended with, in the words of its notice."""
+    notice = signin.notice
+    text = notice.text if notice else "Signing in has not ended."
     if signin.step == "organization":
         ids = ", ".join(f"{o.id} ({o.name})" for o in signin.organizations)
         text += f" Repeat with --organization-id: {ids}"
-    if signin.error is not None:
-        signin.error.message, signin.error.next_action = text, None
-        raise signin.error
-    raise InvalidRequestError(text, code=signin.notice.code if signin.notice else "")
+    if signin.error is None:
+        return InvalidRequestError(text, code=notice.code if notice else "")
+    signin.error.message, signin.error.next_action = text, None
+    return signin.error
 
 
-def _by_prompts(purpose: Purpose, email: str, options: dict[str, Any]) -> Profile:
-    """The steps of the form as prompts, for a terminal."""
+def _scrub(shell: InteractiveShell, secret: str) -> None:
+    """Take `secret` out of ``In``, ``_i…`` and the history database."""
+    history = shell.history_manager
+    for lines in (shell.user_ns.get("In"), getattr(history, "input_hist_raw", None)):
+        if isinstance(lines, list):
+            lines[:] = [text.replace(secret, "***") for text in lines]
+    for name, value in list(shell.user_ns.items()):
+        if re.fullmatch(r"_i{1,3}|_i\d+", name) and isinstance(value, str):
+            shell.user_ns[name] = value.replace(secret, "***")
+    if history is None or not history.enabled:
+        return
+    for name in ("_i", "_ii", "_iii", "_i00"):
+        if isinstance(value := getattr(history, name, None), str):
+            setattr(history, name, value.replace(secret, "***"))
+    history.writeout_cache()
+    with history.db:
+        # Overwrites what it frees, so that the file doesn't keep it either.
+        history.db.execute("PRAGMA secure_delete = ON")
+        history.db.execute(
+            "UPDATE history SET source = replace(source, ?, '***'), "
+            "source_raw = replace(source_raw, ?, '***')",
+            (secret, secret),
+        )
+
+
+def _by_prompts(signin: SignIn) -> None:
+    """The steps of the form as prompts, for a terminal; Ctrl-C leaves."""
+    from . import views
     from .client import Client
-    from .signin import SignIn
 
-    signin = SignIn(purpose, **options)
+    email = signin.email
     with Client(base_url=signin.base_url) as client:
         while signin.step != "done":
             if signin.step == "email":
-                client.perform(signin.request_code(email or input("E-mail: ")))
+                client.perform(signin.request_code(email or _ask(input, "E-mail: ")))
                 email = ""
             elif signin.step == "code":
-                typed = getpass.getpass(f"Six-digit code sent to {signin.email} (empty for a new one): ")
+                question = f"Six-digit code sent to {signin.email} (empty for a new one): "
+                typed = _ask(getpass.getpass, question)
                 client.perform(signin.submit_code(typed) if typed.strip() else signin.resend())
             else:
                 for number, choice in enumerate(signin.organizations, 1):
-                    print(f"{number:3}. {choice.name}  ({choice.id})")
-                typed = input("Which organization (number)? ").strip()
+                    print(f"{number:3}. {views.plain(choice.name)}  ({choice.id})")
+                typed = _ask(input, "Which organization (number)? ").strip()
                 if typed.isdecimal() and 1 <= int(typed) <= len(signin.organizations):
                     client.perform(signin.choose_organization(signin.organizations[int(typed) - 1].id))
             if signin.notice:
-                print(signin.notice.text)
-    return _profile_of(signin)
+                print(views.plain(signin.notice.text, 500))
+
+
+def _ask(prompt: Callable[[str], str], question: str) -> str:
+    try:
+        return prompt(question)
+    except (KeyboardInterrupt, EOFError):
+        raise NotSignedIn("Cancelled: nobody is signed in.", code="cancelled") from None
+
+
+# --- tab completion --------------------------------------------------------------------------------
+
+
+@context_matcher(identifier="codika_nb")  # type: ignore[untyped-decorator]
+def complete(context: CompletionContext) -> dict[str, Any]:
+    """Complete the options of our magics, and values that this machine knows by itself."""
+    line = context.text_until_cursor.rpartition("\n")[2]
+    found = re.search(r"%(codika_\w+)((?:\s+\S+)*)\s+(\S*)$", line)
+    magics = CodikaMagics.magics["line"]
+    if not found or found[1] not in magics:
+        return {"completions": [], "suppress": False}
+    before, fragment = found[2].split(), found[3]
+    if fragment.startswith("-"):
+        described = getattr(CodikaMagics, found[1]).parser
+        names = [name for action in described._actions for name in action.option_strings]
+    else:
+        names = _known_values(found[1], before[-1] if before else "")
+    completions = [SimpleCompletion(name, type="codika") for name in names if name.startswith(fragment)]
+    return {
+        "completions": completions,
+        # Where we know nothing (a path, a payload) IPython's own completions are the better ones.
+        "suppress": bool(completions) or fragment.startswith("-"),
+        "matched_fragment": fragment,
+    }
+
+
+def _known_values(magic: str, previous: str) -> list[str]:
+    from . import session
+    from .profiles import ProfileStore
+
+    try:
+        profiles = ProfileStore().list()
+    except ConfigError:
+        profiles = []
+    if previous == "--name" or (magic in ("codika_use", "codika_logout") and not previous):
+        return [profile.name for profile in profiles if profile.name]
+    if previous == "--organization-id":
+        return [profile.organization_id for profile in profiles if profile.organization_id]
+    if previous == "--base-url":
+        return sorted({profile.host for profile in profiles})
+    deployed = session.current.deployment
+    if magic == "codika_trigger" and not previous and deployed:
+        return [workflow.workflow_template_id for workflow in deployed.workflows_deployed]
+    return []
 
 
 def load(shell: InteractiveShell) -> None:
-    """Register the magics; loading them again changes nothing."""
+    """Register the magics and their completion; loading them again changes nothing."""
     shell.register_magics(CodikaMagics)
+    matchers = shell.Completer.custom_matchers if shell.Completer else []
+    if complete not in matchers:
+        matchers.append(complete)
 
 
 def unload(shell: InteractiveShell) -> None:
-    """Take the magics away again, and stop the sandbox that they started."""
+    """Take everything away again, and stop the sandbox that was started."""
     magics = shell.magics_manager.registry.pop(CodikaMagics.__name__, None)
     if magics is None:
         return
     cast(CodikaMagics, magics).stop_sandbox()
     for name in CodikaMagics.magics["line"]:
         shell.magics_manager.magics["line"].pop(name, None)
+    if shell.Completer and complete in shell.Completer.custom_matchers:
+        shell.Completer.custom_matchers.remove(complete)

@@ -19,7 +19,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -250,10 +250,9 @@ def expiry_notice(profile: Profile) -> str | None:
             return None
         _noticed.add(profile.api_key)
     of = f" of profile {profile.name!r}" if profile.name is not None else ""
-    return (
-        f"The key{of} expires in {days} day{'s'[: days > 1]} (on {str(profile.expires_at)[:10]}); "
-        "%codika_login makes a new key."
-    )
+    time_left = "1 day" if days == 1 else f"{days} days"
+    date = str(profile.expires_at)[:10]
+    return f"The key{of} expires in {time_left} (on {date}); %codika_login makes a new key."
 
 
 # --- The content of the file --------------------------------------------------------------------
@@ -461,12 +460,7 @@ class _Document:
 
     def _home_of(self, profile: Profile) -> Profile | None:
         """The stored profile that `profile` renews: its own, else the active one, else the first such."""
-        renewed = [
-            other
-            for other in self.profiles()
-            if other.api_key == profile.api_key
-            or (profile.organization_id and other.organization_id == profile.organization_id)
-        ]
+        renewed = [other for other in self.profiles() if _same_organization(other, profile)]
         here = [other for other in renewed if same_host(other.base_url, profile.base_url)]
         if profile.base_url is None and not here:
             here = renewed
@@ -484,7 +478,7 @@ class _Document:
             taken = "is in the config file, but without a usable key and server"
         elif profile.base_url is not None and not same_host(other.base_url, profile.base_url):
             taken = f"belongs to another server, {other.host}"
-        elif other.organization_id != profile.organization_id and other.api_key != profile.api_key:
+        elif (other.organization_id or profile.organization_id) and not _same_organization(other, profile):
             owner = other.organization_name or other.organization_id
             taken = f"belongs to another organization, {owner!r}" if owner else "belongs to no organization"
         else:
@@ -512,6 +506,13 @@ class _Document:
         while name in self._entries or name in _INHERITED:
             name, number = f"{base}-{number}", number + 1
         return name
+
+
+def _same_organization(a: Profile, b: Profile) -> bool:
+    if a.organization_id and b.organization_id:
+        return a.organization_id == b.organization_id
+    # A key saved without verification names no organization, and a personal one has none.
+    return a.api_key == b.api_key
 
 
 def _slug(text: str) -> str:
@@ -576,7 +577,14 @@ class ProfileStore:
         # The tool takes the variable as it is, where platformdirs ignores a relative or a Windows path.
         if chosen := os.environ.get("XDG_CONFIG_HOME"):
             return Path(chosen, "codika", "config.json")
-        return Unix("codika").user_config_path / "config.json"
+        try:
+            return Unix("codika").user_config_path / "config.json"
+        except RuntimeError as error:
+            raise ConfigError(
+                "There is no home folder to keep the config file in.",
+                next_action="Set HOME or XDG_CONFIG_HOME, or give the key in CODIKA_API_KEY.",
+                code="no-home",
+            ) from error
 
     def active(self) -> Profile | None:
         """The profile in use; None if nobody is signed in.
@@ -605,16 +613,17 @@ class ProfileStore:
     def save(
         self, profile: Profile, *, name: str | None = None, activate: bool = True, overwrite: bool = False
     ) -> Profile:
-        """Save a profile, under the name it has had, a given one, or one made from its organization.
+        """Save a profile in the place of the one it renews, or under a new name.
 
-        A new key of an organization that is known already renews its profile; members unknown to us stay.
-        The same organization at another server is another organization. A profile that states no `base_url`
-        stays at the server where its organization is known already, production first; to mean production
-        whatever is known, state `PRODUCTION`.
+        A new key of an organization that is known already renews its profile (the one it came from, the
+        active one, the first, in this order); members unknown to us stay. The name of a new profile is made
+        from the organization's. The same organization at another server is another organization. A profile
+        that states no `base_url` stays at the server where its organization is known already, production
+        first; to mean production whatever is known, state `PRODUCTION`.
 
         Args:
             profile: what to save.
-            name: the name to save it under.
+            name: the name to save it under, instead.
             activate: whether it becomes the active profile; it does in any case where none is.
             overwrite: whether `name` may replace a profile of another organization or server.
 
@@ -659,11 +668,7 @@ class ProfileStore:
         Raises:
             ConfigError: it could not: folder or file not accessible, disk full, locked by another program.
         """
-        path = self._locate()
-        with _explained(path), _locked(path) as target:
-            document, _ = _read(target)
-            with _temporary(target, document.encode):
-                pass
+        _try_to_write(self._locate())
 
     def _load(self) -> _Document:
         path = self._locate()
@@ -672,30 +677,8 @@ class ProfileStore:
         return document
 
     def _update(self, change: Callable[[_Document], T], *, renew: bool = False) -> T:
-        """Read, change and replace the file under the lock; `renew` begins anew where it is corrupt."""
         path = self._locate()
-        notices: list[str] = []
-        with _explained(path), _locked(path) as target:
-            for _ in range(100):
-                document, version = _read(target)
-                if not renew:
-                    _require_configuration(path, document)
-                result = change(document)
-                with _temporary(target, document.encode) as temporary:
-                    # The codika tool takes no lock. What it has written meanwhile is read again, not lost.
-                    if _version(target) != version:
-                        continue
-                    notices = _left_open(path, target)
-                    if document.problem is not None:
-                        notices.append(_keep_aside(target, document))
-                    _replace(temporary, target)
-                break
-            else:
-                raise ConfigError(
-                    f"The config file {path} changes faster than it can be written.",
-                    next_action="Find the program that keeps writing it, and try again.",
-                )
-            _sync(target.parent)
+        result, notices = _rewrite(path, change, renew=renew)
         # Only now: where warnings are errors, they must not come between a key and the disk.
         for notice in notices:
             _tell(notice)
@@ -720,6 +703,42 @@ class ProfileStore:
             stacklevel=5,
         )
         return new
+
+
+def _rewrite(path: Path, change: Callable[[_Document], T], *, renew: bool) -> tuple[T, list[str]]:
+    """Read, change and replace the file under the lock; `renew` begins anew where it is corrupt.
+
+    Returns:
+        What `change` returned, and what the owner should be told.
+    """
+    with _explained(path), _locked(path) as target:
+        for _ in range(100):
+            document, version = _read(target)
+            if not renew:
+                _require_configuration(path, document)
+            result = change(document)
+            with _temporary(target, document.encode) as temporary:
+                # The codika tool takes no lock. What it has written meanwhile is read again, not lost.
+                if _version(target) != version:
+                    continue
+                notices = _left_open(path, target)
+                if document.problem is not None:
+                    notices.append(_keep_aside(target, document))
+                _replace(temporary, target)
+            _sync(target.parent)
+            return result, notices
+    raise ConfigError(
+        f"The config file {path} changes faster than it can be written.",
+        next_action="Find the program that keeps writing it, and try again.",
+        code="config-not-writable",
+    )
+
+
+def _try_to_write(path: Path) -> None:
+    with _explained(path), _locked(path) as target:
+        document, _ = _read(target)
+        with _temporary(target, document.encode):
+            pass
 
 
 def _require_configuration(path: Path, document: _Document) -> None:
@@ -761,24 +780,26 @@ def _locked(path: Path) -> Iterator[Path]:
     target = Path(os.path.realpath(path))
     _private_folder(path.parent)
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    held = Path(f"{target}.lock")
-    try:
+    # Some network homes have no locks; a file that exists while somebody writes does there. It has a name
+    # of its own, because trying the first leaves that one's file behind.
+    locks = FileLock(f"{target}.lock", mode=0o600), SoftFileLock(f"{target}.lock.soft", mode=0o600)
+    with ExitStack() as afterwards:
+        for lock in locks * 2:
+            # Twice: Ctrl-C in the first release must not leave this kernel holding the lock for good.
+            afterwards.callback(lock.release, force=True)
         try:
-            lock = FileLock(held, mode=0o600).acquire(_PATIENCE, poll_interval=0.01)
-        except (OSError, NotImplementedError) as error:
-            if getattr(error, "errno", errno.ENOSYS) not in _NO_LOCKS_HERE:
-                raise
-            # Some network homes have no locks. A file that exists while somebody writes does there; it has
-            # another name, because the attempt above has left its own behind.
-            held = Path(f"{target}.lock.soft")
-            lock = SoftFileLock(held, mode=0o600).acquire(_PATIENCE, poll_interval=0.01)
-    except Timeout:
-        raise ConfigError(
-            f"The config file {path} is in use: {held} has been locked for {_PATIENCE:.0f} seconds.",
-            next_action="Close the program that holds it, or delete the lock file if there is none.",
-            code="config-locked",
-        ) from None
-    with lock:
+            try:
+                locks[0].acquire(_PATIENCE, poll_interval=0.01)
+            except (OSError, NotImplementedError) as error:
+                if getattr(error, "errno", errno.ENOSYS) not in _NO_LOCKS_HERE:
+                    raise
+                locks[1].acquire(_PATIENCE, poll_interval=0.01)
+        except Timeout as late:
+            raise ConfigError(
+                f"The config file {path} is in use: {late.lock_file} is held since {_PATIENCE:.0f} seconds.",
+                next_action="Close the program that holds it, or delete the lock file if there is none.",
+                code="config-locked",
+            ) from None
         for leftover in target.parent.glob(f".{target.name}.*.tmp"):
             leftover.unlink(missing_ok=True)  # of a process that was killed: whoever holds the lock is alone
         yield target

@@ -8,8 +8,10 @@ environment's to the environment's. The choices a person makes for one kernel
 from __future__ import annotations
 
 import os
+import re
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import ConfigError, NotSignedIn
@@ -18,7 +20,16 @@ from .profiles import PRODUCTION, Profile, ProfileStore, mask, normalize_base_ur
 if TYPE_CHECKING:
     from .models import Deployment
 
-__all__ = ["Credential", "Session", "current", "resolve", "server", "sign_in_server", "signed_in"]
+__all__ = [
+    "Credential",
+    "Environment",
+    "Session",
+    "current",
+    "resolve",
+    "server",
+    "sign_in_server",
+    "signed_in",
+]
 
 
 @dataclass
@@ -34,25 +45,121 @@ class Session:
 current = Session()
 
 
+# --- the environment -------------------------------------------------------------------------------
+
+# As the dotenv libraries read it: quoted values may hold anything, others end at a comment.
+_ASSIGNMENT = re.compile(
+    r"""^[^\S\n]*(?:export[^\S\n]+)?([A-Za-z_][\w.-]*)[^\S\n]*=[^\S\n]*
+        (?: '([^']*)' | "((?:[^"\\]|\\.)*)" | ((?:[^\#\n]|(?<!\s)\#)*) )
+        [^\S\n]*(?:\#.*)?$""",
+    re.MULTILINE | re.VERBOSE | re.ASCII,
+)
+_ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
+
+
+class Environment:
+    """The variables of this process, and behind them those of a ``.env`` file.
+
+    Args:
+        file: a file of ``NAME=value`` lines; comments, quotes and ``export`` are understood. What the
+            process has set itself counts more, as with every reader of such files.
+
+    Raises:
+        ConfigError: the file cannot be read.
+
+    Variables as on the platform's page "Authentication methods".
+    """
+
+    def __init__(self, file: str | os.PathLike[str] | None = None) -> None:
+        self._file = None if file is None else Path(file).expanduser()
+        self._written = {} if self._file is None else _variables(self._file)
+
+    def __repr__(self) -> str:
+        return f"Environment({None if self._file is None else str(self._file)!r})"
+
+    def sources(self, name: str) -> list[tuple[str, str]]:
+        """Where a variable is set, and to what, the place that counts first; empty is not set."""
+        places = [
+            (f"env ({name})", os.environ.get(name)),
+            (f"{self._file} ({name})", self._written.get(name)),
+        ]
+        return [(place, value) for place, value in places if value]
+
+    def get(self, name: str) -> str | None:
+        """The value of a variable; None if it is not set, or empty."""
+        return next((value for _, value in self.sources(name)), None)
+
+    def server(self, *, public: bool = False) -> str | None:
+        """The server that these variables name; a key of one instance (`public`) has more of them."""
+        named = self.get("CODIKA_BASE_URL")
+        if named is None and public:
+            # Such a key belongs to the server whose trigger address stands beside it.
+            named = next(
+                (
+                    base.removesuffix(f"/{call}")
+                    for call, base in self.public_bases().items()
+                    if base.endswith(f"/{call}")
+                ),
+                None,
+            )
+        return normalize_base_url(named) if named else None
+
+    def public_bases(self) -> dict[str, str]:
+        """Where instance keys trigger (``webhook``) and poll (``status``), as far as that is said."""
+        named = {"webhook": self.get("CODIKA_TRIGGER_BASE_URL"), "status": self.get("CODIKA_STATUS_BASE_URL")}
+        return {call: normalize_base_url(base) for call, base in named.items() if base}
+
+
+def _variables(file: Path) -> dict[str, str]:
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise ConfigError(
+            f"The environment file {file} cannot be read: {reason}.",
+            next_action="Give the path of a file with lines such as CODIKA_API_KEY=…",
+        ) from None
+    found = {}
+    for name, single, double, bare in _ASSIGNMENT.findall(text):
+        unescaped = re.sub(r"\\(.)", lambda c: _ESCAPES.get(c[1], c[1]), double, flags=re.DOTALL)
+        found[name] = single or unescaped or bare.strip()
+    return found
+
+
+# --- key and server --------------------------------------------------------------------------------
+
+
 @dataclass(frozen=True)
 class Credential:
     """A key with the server it belongs to, and where both came from."""
 
     base_url: str
-    key: str | None = None
+    key: str | None = field(default=None, repr=False)
     source: str = "none"
     profile: Profile | None = None
+    #: What would have been used, had something else not counted more.
     hidden: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         key = mask(self.key) if self.key else None
         return f"Credential({self.base_url!r}, key={key!r}, source={self.source!r})"
 
+    def remedy(self, *, public: bool) -> str:
+        """What to do when the server does not accept the key; `public` for one of a single instance."""
+        if self.profile:
+            return f"The key of {self.source} was not accepted: %codika_login makes a new one."
+        if self.source == "argument":
+            what, update = "The key given as auth", "Give the new one."
+        else:
+            what, update = f"The key from {self.source}", "Set CODIKA_API_KEY to the new one."
+        lost = "It may have been regenerated in the dashboard" if public else "It may be revoked or expired"
+        return f"{what} was not accepted. {lost}. {update}"
 
-def server(base_url: str | None = None) -> str | None:
+
+def server(base_url: str | None = None, environment: Environment | None = None) -> str | None:
     """The server that has been named: argument, this kernel's choice, environment; None if none was."""
-    named = base_url or current.base_url or os.environ.get("CODIKA_BASE_URL")
-    return normalize_base_url(named) if named else None
+    named = base_url or current.base_url
+    return normalize_base_url(named) if named else (environment or Environment()).server()
 
 
 def sign_in_server(base_url: str | None = None) -> str:
@@ -68,7 +175,11 @@ def sign_in_server(base_url: str | None = None) -> str:
 
 
 def resolve(
-    *, base_url: str | None = None, profile: str | None = None, store: ProfileStore | None = None
+    *,
+    base_url: str | None = None,
+    profile: str | None = None,
+    store: ProfileStore | None = None,
+    environment: Environment | None = None,
 ) -> Credential:
     """Find key and server: argument → environment → named profile → active profile → production.
 
@@ -76,6 +187,7 @@ def resolve(
         base_url: the server, where the caller names one.
         profile: the profile, where the caller names one.
         store: where profiles are kept; the shared config file if left out.
+        environment: where variables are looked up; those of the process if left out.
 
     Returns:
         A credential; its `key` is None when nobody is signed in at that server.
@@ -84,25 +196,42 @@ def resolve(
         ConfigError: an unknown profile, one of another server, or a config file that cannot be read.
     """
     store = store or ProfileStore()
-    named_server = server(base_url)
-    key = os.environ.get("CODIKA_API_KEY")
-    # A kernel that has been pointed elsewhere doesn't take the environment's key along.
-    environment_server = normalize_base_url(os.environ.get("CODIKA_BASE_URL") or PRODUCTION)
-    if key and not base_url and current.base_url and not same_host(current.base_url, environment_server):
-        key = None
-    chosen = _choose(store, profile, named_server)
-    if key:
-        if profile:
-            warnings.warn(
-                f"CODIKA_API_KEY in the environment is used, not profile {profile!r}; unset it to change that.",
-                stacklevel=3,
-            )
-        hidden = (f'profile "{chosen.name}"',) if chosen else ()
-        return Credential(named_server or environment_server, key, "env (CODIKA_API_KEY)", None, hidden)
+    environment = environment or Environment()
+    named = server(base_url, environment)
+    elsewhere: tuple[str, ...] = ()
+    if keys := environment.sources("CODIKA_API_KEY"):
+        (source, key), *others = keys
+        # A key of one instance may be beside addresses that say more than CODIKA_BASE_URL.
+        home = environment.server(public=key.startswith("ck_"))
+        if _goes_to(base_url or current.base_url, home, by_argument=bool(base_url)):
+            hidden = [place for place, value in others if value != key]
+            try:
+                chosen = _choose(store, profile, named)
+                hidden += [f'profile "{chosen.name}"'] if chosen else []
+            except ConfigError:
+                if profile:
+                    raise
+                # A key that needs no config file is not kept from working by a broken one.
+            if profile:
+                warnings.warn(
+                    f"{source} is used, not profile {profile!r}; unset it to change that.", stacklevel=4
+                )
+            return Credential(named or home or PRODUCTION, key, source, None, tuple(hidden))
+        elsewhere = (source,)
+    chosen = _choose(store, profile, named)
     if chosen is None:
-        return Credential(named_server or PRODUCTION)
+        return Credential(named or PRODUCTION, hidden=elsewhere)
     source = f'profile "{chosen.name}"' if chosen.name else "this kernel"
     return Credential(chosen.host, chosen.api_key, source, chosen)
+
+
+def _goes_to(wanted: str | None, home: str | None, *, by_argument: bool) -> bool:
+    """Whether the environment's key, which belongs to server `home`, may be sent to server `wanted`."""
+    if wanted is None or same_host(wanted, home):
+        return True
+    # A server that the caller spells out gets the key if the environment names none for it. A kernel
+    # that has been pointed elsewhere (to a sandbox) never takes the environment's key along.
+    return by_argument and home is None and not (current.base_url and same_host(wanted, current.base_url))
 
 
 def _choose(store: ProfileStore, name: str | None, wanted: str | None) -> Profile | None:
@@ -114,7 +243,7 @@ def _choose(store: ProfileStore, name: str | None, wanted: str | None) -> Profil
             return profile
         if name:
             raise ConfigError(
-                f"Profile {name!r} belongs to {profile.host}, not to {wanted}; its key is not sent elsewhere.",
+                f"Profile {name!r} belongs to {profile.host}, and its key is not sent to {wanted}.",
                 next_action=f"Sign in there: %codika_login --base-url {wanted}",
             )
     active = store.active()
@@ -128,8 +257,11 @@ def signed_in(credential: Credential) -> str:
     """The key of `credential`, or `NotSignedIn` with the ways to get one."""
     if not credential.key:
         at = "" if credential.base_url == PRODUCTION else f" at {credential.base_url}"
+        but = (
+            f" (The key from {credential.hidden[0]} belongs to another server.)" if credential.hidden else ""
+        )
         raise NotSignedIn(
-            f"Nobody is signed in{at}.",
+            f"Nobody is signed in{at}.{but}",
             next_action="Run %codika_signup or %codika_login, or set CODIKA_API_KEY.",
             code="not-signed-in",
         )

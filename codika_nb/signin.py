@@ -18,18 +18,19 @@ from typing import Any, Literal
 from . import session
 from .api import API
 from .call import Steps
-from .errors import CodikaError, ConfigError, InvalidRequestError, RateLimitError
+from .errors import AuthenticationError, CodikaError, ConfigError, InvalidRequestError, RateLimitError
 from .models import CodeSent, KeyBundle
 from .profiles import PRODUCTION, Profile, ProfileStore
 
 __all__ = ["Notice", "Organization", "SignIn", "asign_in", "sign_in"]
 
-Step = Literal["email", "code", "organization", "done"]
+Step = Literal["email", "code", "organization", "key", "done"]
 Purpose = Literal["signup", "login"]
-Field = Literal["email", "company", "code", "organization"]
+Field = Literal["email", "company", "code", "organization", "key"]
 
 RESEND_AFTER = timedelta(seconds=30)
 LONGEST_COMPANY = 100
+ORGANIZATION_KEYS = ("cko_", "ckp_", "cka_")
 
 
 @dataclass(frozen=True)
@@ -143,13 +144,15 @@ class SignIn:
         activate: whether the saved profile becomes the active one.
 
     Attributes:
-        step: ``"email"``, ``"code"``, ``"organization"`` or ``"done"``.
+        step: ``"email"``, ``"code"``, ``"organization"`` or ``"done"``; ``"key"`` where an existing key
+            is asked for instead of an e-mail.
         notice: what to tell the person, or None.
         error: the error behind the notice, or None.
         organizations: the choices, in step ``"organization"``.
         valid_until, resend_at: aware UTC times, or None.
         attempts_remaining: for the code; None when unknown.
         profile: the result, in step ``"done"``.
+        sent, bundle: what the platform answered to the request and to the completion.
 
     Raises:
         ConfigError: an option that cannot be right, said before anything is sent.
@@ -202,6 +205,8 @@ class SignIn:
         self.resend_at: datetime | None = None
         self.attempts_remaining: int | None = None
         self.profile: Profile | None = None
+        self.sent: CodeSent | None = None
+        self.bundle: KeyBundle | None = None
         self._code = ""
         self._switched: set[Purpose] = set()
 
@@ -250,6 +255,74 @@ class SignIn:
         yield from self._complete()
         return self
 
+    def submit_key(self, key: str) -> Steps[SignIn]:
+        """Sign in with a key from the dashboard; to be performed by a client that has this key."""
+        key = key.strip()
+        self._say(None)
+        if not key.startswith(ORGANIZATION_KEYS):
+            text = "That is the key of one instance; here an organization key is needed: cko_…"
+            other = "A key from the dashboard begins with cko_. Copy it again, whole."
+            self._say(Notice(text if key.startswith("ck_") else other, "error", "key"))
+            return self
+        try:
+            if self.store:
+                self.store.check_writable()
+            known = yield from API.verify_key.describe(None)
+        except CodikaError as error:
+            if isinstance(error, AuthenticationError):
+                text = "The platform does not accept this key: it is unknown, revoked or expired."
+                self._say(Notice(text, "error", "key", error.code), error)
+            else:
+                yield from self._react(error)
+            return self
+        self._keep(
+            Profile(
+                api_key=key,
+                type=known.type,
+                organization_id=known.organization_id,
+                organization_name=known.organization_name,
+                key_name=known.key_name,
+                key_prefix=known.key_prefix,
+                scopes=tuple(known.scopes),
+                created_at=known.created_at,
+                expires_at=known.expires_at,
+                base_url=self.base_url,
+            )
+        )
+        self.step = "done"
+        return self
+
+    def document(self) -> dict[str, Any]:
+        """What has happened, as the JSON document that codika 3.6.0 prints; without the key itself."""
+        if self.error is not None and self.step != "done":
+            about: dict[str, Any] = {"code": self.error.code, "message": self.error.message}
+            if self.error.next_action:
+                about["nextAction"] = self.error.next_action
+            if self.error.details:
+                about["details"] = self.error.details
+            return {"success": False, "status": self.error.status, "error": about}
+        if self.notice and self.notice.kind == "error" and self.step != "done":
+            about = {"code": self.notice.code, "message": self.notice.text}
+            return {"success": False, "status": 0, "error": about}
+        if self.bundle is not None:
+            data = self.bundle.model_dump(mode="json", by_alias=True, exclude_none=True)
+            del data["apiKey"]["raw"]
+            name = self.profile.name if self.profile else None
+            return {"success": True, "data": {"profileName": name, **data}}
+        return {"success": True, "data": self.sent.model_dump(by_alias=True) if self.sent else {}}
+
+    @property
+    def suggested(self) -> str | None:
+        """Which of `organizations` to offer first: the one used last on this machine, if it is among them."""
+        ids = [organization.id for organization in self.organizations]
+        try:
+            active = self.store.active() if self.store else None
+        except ConfigError:
+            active = None
+        if active and active.organization_id in ids:
+            return active.organization_id
+        return ids[0] if ids else None
+
     def back(self) -> None:
         """Return to the e-mail, which stays as it was typed."""
         self.step = "email"
@@ -268,6 +341,7 @@ class SignIn:
             yield from self._react(error)
             return
         now = datetime.now(timezone.utc)
+        self.sent = sent
         self.valid_until = now + timedelta(seconds=sent.expires_in_seconds)
         self.resend_at = now + RESEND_AFTER
         self.attempts_remaining = None
@@ -282,9 +356,23 @@ class SignIn:
         except CodikaError as error:
             yield from self._react(error)
             return
-        self._code = ""
+        self._code, self.email, self.sent = "", "", None  # what was typed is not needed any more
         self._say(None)
-        self._keep(_profile(bundle, self.base_url))
+        self.bundle = bundle
+        minted = bundle.api_key
+        self._keep(
+            Profile(
+                api_key=minted.raw.get_secret_value(),
+                organization_id=bundle.organization_id,
+                organization_name=bundle.organization_name,
+                key_name=minted.name,
+                key_prefix=minted.key_prefix,
+                scopes=tuple(minted.scopes),
+                created_at=minted.created_at,
+                expires_at=minted.expires_at,
+                base_url=self.base_url,
+            )
+        )
         self.step = "done"
 
     def _completion(self) -> Generator[Any, Any, KeyBundle]:
@@ -378,21 +466,6 @@ def _organizations(error: CodikaError) -> list[Organization]:
         for entry in entries
         if isinstance(entry, dict) and isinstance(entry.get("id"), str)
     ]
-
-
-def _profile(bundle: KeyBundle, base_url: str) -> Profile:
-    key = bundle.api_key
-    return Profile(
-        api_key=key.raw.get_secret_value(),
-        organization_id=bundle.organization_id,
-        organization_name=bundle.organization_name,
-        key_name=key.name,
-        key_prefix=key.key_prefix,
-        scopes=key.scopes,
-        created_at=key.created_at,
-        expires_at=key.expires_at,
-        base_url=None if base_url == PRODUCTION else base_url,
-    )
 
 
 def six_digits(text: str) -> str | None:

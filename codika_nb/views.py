@@ -56,17 +56,13 @@ color: var(--codika-text); box-sizing: border-box; overflow: hidden; }
 )
 
 
-def signed_in_line(profile: Profile) -> str:
+def signed_in(profile: Profile) -> Bundle:
     """The one sentence that stays: who, which profile, which key."""
     where = f" at {profile.host}" if profile.base_url else ""
     name = f"profile {profile.name}" if profile.name else "for this kernel only"
-    return f"Signed in: {who(profile)}, {name}, key {profile.masked_key.rstrip('.')}…{where}"
-
-
-def signed_in_html(profile: Profile) -> str:
-    """`signed_in_line`, with a tick."""
+    text = f"Signed in: {who(profile)}, {name}, key {profile.masked_key.rstrip('.')}…{where}"
     tick = '<span aria-hidden="true" style="color: var(--jp-success-color0, #2e7d32)">✓</span>'
-    return f"{tick} {html.escape(signed_in_line(profile))}"
+    return {"text/plain": text, "text/html": f"{tick} {html.escape(text)}"}
 
 
 def line(text: str) -> Bundle:
@@ -83,7 +79,7 @@ def table(title: str, rows: list[tuple[str, str]], *, good: bool | None = None, 
     mark = "" if good is None else "✓" if good else "✗"
     colour = "good" if good else "bad"
     cells = "".join(
-        f'<dt style="color: var(--codika-quiet)">{html.escape(name)}</dt>'
+        f'<dt style="color: var(--codika-quiet); white-space: nowrap">{html.escape(name)}</dt>'
         f'<dd style="margin: 0; overflow-wrap: anywhere">{html.escape(value)}</dd>'
         for name, value in rows
     )
@@ -168,3 +164,8 @@ def plain(text: str | None, longest: int = 80) -> str:
     """Text from elsewhere on one line, without control characters, cut to `longest`."""
     visible = " ".join("".join(c if c.isprintable() else " " for c in text or "unnamed").split())
     return visible if len(visible) <= longest else visible[: longest - 1] + "…"
+
+
+def json_text(value: Any) -> str:
+    """A JSON document the way the codika tool prints it."""
+    return json.dumps(value, indent=2, ensure_ascii=False)

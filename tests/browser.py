@@ -7,22 +7,26 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
+import nbformat
 import pytest
 from playwright.sync_api import Locator, Page, sync_playwright
 
 ARTEFACTS = Path(__file__).resolve().parent.parent / "artefacts"
 CHROMIUM = next(
-    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
+    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))),
+    None,
 )
 QUIET = [
     "--no-sandbox",
@@ -59,36 +63,47 @@ class Lab:
 
     def wait_for_kernel(self) -> None:
         """Wait until a kernel is idle with a front end attached: cells run before that are lost."""
-        base, _, token = self.address.partition("/lab/")[0], None, self.address.rpartition("token=")[2]
-        for _ in range(600):
-            with urllib.request.urlopen(f"{base}/api/kernels?token={token}") as answer:
-                kernels = json.load(answer)
-            if any(k["execution_state"] == "idle" and k["connections"] > 0 for k in kernels):
-                time.sleep(0.5)
-                return
-            time.sleep(0.1)
-        raise TimeoutError("no kernel became idle")
+        wait_for_kernel(self.address)
 
 
-@contextmanager
-def lab(scratch: Path, *, theme: str = "JupyterLab Light") -> Iterator[Lab]:
-    """Start ``codika-nb lab`` with settings of its own, and stop it as Ctrl-C would."""
-    config = scratch / "config"
-    (config / "labconfig").mkdir(parents=True)
+def wait_for_kernel(address: str) -> None:
+    """Wait until a kernel is idle with a front end attached: cells run before that are lost."""
+    parts = urlsplit(address)
+    token = parse_qs(parts.query)["token"][0]
+    for _ in range(600):
+        with urllib.request.urlopen(f"http://{parts.netloc}/api/kernels?token={token}") as answer:
+            kernels = json.load(answer)
+        if any(k["execution_state"] == "idle" and k["connections"] > 0 for k in kernels):
+            time.sleep(0.5)
+            return
+        time.sleep(0.1)
+    raise TimeoutError("no kernel became idle")
+
+
+def _environment(scratch: Path, theme: str) -> dict[str, str]:
+    """Settings that are nobody else's, and quiet."""
+    config = scratch / "config" / "labconfig"
+    config.mkdir(parents=True)
     settings = {
         "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
         "@jupyterlab/apputils-extension:themes": {"theme": theme},
     }
-    (config / "labconfig" / "default_setting_overrides.json").write_text(json.dumps(settings))
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("CODIKA_", "JUPYTER", "PROCESS_"))}
-    environment |= {
-        "JUPYTER_CONFIG_DIR": str(config),
+    (config / "default_setting_overrides.json").write_text(json.dumps(settings))
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("CODIKA_", "JUPYTER", "PROCESS_"))}
+    return kept | {
+        "JUPYTER_CONFIG_DIR": str(config.parent),
         "JUPYTER_DATA_DIR": str(scratch / "data"),
         "JUPYTER_RUNTIME_DIR": str(scratch / "runtime"),
         "IPYTHONDIR": str(scratch / "ipython"),
         "XDG_CONFIG_HOME": str(scratch / "xdg"),
         "PYTHONUNBUFFERED": "1",
     }
+
+
+@contextmanager
+def lab(scratch: Path, *, theme: str = "JupyterLab Light") -> Iterator[Lab]:
+    """Start ``codika-nb lab`` with settings of its own, and stop it as Ctrl-C would."""
+    environment = _environment(scratch, theme)
     folder = scratch / "tutorials"
     with (scratch / "lab.log").open("w") as log:
         process = subprocess.Popen(
@@ -113,6 +128,45 @@ def lab(scratch: Path, *, theme: str = "JupyterLab Light") -> Iterator[Lab]:
             process.wait(30)
             if process.stdout:
                 process.stdout.close()
+
+
+@contextmanager
+def served(
+    scratch: Path, program: str, cells: Sequence[str], *, theme: str = "JupyterLab Light", **environment: str
+) -> Iterator[str]:
+    """Serve a notebook of these cells by ``lab``, ``notebook`` or ``voila``; yields its address."""
+    folder = scratch / "served"
+    folder.mkdir()
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in cells])
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(notebook, folder / "here.ipynb")
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    if program == "voila":
+        words, page = ["voila", str(folder / "here.ipynb"), "--no-browser"], "/"
+        words += ["--Voila.ip=127.0.0.1", f"--port={port}"]
+    else:
+        module, page = {
+            "lab": ("jupyterlab", "/lab/tree/here.ipynb?token=t&reset"),
+            "notebook": ("notebook", "/notebooks/here.ipynb?token=t"),
+        }[program]
+        words = [module, "--no-browser", f"--ServerApp.port={port}", "--ServerApp.ip=127.0.0.1"]
+        words += [f"--ServerApp.root_dir={folder}", "--ServerApp.allow_root=True"]
+    settings = _environment(scratch, theme) | {"JUPYTER_TOKEN": "t"} | environment
+    with (scratch / f"{program}.log").open("w") as log:
+        process = subprocess.Popen([sys.executable, "-m", *words], env=settings, stdout=log, stderr=log)
+        try:
+            for _ in range(600):
+                try:
+                    socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                    break
+                except OSError:
+                    assert process.poll() is None, (scratch / f"{program}.log").read_text()
+                    time.sleep(0.1)
+            yield f"http://127.0.0.1:{port}{page}"
+        finally:
+            process.terminate()
+            process.wait(20)
 
 
 @contextmanager

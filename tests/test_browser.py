@@ -9,9 +9,12 @@ import time
 from pathlib import Path
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from tests.browser import chromium, keep, lab, needs_chromium, run_cell
+from codika_nb import Sandbox
+from tests.browser import chromium, keep, lab, needs_chromium, run_cell, served, wait_for_kernel
+from tests.conftest import EMAIL
 
 pytestmark = needs_chromium
 
@@ -38,7 +41,7 @@ def test_a_person_signs_up_deploys_and_runs(tmp_path: Path, theme: str, width: i
         email = form.get_by_label("E-mail")
         email.fill("ada@example")
         form.get_by_role("button", name="Send code").click()
-        expect(form.get_by_role("status")).to_contain_text("not an e-mail address")
+        expect(form.get_by_role("alert")).to_contain_text("not an e-mail address")
         expect(email).to_have_value("ada@example")
         form.scroll_into_view_if_needed()
         keep(page, f"1-email-{look}")
@@ -54,7 +57,7 @@ def test_a_person_signs_up_deploys_and_runs(tmp_path: Path, theme: str, width: i
         right = running.mail("ada@example.com")[0]["code"]
         wrong = "000000" if right != "000000" else "111111"
         code.press_sequentially(wrong)
-        expect(form.get_by_role("status")).to_contain_text("4 attempts left")
+        expect(form.get_by_role("alert")).to_contain_text("4 attempts left")
         expect(code).to_have_value("")
         keep(page, f"2-code-{look}")
 
@@ -94,8 +97,125 @@ def test_a_person_signs_up_deploys_and_runs(tmp_path: Path, theme: str, width: i
         )
         assert not any(line.rpartition(":")[2] != "0" for line in history.stdout.splitlines())
         mine = running.process.pid
-    children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(mine)], capture_output=True, text=True, check=False)
+    children = subprocess.run(
+        ["ps", "-o", "pid=", "--ppid", str(mine)], capture_output=True, text=True, check=False
+    )
     assert children.stdout.strip() == ""
     left = subprocess.run(["ps", "ax", "-o", "args="], capture_output=True, text=True, check=False).stdout
     assert str(tmp_path) not in left, "a process of the lab is still there"
     assert os.path.exists(running.folder)  # noqa: PTH110
+
+
+def accessible(page: Page) -> None:
+    """No accessibility rule is broken inside the form."""
+    found = Axe().run(page, context=".codika-form")
+    assert found.violations_count == 0, found.generate_report()
+
+
+@pytest.mark.parametrize(
+    ("program", "theme"),
+    [("lab", "JupyterLab Dark High Contrast"), ("notebook", "JupyterLab Light"), ("lab", "JupyterLab Dark")],
+    ids=["lab-high-contrast", "notebook", "lab-dark"],
+)
+def test_keyboard_alone_and_two_organizations(
+    tmp_path: Path, sandbox: Sandbox, program: str, theme: str
+) -> None:
+    sandbox.add_organization(EMAIL, "Acme")
+    sandbox.add_organization(EMAIL, "Beta Corp")
+    cells = ["%load_ext codika_nb", "form = %codika_login", "form.wait(0)"]
+    look = f"{program}-{theme.rsplit(maxsplit=1)[-1].lower()}"
+    with (
+        served(tmp_path, program, cells, theme=theme, CODIKA_BASE_URL=sandbox.url) as address,
+        chromium(width=900) as page,
+    ):
+        page.goto(address)
+        page.locator(".jp-CodeCell").first.wait_for(timeout=60_000)
+        wait_for_kernel(address)
+        run_cell(page, "%load_ext")
+        form_cell = run_cell(page, "form = %codika_login")
+        form = form_cell.locator(".codika-form")
+        accessible(page)
+
+        # Every letter arrives, also those that are shortcuts of the notebook.
+        email = form.get_by_label("E-mail")
+        email.focus()
+        page.keyboard.type("LabddMyo00jk@example.com")
+        expect(email).to_have_value("LabddMyo00jk@example.com")
+        page.keyboard.press("Control+a")
+        page.keyboard.type("ada@example")
+        page.keyboard.press("Enter")
+        expect(form.get_by_role("alert")).to_contain_text("not an e-mail address")
+        expect(email).to_be_focused()
+        page.keyboard.type(".com")
+        page.keyboard.press("Enter")
+        expect(form.get_by_label("Six-digit code")).to_be_focused()
+        accessible(page)
+        keep(page, f"5-code-{look}")
+
+        code = sandbox.code_for(EMAIL)
+        page.keyboard.insert_text(f"Your code is {code[:3]} {code[3:]}.")
+        picker = form.get_by_label("Organization")
+        expect(picker.locator("option")).to_have_count(2)
+        accessible(page)
+        keep(page, f"6-organizations-{look}")
+        picker.focus()
+        page.keyboard.press("ArrowDown")
+        page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+        expect(form_cell.locator(".jp-OutputArea-output").last).to_contain_text("Signed in: ")
+        signed_in = run_cell(page, "form.wait(0)").locator(".jp-OutputArea-output")
+        expect(signed_in).to_contain_text("Profile(")
+        keep(page, f"7-signed-in-{look}")
+
+
+def test_resending_and_cancelling_in_a_browser(tmp_path: Path, sandbox: Sandbox) -> None:
+    cells = ["%load_ext codika_nb", "form = %codika_signup"]
+    with (
+        served(tmp_path, "lab", cells, CODIKA_BASE_URL=sandbox.url) as address,
+        chromium() as page,
+    ):
+        page.goto(address)
+        page.locator(".jp-CodeCell").first.wait_for(timeout=60_000)
+        wait_for_kernel(address)
+        run_cell(page, "%load_ext")
+        form_cell = run_cell(page, "form = %codika_signup")
+        form = form_cell.locator(".codika-form")
+        form.get_by_label("E-mail").fill(EMAIL)
+        form.get_by_role("button", name="Send code").dblclick()
+        resend = form.get_by_role("button", name="Send a new code")
+        expect(resend).to_be_disabled()
+        assert len(sandbox.inbox) == 1
+        sandbox.clock.advance(31)
+        expect(resend).to_be_enabled(timeout=40_000)
+        resend.click()
+        for _ in range(100):
+            if len(sandbox.inbox) == 2:
+                break
+            time.sleep(0.1)
+        assert len(sandbox.inbox) == 2
+        expect(form.get_by_label("Six-digit code")).to_be_enabled()
+        form.get_by_role("button", name="Use another e-mail").click()
+        expect(form.get_by_label("E-mail")).to_have_value(EMAIL)
+        form.get_by_role("button", name="Cancel").click()
+        expect(form_cell.locator(".jp-OutputArea-output")).to_contain_text("Signing in was cancelled")
+        expect(form).to_have_count(0)
+
+
+def test_voila_serves_the_form(tmp_path: Path, sandbox: Sandbox) -> None:
+    cells = ["%load_ext codika_nb", "form = %codika_signup"]
+    with (
+        served(tmp_path, "voila", cells, CODIKA_BASE_URL=sandbox.url) as address,
+        chromium(width=700) as page,
+    ):
+        page.goto(address, timeout=60_000)
+        form = page.locator(".codika-form")
+        form.wait_for(timeout=60_000)
+        form.get_by_label("E-mail").fill(EMAIL)
+        form.get_by_label("E-mail").press("Enter")
+        code = form.get_by_label("Six-digit code")
+        code.wait_for()
+        keep(page, "8-voila")
+        code.press_sequentially(sandbox.code_for(EMAIL))
+        expect(page.locator("body")).to_contain_text("Signed in: My Organization")
+        profiles = json.loads((tmp_path / "xdg/codika/config.json").read_text())["profiles"]
+        assert profiles["my-organization"]["apiKey"] not in page.content()

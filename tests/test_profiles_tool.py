@@ -1,4 +1,4 @@
-"""One config file, two programs: what `ProfileStore` writes the codika tool reads, and the other way round."""
+"""One config file, two programs: what `ProfileStore` writes the codika tool reads, and vice versa."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Machine:
 
 
 @pytest.fixture
-def machine(codika_tool: Tool, tmp_path: Path) -> Machine:  # noqa: F811 - the imported fixture
+def machine(codika_tool: Tool, tmp_path: Path) -> Machine:
     return Machine(codika_tool, tmp_path)
 
 
@@ -174,7 +174,8 @@ def test_both_derive_the_same_name(machine: Machine, organization_name: str) -> 
     saved = machine.store.save(Profile("cko_x", organization_id="org_1", organization_name=organization_name))
     script = (
         "const { deriveProfileName } = await import(process.argv[1]);"
-        "process.stdout.write(deriveProfileName({type: 'org-api-key', organizationName: process.argv[2]}, new Set()));"
+        "const key = {type: 'org-api-key', organizationName: process.argv[2]};"
+        "process.stdout.write(deriveProfileName(key, new Set()));"
     )
     config = machine.tool.script.parents[1] / "utils" / "config.js"
     derived = subprocess.run(

@@ -16,23 +16,30 @@ from enum import Enum
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+import h11
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from .accounts import Accounts
-from .executions import Executions
+from .executions import SIGNATURE_HEADERS, Executions
 from .integrations import Integrations
+from .multipart import parse_form
+from .notes import Notes
 from .pages import Pages
 from .projects import Projects
 from .store import Store
 from .wire import Call, Caller, Refusal
 
-__all__ = ["Application"]
+__all__ = ["Application", "Protocol"]
 
 logger = logging.getLogger("codika_nb.sandbox")
 
-_LARGEST_BODY = 64 * 1024**2
+_MEGABYTE = 1024**2
+_LARGEST_BODY = 64 * _MEGABYTE
+# A file of 100 MB and the form around it.
+_LARGEST_FORM = 101 * _MEGABYTE
 _KEY_HEADER = "x-process-manager-key"
 _INSTANCE_KEY_HEADER = "x-api-key"
 _KEY_IN_TEXT = re.compile(r"(c(?:k|ko|kp|ka)_[A-Za-z0-9_-]{4})[A-Za-z0-9_-]+")
@@ -46,6 +53,14 @@ class Envelope(Enum):
     FLAT = "members beside success; the error is a text, the code stands beside it"
     FLAT_WITH_ID = "as the flat one; a success has a request id"
     INGESTION = "as the flat one; a failure has a request id and no code"
+
+
+class Body(Enum):
+    """What a call's body is."""
+
+    NONE = "ignored"
+    JSON = "a JSON object; for triggers any JSON"
+    FORM = "a multipart form with a file"
 
 
 class Door(Enum):
@@ -68,11 +83,21 @@ class Endpoint:
     envelope: Envelope = Envelope.STANDARD
     doors: tuple[Door, ...] = (Door.KEY,)
     kinds: tuple[str, ...] = ("organization", "personal", "admin")
-    reads_body: bool = True
+    body: Body = Body.JSON
+
+    @property
+    def largest_body(self) -> int:
+        """How many bytes its body may have."""
+        return _LARGEST_FORM if self.body is Body.FORM else _LARGEST_BODY
 
 
 def _endpoints(
-    accounts: Accounts, projects: Projects, executions: Executions, integrations: Integrations
+    *,
+    accounts: Accounts,
+    projects: Projects,
+    executions: Executions,
+    integrations: Integrations,
+    notes: Notes,
 ) -> list[Endpoint]:
     code: Any = {"envelope": Envelope.CODE, "doors": ()}
     trigger: Any = {"scope": "workflows:trigger", "envelope": Envelope.FLAT, "doors": tuple(Door)}
@@ -84,7 +109,7 @@ def _endpoints(
         Endpoint("POST", "/clicompletesignup", accounts.complete_signup, **code),
         Endpoint("POST", "/clirequestloginotp", accounts.request_login_code, **code),
         Endpoint("POST", "/clicompletelogin", accounts.complete_login, **code),
-        Endpoint("POST", "/verifyapikey", accounts.verify_key, reads_body=False),
+        Endpoint("POST", "/verifyapikey", accounts.verify_key, body=Body.NONE),
         Endpoint(
             "POST",
             "/createorganizationviaapikey",
@@ -98,13 +123,13 @@ def _endpoints(
         Endpoint("GET", "/listprojectspublic", projects.list_projects, "projects:read"),
         Endpoint("POST", "/getprojectpublic", projects.get_project, "projects:read"),
         Endpoint("POST", "/deployprocessusecase", projects.deploy_use_case, deploy),
-        Endpoint("POST", "/deployusecasedocuments", projects.deploy_documents, deploy),
+        Endpoint("POST", "/deployusecasedocuments", notes.deploy_documents, deploy),
         Endpoint("POST", "/deploydataingestion", projects.deploy_ingestion, deploy, Envelope.INGESTION),
         Endpoint("POST", "/publishprocessdeploymentpublic", projects.publish, deploy),
         Endpoint("POST", "/redeploydeploymentinstancepublic", projects.redeploy, deploy),
         Endpoint("POST", "/getmetadatadocumentsendpoint", projects.get_documents, deploy),
-        Endpoint("POST", "/upsertprojectnote", projects.upsert_note, deploy),
-        Endpoint("POST", "/getprojectnotes", projects.get_notes, deploy),
+        Endpoint("POST", "/upsertprojectnote", notes.upsert_note, deploy),
+        Endpoint("POST", "/getprojectnotes", notes.get_notes, deploy),
         Endpoint("POST", "/triggerwebhookpublic/{instance}/{workflow}", executions.trigger, **trigger),
         Endpoint("POST", "/webhook/{instance}/{workflow}", executions.trigger, **trigger),
         Endpoint("GET", "/getexecutionstatuspublic/{instance}/{execution}", executions.status, **status),
@@ -117,6 +142,8 @@ def _endpoints(
             Envelope.FLAT_WITH_ID,
         ),
         Endpoint("GET", "/listexecutionspublic/{instance}", executions.list_executions, "executions:read"),
+        Endpoint("POST", "/createworkflowexecution", executions.create_execution, **callback),
+        Endpoint("POST", "/uploadworkflowoutput", executions.upload_output, **callback, body=Body.FORM),
         Endpoint("POST", "/submitworkflowresult", executions.submit_result, **callback),
         Endpoint("POST", "/submitworkflowerror", executions.submit_error, **callback),
         Endpoint("GET", "/listprocessinstancespublic", projects.list_instances, "instances:read"),
@@ -125,7 +152,7 @@ def _endpoints(
         Endpoint("POST", "/deactivateprocessinstancepublic", projects.deactivate, manage),
         # Not the platform's: what its dashboard shows under "Public API Access".
         Endpoint(
-            "POST", "/sandbox/instances/{instance}/key", projects.make_instance_key, manage, reads_body=False
+            "POST", "/sandbox/instances/{instance}/key", projects.make_instance_key, manage, body=Body.NONE
         ),
         Endpoint(
             "GET",
@@ -152,6 +179,7 @@ class Application:
         projects: Projects,
         executions: Executions,
         integrations: Integrations,
+        notes: Notes,
         pages: Pages,
         host: str,
         trusted_proxy: str | None,
@@ -163,7 +191,13 @@ class Application:
         self._hosts = _Hosts(host)
         self._trusted_proxy = trusted_proxy
         self._routes: dict[str, list[tuple[list[str], Endpoint]]] = {}
-        for endpoint in _endpoints(accounts, projects, executions, integrations):
+        for endpoint in _endpoints(
+            accounts=accounts,
+            projects=projects,
+            executions=executions,
+            integrations=integrations,
+            notes=notes,
+        ):
             segments = endpoint.path.strip("/").split("/")
             self._routes.setdefault(segments[0], []).append((segments, endpoint))
 
@@ -193,7 +227,8 @@ class Application:
         segments[0] = segments[0].lower()
         envelope = Envelope.STANDARD
         try:
-            self._hosts.check(request)
+            if not self._through_proxy(request):
+                self._hosts.check(request)
             if page := self._pages.find(segments):
                 if request.method not in ("GET", "HEAD"):
                     raise _wrong_method(request.method, ["GET"])
@@ -202,10 +237,14 @@ class Application:
             envelope = endpoint.envelope
             if request.method != endpoint.method:
                 raise _wrong_method(request.method, [endpoint.method])
-            body = await _read(request)
-            # No await from here to the answer: a transaction is never interleaved with another one.
+            body = await _read(request, endpoint.largest_body)
+            # No await in here: a transaction is never interleaved with another one.
             with self._store.transaction(Refusal):
-                return _success(envelope, endpoint.handler(self._call(request, endpoint, params, body)))
+                call = self._call(request, endpoint, params, body)
+                result = endpoint.handler(call)
+            for act in call.afterwards:
+                await act()
+            return _success(envelope, result)
         except Refusal as refusal:
             return _failure(envelope, refusal)
         except ClientDisconnect:
@@ -241,16 +280,15 @@ class Application:
         raise Refusal(404, "NOT_FOUND", f"There is no {method} /{'/'.join(segments)} here.")
 
     def _call(self, request: Request, endpoint: Endpoint, params: tuple[str, ...], body: bytes) -> Call:
-        query = dict(parse_qsl(request.url.query, keep_blank_values=True))
+        query = dict(parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True))
         caller = self._let_in(request, endpoint, params, query, body)
-        reads_body = endpoint.method == "POST" and endpoint.reads_body
-        return Call(
-            ip=self._ip(request),
-            params=params,
-            query=query,
-            json=_parse(body, endpoint) if reads_body else None,
-            caller=caller,
-        )
+        value: Any = None
+        upload = None
+        if endpoint.body is Body.FORM:
+            value, upload = parse_form(request.headers.get("content-type", ""), body)
+        elif endpoint.body is Body.JSON and endpoint.method == "POST":
+            value = _parse(body, endpoint)
+        return Call(self._ip(request), params, query, value, caller, upload)
 
     def _let_in(
         self,
@@ -268,7 +306,7 @@ class Application:
             caller = self._accounts.authenticate(headers[_KEY_HEADER], ("organization", "personal", "admin"))
         elif Door.INSTANCE_KEY in doors and _INSTANCE_KEY_HEADER in headers:
             return self._accounts.authenticate(headers[_INSTANCE_KEY_HEADER], ("instance",))
-        elif Door.SIGNATURE in doors and "webhook-signature" in headers:
+        elif Door.SIGNATURE in doors and any(name in headers for name in SIGNATURE_HEADERS):
             return self._executions.authenticate_signature(headers, params, body)
         elif Door.QUERY in doors and "api_key" in query:
             return self._accounts.authenticate(query["api_key"], ("instance",))
@@ -282,12 +320,34 @@ class Application:
         return caller
 
     def _ip(self, request: Request) -> str:
-        peer = request.client.host if request.client else ""
         forwarded = request.headers.get("x-forwarded-for", "")
-        if self._trusted_proxy is not None and peer == self._trusted_proxy and forwarded:
+        if self._through_proxy(request) and forwarded:
             # The last address is the one the proxy itself has seen; those before it are hearsay.
             return forwarded.rpartition(",")[2].strip()
-        return peer
+        return request.client.host if request.client else ""
+
+    def _through_proxy(self, request: Request) -> bool:
+        peer = request.client.host if request.client else ""
+        return self._trusted_proxy is not None and peer == self._trusted_proxy
+
+
+class Protocol(H11Protocol):
+    """HTTP as uvicorn speaks it, except that what is no HTTP at all is refused in JSON, too."""
+
+    def send_400_response(self, msg: str) -> None:
+        if self.cycle is not None and not self.cycle.response_complete:
+            # Its body broke off in the middle: the call must neither wait for the rest nor answer, too.
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        refusal = _failure(Envelope.STANDARD, Refusal(400, "INVALID_REQUEST", msg))
+        headers = [*refusal.raw_headers, (b"connection", b"close")]
+        for event in (
+            h11.Response(status_code=400, headers=headers),
+            h11.Data(data=bytes(refusal.body)),
+            h11.EndOfMessage(),
+        ):
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
 
 
 class _Hosts:
@@ -302,7 +362,7 @@ class _Hosts:
         if not self._knows(host):
             raise Refusal(421, "MISDIRECTED_REQUEST", "The sandbox does not answer under this host name.")
         origin = request.headers.get("origin")
-        if origin is not None and not self._knows(urlsplit(origin).netloc):
+        if origin is not None and not self._knows(origin.partition("://")[2]):
             raise Refusal(403, "FORBIDDEN", "The sandbox does not answer to pages of other sites.")
 
     def _knows(self, netloc: str) -> bool:
@@ -319,19 +379,19 @@ class _Hosts:
         return address.is_loopback or self._wildcard
 
 
-async def _read(request: Request) -> bytes:
+async def _read(request: Request, largest: int) -> bytes:
     chunks, size = [], 0
     async for chunk in request.stream():
         size += len(chunk)
         # A little too much is read to its end, so that the sender gets to see the answer.
-        if size > 2 * _LARGEST_BODY:
+        if size > 2 * largest:
             break
-        if size <= _LARGEST_BODY:
+        if size <= largest:
             chunks.append(chunk)
         else:
             chunks.clear()
-    if size > _LARGEST_BODY:
-        raise Refusal(400, "INVALID_REQUEST", f"The body is larger than {_LARGEST_BODY // 1024**2} MiB.")
+    if size > largest:
+        raise Refusal(400, "INVALID_REQUEST", f"The body is larger than {largest // _MEGABYTE} MiB.")
     return b"".join(chunks)
 
 

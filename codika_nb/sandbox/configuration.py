@@ -211,7 +211,7 @@ def _check_date(field: Mapping[str, Any], value: Any, place: str) -> None:
 
 
 def _day(value: Any) -> date | None:
-    if not isinstance(value, str):
+    if not isinstance(value, str) or not re.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(T|$)", value):
         return None
     try:
         return date.fromisoformat(value[:10])

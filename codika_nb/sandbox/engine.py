@@ -9,18 +9,20 @@ import inspect
 import itertools
 import json
 import logging
+import re
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from codika_nb.errors import ConfigError
 
+from .threads import DaemonThread
 from .wire import as_json
 
-__all__ = ["Engine", "Outcome", "Run", "StandIn", "StandIns", "stand_in"]
+__all__ = ["Engine", "Outcome", "Run", "StandIn", "StandInEngine", "StandIns", "stand_in"]
 
 logger = logging.getLogger("codika_nb.sandbox")
 
@@ -118,17 +120,79 @@ class StandIns:
         return [getattr(function, _MARK)[0] for function in marked]
 
 
-class Engine:
-    """Runs workflows. Another engine needs only a `run` of its own."""
+class _ShortTurns:
+    """While it is entered, Python's threads take turns ten times as often as they do by default.
 
-    _MOST_AT_ONCE = 16
+    A stand-in that only computes would else keep the server waiting for 5 ms whenever it wants a turn,
+    and eight of them for a second an answer.
+    """
+
+    _SECONDS = 0.0005
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._usual = 0.0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._inside == 0:
+                self._usual = sys.getswitchinterval()
+                sys.setswitchinterval(min(self._usual, self._SECONDS))
+            self._inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0:
+                sys.setswitchinterval(self._usual)
+
+
+_short_turns = _ShortTurns()
+
+
+class Engine(Protocol):
+    """Who runs workflows: the seam at which a real engine can take the stand-ins' place."""
+
+    def problem(self, workflow: Mapping[str, Any], parameters: Collection[str]) -> str | None:
+        """Why a workflow cannot be activated when it is deployed; None if it can be.
+
+        Args:
+            workflow: the engine's own description, the JSON that was uploaded.
+            parameters: the names of the deployment parameters that have a value.
+        """
+
+    async def run(self, run: Run) -> Outcome | None:
+        """Carry out one execution; None means that the answer will come by callback."""
+
+
+class StandInEngine:
+    """Runs no nodes: a Python function answers each workflow, an echo those that have none.
+
+    Two kinds of workflows it refuses to activate, so that their deployment ends as failed: one with
+    nodes of which none can start it, and one that uses a deployment parameter without a value.
+    """
+
+    _MOST_AT_ONCE = 8
+    _MOST_OVERDUE = 64
 
     def __init__(self, stand_ins: StandIns) -> None:
         self._stand_ins = stand_ins
         self._slots = asyncio.Semaphore(self._MOST_AT_ONCE)
+        self._overdue: list[DaemonThread[Outcome]] = []
+
+    def problem(self, workflow: Mapping[str, Any], parameters: Collection[str]) -> str | None:
+        listed = workflow.get("nodes")
+        nodes = [node for node in listed if isinstance(node, dict)] if isinstance(listed, list) else []
+        # A file without nodes is a place kept for a stand-in.
+        if nodes and not any(_starts(node) for node in nodes):
+            return "The workflow has no node to start it: no trigger, webhook or poller that is enabled."
+        for name in _PARAMETER.findall(as_json(workflow)):
+            if name not in parameters:
+                return f"The deployment parameter {name} has no value."
+        return None
 
     async def run(self, run: Run) -> Outcome | None:
-        """Answer one execution; None means that the answer will come by callback."""
         stand_in = self._stand_ins.by_workflow.get(run.workflow_id)
         if stand_in is None:
             note = (
@@ -137,34 +201,34 @@ class Engine:
             )
             return Outcome(result=as_json({"echo": json.loads(run.payload), "note": note}), node="Echo")
         async with self._slots:
-            return await self._in_thread(stand_in, run)
+            return await self._in_time(stand_in, run)
 
-    async def _in_thread(self, stand_in: StandIn, run: Run) -> Outcome:
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[Outcome] = loop.create_future()
-
-        def deliver(outcome: Outcome) -> None:
-            if not answer.done():
-                answer.set_result(outcome)
-
-        def work() -> None:
-            outcome = _failure(stand_in, "node_failure", "The stand-in ended its thread without an answer.")
-            try:
-                outcome = _answer(stand_in, run)
-            finally:
-                # The loop may be gone: the sandbox was stopped meanwhile.
-                with contextlib.suppress(RuntimeError):
-                    loop.call_soon_threadsafe(deliver, outcome)
-
-        # A thread of its own and not a pool's: one that hangs must neither keep the interpreter from
-        # exiting nor take a place from the others once its time is over.
-        threading.Thread(target=work, name=f"codika-stand-in-{stand_in.name}", daemon=True).start()
+    async def _in_time(self, stand_in: StandIn, run: Run) -> Outcome:
+        self._overdue = [thread for thread in self._overdue if thread.is_alive()]
+        if len(self._overdue) >= self._MOST_OVERDUE:
+            return _failure(stand_in, "timeout", f"{len(self._overdue)} stand-ins before it do not end.")
+        thread = DaemonThread(f"codika-stand-in-{stand_in.name}", lambda: _answer(stand_in, run))
         try:
-            return await asyncio.wait_for(answer, stand_in.time_limit)
+            with _short_turns:
+                return await asyncio.wait_for(thread.answer, stand_in.time_limit)
         except asyncio.TimeoutError:
+            # Its place goes to the next one; an endless loop must not keep its share of the processor.
+            thread.interrupt()
+            self._overdue.append(thread)
             return _failure(
                 stand_in, "timeout", f"The stand-in did not answer within {stand_in.time_limit:g} seconds."
             )
+
+
+# Deployment parameters, as a workflow has them in its texts.
+_PARAMETER = re.compile(r"\{\{INSTPARM_(\w+?)_MRAPTSNI\}\}")
+# Starters whose names do not say "trigger".
+_STARTERS = ("webhook", "cron", "interval", "start", "emailreadimap")
+
+
+def _starts(node: Mapping[str, Any]) -> bool:
+    kind = str(node.get("type")).rpartition(".")[2].lower()
+    return node.get("disabled") is not True and (kind.endswith("trigger") or kind in _STARTERS)
 
 
 _file_numbers = itertools.count()

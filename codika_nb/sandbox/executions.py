@@ -8,19 +8,26 @@ import binascii
 import hashlib
 import hmac
 import json
+import logging
 import re
 import secrets
 import sqlite3
 from collections.abc import Mapping
+from pathlib import PurePosixPath
 from typing import Any
 
+from .accounts import Accounts
 from .configuration import check_payload, input_schema, is_triggerable
 from .engine import Engine, Outcome, Run
 from .projects import Projects
 from .store import Store
-from .wire import Call, Caller, Clock, Members, Refusal, as_json, iso, new_uuid
+from .wire import Call, Caller, Clock, Members, Refusal, as_json, iso, new_id, new_uuid
 
-__all__ = ["Executions"]
+__all__ = ["SIGNATURE_HEADERS", "Executions"]
+
+logger = logging.getLogger("codika_nb.sandbox")
+
+SIGNATURE_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
 
 _TOLERANCE = 5 * 60
 _ERROR_TYPES = ("node_failure", "validation_error", "external_api_error", "timeout")
@@ -29,9 +36,19 @@ _ERROR_TYPES = ("node_failure", "validation_error", "external_api_error", "timeo
 class Executions:
     """The rules about executions. Every method named in a route runs in a transaction."""
 
-    def __init__(self, store: Store, clock: Clock, projects: Projects, engine: Engine, url: str) -> None:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        clock: Clock,
+        accounts: Accounts,
+        projects: Projects,
+        engine: Engine,
+        url: str,
+    ) -> None:
         self._store = store
         self._clock = clock
+        self._accounts = accounts
         self._projects = projects
         self._engine = engine
         self._url = url
@@ -56,58 +73,75 @@ class Executions:
     def trigger(self, call: Call) -> dict[str, Any]:
         instance_id, workflow_id = call.params
         instance = self._projects.instance(call.caller, instance_id)
-        workflow = _workflow(instance, workflow_id)
+        workflow = self._workflow(instance, workflow_id)
         if not is_triggerable(workflow):
             raise Refusal(
                 404,
                 "WORKFLOW_NOT_FOUND",
                 f'The workflow "{workflow_id}" has no HTTP or schedule trigger to start it with.',
             )
-        if not instance["is_active"] or instance["rollout_status"] == "failed":
-            raise Refusal(412, "INSTANCE_INACTIVE", "The process instance is not active.")
+        _require_active(instance)
         payload = _payload(call.json)
         check_payload(input_schema(workflow), payload)
-        now = self._now()
-        execution_id, secret = new_uuid(now), secrets.token_urlsafe(32)
-        run = Run(
-            execution_id=execution_id,
-            workflow_id=workflow_id,
+        run = self._begin(
+            instance,
+            workflow_id,
+            trigger_id=_trigger_id(workflow, "http", "schedule"),
+            user_id=call.caller.user_id or instance["owner"],
             payload=as_json(payload),
-            metadata={
-                "executionId": execution_id,
-                "executionSecret": secret,
-                "callbackUrl": f"{self._url}/submitworkflowresult",
-                "errorCallbackUrl": f"{self._url}/submitworkflowerror",
-                "workflowId": workflow_id,
-                "processId": instance["process_id"],
-                "processInstanceId": instance_id,
-                "userId": call.caller.user_id or instance["owner"],
-                "organizationId": instance["organization_id"],
-            },
         )
-        self._store.insert(
-            "executions",
-            id=execution_id,
-            instance_id=instance_id,
-            workflow_id=workflow_id,
-            trigger_id=_trigger_id(workflow),
-            engine_id=str(secrets.randbelow(9 * 10**6) + 10**6),
-            status="pending",
-            payload=run.payload,
-            secret_digest=_digest(secret),
-            created_at=now,
-        )
-        self._store.run("UPDATE instances SET last_executed_at = ? WHERE id = ?", now, instance_id)
         if call.caller.kind == "signature":
             self._remember_message(call.caller)
         # The task gets its first turn when this call, and so its transaction, is over.
         task = asyncio.get_running_loop().create_task(self._carry_out(run))
         self._runs.add(task)
         task.add_done_callback(self._runs.discard)
-        return {"executionId": execution_id, "message": "Execution started"}
+        return {"executionId": run.execution_id, "message": "Execution started"}
+
+    def _begin(
+        self, instance: sqlite3.Row, workflow_id: str, *, trigger_id: str, user_id: str, payload: str
+    ) -> Run:
+        now = self._now()
+        execution_id, secret = new_uuid(now), secrets.token_urlsafe(32)
+        self._store.insert(
+            "executions",
+            id=execution_id,
+            instance_id=instance["id"],
+            workflow_id=workflow_id,
+            trigger_id=trigger_id,
+            engine_id=str(secrets.randbelow(9 * 10**6) + 10**6),
+            status="pending",
+            payload=payload,
+            secret_digest=_digest(secret),
+            created_at=now,
+        )
+        self._store.run("UPDATE instances SET last_executed_at = ? WHERE id = ?", now, instance["id"])
+        metadata = {
+            "executionId": execution_id,
+            "executionSecret": secret,
+            "callbackUrl": f"{self._url}/submitworkflowresult",
+            "errorCallbackUrl": f"{self._url}/submitworkflowerror",
+            "workflowId": workflow_id,
+            "processId": instance["process_id"],
+            "processInstanceId": instance["id"],
+            "userId": user_id,
+            "organizationId": instance["organization_id"],
+        }
+        return Run(execution_id=execution_id, workflow_id=workflow_id, payload=payload, metadata=metadata)
+
+    async def stop(self) -> None:
+        """Give up what still runs; `recover` tells so at the next start."""
+        for run in self._runs:
+            run.cancel()
+        await asyncio.gather(*self._runs, return_exceptions=True)
 
     async def _carry_out(self, run: Run) -> None:
-        outcome = await self._engine.run(run)
+        outcome: Outcome | None
+        try:
+            outcome = await self._engine.run(run)
+        except Exception:
+            logger.exception("the engine failed on workflow %s", run.workflow_id)
+            outcome = Outcome(error={"type": "node_failure", "message": "The engine failed."})
         if outcome is not None:
             with self._store.transaction(Refusal):
                 self._finish(run.execution_id, outcome)
@@ -128,7 +162,7 @@ class Executions:
     # --- looking --------------------------------------------------------------------------
 
     def status(self, call: Call) -> dict[str, Any]:
-        row = self._execution(call)
+        row = self._execution(call, "id, status, created_at, duration, result, error")
         view = {
             "executionId": row["id"],
             "status": row["status"],
@@ -143,7 +177,7 @@ class Executions:
         return {"execution": view}
 
     def details(self, call: Call) -> dict[str, Any]:
-        row = self._execution(call)
+        row = self._execution(call, "*")
         deep, slim = (call.query.get(name) == "true" for name in ("deep", "slim"))
         return {
             "execution": {
@@ -159,33 +193,95 @@ class Executions:
         workflow_id, status = call.query.get("workflowId"), call.query.get("status")
         if status not in (None, "pending", "success", "failed"):
             raise Refusal(400, "INVALID_REQUEST", '"status" must be pending, success or failed.')
-        rows = self._store.every(
-            "SELECT * FROM executions WHERE instance_id = ? AND (? IS NULL OR workflow_id = ?)"
-            " AND (? IS NULL OR status = ?) ORDER BY rowid DESC LIMIT ?",
-            instance["id"],
-            workflow_id,
-            workflow_id,
-            status,
-            status,
-            call.limit(20),
-        )
+        # Each combination has an index, in which the newest come last.
+        wanted = {"instance_id": instance["id"], "workflow_id": workflow_id, "status": status}
+        wanted = {column: value for column, value in wanted.items() if value is not None}
+        conditions = " AND ".join(f"{column} = ?" for column in wanted)
+        columns = "id, workflow_id, trigger_id, engine_id, status, created_at, duration, error"
+        # The columns are the ones above.
+        sql = f"SELECT {columns} FROM executions WHERE {conditions} ORDER BY rowid DESC LIMIT ?"  # noqa: S608
+        rows = self._store.every(sql, *wanted.values(), call.limit(20))
         return {
             "executions": [_list_entry(row) for row in rows],
             "count": len(rows),
             "processInstanceId": instance["id"],
         }
 
-    def _execution(self, call: Call) -> sqlite3.Row:
+    def _execution(self, call: Call, columns: str) -> sqlite3.Row:
         instance_id, execution_id = call.params
         self._projects.instance(call.caller, instance_id)
         row = self._store.one(
-            "SELECT * FROM executions WHERE id = ? AND instance_id = ?", execution_id, instance_id
+            f"SELECT {columns} FROM executions WHERE id = ? AND instance_id = ?",  # noqa: S608 - from above
+            execution_id,
+            instance_id,
         )
         if row is None:
             raise Refusal(404, "EXECUTION_NOT_FOUND", "There is no such execution of this process instance.")
         return row
 
+    def _workflow(self, instance: sqlite3.Row, workflow_id: str) -> dict[str, Any]:
+        configuration = json.loads(self._projects.deployment(instance)["configuration"])
+        workflows: list[dict[str, Any]] = configuration["workflows"]
+        for workflow in workflows:
+            if workflow["workflowTemplateId"] == workflow_id:
+                return workflow
+        raise Refusal(
+            404, "WORKFLOW_NOT_FOUND", f'There is no workflow "{workflow_id}" in this process instance.'
+        )
+
     # --- calls back from the engine -------------------------------------------------------
+
+    def create_execution(self, call: Call) -> dict[str, Any]:
+        """A workflow that something else than HTTP has started reports for duty."""
+        body = call.body
+        caller = self._accounts.authenticate(body.text("memberSecret"), ("member",))
+        if (body.text("organizationId"), body.text("userId")) != (caller.organization_id, caller.user_id):
+            raise Refusal(401, "UNAUTHORIZED", "The member secret belongs to another member.")
+        instance = self._projects.instance(caller, body.text("processInstanceId"))
+        if instance["organization_id"] != caller.organization_id:
+            raise Refusal(403, "FORBIDDEN", "The process instance belongs to another organization.")
+        workflow = self._workflow(instance, body.text("workflowId"))
+        kind = body.text("triggerType")
+        if not isinstance(body.raw("triggerData"), (dict, list)):
+            body.refuse("triggerData", "must be an object or an array")
+        _require_active(instance)
+        run = self._begin(
+            instance,
+            workflow["workflowTemplateId"],
+            trigger_id=_trigger_id(workflow, kind),
+            user_id=caller.user_id,
+            payload=as_json(body.raw("triggerData")),
+        )
+        given = ("executionId", "executionSecret", "callbackUrl", "errorCallbackUrl", "processId", "userId")
+        return {name: run.metadata[name] for name in given}
+
+    def upload_output(self, call: Call) -> dict[str, Any]:
+        """Keep a file that a workflow has made."""
+        execution_id = self._called_back(call.body)
+        upload = call.upload
+        if upload is None:
+            call.body.refuse("file", "is required")
+        given = call.body.text_or_none("fileName") or upload.name
+        name = PurePosixPath(given.replace("\\", "/")).name or "output"
+        media_type = call.body.text_or_none("mimeType") or upload.media_type
+        output_id = new_id()
+        self._store.insert(
+            "outputs",
+            id=output_id,
+            execution_id=execution_id,
+            field_key=call.body.text_or_none("fieldKey"),
+            file_name=name,
+            media_type=media_type,
+            content=upload.content,
+            created_at=self._now(),
+        )
+        return {
+            "documentId": output_id,
+            "storagePath": f"executions/{execution_id}/{output_id}/{name}",
+            "fileName": name,
+            "fileSize": len(upload.content),
+            "mimeType": media_type,
+        }
 
     def submit_result(self, call: Call) -> dict[str, Any]:
         execution_id = self._called_back(call.body)
@@ -213,7 +309,7 @@ class Executions:
 
     def add_signing_secret(self, instance_id: str, workflow_id: str, secret: str | None) -> str:
         instance = self._projects.instance(Caller("instance", instance_id=instance_id), instance_id)
-        _workflow(instance, workflow_id)
+        self._workflow(instance, workflow_id)
         secret = secret or "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode()
         if len(_signing_key(secret) or b"") < 1:
             raise Refusal(400, "INVALID_REQUEST", 'A signing secret is "whsec_" and base64.')
@@ -226,9 +322,7 @@ class Executions:
         self, headers: Mapping[str, str], params: tuple[str, ...], body: bytes
     ) -> Caller:
         """The endpoint a signed message is for, by the rules of Standard Webhooks."""
-        message_id, sent, signatures = (
-            headers.get(f"webhook-{name}", "") for name in ("id", "timestamp", "signature")
-        )
+        message_id, sent, signatures = (headers.get(name, "") for name in SIGNATURE_HEADERS)
         instance_id, workflow_id = params
         if not message_id or not signatures or not re.fullmatch(r"[0-9]{1,12}", sent):
             raise _bad_signature("needs webhook-id, webhook-timestamp and webhook-signature")
@@ -249,6 +343,8 @@ class Executions:
                 matches |= hmac.compare_digest(expected.encode(), signature.encode())
         if not matches:
             raise _bad_signature("does not match")
+        # A message from the future of the tolerance is good for twice as long.
+        self._store.run("DELETE FROM webhook_messages WHERE at < ?", now - 2 * _TOLERANCE)
         known = self._store.one(
             "SELECT 1 FROM webhook_messages WHERE instance_id = ? AND workflow_id = ? AND message_id = ?",
             instance_id,
@@ -261,29 +357,26 @@ class Executions:
 
     def _remember_message(self, caller: Caller) -> None:
         # Only what was accepted: a sender repeats a refused message under the same id.
-        now = self._now()
-        self._store.run("DELETE FROM webhook_messages WHERE at < ?", now - 2 * _TOLERANCE)
         self._store.insert(
             "webhook_messages",
             instance_id=caller.instance_id,
             workflow_id=caller.workflow_id,
             message_id=caller.message_id,
-            at=now,
+            at=self._now(),
         )
 
 
-def _workflow(instance: sqlite3.Row, workflow_id: str) -> dict[str, Any]:
-    workflows: list[dict[str, Any]] = json.loads(instance["configuration"])["workflows"]
-    for workflow in workflows:
-        if workflow["workflowTemplateId"] == workflow_id:
-            return workflow
-    raise Refusal(
-        404, "WORKFLOW_NOT_FOUND", f'There is no workflow "{workflow_id}" in this process instance.'
-    )
+def _require_active(instance: sqlite3.Row) -> None:
+    if instance["rollout_status"] == "failed":
+        raise Refusal(412, "INSTANCE_INACTIVE", "The process instance is not active: its deployment failed.")
+    if not instance["is_active"]:
+        raise Refusal(412, "INSTANCE_INACTIVE", "The process instance is not active.")
 
 
-def _trigger_id(workflow: dict[str, Any]) -> str:
-    return next(str(t["triggerId"]) for t in workflow["triggers"] if t["type"] in ("http", "schedule"))
+def _trigger_id(workflow: dict[str, Any], *kinds: str) -> str:
+    """The id of the first trigger of one of these kinds; the first of all if there is none."""
+    triggers = workflow["triggers"]
+    return str(next((t for t in triggers if t["type"] in kinds), triggers[0])["triggerId"])
 
 
 def _payload(body: Any) -> dict[str, Any]:

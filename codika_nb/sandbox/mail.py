@@ -6,17 +6,27 @@ import logging
 import smtplib
 import ssl
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.message import EmailMessage
+from html import escape
 from urllib.parse import unquote, urlsplit
 
 from codika_nb.errors import ConfigError
 
-__all__ = ["Mail", "Mailbox", "fold", "smtp_relay"]
+from .threads import DaemonThread
+
+__all__ = ["Inbox", "Mail", "Mailbox", "NotSent", "fold", "smtp_relay"]
 
 logger = logging.getLogger("codika_nb.sandbox")
+
+_SECONDS_TO_ANSWER = 10
+_PAUSES = (0.5, 2.0)
+"""Between the attempts to hand a mail over, of which there is one more."""
+_LINES = 4
+"""How many mails are handed over at once."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +40,41 @@ class Mail:
     text: str = field(repr=False)
 
 
+class Inbox(list[Mail]):
+    """Mails, newest first; shows itself as a table."""
+
+    def __repr__(self) -> str:
+        if not self:
+            return "The inbox is empty."
+        rows = [("CODE", "TO", "SUBJECT", "SENT"), *map(_row, self)]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        return "\n".join(
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+            for row in rows
+        )
+
+    def _repr_html_(self) -> str:
+        if not self:
+            return "<p>The inbox is empty.</p>"
+        left = 'style="text-align: left"'
+        head = "".join(f"<th {left}>{name}</th>" for name in ("Code", "To", "Subject", "Sent"))
+        body = "".join(
+            f"<tr><td {left}><strong>{escape(code)}</strong></td>"
+            + "".join(f"<td {left}>{escape(cell)}</td>" for cell in rest)
+            + "</tr>"
+            for code, *rest in map(_row, self)
+        )
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _row(mail: Mail) -> tuple[str, str, str, str]:
+    return mail.code, mail.to, mail.subject, f"{mail.sent_at:%H:%M:%S} UTC"
+
+
+class NotSent(Exception):  # noqa: N818 - what happened, to one mail
+    """The mail server did not take a mail."""
+
+
 class Mailbox:
     """What has been delivered, newest first; the oldest mails make room for new ones."""
 
@@ -39,17 +84,21 @@ class Mailbox:
         self.mails: tuple[Mail, ...] = ()
         self._relay = relay
 
-    def deliver(self, mail: Mail) -> None:
-        """Put a mail into the inbox, and send it on where that is wanted."""
+    async def deliver(self, mail: Mail) -> None:
+        """Send a mail on where that is wanted, and put it into the inbox; raises `NotSent`."""
+        if self._relay is not None:
+            relay = self._relay
+            await DaemonThread("codika-mail", lambda: relay(mail)).answer
         # A new tuple each time, so that other threads read a whole one without a lock.
         self.mails = (mail, *self.mails[: self._ROOM - 1])
-        if self._relay is not None:
-            # A mail server takes its time, which the sandbox's loop does not have.
-            threading.Thread(target=self._relay, args=(mail,), name="codika-mail", daemon=True).start()
 
-    def to(self, email: str) -> list[Mail]:
+    def clear(self) -> None:
+        """Throw all mail away."""
+        self.mails = ()
+
+    def to(self, email: str) -> Iterable[Mail]:
         """The mails to one address, however it is spelled."""
-        return [mail for mail in self.mails if mail.to == fold(email)]
+        return (mail for mail in self.mails if mail.to == fold(email))
 
 
 def fold(email: str) -> str:
@@ -58,7 +107,11 @@ def fold(email: str) -> str:
 
 
 def smtp_relay(url: str) -> Callable[[Mail], None]:
-    """What sends a mail through the server of an ``smtp://`` or ``smtps://`` URL."""
+    """What sends a mail through the server of an ``smtp://`` or ``smtps://`` URL, or raises `NotSent`.
+
+    ``smtps://`` is encrypted from the start; ``smtp://`` as soon as the server offers it, and always
+    before a password is sent. Certificates are checked.
+    """
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -67,30 +120,76 @@ def smtp_relay(url: str) -> Callable[[Mail], None]:
     if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
         raise ConfigError(
             "The mail server must be given as a URL.",
-            next_action="Write smtp://host:port, or smtps://user:password@host.",
+            next_action="Write smtp://user:password@host:port, or smtps:// for TLS from the start.",
         )
-    host, encrypted = parts.hostname, parts.scheme == "smtps"
+    host = parts.hostname
     user, password = unquote(parts.username or ""), unquote(parts.password or "")
     sender = user if "@" in user else "codika-sandbox@localhost"
+    lines = threading.BoundedSemaphore(_LINES)
+
+    def connect() -> smtplib.SMTP:
+        tls = ssl.create_default_context()
+        if parts.scheme == "smtps":
+            return smtplib.SMTP_SSL(host, port or 465, timeout=_SECONDS_TO_ANSWER, context=tls)
+        server = smtplib.SMTP(host, port or (587 if user else 25), timeout=_SECONDS_TO_ANSWER)
+        try:
+            server.ehlo_or_helo_if_needed()
+            if user or server.has_extn("starttls"):
+                server.starttls(context=tls)
+        except BaseException:
+            server.close()
+            raise
+        return server
 
     def send(mail: Mail) -> None:
-        message = EmailMessage()
-        message["From"], message["To"], message["Subject"] = sender, mail.to, mail.subject
-        message["Date"] = mail.sent_at
-        message.set_content(mail.text)
-        try:
-            if encrypted:
-                context = ssl.create_default_context()
-                server: smtplib.SMTP = smtplib.SMTP_SSL(host, port or 465, timeout=30, context=context)
-            else:
-                server = smtplib.SMTP(host, port or 25, timeout=30)
-            with server:
-                if user:
-                    if not encrypted:
-                        server.starttls(context=ssl.create_default_context())
-                    server.login(user, password)
-                server.send_message(message, to_addrs=[mail.to])
-        except (OSError, smtplib.SMTPException) as error:
-            logger.warning("the mail server %s did not take a mail: %s", host, type(error).__name__)
+        message = _message(mail, sender)
+        with connect() as server:
+            if user:
+                server.login(user, password)
+            server.send_message(message, to_addrs=[mail.to])
 
-    return send
+    def send_with_patience(mail: Mail) -> None:
+        pauses = iter(_PAUSES)
+        with lines:
+            while problem := _problem(send, mail):
+                # The server's words may quote what was sent, so that only their kind is written down.
+                logger.warning("the mail server %s did not take a mail: %s", host, type(problem).__name__)
+                pause = None if _is_final(problem) else next(pauses, None)
+                if pause is None:
+                    raise NotSent from problem
+                time.sleep(pause)
+
+    return send_with_patience
+
+
+def _problem(send: Callable[[Mail], None], mail: Mail) -> Exception | None:
+    try:
+        send(mail)
+    except (OSError, smtplib.SMTPException) as error:
+        return error
+    return None
+
+
+def _is_final(error: Exception) -> bool:
+    """Whether the same again would fail the same way."""
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        return all(status >= 500 for status, _ in error.recipients.values())
+    if isinstance(error, smtplib.SMTPResponseException):
+        return error.smtp_code >= 500
+    return isinstance(error, (ssl.SSLCertVerificationError, smtplib.SMTPNotSupportedError))
+
+
+def _message(mail: Mail, sender: str) -> EmailMessage:
+    message = EmailMessage()
+    message["From"], message["To"], message["Subject"] = sender, mail.to, mail.subject
+    message["Date"] = mail.sent_at
+    message.set_content(mail.text)
+    first, _, rest = mail.text.partition("\n\n")
+    # The text begins with the code, which is shown large here.
+    message.add_alternative(
+        '<div style="font: 16px/1.5 sans-serif; max-width: 32em">'
+        f'<p style="font: 600 32px monospace; letter-spacing: .15em">{escape(mail.code)}</p>'
+        f"<p>{escape(first)}</p><p>{escape(rest.strip())}</p></div>",
+        subtype="html",
+    )
+    return message

@@ -7,12 +7,12 @@ import binascii
 import json
 import re
 import sqlite3
-from collections.abc import Iterable
 from pathlib import PurePosixPath
 from typing import Any, Literal
 
 from .accounts import Accounts
 from .configuration import check_configuration, decode_workflow
+from .engine import Engine
 from .store import Store
 from .wire import Call, Caller, Clock, Members, Refusal, as_json, iso, new_id, new_uuid
 
@@ -26,10 +26,11 @@ _STRATEGIES = ("major_bump", "minor_bump", "explicit")
 class Projects:
     """The rules about projects, deployments and instances. Every method runs in a transaction."""
 
-    def __init__(self, store: Store, clock: Clock, accounts: Accounts) -> None:
+    def __init__(self, store: Store, clock: Clock, accounts: Accounts, engine: Engine) -> None:
         self._store = store
         self._clock = clock
         self._accounts = accounts
+        self._engine = engine
 
     def _now(self) -> float:
         return self._clock.now().timestamp()
@@ -129,6 +130,8 @@ class Projects:
         ]
         instance = self._roll_out(project, deployment_id, "dev", call.caller.user_id)
         engine_ids: dict[str, str] = json.loads(instance["engine_ids"])
+        problems: dict[str, str] = json.loads(instance["rollout_errors"])
+        running = "active" if instance["is_active"] and not problems else "inactive"
         data = {
             "templateId": deployment_id,
             "version": f"{major}.{minor}",
@@ -140,12 +143,14 @@ class Projects:
                 {
                     "workflowTemplateId": workflow["workflowTemplateId"],
                     "n8nWorkflowId": engine_ids[workflow["workflowTemplateId"]],
-                    "status": "active" if instance["is_active"] else "inactive",
+                    "status": "failed" if workflow["workflowTemplateId"] in problems else running,
                 }
                 for workflow in configuration["workflows"]
             ],
             "deploymentStatus": instance["rollout_status"],
         }
+        if problems:
+            data["error"] = " ".join(f"{name}: {problem}" for name, problem in problems.items())
         return {**data, "metadataDocumentsStored": stored} if stored else data
 
     def _next_version(
@@ -248,12 +253,35 @@ class Projects:
                 engine_ids="{}",
             )
         self._store.run(
-            "UPDATE instances SET deployment_id = ?, rollout_id = ?, rollout_status = 'deployed',"
-            " parameters = ?, engine_ids = ? WHERE id = ?",
+            "UPDATE instances SET deployment_id = ?, engine_ids = ? WHERE id = ?",
             deployment_id,
-            new_uuid(now),
-            as_json(parameters),
             as_json(engine_ids),
+            instance_id,
+        )
+        return self._hand_over(instance_id, configuration, parameters)
+
+    def _hand_over(
+        self, instance_id: str, configuration: dict[str, Any], parameters: dict[str, Any]
+    ) -> sqlite3.Row:
+        """Let the engine activate an instance's workflows; one it refuses fails the deployment."""
+        valued = {name for name, value in parameters.items() if value is not None}
+        valued.update(
+            field["key"]
+            for field in configuration.get("deploymentInputSchema") or []
+            if "key" in field and field.get("defaultValue") is not None
+        )
+        problems: dict[str, str] = {}
+        for workflow in configuration["workflows"]:
+            description = json.loads(decode_workflow(Members(workflow)).decode("utf-8-sig"))
+            if problem := self._engine.problem(description, valued):
+                problems[workflow["workflowTemplateId"]] = problem
+        self._store.run(
+            "UPDATE instances SET rollout_id = ?, rollout_status = ?, rollout_errors = ?, parameters = ?"
+            " WHERE id = ?",
+            new_uuid(self._now()),
+            "failed" if problems else "deployed",
+            as_json(problems),
+            as_json(parameters),
             instance_id,
         )
         return self._instance_row(instance_id)
@@ -316,27 +344,47 @@ class Projects:
                 "INVALID_REQUEST",
                 f"The deployment is {instance['rollout_status']}; only a failed one is rerun without force.",
             )
+        configuration = json.loads(self.deployment(instance)["configuration"])
         parameters = {**json.loads(instance["parameters"]), **given}
-        rollout_id = new_uuid(self._now())
-        self._store.run(
-            "UPDATE instances SET parameters = ?, rollout_id = ?, rollout_status = 'deployed' WHERE id = ?",
-            as_json(parameters),
-            rollout_id,
-            instance["id"],
+        instance = self._hand_over(instance["id"], configuration, parameters)
+        return {
+            "deploymentStatus": instance["rollout_status"],
+            "deploymentInstanceId": instance["rollout_id"],
+            "n8nWorkflowIds": list(json.loads(instance["engine_ids"]).values()),
+        }
+
+    def deploy_ingestion(self, call: Call) -> dict[str, Any]:
+        project = self.project(call.caller, call.body, "processId")
+        config = call.body.members("config")
+        config.text("workflowTemplateId")
+        config.text("workflowName")
+        config.text("purpose")
+        webhooks = config.members("webhooks")
+        urls = {name: webhooks.text(name) for name in ("embed", "delete")}
+        decode_workflow(config)
+        major, minor = self._next_version("ingestions", project["id"], call.body)
+        ingestion_id = new_id()
+        self._store.insert(
+            "ingestions",
+            id=ingestion_id,
+            project_id=project["id"],
+            major=major,
+            minor=minor,
+            config=as_json(call.body.mapping("config")),
+            created_at=self._now(),
         )
         return {
-            "deploymentStatus": "deployed",
-            "deploymentInstanceId": rollout_id,
-            "n8nWorkflowIds": list(json.loads(instance["engine_ids"]).values()),
+            "dataIngestionId": ingestion_id,
+            "version": f"{major}.{minor}",
+            "status": "active",
+            "webhookUrls": urls,
         }
 
     # --- instances ------------------------------------------------------------------------
 
     def _instance_row(self, instance_id: str) -> sqlite3.Row:
         instance = self._store.one(
-            "SELECT i.*, d.major, d.minor, d.configuration, d.skills, p.process_id FROM instances i"
-            " JOIN deployments d ON d.id = i.deployment_id JOIN projects p ON p.id = i.project_id"
-            " WHERE i.id = ?",
+            "SELECT i.*, p.process_id FROM instances i JOIN projects p ON p.id = i.project_id WHERE i.id = ?",
             instance_id,
         )
         if instance is None:
@@ -344,7 +392,7 @@ class Projects:
         return instance
 
     def instance(self, caller: Caller, instance_id: str) -> sqlite3.Row:
-        """A process instance with its deployment, if the caller has access to it."""
+        """A process instance, if the caller has access to it."""
         instance = self._instance_row(instance_id)
         if caller.kind in ("instance", "signature"):
             allowed = caller.instance_id == instance_id
@@ -355,6 +403,12 @@ class Projects:
         if not allowed:
             raise Refusal(403, "FORBIDDEN", "The API key does not have access to this process instance.")
         return instance
+
+    def deployment(self, instance: sqlite3.Row) -> sqlite3.Row:
+        """What an instance runs: apart from it, as it can be large, and most calls do without."""
+        deployment = self._store.one("SELECT * FROM deployments WHERE id = ?", instance["deployment_id"])
+        assert deployment is not None  # noqa: S101 - deployments are never deleted
+        return deployment
 
     def _shares(self, caller: Caller, instance: sqlite3.Row) -> bool:
         if instance["owner"] == caller.user_id:
@@ -384,7 +438,7 @@ class Projects:
         )
         seen = [row for row in rows if self._shares(call.caller, row)][:limit]
         return {
-            "instances": [_instance_view(row) for row in seen],
+            "instances": [_instance_view(row, row) for row in seen],
             "count": len(seen),
             "organizationId": organization_id,
         }
@@ -392,9 +446,11 @@ class Projects:
     def get_instance(self, call: Call) -> dict[str, Any]:
         instance = self.instance(call.caller, call.body.text("processInstanceId"))
         detailed = call.body.flag("includeWorkflowDetails")
-        configuration = json.loads(instance["configuration"])
+        deployment = self.deployment(instance)
+        configuration = json.loads(deployment["configuration"])
         engine_ids = json.loads(instance["engine_ids"])
-        view = _instance_view(instance)
+        runs = bool(instance["is_active"]) and instance["rollout_status"] == "deployed"
+        view = _instance_view(instance, deployment)
         view.pop("inactiveReason", None)
         return {
             **view,
@@ -409,7 +465,7 @@ class Projects:
                         "workflowId": workflow["workflowTemplateId"],
                         "n8nWorkflowId": engine_ids[workflow["workflowTemplateId"]],
                         "workflowName": workflow["workflowName"],
-                        **(_workflow_details(workflow, bool(instance["is_active"])) if detailed else {}),
+                        **(_workflow_details(workflow, runs) if detailed else {}),
                     }
                     for workflow in configuration["workflows"]
                 ],
@@ -445,6 +501,10 @@ class Projects:
     def instance_key(self, instance_id: str) -> str:
         self._instance_row(instance_id)
         return self._accounts.instance_key(instance_id)
+
+    def member_secret(self, instance_id: str) -> str:
+        instance = self._instance_row(instance_id)
+        return self._accounts.member_secret(instance["organization_id"], instance["owner"])
 
     # --- reading back ---------------------------------------------------------------------
 
@@ -500,134 +560,8 @@ class Projects:
 
     def get_skills(self, call: Call) -> dict[str, Any]:
         instance = self.instance(call.caller, call.params[0])
-        return {"processInstanceId": instance["id"], "skills": json.loads(instance["skills"])}
-
-    # --- what else a project keeps --------------------------------------------------------
-
-    def deploy_documents(self, call: Call) -> dict[str, Any]:
-        project = self.project(call.caller, call.body)
-        given = call.body.each("documents")
-        if not given:
-            call.body.refuse("documents", "must have at least one document")
-        checked = [
-            (
-                document.number("stage", 1, 4),
-                document.text("title"),
-                document.text("content"),
-                document.text("summary"),
-            )
-            for document in given
-        ]
-        created = []
-        for stage, title, content, summary in checked:
-            minor = self._store.count(
-                "SELECT COUNT(*) FROM stage_documents WHERE project_id = ? AND stage = ?",
-                project["id"],
-                stage,
-            )
-            document_id = new_id()
-            self._store.insert(
-                "stage_documents",
-                id=document_id,
-                project_id=project["id"],
-                stage=stage,
-                minor=minor,
-                title=title,
-                content=content.strip(),
-                summary=summary,
-                created_at=self._now(),
-            )
-            created.append(
-                {
-                    "stage": stage,
-                    "documentId": document_id,
-                    "version": f"1.{minor}.0",
-                    "status": "accepted",
-                }
-            )
-        return {"projectId": project["id"], "documentsCreated": created}
-
-    def deploy_ingestion(self, call: Call) -> dict[str, Any]:
-        project = self.project(call.caller, call.body, "processId")
-        config = call.body.members("config")
-        config.text("workflowTemplateId")
-        config.text("workflowName")
-        config.text("purpose")
-        webhooks = config.members("webhooks")
-        urls = {name: webhooks.text(name) for name in ("embed", "delete")}
-        decode_workflow(config)
-        major, minor = self._next_version("ingestions", project["id"], call.body)
-        ingestion_id = new_id()
-        self._store.insert(
-            "ingestions",
-            id=ingestion_id,
-            project_id=project["id"],
-            major=major,
-            minor=minor,
-            config=as_json(call.body.mapping("config")),
-            created_at=self._now(),
-        )
-        return {
-            "dataIngestionId": ingestion_id,
-            "version": f"{major}.{minor}",
-            "status": "active",
-            "webhookUrls": urls,
-        }
-
-    def upsert_note(self, call: Call) -> dict[str, Any]:
-        body = call.body
-        project = self.project(call.caller, body)
-        kind = body.text("documentTypeId")
-        if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", kind):
-            body.refuse("documentTypeId", "must be in lower case, with hyphens")
-        last = self._store.one(
-            "SELECT * FROM notes WHERE project_id = ? AND type = ? ORDER BY rowid DESC", project["id"], kind
-        )
-        if last is None:
-            major, minor, patch = 0, 0, 0
-        elif body.flag("majorChange"):
-            major, minor, patch = last["major"], last["minor"] + 1, 0
-        else:
-            major, minor, patch = last["major"], last["minor"], last["patch"] + 1
-        note_id = new_id()
-        self._store.insert(
-            "notes",
-            id=note_id,
-            project_id=project["id"],
-            type=kind,
-            major=major,
-            minor=minor,
-            patch=patch,
-            title=body.text("title"),
-            content=body.text("content"),
-            summary=body.text("summary"),
-            agent_id=body.text_or_none("agentId"),
-            created_at=self._now(),
-        )
-        return {
-            "projectId": project["id"],
-            "documentId": note_id,
-            "documentTypeId": kind,
-            "version": f"{major}.{minor}.{patch}",
-            "isNew": last is None,
-        }
-
-    def get_notes(self, call: Call) -> dict[str, Any]:
-        body = call.body
-        project = self.project(call.caller, body)
-        kind, version = body.text_or_none("documentTypeId"), body.text_or_none("version")
-        rows = self._store.every(
-            "SELECT * FROM notes WHERE project_id = ? AND (? IS NULL OR type = ?) ORDER BY rowid",
-            project["id"],
-            kind,
-            kind,
-        )
-        notes = list(_notes(rows))[::-1]
-        if version is not None:
-            notes = [note for note in notes if note["version"] == version]
-        elif not body.flag("includeHistory"):
-            notes = [note for note in notes if note["status"] == "current"]
-        return {"projectId": project["id"], "documents": notes}
+        skills = json.loads(self.deployment(instance)["skills"])
+        return {"processInstanceId": instance["id"], "skills": skills}
 
 
 def _project_view(row: sqlite3.Row) -> dict[str, Any]:
@@ -644,15 +578,15 @@ def _project_view(row: sqlite3.Row) -> dict[str, Any]:
     }
 
 
-def _instance_view(row: sqlite3.Row) -> dict[str, Any]:
+def _instance_view(row: sqlite3.Row, deployment: sqlite3.Row) -> dict[str, Any]:
     view = {
         "processInstanceId": row["id"],
         "processId": row["process_id"],
-        "title": json.loads(row["configuration"])["title"],
+        "title": json.loads(deployment["configuration"])["title"],
         "environment": row["environment"],
         "isActive": bool(row["is_active"]),
         "archived": bool(row["archived"]),
-        "currentVersion": _version(row),
+        "currentVersion": _version(deployment),
         "installedAt": iso(row["installed_at"]),
         "lastExecutedAt": iso(row["last_executed_at"]),
     }
@@ -701,35 +635,6 @@ def _document_view(document: dict[str, Any], with_content: bool) -> dict[str, An
     if with_content:
         view["contentBase64"] = base64.b64encode(content).decode()
     return view
-
-
-def _notes(rows: Iterable[sqlite3.Row]) -> Iterable[dict[str, Any]]:
-    """Notes as they are read, oldest first."""
-    rows = list(rows)
-    current = {row["type"]: row["id"] for row in rows}
-    versions: dict[str, str] = {}
-    for row in rows:
-        version = f"{row['major']}.{row['minor']}.{row['patch']}"
-        yield {
-            "id": row["id"],
-            "projectId": row["project_id"],
-            "documentTypeId": row["type"],
-            "title": row["title"],
-            "content": row["content"],
-            "summary": row["summary"],
-            "version": version,
-            "versionMajor": row["major"],
-            "versionMinor": row["minor"],
-            "versionPatch": row["patch"],
-            "versionFilterKey": row["major"] * 10**6 + row["minor"] * 10**3 + row["patch"],
-            "parentVersion": versions.get(row["type"]),
-            "status": "current" if current[row["type"]] == row["id"] else "superseded",
-            "createdAt": iso(row["created_at"]),
-            "agentId": row["agent_id"],
-            "contentLength": len(row["content"]),
-            "wordCount": len(row["content"].split()),
-        }
-        versions[row["type"]] = version
 
 
 def _version(row: sqlite3.Row) -> str:

@@ -19,10 +19,11 @@ from codika_nb.errors import ConfigError
 
 from .accounts import Accounts
 from .encryption import EncryptionKey
-from .engine import Engine, Function, StandIns
+from .engine import Engine, Function, StandInEngine, StandIns
 from .executions import Executions
 from .integrations import Integrations
-from .mail import Mail, Mailbox, smtp_relay
+from .mail import Inbox, Mailbox, smtp_relay
+from .notes import Notes
 from .projects import Projects
 from .store import Store
 from .wire import Clock, Refusal
@@ -36,9 +37,11 @@ Answer = TypeVar("Answer")
 
 _BACKLOG = 2048
 
-for _name in ("codika_nb.sandbox", "uvicorn"):
-    # Without a handler Python prints warnings by itself; whoever wants to see them adds a handler.
-    logging.getLogger(_name).addHandler(logging.NullHandler())
+logger = logging.getLogger("codika_nb.sandbox")
+
+# Without a handler Python prints warnings by itself; whoever wants to see them adds a handler.
+for _logger in (logger, logging.getLogger("uvicorn")):
+    _logger.addHandler(logging.NullHandler())
 
 
 class Sandbox:
@@ -59,8 +62,11 @@ class Sandbox:
         data: a folder to keep everything in; without it, all is forgotten when the sandbox stops.
         clock: the time it lives in; `sandbox.clock.advance(600)` makes ten minutes pass.
         ip_limit: how many codes an IP address may ask for within an hour.
-        trusted_proxy: the address of a proxy whose X-Forwarded-For is believed.
-        smtp: a mail server, ``smtps://user:password@host``, that mails are sent through as well.
+        trusted_proxy: the address of a proxy; what it says about who calls (X-Forwarded-For) and under
+            which host name is believed.
+        smtp: a mail server, ``smtp://user:password@host:port`` or ``smtps://…``, that mails are sent
+            through as well; a code whose mail it does not take is withdrawn.
+        engine: makes what runs workflows in the stand-ins' place, once for every start.
     """
 
     def __init__(
@@ -73,7 +79,10 @@ class Sandbox:
         ip_limit: int = 60,
         trusted_proxy: str | None = None,
         smtp: str | None = None,
+        engine: Callable[[], Engine] | None = None,
     ) -> None:
+        if ip_limit < 1:
+            raise ConfigError("The limit of codes for an IP address must be at least 1.")
         self.clock = clock or Clock()
         self._host = host
         self._port = port
@@ -81,6 +90,7 @@ class Sandbox:
         self._ip_limit = ip_limit
         self._trusted_proxy = trusted_proxy
         self._stand_ins = StandIns()
+        self._make_engine = engine or (lambda: StandInEngine(self._stand_ins))
         self._mailbox = Mailbox(None if smtp is None else smtp_relay(smtp))
         self._inbox_token = None if _is_loopback(host) else secrets.token_urlsafe(16)
         self._lock = threading.Lock()
@@ -96,6 +106,8 @@ class Sandbox:
         """Start serving, on a thread of its own; does nothing when it runs already."""
         with self._lock:
             if self._running is None:
+                if self._data is None:
+                    self._mailbox.clear()  # its codes were forgotten with everything else
                 self._running = _Running(self)
 
     def stop(self) -> None:
@@ -150,18 +162,17 @@ class Sandbox:
         return f"{self.url}/inbox{token}"
 
     @property
-    def inbox(self) -> list[Mail]:
+    def inbox(self) -> Inbox:
         """Every mail that was delivered, newest first."""
-        return list(self._mailbox.mails)
+        return Inbox(self._mailbox.mails)
 
     def code_for(self, email: str) -> str:
         """The code in the newest mail to an address."""
-        mails = self._mailbox.to(email)
-        if not mails:
-            others = sorted({mail.to for mail in self._mailbox.mails})
-            known = f"There is mail for {', '.join(others[:5])}." if others else "The inbox is empty."
-            raise LookupError(f"No code was mailed to {email.strip()}. {known}")
-        return mails[0].code
+        for mail in self._mailbox.to(email):
+            return mail.code
+        others = sorted({mail.to for mail in self._mailbox.mails})
+        known = f"There is mail for {', '.join(others[:5])}." if others else "The inbox is empty."
+        raise LookupError(f"No code was mailed to {email.strip()}. {known}")
 
     # --- stand-ins ------------------------------------------------------------------------
 
@@ -208,6 +219,13 @@ class Sandbox:
         """A new key for a process instance, shown this once; the one before stops at once."""
         return self._do(lambda running: running.projects.instance_key(process_instance_id))
 
+    def member_secret(self, process_instance_id: str) -> str:
+        """A secret with which a process instance's workflows may start executions, shown this once.
+
+        The platform writes it into workflows where they say ``{{MEMSECRT_EXECUTION_AUTH_TRCESMEM}}``.
+        """
+        return self._do(lambda running: running.projects.member_secret(process_instance_id))
+
     def webhook_secret(self, process_instance_id: str, workflow_id: str, secret: str | None = None) -> str:
         """Add a signing secret to a workflow's endpoint, a new one if none is given; returns it."""
         return self._do(
@@ -219,7 +237,9 @@ class Sandbox:
         try:
             return running.do(lambda: action(running))
         except Refusal as refusal:
-            raise LookupError(refusal.message) from None
+            if refusal.status == 404:
+                raise LookupError(refusal.message) from None
+            raise ConfigError(refusal.message) from None
 
 
 class _Running:
@@ -256,6 +276,8 @@ class _Running:
             asyncio.run(self._main())
         except Exception as error:
             self._problem = error
+            if self._ready.is_set():
+                logger.exception("the sandbox at %s stopped by itself", self.url)
         finally:
             self._socket.close()
             self._ready.set()
@@ -264,7 +286,7 @@ class _Running:
         try:
             import uvicorn  # noqa: PLC0415 - an extra, which only a started sandbox needs
 
-            from .app import Application  # noqa: PLC0415 - likewise, for starlette
+            from .app import Application, Protocol  # noqa: PLC0415 - likewise, for starlette
             from .pages import Pages  # noqa: PLC0415
         except ModuleNotFoundError as error:
             raise ConfigError(
@@ -276,9 +298,15 @@ class _Running:
         self._store = Store(sandbox._data)
         try:
             self.accounts = Accounts(self._store, sandbox.clock, sandbox._mailbox, sandbox._ip_limit)
-            self.projects = Projects(self._store, sandbox.clock, self.accounts)
+            engine = sandbox._make_engine()
+            self.projects = Projects(self._store, sandbox.clock, self.accounts, engine)
             self.executions = Executions(
-                self._store, sandbox.clock, self.projects, Engine(sandbox._stand_ins), self.url
+                store=self._store,
+                clock=sandbox.clock,
+                accounts=self.accounts,
+                projects=self.projects,
+                engine=engine,
+                url=self.url,
             )
             with self._store.transaction(Refusal):
                 self.executions.recover()
@@ -289,6 +317,7 @@ class _Running:
                 projects=self.projects,
                 executions=self.executions,
                 integrations=Integrations(self._store, sandbox.clock, self.accounts, self.projects, key),
+                notes=Notes(self._store, sandbox.clock, self.projects),
                 pages=Pages(
                     url=self.url,
                     mailbox=sandbox._mailbox,
@@ -305,6 +334,7 @@ class _Running:
             self._server = uvicorn.Server(
                 uvicorn.Config(
                     application,
+                    http=Protocol,
                     log_config=None,
                     access_log=False,
                     # X-Forwarded-For is ours to judge: uvicorn believes it from loopback, where clients are.
@@ -313,7 +343,8 @@ class _Running:
                     lifespan="off",
                     ws="none",
                     backlog=_BACKLOG,
-                    timeout_graceful_shutdown=2,
+                    # Whoever is still sending a body by then has had the chance to finish it.
+                    timeout_graceful_shutdown=1,
                 )
             )
             serving = asyncio.create_task(self._server.serve(sockets=[self._socket]))
@@ -322,16 +353,23 @@ class _Running:
                 await asyncio.sleep(0.001)
             self._ready.set()
             await serving
+            await self.executions.stop()
         finally:
             self._store.close()
 
 
 def _listen(host: str, port: int) -> socket.socket:
     try:
+        if not 0 <= port <= 65535:  # some resolvers would take the rest of a division
+            raise OverflowError("a port is a number from 0 to 65535")
         family, _, _, _, address = socket.getaddrinfo(
             host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-        return socket.create_server(address[:2], family=family, backlog=_BACKLOG)
+        listening = socket.create_server(address[:2], family=family, backlog=_BACKLOG)
+        # Connections inherit it. asyncio sets it by itself only on sockets it has made, and without it
+        # every answer waits 40 ms for the client's acknowledgement of its headers.
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return listening
     except (OSError, OverflowError) as error:
         taken = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
         reason = "the port is taken" if taken else getattr(error, "strerror", None) or str(error)

@@ -101,6 +101,26 @@ _MIGRATIONS = (
         PRIMARY KEY (organization_id, integration_id, context_type, context_id)
     );
     """,
+    # Lists stay as quick as they are short: each filter finds its newest rows in an index.
+    """
+    CREATE INDEX executions_by_workflow ON executions (instance_id, workflow_id);
+    CREATE INDEX executions_by_status ON executions (instance_id, status);
+    CREATE INDEX executions_by_both ON executions (instance_id, workflow_id, status);
+    CREATE INDEX executions_pending ON executions (status) WHERE status = 'pending';
+    CREATE INDEX projects_of_organization ON projects (organization_id);
+    CREATE INDEX instances_of_organization ON instances (organization_id);
+    CREATE INDEX notes_of_project ON notes (project_id);
+    CREATE INDEX stage_documents_of_project ON stage_documents (project_id, stage);
+    CREATE INDEX code_requests_by_time ON code_requests (at);
+    CREATE INDEX webhook_messages_by_time ON webhook_messages (at);
+
+    ALTER TABLE instances ADD COLUMN rollout_errors TEXT NOT NULL DEFAULT '{}';
+    CREATE TABLE outputs (
+        id TEXT PRIMARY KEY, execution_id TEXT NOT NULL, field_key TEXT, file_name TEXT NOT NULL,
+        media_type TEXT NOT NULL, content BLOB NOT NULL, created_at REAL NOT NULL
+    );
+    CREATE INDEX outputs_of_execution ON outputs (execution_id);
+    """,
 )
 
 
@@ -110,12 +130,7 @@ class Store:
     def __init__(self, folder: Path | None) -> None:
         self.code_secret = _code_secret(folder)
         """Binds the codes; kept outside the database, whose copy alone must not give them away."""
-        if folder is None:
-            path = ":memory:"
-        else:
-            path = str(folder / "sandbox.sqlite3")
-            # SQLite gives its side files the mode of the database, so it is made before SQLite does.
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        path = ":memory:" if folder is None else str(_private_file(folder))
         self._database = sqlite3.connect(path, isolation_level=None, timeout=0.2)
         self._database.row_factory = sqlite3.Row
         try:
@@ -152,7 +167,8 @@ class Store:
     @contextlib.contextmanager
     def transaction(self, keep_on: type[Exception]) -> Iterator[None]:
         """All or nothing, except that a `keep_on` is an answer and keeps what was written."""
-        self._database.execute("BEGIN IMMEDIATE")
+        # There is no second writer to wait for, so that one which only reads need not lock for writing.
+        self._database.execute("BEGIN")
         verdict = "ROLLBACK"
         try:
             yield
@@ -181,16 +197,30 @@ class Store:
         """Run one statement; returns how many rows it changed."""
         return self._database.execute(sql, values).rowcount
 
-    def insert(self, table: str, *, replace: bool = False, **row: Any) -> None:
-        """Add one row, given by its columns."""
+    def insert(self, table: str, *, replace: bool = False, **row: Any) -> int | None:
+        """Add one row, given by its columns; returns its rowid."""
         verb = "REPLACE" if replace else "INSERT"
         columns, marks = ", ".join(row), ", ".join("?" * len(row))
         # Table and column names come from this package's code alone.
-        self._database.execute(f"{verb} INTO {table} ({columns}) VALUES ({marks})", tuple(row.values()))
+        sql = f"{verb} INTO {table} ({columns}) VALUES ({marks})"
+        return self._database.execute(sql, tuple(row.values())).lastrowid
 
     def close(self) -> None:
         """Write everything out and let go of the file."""
         self._database.close()
+
+
+def _private_file(folder: Path) -> Path:
+    """The database's file; SQLite gives its side files the mode that this one has."""
+    path = folder / "sandbox.sqlite3"
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    except OSError as error:
+        raise ConfigError(
+            f"The sandbox cannot keep its data in {path}: {error.strerror}.",
+            next_action="Choose another folder.",
+        ) from None
+    return path
 
 
 def _code_secret(folder: Path | None) -> bytes:

@@ -8,12 +8,23 @@ import re
 import secrets
 import string
 import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any, NoReturn
 
-__all__ = ["Call", "Caller", "Clock", "Members", "Refusal", "as_json", "iso", "new_id", "new_uuid"]
+__all__ = [
+    "Call",
+    "Caller",
+    "Clock",
+    "Members",
+    "Refusal",
+    "Upload",
+    "as_json",
+    "iso",
+    "new_id",
+    "new_uuid",
+]
 
 _ALPHANUMERIC = string.ascii_letters + string.digits
 
@@ -74,6 +85,15 @@ class Caller:
 
 
 @dataclass(frozen=True)
+class Upload:
+    """The file in a form."""
+
+    name: str
+    media_type: str
+    content: bytes
+
+
+@dataclass(frozen=True)
 class Call:
     """One request, read and authenticated."""
 
@@ -82,6 +102,9 @@ class Call:
     query: Mapping[str, str] = field(default_factory=dict)
     json: Any = None
     caller: Caller = field(default_factory=lambda: Caller("nobody"))
+    upload: Upload | None = None
+    afterwards: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
+    """What is done once the call's transaction is over, before it is answered."""
 
     @property
     def body(self) -> Members:

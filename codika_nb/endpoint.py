@@ -1,0 +1,72 @@
+"""How a method that describes an exchange becomes one that performs it, at once or when awaited."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Coroutine
+from types import MethodType
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
+
+from .call import Exchange
+
+__all__ = ["AsyncPerformer", "Performer", "endpoint"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Performer:
+    """Performs what its endpoints describe before they return."""
+
+    def perform(self, exchange: Exchange[T]) -> T:
+        """Do what `exchange` describes, and return its result."""
+        raise NotImplementedError
+
+    def carry_out(self, describe: Callable[[], Exchange[T]]) -> T:
+        """What an endpoint does when it is called."""
+        return self.perform(describe())
+
+
+class AsyncPerformer:
+    """Performs what its endpoints describe when they are awaited."""
+
+    async def perform(self, exchange: Exchange[T]) -> T:
+        """Do what `exchange` describes, and return its result."""
+        raise NotImplementedError
+
+    async def carry_out(self, describe: Callable[[], Exchange[T]]) -> T:
+        """What an endpoint does when it is called and awaited."""
+        # Described only here: a wrong argument is an error of the awaited call, as in every coroutine.
+        return await self.perform(describe())
+
+
+class endpoint(Generic[P, T]):  # noqa: N801 - used as a decorator
+    """Makes a method that describes an exchange into one that is performed where it is called.
+
+    On a class that performs nothing itself the method still only describes.
+    """
+
+    def __init__(self, describe: Callable[Concatenate[Any, P], Exchange[T]]) -> None:
+        self.describe = describe
+        self.__doc__ = describe.__doc__
+
+        # Under the name, signature and text of what it stands for: completion and `?` show them.
+        @functools.wraps(describe)
+        def method(api: Any, *args: P.args, **kwargs: P.kwargs) -> Any:
+            if isinstance(api, Performer | AsyncPerformer):
+                return api.carry_out(lambda: describe(api, *args, **kwargs))
+            return describe(api, *args, **kwargs)
+
+        self._method = method
+
+    @overload
+    def __get__(self, api: None, owner: object) -> endpoint[P, T]: ...
+    @overload
+    def __get__(self, api: Performer, owner: object) -> Callable[P, T]: ...
+    @overload
+    # With Any in the place of object, mypy loses T in asyncio.gather().
+    def __get__(self, api: AsyncPerformer, owner: object) -> Callable[P, Coroutine[object, object, T]]: ...
+    @overload
+    def __get__(self, api: object, owner: object) -> Callable[P, Exchange[T]]: ...
+    def __get__(self, api: object, owner: object) -> Any:
+        return self if api is None else MethodType(self._method, api)

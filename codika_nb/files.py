@@ -1,0 +1,66 @@
+"""Files that come from a server: written inside the folder that was chosen for them, and nowhere else."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from .errors import ConfigError, InvalidResponseError
+
+__all__ = ["write_inside"]
+
+
+def write_inside(folder: str | os.PathLike[str], files: Iterable[tuple[str, bytes]]) -> tuple[Path, ...]:
+    """Write files under `folder`; nothing is written unless all of them belong there.
+
+    Args:
+        folder: where to; made if it is not there. Files of the same names are replaced.
+        files: names and contents; the names use ``/`` and come from a server, so they may be anything.
+
+    Returns:
+        Where the files are, in the same order.
+
+    Raises:
+        InvalidResponseError: a name leads out of the folder: it is absolute, climbs, has a drive letter, or
+            goes through a link.
+        ConfigError: the operating system refused.
+    """
+    root = Path(folder).expanduser()
+    targets = [(_place(root, name), content) for name, content in files]
+    try:
+        for target, content in targets:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise ConfigError(
+            f"The files cannot be written to {root}: {reason}.",
+            next_action="Choose another folder with into=…",
+        ) from None
+    return tuple(target for target, _ in targets)
+
+
+def _place(root: Path, name: str) -> Path:
+    segments = name.split("/")
+    # Backslash and colon are separators on Windows; refusing them everywhere keeps one rule for all.
+    if "\\" in name or ":" in name or not name.isprintable() or not all(s.strip(" .") for s in segments):
+        raise _unsafe(name)
+    target = root
+    for segment in segments:
+        target /= segment
+        if target.is_symlink():
+            raise _unsafe(name)
+    # Other kinds of links that a system may have (junctions).
+    if not target.resolve().is_relative_to(root.resolve()):
+        raise _unsafe(name)
+    return target
+
+
+def _unsafe(name: str) -> InvalidResponseError:
+    return InvalidResponseError(
+        f"The server sent a file called {name[:200]!r}, which would not stay in the chosen folder; "
+        "nothing was written.",
+        code="unsafe-path",
+        next_action="Do not trust this server with files, or tell whoever deployed that use case.",
+    )

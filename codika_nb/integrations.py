@@ -1,0 +1,153 @@
+"""What is known about integrations beforehand, and how their secrets are sealed before they leave.
+
+(codika 3.6.0, ``integration set``.)
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import warnings
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import datetime, timezone
+from typing import Any, Literal
+
+from .errors import ConfigError, InvalidResponseError
+
+__all__ = ["Context", "check_secrets", "context_of", "metadata", "require_cryptography", "seal"]
+
+Context = Literal["organization", "member", "process_instance"]
+
+_ORGANIZATION = {
+    "openai": ("OPENAI_API_KEY",),
+    "anthropic": ("ANTHROPIC_API_KEY",),
+    "google_gemini": ("GOOGLE_GEMINI_API_KEY",),
+    "mistral": ("MISTRAL_API_KEY",),
+    "deep_seek": ("DEEP_SEEK_API_KEY",),
+    "cohere": ("COHERE_API_KEY",),
+    "x_ai": ("X_AI_API_KEY",),
+    "open_router": ("OPEN_ROUTER_API_KEY",),
+    "tavily": ("TAVILY_API_KEY",),
+    "pinecone": ("PINECONE_API_KEY",),
+    "folk": ("FOLK_API_KEY",),
+    "pipedrive": ("PIPEDRIVE_API_TOKEN",),
+    "odoo": ("ODOO_URL", "ODOO_DATABASE", "ODOO_USERNAME", "ODOO_PASSWORD"),
+    "twilio": ("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN"),
+    "whatsapp": ("WHATSAPP_ACCESS_TOKEN", "WHATSAPP_BUSINESS_ACCOUNT_ID"),
+    "whatsapp_trigger": ("WHATSAPP_CLIENT_ID", "WHATSAPP_CLIENT_SECRET"),
+}
+_PROCESS_INSTANCE = {
+    "supabase": ("SUPABASE_HOST", "SUPABASE_SERVICE_ROLE_KEY"),
+    "postgres": (
+        "POSTGRES_HOST",
+        "POSTGRES_PORT",
+        "POSTGRES_DATABASE",
+        "POSTGRES_USER",
+        "POSTGRES_PASSWORD",
+        "POSTGRES_SSL",
+    ),
+    "telegram": ("TELEGRAM_ACCESS_TOKEN",),
+}
+_OPTIONAL = {"POSTGRES_SSL"}
+_SECRETS = {**_ORGANIZATION, **_PROCESS_INSTANCE}
+_GOOGLE = ("gmail", "calendar", "drive", "sheets", "docs", "slides", "tasks", "contacts")
+_MICROSOFT = ("teams", "teams_advanced", "sharepoint", "outlook", "to_do", "excel", "onedrive")
+_OAUTH_ORGANIZATION = {"slack", "shopify"}
+_OAUTH_MEMBER = {
+    *(f"google_{app}" for app in _GOOGLE),
+    *(f"microsoft_{app}" for app in _MICROSOFT),
+    "notion",
+    "calendly",
+}
+
+
+def context_of(integration_id: str) -> Context:
+    """Whom an integration is connected for, unless said otherwise."""
+    if integration_id in _OAUTH_MEMBER:
+        return "member"
+    if integration_id in _PROCESS_INSTANCE or integration_id.startswith("cstm_"):
+        return "process_instance"
+    return "organization"
+
+
+def check_secrets(integration_id: str, secrets: Mapping[str, str]) -> None:
+    """Refuse what can only be connected in a browser, and warn of names that the integration does not have.
+
+    Raises:
+        ConfigError: the integration is connected by OAuth, or there is nothing to connect it with.
+    """
+    if integration_id in _OAUTH_MEMBER | _OAUTH_ORGANIZATION:
+        raise ConfigError(
+            f"{integration_id} is connected by signing in to it, which takes a browser.",
+            code="OAUTH_REQUIRED",
+            next_action="Connect it in the dashboard: https://app.codika.io",
+        )
+    if not secrets or not all(isinstance(s, str) and s for each in secrets.items() for s in each):
+        wanted = ", ".join(f'"{name}": …' for name in _SECRETS.get(integration_id, ("NAME",)))
+        raise ConfigError(
+            f"{integration_id} cannot be connected without its secrets, all of them texts.",
+            next_action=f"Give secrets={{{wanted}}}.",
+        )
+    known = set(_SECRETS.get(integration_id, secrets))
+    if unknown := set(secrets) - known:
+        warnings.warn(f"{integration_id} has no secret called {', '.join(sorted(unknown))}.", stacklevel=2)
+    if missing := known - set(secrets) - _OPTIONAL:
+        warnings.warn(f"{integration_id} lacks its secret {', '.join(sorted(missing))}.", stacklevel=2)
+
+
+def metadata(given: Mapping[str, str]) -> dict[str, Any]:
+    """What is stored beside the secrets, in clear."""
+    now = datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    # The platform knows the tool's own word for what was not connected in the dashboard.
+    return {"connectedAt": now, "installedBy": "cli", "hasValidTokens": True, **given}
+
+
+def require_cryptography() -> None:
+    """Make sure, before anything is sent, that secrets can be sealed.
+
+    Raises:
+        ConfigError: the package it takes is not installed.
+    """
+    try:
+        import cryptography  # noqa: F401, PLC0415 - an extra, which most notebooks do without
+    except ImportError:
+        problem = "Secrets are encrypted before they are sent, which takes the package cryptography."
+    else:
+        return
+    raise ConfigError(problem, next_action="pip install 'codika-nb[integrations]'", code="missing-package")
+
+
+def seal(secrets: Mapping[str, str], public_key: str) -> dict[str, dict[str, Any]]:
+    """Encrypt secrets for the platform: AES-256-GCM, each with a key of its own, that under RSA-OAEP.
+
+    Raises:
+        InvalidResponseError: what the server gave as its public key is none, or a weak one.
+    """
+    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415 - as above
+    from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415
+    from cryptography.hazmat.primitives.asymmetric import padding, rsa  # noqa: PLC0415
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415
+
+    key: object = None
+    with suppress(ValueError, UnsupportedAlgorithm):
+        key = serialization.load_pem_public_key(public_key.encode())
+    if not isinstance(key, rsa.RSAPublicKey) or key.key_size < 2048:
+        raise InvalidResponseError(
+            "The server's encryption key cannot be used: it is no RSA key of 2048 bits or more.",
+            code="invalid-response",
+            next_action="Nothing was sent. Does CODIKA_PUBLIC_KEY_URL name the right address?",
+        )
+    oaep = padding.OAEP(padding.MGF1(hashes.SHA256()), hashes.SHA256(), label=None)
+    sealed = {}
+    for name, value in secrets.items():
+        session_key, nonce = AESGCM.generate_key(bit_length=256), os.urandom(12)
+        parts = {
+            "encryptedKey": key.encrypt(session_key, oaep),
+            "encryptedData": AESGCM(session_key).encrypt(nonce, value.encode(), None),
+            "iv": nonce,
+        }
+        text = json.dumps({part: base64.b64encode(content).decode() for part, content in parts.items()})
+        sealed[name] = {"value": text, "encrypted": True, "description": name}
+    return sealed

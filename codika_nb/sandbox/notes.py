@@ -1,0 +1,153 @@
+"""What people write about a project: documents for its stages, and notes."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterable
+from typing import Any
+
+from .projects import Projects
+from .store import Store
+from .wire import Call, Clock, iso, new_id
+
+__all__ = ["Notes"]
+
+
+class Notes:
+    """The rules about stage documents and notes. Every method runs in a transaction."""
+
+    def __init__(self, store: Store, clock: Clock, projects: Projects) -> None:
+        self._store = store
+        self._clock = clock
+        self._projects = projects
+
+    def _now(self) -> float:
+        return self._clock.now().timestamp()
+
+    def deploy_documents(self, call: Call) -> dict[str, Any]:
+        project = self._projects.project(call.caller, call.body)
+        given = call.body.each("documents")
+        if not given:
+            call.body.refuse("documents", "must have at least one document")
+        checked = [
+            (
+                document.number("stage", 1, 4),
+                document.text("title"),
+                document.text("content"),
+                document.text("summary"),
+            )
+            for document in given
+        ]
+        created = []
+        for stage, title, content, summary in checked:
+            minor = self._store.count(
+                "SELECT COUNT(*) FROM stage_documents WHERE project_id = ? AND stage = ?",
+                project["id"],
+                stage,
+            )
+            document_id = new_id()
+            self._store.insert(
+                "stage_documents",
+                id=document_id,
+                project_id=project["id"],
+                stage=stage,
+                minor=minor,
+                title=title,
+                content=content.strip(),
+                summary=summary,
+                created_at=self._now(),
+            )
+            created.append(
+                {
+                    "stage": stage,
+                    "documentId": document_id,
+                    "version": f"1.{minor}.0",
+                    "status": "accepted",
+                }
+            )
+        return {"projectId": project["id"], "documentsCreated": created}
+
+    def upsert_note(self, call: Call) -> dict[str, Any]:
+        body = call.body
+        project = self._projects.project(call.caller, body)
+        kind = body.text("documentTypeId")
+        if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", kind):
+            body.refuse("documentTypeId", "must be in lower case, with hyphens")
+        last = self._store.one(
+            "SELECT * FROM notes WHERE project_id = ? AND type = ? ORDER BY rowid DESC", project["id"], kind
+        )
+        if last is None:
+            major, minor, patch = 0, 0, 0
+        elif body.flag("majorChange"):
+            major, minor, patch = last["major"], last["minor"] + 1, 0
+        else:
+            major, minor, patch = last["major"], last["minor"], last["patch"] + 1
+        note_id = new_id()
+        self._store.insert(
+            "notes",
+            id=note_id,
+            project_id=project["id"],
+            type=kind,
+            major=major,
+            minor=minor,
+            patch=patch,
+            title=body.text("title"),
+            content=body.text("content"),
+            summary=body.text("summary"),
+            agent_id=body.text_or_none("agentId"),
+            created_at=self._now(),
+        )
+        return {
+            "projectId": project["id"],
+            "documentId": note_id,
+            "documentTypeId": kind,
+            "version": f"{major}.{minor}.{patch}",
+            "isNew": last is None,
+        }
+
+    def get_notes(self, call: Call) -> dict[str, Any]:
+        body = call.body
+        project = self._projects.project(call.caller, body)
+        kind, version = body.text_or_none("documentTypeId"), body.text_or_none("version")
+        rows = self._store.every(
+            "SELECT * FROM notes WHERE project_id = ? AND (? IS NULL OR type = ?) ORDER BY rowid",
+            project["id"],
+            kind,
+            kind,
+        )
+        notes = list(_notes(rows))[::-1]
+        if version is not None:
+            notes = [note for note in notes if note["version"] == version]
+        elif not body.flag("includeHistory"):
+            notes = [note for note in notes if note["status"] == "current"]
+        return {"projectId": project["id"], "documents": notes}
+
+
+def _notes(rows: Iterable[sqlite3.Row]) -> Iterable[dict[str, Any]]:
+    """Notes as they are read, oldest first."""
+    rows = list(rows)
+    current = {row["type"]: row["id"] for row in rows}
+    versions: dict[str, str] = {}
+    for row in rows:
+        version = f"{row['major']}.{row['minor']}.{row['patch']}"
+        yield {
+            "id": row["id"],
+            "projectId": row["project_id"],
+            "documentTypeId": row["type"],
+            "title": row["title"],
+            "content": row["content"],
+            "summary": row["summary"],
+            "version": version,
+            "versionMajor": row["major"],
+            "versionMinor": row["minor"],
+            "versionPatch": row["patch"],
+            "versionFilterKey": row["major"] * 10**6 + row["minor"] * 10**3 + row["patch"],
+            "parentVersion": versions.get(row["type"]),
+            "status": "current" if current[row["type"]] == row["id"] else "superseded",
+            "createdAt": iso(row["created_at"]),
+            "agentId": row["agent_id"],
+            "contentLength": len(row["content"]),
+            "wordCount": len(row["content"].split()),
+        }
+        versions[row["type"]] = version

@@ -1,0 +1,94 @@
+"""The command line, as a process."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from codika_nb.cli import NOT_YOURS, _copy_tutorials, tutorials
+
+
+def command(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "codika_nb", *words],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env=os.environ | environment,
+    )
+
+
+def test_demo_tells_the_whole_story(own_settings: Path) -> None:
+    done = command("demo")
+    assert done.returncode == 0, done.stderr
+    steps = re.findall(r"^ *(\w+(?: \w+)?)  ", done.stdout, re.MULTILINE)
+    assert steps == ["sandbox", "sign up", "profile", "deploy", "trigger", "result"]
+    assert "Hello, Ada!" in done.stdout
+    assert not re.search(r"cko_\S{9}", done.stdout), "the key is shown whole"
+    assert list(own_settings.iterdir()) == [], "the demo keeps to a configuration folder of its own"
+
+
+def test_console_script_and_module_are_the_same() -> None:
+    script = subprocess.run(
+        [Path(sys.executable).with_name("codika-nb"), "--version"], capture_output=True, text=True, check=True
+    )
+    assert command("--version").stdout == script.stdout
+    assert re.fullmatch(r"codika-nb \d+\.\d+\.\d+\n", script.stdout)
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_sandbox_serves_until_it_is_told_to_stop(tmp_path: Path, name: str) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-u", "-m", "codika_nb", "sandbox", "--port=0", f"--data={tmp_path / 'data'}"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout
+    said = "".join(process.stdout.readline() for _ in range(4))
+    url = re.search(r"http://\S+", said)
+    assert url, said
+    assert f"{url[0]}/inbox" in said
+    with urllib.request.urlopen(f"{url[0]}/inbox") as page:
+        assert page.status == 200
+    process.send_signal(getattr(signal, name))
+    _, err = process.communicate(timeout=10)
+    assert process.returncode == 0
+    assert "Traceback" not in err
+    assert (tmp_path / "data" / "sandbox.sqlite3").is_file()
+
+
+@pytest.mark.parametrize("words", [["sandbox"], ["lab", "--no-browser", "--folder=FOLDER"]])
+def test_a_port_that_is_taken_is_named(tmp_path: Path, words: list[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        words = [word.replace("FOLDER", str(tmp_path / "tutorials")) for word in words]
+        done = command(*words, f"--port={port}")
+    assert done.returncode == 1
+    assert str(port) in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.splitlines()) <= 2
+
+
+def test_the_users_copy_of_the_tutorials_is_theirs(tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    _copy_tutorials(folder)
+    notebook = folder / "01_sign_in_and_deploy.ipynb"
+    assert notebook.read_text() == (tutorials() / notebook.name).read_text()
+    assert (folder / "use-cases" / "greeter" / "workflows" / "greet.json").is_file()
+    assert not list(folder.rglob("conftest.py"))
+    assert NOT_YOURS("", ["project.json", "config.json"]) == {"project.json"}
+    notebook.write_text("mine")
+    (folder / "use-cases" / "greeter" / "config.json").unlink()
+    _copy_tutorials(folder)
+    assert notebook.read_text() == "mine"
+    assert (folder / "use-cases" / "greeter" / "config.json").is_file()

@@ -1,0 +1,455 @@
+"""Servers that fail in every way a server can, over real sockets."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import pytest
+
+from codika_nb import (
+    APIError,
+    ConfigError,
+    InvalidResponseError,
+    RateLimitError,
+    RequestTimeoutError,
+    ServerError,
+    TransportError,
+    WaitTimeoutError,
+    call,
+)
+from codika_nb._http import httpx
+
+from .colours import MakeClient, make_client
+
+__all__ = ["make_client"]
+
+KEY = "cko_aB12" + "k" * 60
+INSTANCE_KEY = "ck_aB123" + "k" * 60
+
+Conduct = Callable[[socket.socket], None]
+
+
+class Server:
+    """Listens on a socket, reads one request per connection, and does to it what it is told.
+
+    Args:
+        conduct: what happens to the first connection, the second, …; the last one is repeated. Bytes are
+            sent as they are, and then the connection is closed.
+    """
+
+    def __init__(self, *conduct: bytes | Conduct) -> None:
+        self._conduct = list(conduct)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._end = threading.Event()
+        self.requests: list[bytes] = []
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self._thread = threading.Thread(target=self._serve)
+
+    def __enter__(self) -> Server:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._end.set()
+        socket.create_connection(self._listener.getsockname()).close()  # wakes accept()
+        self._thread.join()
+        self._listener.close()
+
+    def _serve(self) -> None:
+        while True:
+            connection, _ = self._listener.accept()
+            with connection:
+                if self._end.is_set():
+                    return
+                connection.settimeout(5)
+                self.requests.append(_request(connection))
+                conduct = self._conduct[min(len(self.requests), len(self._conduct)) - 1]
+                if isinstance(conduct, bytes):
+                    connection.sendall(conduct)
+                else:
+                    conduct(connection)
+
+    def hang(self, connection: socket.socket) -> None:
+        """Never answer, until the other side has had enough."""
+        connection.recv(1)
+
+    def dawdle(self, connection: socket.socket) -> None:
+        """Begin an answer, and never go on."""
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{")
+        connection.recv(1)
+
+
+def _request(connection: socket.socket) -> bytes:
+    received = b""
+    while b"\r\n\r\n" not in received:
+        received += connection.recv(65536)
+    head, _, body = received.partition(b"\r\n\r\n")
+    length = next(
+        (
+            int(line.split(b":")[1])
+            for line in head.split(b"\r\n")
+            if line.lower().startswith(b"content-length:")
+        ),
+        0,
+    )
+    while len(body) < length:
+        body += connection.recv(65536)
+    return head + b"\r\n\r\n" + body
+
+
+def reset(connection: socket.socket) -> None:
+    """End the connection as a crashing machine does."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def response(body: object = b"", status: str = "200 OK", *headers: str, length: int | None = None) -> bytes:
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    head = [f"HTTP/1.1 {status}", f"Content-Length: {len(content) if length is None else length}", *headers]
+    return "\r\n".join([*head, "Connection: close", "", ""]).encode() + content
+
+
+KNOWN = response({"success": True, "data": {"organizationId": "org"}})
+STARTED = response({"success": True, "executionId": "e-1", "message": "Execution started"})
+ENDED = response({"success": True, "execution": {"executionId": "e-1", "status": "success", "resultData": 7}})
+PAGE = b"<!DOCTYPE html><html><head><title>Oops</title></head><body>nginx</body></html>"
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pauses between attempts are tested elsewhere."""
+    monkeypatch.setattr(call, "FIRST_PAUSE", 0.001)
+
+
+# --- nothing arrives -------------------------------------------------------------------------------
+
+BROKEN: dict[str, bytes | Conduct] = {
+    "closed": b"",
+    "reset": reset,
+    "cut off in the head": b"HTTP/1.1 200 OK\r\nContent-Le",
+    "cut off in the body": response(b'{"success": true', length=1000),
+    "cut off in a chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nff\r\n{",
+    "no chunks": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nnonsense\r\n",
+    "no HTTP": b"SSH-2.0-OpenSSH_9.6\r\n",
+    "garbage": bytes(range(256)) * 4,
+    "no length": response(b"{}", "200 OK", "Content-Length: many"),
+    "two lengths": response(b"{}", "200 OK", "Content-Length: 7"),
+    "no gzip": response(b"not compressed", "200 OK", "Content-Encoding: gzip"),
+    "endless head": b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 50_000,
+}
+
+
+@pytest.mark.parametrize("fault", BROKEN)
+def test_connections_that_break(make_client: MakeClient, fault: str) -> None:
+    with Server(BROKEN[fault]) as server:
+        client = make_client(auth=KEY, base_url=server.url)
+        with pytest.raises(TransportError, match="cannot be reached") as broken:
+            client.verify_key()
+        assert len(server.requests) == 3  # asking who one is may be repeated
+        with pytest.raises(TransportError):
+            client.trigger_workflow("w", {"a": 1}, instance="i")
+        assert len(server.requests) == 4  # starting a run may not
+    assert broken.value.code == "network-error"
+    assert broken.value.next_action
+    assert_harmless(broken.value)
+
+
+def test_a_failure_that_passes(make_client: MakeClient) -> None:
+    with Server(reset, response(PAGE, "503 Service Unavailable"), KNOWN) as server:
+        client = make_client(auth=KEY, base_url=server.url)
+        assert client.verify_key().organization_id == "org"
+        assert len(server.requests) == 3
+        assert server.requests[0] == server.requests[2]
+
+
+def test_nobody_listens(make_client: MakeClient) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    client = make_client(auth=KEY, base_url=url)
+    with pytest.raises(TransportError, match="nobody answers there") as nobody:
+        client.verify_key()
+    assert "%codika_sandbox" in str(nobody.value)
+    assert_harmless(nobody.value)
+
+
+def test_a_server_that_has_no_name_or_no_certificate(make_client: MakeClient) -> None:
+    client = make_client(auth=KEY, base_url="https://does-not-exist.invalid")
+    with pytest.raises(TransportError, match=r"no server of that name|no connection"):
+        client.verify_key()
+
+
+@pytest.mark.parametrize("silence", ["hang", "dawdle"])
+def test_servers_that_are_slow(make_client: MakeClient, silence: str) -> None:
+    with Server(b"") as server:
+        server._conduct = [getattr(server, silence)]
+        client = make_client(auth=KEY, base_url=server.url)
+        with pytest.raises(RequestTimeoutError, match="did not answer in time") as slow:
+            client.with_options(timeout=0.05).verify_key()
+        assert "with_options(timeout=" in str(slow.value)
+        assert len(server.requests) == 1  # whoever sets a time-out means it
+        with pytest.raises(RequestTimeoutError):
+            client.with_options(timeout=httpx.Timeout(None, read=0.05)).complete_login(
+                "a@example.com", code="123456"
+            )
+        assert len(server.requests) == 2
+    assert_harmless(slow.value)
+
+
+def test_a_server_that_never_takes_the_connection(make_client: MakeClient) -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
+        # The first ones wait in the backlog, which is full then.
+        waiting = [socket.socket() for _ in range(3)]
+        for each in waiting:
+            each.setblocking(False)
+            each.connect_ex(full.getsockname())
+        client = make_client(auth=KEY, base_url=f"http://127.0.0.1:{full.getsockname()[1]}", timeout=0.05)
+        began = time.monotonic()
+        with pytest.raises(TransportError):
+            client.verify_key()
+        assert time.monotonic() - began < 2
+        for each in waiting:
+            each.close()
+
+
+# --- what arrives is no answer ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        response(PAGE, "200 OK", "Content-Type: text/html"),
+        response(b'{"success": true, "data": {"organizationId": "o'),
+        response(b"", "204 No Content"),
+        response({"success": True, "data": {"organizationId": "org"}}, "500 Internal Server Error"),
+        response({"success": True, "data": "a text"}),
+        response({"success": True}),
+        response({}),
+        response(b"\xff\xfe\x00"),
+        response(b"[" * 200_000),
+        response(
+            gzip.compress(b'{"success": true}' * 9)[:-20] + b"?" * 20, "200 OK", "Content-Encoding: gzip"
+        ),
+    ],
+)
+def test_answers_that_cannot_be_used(make_client: MakeClient, answer: bytes) -> None:
+    with Server(answer) as server:
+        client = make_client(auth=KEY, base_url=server.url)
+        with pytest.raises(InvalidResponseError) as unusable:
+            client.verify_key()
+        assert len(server.requests) == 1
+    assert_harmless(unusable.value)
+
+
+def test_an_error_page_of_a_gateway(make_client: MakeClient) -> None:
+    with Server(response(PAGE, "502 Bad Gateway")) as server:
+        client = make_client(auth=KEY, base_url=server.url)
+        with pytest.raises(ServerError, match=r"502 \(Bad Gateway\)"):
+            client.list_projects()
+        assert len(server.requests) == 3
+        with pytest.raises(ServerError):
+            client.request_login_code("a@example.com")
+        assert len(server.requests) == 4
+
+
+def test_a_server_that_asks_for_patience(make_client: MakeClient) -> None:
+    refusal = {
+        "success": False,
+        "error": {"code": "X", "message": "Slow down.", "details": {"retryInSeconds": 0}},
+    }
+    with Server(response(refusal, "429 Too Many Requests"), KNOWN) as server:
+        assert make_client(auth=KEY, base_url=server.url).verify_key().organization_id == "org"
+    with Server(response(PAGE, "429 Too Many Requests", "Retry-After: 3600")) as server:
+        with pytest.raises(RateLimitError) as later:
+            make_client(auth=KEY, base_url=server.url).verify_key()
+        assert later.value.retry_in == 3600
+        assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        "301 Moved Permanently",
+        "302 Found",
+        "303 See Other",
+        "307 Temporary Redirect",
+        "308 Permanent Redirect",
+    ],
+)
+def test_redirects_are_not_followed(make_client: MakeClient, status: str) -> None:
+    with Server(KNOWN) as elsewhere:
+        for place in (f"{elsewhere.url}/verifyapikey", "/verifyapikey", "http://[broken", ""):
+            with Server(response(b"", status, f"Location: {place}")) as server:
+                client = make_client(auth=KEY, base_url=server.url)
+                # A place that is none is the HTTP library's to complain about.
+                with pytest.raises((InvalidResponseError, TransportError)) as redirected:
+                    client.verify_key()
+                assert_harmless(redirected.value)
+        assert elsewhere.requests == []
+
+
+# --- runs ------------------------------------------------------------------------------------------
+
+
+def test_a_run_is_not_lost_with_the_connection(make_client: MakeClient) -> None:
+    with Server(STARTED, reset, response(PAGE, "502 Bad Gateway"), b"", response(PAGE), ENDED) as server:
+        client = make_client(auth=KEY, base_url=server.url)
+        assert client.run_workflow("w", instance="i").result == 7
+        assert [request.split()[0] for request in server.requests] == [b"POST", *[b"GET"] * 5]
+
+
+def test_a_server_that_hangs_does_not_lengthen_the_waiting(
+    make_client: MakeClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Server(STARTED) as server:
+        server._conduct.append(server.hang)
+        client = make_client(auth=KEY, base_url=server.url, timeout=0.1)
+        with pytest.raises(WaitTimeoutError, match="did not answer in time") as late:
+            client.run_workflow("w", instance="i", timeout=0.05)
+        assert late.value.execution_id == "e-1"
+
+
+def test_a_status_that_is_refused_names_the_run(make_client: MakeClient) -> None:
+    refusal = response({"success": False, "error": "No.", "code": "FORBIDDEN"}, "403 Forbidden")
+    with Server(STARTED, refusal) as server:
+        client = make_client(auth=KEY, base_url=server.url)
+        with pytest.raises(APIError) as refused:
+            client.run_workflow("w", instance="i")
+        assert refused.value.execution_id == "e-1"
+
+
+# --- files from a server ---------------------------------------------------------------------------
+
+EVIL = [
+    "../evil.txt",
+    "a/../../evil.txt",
+    "a/./b",
+    "/evil.txt",
+    "//evil.txt",
+    "..",
+    ".",
+    "",
+    "a//b",
+    "a/",
+    "C:\\evil.txt",
+    "C:evil.txt",
+    "..\\evil.txt",
+    "a\\..\\..\\evil.txt",
+    "file.txt:stream",
+    ".. /evil.txt",
+    "a/.../evil.txt",
+    "evil\x00.txt",
+    "evil\n.txt",
+    "link/evil.txt",
+    "link",
+    "dangling",
+]
+
+
+@pytest.mark.parametrize("name", EVIL)
+def test_no_file_leaves_the_folder(make_client: MakeClient, tmp_path: Path, name: str) -> None:
+    folder, outside = tmp_path / "folder", tmp_path / "outside"
+    folder.mkdir()
+    outside.mkdir()
+    (folder / "link").symlink_to(outside)
+    (folder / "dangling").symlink_to(outside / "evil.txt")
+    documents = [{"relativePath": path, "contentBase64": "ZXZpbA=="} for path in ("good.txt", name)]
+    files = response({"success": True, "data": {"projectId": "p", "version": "1.0", "documents": documents}})
+    skills = [{"name": each, "contentMarkdown": "evil"} for each in ("good", name)]
+    described = response({"success": True, "data": {"processInstanceId": "i", "skills": skills}})
+
+    with Server(files, described) as server:
+        client = make_client(auth=KEY, base_url=server.url)
+        with pytest.raises(InvalidResponseError, match="would not stay") as refused:
+            client.get_use_case("p", into=folder)
+        if name not in ("dangling", "a/"):  # as names of folders they are none of these
+            with pytest.raises(InvalidResponseError, match="would not stay"):
+                client.get_skills("i", into=folder)
+    assert refused.value.code == "unsafe-path"
+    assert list(outside.iterdir()) == []
+    assert sorted(tmp_path.iterdir()) == [folder, outside]
+    assert sorted(path.name for path in folder.iterdir()) == ["dangling", "link"]  # not even the good one
+
+
+def test_files_inside_the_folder(make_client: MakeClient, tmp_path: Path) -> None:
+    real = tmp_path / "real"
+    real.mkdir()
+    (tmp_path / "chosen").symlink_to(real)  # where the folder itself leads is the person's choice
+    documents = [
+        {"relativePath": "a/b.c/..d.json", "contentBase64": "e30="},
+        {"relativePath": "ünï/çödé 🦊.md", "contentBase64": ""},
+    ]
+    with Server(response({"success": True, "data": {"documents": documents}})) as server:
+        client = make_client(auth=KEY, base_url=server.url)
+        written = client.get_use_case("p", into=tmp_path / "chosen").written
+        assert [file.read_bytes() for file in written] == [b"{}", b""]
+        assert (real / "a" / "b.c" / "..d.json").read_bytes() == b"{}"
+        (real / "file").write_text("in the way")
+        with pytest.raises(ConfigError, match="cannot be written"):
+            client.get_use_case("p", into=real / "file")
+
+
+@pytest.mark.parametrize("content", [None, 7, "not base64!", "YQ"])
+def test_files_without_content(make_client: MakeClient, tmp_path: Path, content: Any) -> None:
+    documents = [{"relativePath": "a.txt", "contentBase64": content}]
+    with Server(response({"success": True, "data": {"documents": documents}})) as server:
+        client = make_client(auth=KEY, base_url=server.url)
+        with pytest.raises(InvalidResponseError):
+            client.get_use_case("p", into=tmp_path / "folder")
+    assert not (tmp_path / "folder").exists()
+
+
+# --- errors are safe to keep and to show -----------------------------------------------------------
+
+
+def test_errors_hold_no_request(make_client: MakeClient) -> None:
+    unauthorized = response(
+        {"success": False, "error": f"The key {INSTANCE_KEY} is unknown.", "code": "UNAUTHORIZED"},
+        "401 Unauthorized",
+        f"X-Echo: {INSTANCE_KEY}",
+    )
+    from codika_nb import QueryKey
+
+    for answer in (
+        unauthorized,
+        b"",
+        response(PAGE),
+        response(b"", "302 Found", f"Location: /?api_key={INSTANCE_KEY}"),
+    ):
+        with Server(answer) as server:
+            client = make_client(auth=QueryKey(INSTANCE_KEY), base_url=server.url)
+            with pytest.raises((APIError, TransportError)) as failed:
+                client.trigger_workflow("w", instance="i")
+            assert INSTANCE_KEY.encode() in server.requests[0]
+            assert_harmless(failed.value)
+
+
+def assert_harmless(error: BaseException) -> None:
+    """No key, and nothing of the HTTP library, can be reached from an error."""
+    seen: set[int] = set()
+    left: list[Any] = [error]
+    while left:
+        thing = left.pop()
+        if id(thing) in seen:
+            continue
+        seen.add(id(thing))
+        for text in (str(thing), repr(thing)):
+            assert KEY[9:] not in text
+        assert not type(thing).__module__.startswith(("httpx", "httpcore", "h11", "pydantic")), thing
+        if isinstance(thing, BaseException):
+            left += [thing.__cause__, thing.__context__, *thing.args, vars(thing)]
+        elif isinstance(thing, dict):
+            left += [*thing.keys(), *thing.values()]
+        elif isinstance(thing, list | tuple | set):
+            left += thing
+        elif hasattr(thing, "__dict__") and not isinstance(thing, type):
+            left.append(vars(thing))

@@ -1,0 +1,178 @@
+"""No key is ever seen: not in reprs, not in logs at DEBUG, not in tracebacks with their variables."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from codika_nb import (
+    Client,
+    CodikaError,
+    InstanceKey,
+    OrganizationKey,
+    QueryKey,
+    WebhookSignature,
+    session,
+    sign_in,
+)
+from codika_nb._http import httpx
+from codika_nb.models import KeyBundle, MintedKey
+from codika_nb.profiles import ProfileStore
+from codika_nb.sandbox import Sandbox
+
+from .colours import MakeClient, make_client
+
+__all__ = ["make_client"]
+
+EMAIL = "ada@example.com"
+CANARY = "CanaryCanaryCanary" + "x" * 46
+WAYS: dict[str, Callable[[], Any]] = {
+    "organization": lambda: OrganizationKey(f"cko_{CANARY}"),
+    "instance": lambda: InstanceKey(f"ck_{CANARY}"),
+    "query": lambda: QueryKey(f"ck_{CANARY}"),
+    "signature": lambda: WebhookSignature(f"whsec_{CANARY}"),
+}
+# What a masked key may show is its first eight characters.
+HIDDEN = CANARY[6:]
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(ip_limit=1000) as running:
+        yield running
+
+
+@pytest.fixture
+def everything_logged(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    """All that anybody logs, as a debugging person would have it."""
+    for name in ("", "httpx", "httpcore", "codika_nb", "asyncio"):
+        caplog.set_level(logging.DEBUG, logger=name)
+    return caplog
+
+
+def whole(error: BaseException) -> str:
+    """An error with its traceback, and every variable in every frame of it."""
+    shown = traceback.TracebackException.from_exception(error, capture_locals=True)
+    return "".join(shown.format(chain=True))
+
+
+def logged(caplog: pytest.LogCaptureFixture) -> str:
+    # What the server logs, which runs here too, is another matter.
+    records = [r for r in caplog.records if not r.name.startswith(("codika_nb.sandbox", "uvicorn"))]
+    assert {"httpx", "httpcore.http11"} <= {record.name for record in records}
+    return "\n".join(f"{record.getMessage()} {record.args} {record.__dict__}" for record in records)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_calls_that_are_refused(
+    make_client: MakeClient, sandbox: Sandbox, everything_logged: pytest.LogCaptureFixture, way: str
+) -> None:
+    client = make_client(auth=WAYS[way](), base_url=sandbox.url)
+    client.instance = "i"
+    with pytest.raises(CodikaError) as refused:
+        client.trigger_workflow("w", {"a": 1})
+    assert HIDDEN not in whole(refused.value)
+    assert HIDDEN not in logged(everything_logged)
+    assert HIDDEN not in repr(client) + str(client) + repr(client.auth) + repr(client.credential)
+
+
+def test_an_address_with_a_key_is_logged_without_it(
+    sandbox: Sandbox, everything_logged: pytest.LogCaptureFixture
+) -> None:
+    with Client(auth=QueryKey(f"ck_{CANARY}"), base_url=sandbox.url) as client, pytest.raises(CodikaError):
+        client.get_execution_status("e", instance="i")
+    assert "/status/i/e?api_key=..." in logged(everything_logged)
+    # Whoever uses the library besides gets its logs as they are, where there is no key in them.
+    httpx.get(f"{sandbox.url}/inbox?email=ada%40example.com", trust_env=False)
+    assert "/inbox?email=ada%40example.com" in logged(everything_logged)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_calls_that_reach_nobody(
+    make_client: MakeClient,
+    everything_logged: pytest.LogCaptureFixture,
+    way: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("codika_nb.call.FIRST_PAUSE", 0.001)
+    client = make_client(auth=WAYS[way](), base_url="http://127.0.0.1:1")
+    with pytest.raises(CodikaError) as unreachable:
+        client.get_execution_status("e", instance="i")
+    assert HIDDEN not in whole(unreachable.value)
+    assert HIDDEN not in "".join(record.getMessage() for record in everything_logged.records)
+
+
+def test_signing_in_shows_neither_code_nor_key(
+    sandbox: Sandbox,
+    everything_logged: pytest.LogCaptureFixture,
+    make_client: MakeClient,
+    request: pytest.FixtureRequest,
+) -> None:
+    client, email = make_client(base_url=sandbox.url), f"{request.node.callspec.id}@example.com"
+    client.request_signup_code(email)
+    code = sandbox.code_for(email)
+    bundle = client.complete_signup(email, code=code)
+    key = bundle.api_key.raw.get_secret_value()
+    with pytest.raises(CodikaError) as used:
+        client.complete_signup(email, code=code)
+    assert key not in repr(bundle) + str(bundle) + bundle.model_dump_json()
+    assert key not in logged(everything_logged)
+    assert code not in logged(everything_logged)
+    assert code not in str(used.value)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"organizationId": 7, "organizationName": "A", "apiKey": {"raw": f"cko_{CANARY}"}},
+        {"organizationId": "o", "organizationName": "A", "apiKey": {"raw": f"cko_{CANARY}", "keyId": None}},
+        {"organizationId": "o", "organizationName": "A", "apiKey": f"cko_{CANARY}"},
+        {"organizationId": "o", "organizationName": "A", "apiKey": {"raw": [f"cko_{CANARY}"]}},
+    ],
+)
+def test_a_key_in_an_answer_that_cannot_be_used(answer: Any) -> None:
+    def refuse(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json={"success": True, "data": answer})
+
+    transport = httpx.MockTransport(refuse)
+    with (
+        Client(base_url="https://example.com", transport=transport) as client,
+        pytest.raises(CodikaError) as unusable,
+    ):
+        client.complete_login(EMAIL, code="123456")
+    assert HIDDEN not in str(unusable.value) + repr(vars(unusable.value))
+    assert unusable.value.__context__ is None
+    assert unusable.value.__cause__ is None
+
+
+def test_members_that_nobody_knows_are_not_shown() -> None:
+    minted = MintedKey.model_validate(
+        {
+            "keyId": "1",
+            "raw": "cko_x",
+            "keyPrefix": "cko_x",
+            "name": "n",
+            "scopes": [],
+            "createdAt": "",
+            "copy": CANARY,
+        }
+    )
+    assert CANARY not in repr(minted)
+    assert isinstance(minted, MintedKey)
+    assert KeyBundle.model_config["hide_input_in_errors"]
+
+
+def test_a_saved_key_is_not_shown(sandbox: Sandbox) -> None:
+    profile = sign_in(
+        "grace@example.com", ask_code=sandbox.code_for, base_url=sandbox.url, store=ProfileStore()
+    )
+    with Client(base_url=sandbox.url) as client:
+        who = client.whoami()
+        found = session.resolve(base_url=sandbox.url)
+        shown = f"{client!r} {client.credential!r} {found!r} {who!r} {who} {who._repr_html_()}"
+    assert profile.api_key[:8] in shown
+    assert profile.api_key[8:] not in shown

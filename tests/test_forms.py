@@ -1,0 +1,485 @@
+"""The form against a real platform: buttons are clicked, traits are looked at."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from collections.abc import Callable
+from typing import Any
+
+import ipywidgets
+import pytest
+
+from codika_nb import Client, NotSignedIn, ProfileStore, Sandbox, SignIn, SignInForm
+from tests.conftest import EMAIL
+
+
+@pytest.fixture
+def form(sandbox: Sandbox) -> SignInForm:
+    return SignInForm("signup", base_url=sandbox.url, store=ProfileStore())
+
+
+def visible(form: SignInForm) -> set[str]:
+    names = ("email", "company", "send_code", "code", "submit", "resend", "organization", "back")
+    return {name for name in names if getattr(form, name).layout.display != "none"}
+
+
+def ask(form: SignInForm, email: str = EMAIL) -> None:
+    form.email.value = email
+    form.send_code.click()
+    form.settle()
+
+
+def message(form: SignInForm) -> str:
+    return str(form.message.value)
+
+
+def test_signup_from_empty_form_to_saved_profile(form: SignInForm, sandbox: Sandbox) -> None:
+    assert visible(form) == {"email", "company", "send_code"}
+    form.company.value = "Acme, Inc."
+    ask(form)
+    assert visible(form) == {"code", "submit", "resend", "back"}
+    assert EMAIL in form._sent_to.value
+
+    form.code.value = sandbox.code_for(EMAIL)
+    form.submit.click()
+    profile = form.wait(10)
+
+    assert (profile.name, profile.organization_name) == ("acme-inc", "Acme, Inc.")
+    assert ProfileStore().active() == profile
+    with Client() as client:
+        assert client.verify_key().organization_name == "Acme, Inc."
+
+
+def test_login_of_a_known_address_needs_no_retyping(form: SignInForm, sandbox: Sandbox) -> None:
+    sandbox.add_organization(EMAIL, "Acme, Inc.")
+    ask(form)
+    assert form.signin.purpose == "login"
+    assert "already has an account" in message(form)
+    assert form.submit.description == "Sign in"
+    form.code.value = sandbox.code_for(EMAIL)
+    form.submit.click()
+    assert form.wait(10).organization_name == "Acme, Inc."
+
+
+def test_signup_of_an_unknown_address_at_the_login_form(sandbox: Sandbox) -> None:
+    form = SignInForm("login", base_url=sandbox.url, store=ProfileStore())
+    ask(form)
+    assert form.signin.purpose == "signup"
+    assert "no account yet" in message(form)
+    form.code.value = sandbox.code_for(EMAIL)
+    form.submit.click()
+    assert form.wait(10).name == "my-organization"
+
+
+def test_picking_one_of_several_organizations_asks_for_no_second_code(
+    form: SignInForm, sandbox: Sandbox
+) -> None:
+    sandbox.add_organization(EMAIL, "Acme")
+    beta = sandbox.add_organization(EMAIL, "Beta Corp")
+    ask(form)
+    form.code.value = sandbox.code_for(EMAIL)
+    form.submit.click()
+    form.settle()
+    assert visible(form) == {"organization", "submit", "back"}
+    assert form.code.value == ""
+    assert {label.split("  ")[0] for label, _ in form.organization.options} == {"Acme", "Beta Corp"}
+    form.organization.value = beta
+    form.submit.click()
+    assert form.wait(10).organization_name == "Beta Corp"
+    assert len(sandbox.inbox) == 1
+
+
+def test_wrong_code_counts_down_and_the_right_one_still_works(form: SignInForm, sandbox: Sandbox) -> None:
+    ask(form)
+    right = sandbox.code_for(EMAIL)
+    wrong = f"{(int(right) + 1) % 1_000_000:06}"
+    for left in (4, 3, 2):
+        form.code.value = wrong
+        form.submit.click()
+        form.settle()
+        assert f"{left} attempts left" in message(form)
+        assert form.code.value == ""
+    form.code.value = f"Your code is {right[:3]}-{right[3:]}."
+    form.submit.click()
+    assert form.wait(10)
+
+
+def test_lock_out_leads_to_a_new_code(form: SignInForm, sandbox: Sandbox) -> None:
+    ask(form)
+    wrong = f"{(int(sandbox.code_for(EMAIL)) + 1) % 1_000_000:06}"
+    for _ in range(5):
+        form.code.value = wrong
+        form.submit.click()
+        form.settle()
+    assert "Too many wrong codes" in message(form)
+    sandbox.clock.advance(31)
+    form.resend.click()
+    form.settle()
+    form.code.value = sandbox.code_for(EMAIL)
+    form.submit.click()
+    assert form.wait(10)
+
+
+def test_an_expired_code_is_replaced(form: SignInForm, sandbox: Sandbox) -> None:
+    ask(form)
+    sandbox.clock.advance(601)
+    form.code.value = sandbox.code_for(EMAIL)
+    form.submit.click()
+    form.settle()
+    assert "too old" in message(form)
+    form.resend.click()
+    form.settle()
+    form.code.value = sandbox.code_for(EMAIL)
+    form.submit.click()
+    assert form.wait(10)
+
+
+def test_resend_waits_for_the_cooldown(form: SignInForm) -> None:
+    ask(form)
+    assert form.resend.disabled
+    form.resend.click()  # a click by code goes through all the same, and the platform says no
+    form.settle()
+    assert "ask for another in" in message(form)
+    assert visible(form) >= {"code", "submit"}
+
+
+@pytest.mark.parametrize(
+    ("email", "says"),
+    [
+        ("", "Type your e-mail"),
+        ("ada", "not an e-mail"),
+        ("ada@example", "not an e-mail"),
+        ("a b@c.example", "not an e-mail"),
+    ],
+)
+def test_an_address_that_is_none_stays_where_it_was_typed(
+    form: SignInForm, sandbox: Sandbox, email: str, says: str
+) -> None:
+    ask(form, email)
+    assert says in message(form)
+    assert form.email.value == email
+    assert not form.email.disabled
+    assert sandbox.inbox == []
+
+
+def test_a_code_of_letters_costs_no_attempt(form: SignInForm, sandbox: Sandbox) -> None:
+    ask(form)
+    form.code.value = "abcdef"
+    form.submit.click()
+    form.settle()
+    assert "six digits" in message(form)
+    form.code.value = sandbox.code_for(EMAIL)
+    form.submit.click()
+    assert form.wait(10)
+
+
+def test_a_company_name_of_101_characters_is_kept_and_explained(form: SignInForm, sandbox: Sandbox) -> None:
+    form.company.value = "x" * 101
+    ask(form)
+    assert "101 characters: at most 100" in message(form)
+    assert form.company.value == "x" * 101
+    assert form.email.value == EMAIL
+    assert sandbox.inbox == []
+
+
+def test_nothing_typed_is_lost_when_the_network_is_down() -> None:
+    with Sandbox() as sandbox:
+        form = SignInForm("signup", base_url=sandbox.url, store=ProfileStore())
+        ask(form)
+        code = sandbox.code_for(EMAIL)
+    form.code.value = code
+    form.submit.click()
+    form.settle()
+    assert "cannot be reached" in message(form)
+    assert form.code.value == code
+    assert not form.done
+
+
+def test_a_double_click_sends_one_request(form: SignInForm, sandbox: Sandbox) -> None:
+    form.email.value = EMAIL
+    for _ in range(5):
+        form.send_code.click()
+    form.settle()
+    assert len(sandbox.inbox) == 1
+    assert form.signin.notice is None
+
+
+def test_a_submit_clicked_while_the_code_is_still_requested_waits_its_turn(
+    form: SignInForm, sandbox: Sandbox
+) -> None:
+    form.email.value = EMAIL
+    form.send_code.click()
+    for _ in range(1000):
+        if sandbox.inbox:
+            break
+    form.code.value = sandbox.code_for(EMAIL) if sandbox.inbox else "000000"
+    form.submit.click()
+    form.settle()
+    assert form.done or "attempts left" in message(form)
+
+
+def test_another_email_goes_back_and_keeps_what_was_typed(form: SignInForm) -> None:
+    ask(form)
+    form.back.click()
+    assert visible(form) == {"email", "company", "send_code"}
+    assert form.email.value == EMAIL
+
+
+def enter(field: ipywidgets.Text) -> None:
+    """What a browser sends when Enter is pressed."""
+    field._handle_custom_msg({"event": "submit"}, [])
+
+
+def eventually(condition: Callable[[], bool]) -> None:
+    for _ in range(500):
+        if condition():
+            return
+        time.sleep(0.01)
+    raise AssertionError("it did not come to that")
+
+
+def typed(field: ipywidgets.Text, text: str) -> None:
+    """What a browser sends for each keystroke."""
+    for end in range(1, len(text) + 1):
+        field.set_state({"value": text[:end]})
+
+
+def test_six_typed_digits_are_submitted_by_themselves_and_only_once(
+    form: SignInForm, sandbox: Sandbox
+) -> None:
+    ask(form)
+    right = sandbox.code_for(EMAIL)
+    typed(form.code, f"{(int(right) + 1) % 1_000_000:06}")
+    form.settle()
+    assert "4 attempts left" in message(form)
+    typed(form.code, right)
+    form.settle()
+    assert form.done
+
+
+def test_enter_submits_at_each_step(form: SignInForm, sandbox: Sandbox) -> None:
+    form.email.value = EMAIL
+    enter(form.email)
+    eventually(lambda: form.signin.step == "code")
+    form.settle()
+    form.code.value = sandbox.code_for(EMAIL)
+    enter(form.code)
+    assert form.wait(10)
+
+
+def test_enter_waits_for_keystrokes_that_it_has_overtaken(form: SignInForm, sandbox: Sandbox) -> None:
+    typed(form.email, "ada@example.co")
+    enter(form.email)
+    form.email.set_state({"value": EMAIL})
+    eventually(lambda: form.signin.step == "code")
+    assert [mail.to for mail in sandbox.inbox] == [EMAIL]
+
+
+def test_hostile_organization_names_are_text(form: SignInForm, sandbox: Sandbox) -> None:
+    name = '<img src=x onerror="alert(1)"></script>\u202e\x1b[31m'
+    form.company.value = name
+    ask(form)
+    form.code.value = sandbox.code_for(EMAIL)
+    form.submit.click()
+    form.wait(10)
+    bundle: Any = form._repr_mimebundle_()
+    assert "<img" not in bundle["text/html"]
+    assert "&lt;img" in bundle["text/html"]
+    assert not set("\u202e\x1b") & set(bundle["text/html"] + bundle["text/plain"])
+
+
+def test_when_done_one_line_stays_and_every_field_is_empty(form: SignInForm, sandbox: Sandbox) -> None:
+    ask(form)
+    code = sandbox.code_for(EMAIL)
+    form.code.value = code
+    form.submit.click()
+    profile = form.wait(10)
+    bundle: Any = form._repr_mimebundle_()
+    assert set(bundle) == {"text/plain", "text/html"}
+    assert bundle["text/plain"].startswith(
+        f"Signed in: My Organization, profile my-organization, key {profile.api_key[:8]}…"
+    )
+    leaves = (*form._fields, *form._buttons, form.message)
+    state = [(w.description, getattr(w, "value", ""), getattr(w, "options", "")) for w in leaves]
+    for secret in (code, profile.api_key, EMAIL):
+        assert secret not in str(state)
+        assert secret not in repr(form) + repr(form.code) + repr(form.email) + str(bundle)
+
+
+def test_reprs_tell_nothing_that_was_typed(form: SignInForm) -> None:
+    form.email.value = EMAIL
+    form.code.value = "123456"
+    bundle, _ = form._repr_mimebundle_()
+    shown = repr(form) + repr(form.email) + repr(form.code) + bundle["text/plain"]
+    assert EMAIL not in shown
+    assert "123456" not in shown
+
+
+def test_keystrokes_are_not_echoed_to_other_clients(form: SignInForm) -> None:
+    for field in (form.email, form.company, form.code):
+        assert field.traits()["value"].metadata["echo_update"] is False
+
+
+def test_already_signed_in_offers_another_account(form: SignInForm, sandbox: Sandbox) -> None:
+    ask(form)
+    form.code.value = sandbox.code_for(EMAIL)
+    form.submit.click()
+    profile = form.wait(10)
+
+    again = SignInForm("signup", base_url=sandbox.url, store=ProfileStore(), already=profile)
+    assert again.done
+    assert again.wait(0) == profile
+    assert visible(again) == {"back"}
+    assert "Signed in: My Organization" in message(again)
+    again.back.click()
+    assert not again.done
+    ask(again, "grace@example.com")
+    again.code.value = sandbox.code_for("grace@example.com")
+    again.submit.click()
+    assert again.wait(10).name == "my-organization-2"
+
+
+def test_a_wait_that_gives_up_does_not_end_the_form(form: SignInForm, sandbox: Sandbox) -> None:
+    with pytest.raises(TimeoutError):
+        form.wait(0.01)
+    ask(form)
+    form.code.value = sandbox.code_for(EMAIL)
+    form.submit.click()
+    assert form.wait(10)
+
+
+async def until_signed_in(form: SignInForm) -> Any:
+    return await form
+
+
+def test_await_yields_the_profile(form: SignInForm, sandbox: Sandbox) -> None:
+    async def both() -> Any:
+        waiting = asyncio.create_task(until_signed_in(form))
+        await asyncio.to_thread(ask, form)
+        form.code.value = sandbox.code_for(EMAIL)
+        form.submit.click()
+        return await waiting
+
+    assert asyncio.run(both()).name == "my-organization"
+
+
+def test_many_organizations_are_found_by_typing(form: SignInForm, sandbox: Sandbox) -> None:
+    ids = [sandbox.add_organization(EMAIL, f"Team {number}") for number in range(12)]
+    last = sandbox.add_organization(EMAIL, "Team 3")  # the same name twice: the id tells them apart
+    ask(form)
+    form.code.value = sandbox.code_for(EMAIL)
+    form.submit.click()
+    form.settle()
+    assert len(form.organization.options) == 13
+    typed(form.filter, "team 3")
+    assert [each for _, each in form.organization.options] == [ids[3], last]
+    typed(form.filter, last[-6:])
+    assert form.organization.value == last
+    enter(form.filter)
+    assert form.wait(10).organization_id == last
+
+
+def test_few_organizations_need_no_search_and_the_last_one_is_offered_first(sandbox: Sandbox) -> None:
+    for name in ("Acme", "Beta"):
+        beta = sandbox.add_organization(EMAIL, name)
+    for expected in ("org-unknown", beta):
+        form = SignInForm("login", base_url=sandbox.url, store=ProfileStore())
+        ask(form)
+        form.code.value = sandbox.code_for(EMAIL)
+        form.submit.click()
+        form.settle()
+        assert "filter" not in {name for name in ("filter",) if form.filter.layout.display != "none"}
+        if expected == beta:
+            assert form.organization.value == beta
+        form.organization.value = beta
+        form.submit.click()
+        form.wait(10)
+        sandbox.clock.advance(31)
+
+
+def test_cancel_leaves_one_line_and_nothing_typed(form: SignInForm) -> None:
+    ask(form)
+    form.cancel.click()
+    bundle: Any = form._repr_mimebundle_()
+    assert "cancelled" in bundle["text/plain"]
+    assert form.email.value == form.code.value == ""
+    with pytest.raises(NotSignedIn, match="cancelled"):
+        form.wait(0)
+
+
+def test_cancel_stops_waiting_for_a_server_that_does_not_answer() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        form = SignInForm("signup", base_url=f"http://127.0.0.1:{silent.getsockname()[1]}")
+        form.email.value = EMAIL
+        form.send_code.click()
+        connection, _ = silent.accept()
+        with connection:
+            form.cancel.click()
+            form.settle(10)
+        assert "Stopped waiting" in message(form)
+        assert visible(form) >= {"email", "send_code"}
+        assert not form.email.disabled
+        assert form.email.value == EMAIL
+
+
+def with_key(sandbox: Sandbox, key: str) -> SignInForm:
+    signin = SignIn("login", base_url=sandbox.url, store=ProfileStore())
+    signin.step = "key"
+    form = SignInForm(signin=signin)
+    form.key.value = key
+    form.submit.click()
+    return form.settle()
+
+
+def test_a_key_from_the_dashboard_is_verified_and_saved(form: SignInForm, sandbox: Sandbox) -> None:
+    ask(form)
+    form.code.value = sandbox.code_for(EMAIL)
+    form.submit.click()
+    minted = form.wait(10)
+    ProfileStore().remove(minted.name or "")
+
+    taken = with_key(sandbox, f"  {minted.api_key}\n")
+    profile = taken.wait(10)
+    assert (profile.name, profile.scopes) == ("my-organization", minted.scopes)
+    assert ProfileStore().get("my-organization").api_key == minted.api_key
+    assert taken.key.value == ""
+
+
+@pytest.mark.parametrize(
+    ("key", "says"),
+    [
+        ("", "begins with cko_"),
+        ("ck_" + "x" * 64, "key of one instance"),
+        ("cko_" + "x" * 64, "unknown, revoked or expired"),
+    ],
+)
+def test_a_key_that_is_none_is_explained_and_not_kept(sandbox: Sandbox, key: str, says: str) -> None:
+    form = with_key(sandbox, key)
+    assert says in message(form)
+    assert form.key.value == ""
+    assert not form.done
+    assert form.key.get_state()["_view_name"] == "PasswordView"
+
+
+def test_what_a_secret_field_holds_is_in_no_message(form: SignInForm) -> None:
+    for field in (form.code, form.key):
+        field.value = "canary"
+        assert "canary" not in str(field.get_state())
+    form.email.value = "kept@example.com"
+    assert form.email.get_state()["value"] == "kept@example.com"
+
+
+@pytest.mark.parametrize("name", ["x" * 10_000, "<b>" * 200, "line\nbreak\ttab"])
+def test_a_very_long_or_odd_organization_name_stays_on_one_line(sandbox: Sandbox, name: str) -> None:
+    sandbox.add_organization(EMAIL, name)
+    form = SignInForm("login", base_url=sandbox.url, store=ProfileStore())
+    ask(form)
+    form.code.value = sandbox.code_for(EMAIL)
+    form.submit.click()
+    form.wait(10)
+    bundle: Any = form._repr_mimebundle_()
+    assert len(bundle["text/plain"]) < 10_400
+    assert "\n" not in bundle["text/plain"]
+    assert "<b>" not in bundle["text/html"]

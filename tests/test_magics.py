@@ -1,0 +1,368 @@
+"""The magics in real kernels: what a cell shows, returns and refuses."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from codika_nb import Client, ProfileStore, Sandbox, sign_in
+from tests.conftest import EMAIL, GREETER
+from tests.kernels import Kernel, Outcome, kernel
+
+
+@pytest.fixture
+def shell(tmp_path: Path, own_settings: Path) -> Iterator[Kernel]:
+    with kernel(tmp_path, XDG_CONFIG_HOME=str(own_settings), IPYTHONDIR=str(tmp_path / "ipython")) as running:
+        assert not running.run("%load_ext codika_nb").error
+        yield running
+
+
+@pytest.fixture
+def profile_name(sandbox: Sandbox) -> str:
+    """An account at the sandbox, whose profile is saved and active."""
+    profile = sign_in(EMAIL, ask_code=sandbox.code_for, base_url=sandbox.url, company="Acme, Inc.")
+    assert profile.name
+    return profile.name
+
+
+def comms(outcome: Outcome) -> list[str]:
+    return [m["content"]["target_name"] for m in outcome.messages if m["msg_type"] == "comm_open"]
+
+
+def refused(outcome: Outcome, *words: str) -> None:
+    """One or two lines that name the next step, and no traceback."""
+    assert outcome.error
+    text = "\n".join(outcome.traceback)
+    assert text.count("\n") <= 2, text
+    assert "Traceback" not in text
+    assert ".py" not in text
+    for word in words:
+        assert word in text
+
+
+def test_the_six_line_session(shell: Kernel, greeter: Path) -> None:
+    stand_ins = greeter / "stand_ins.py"
+    assert not shell.run(f"sandbox = %codika_sandbox --stand-ins {stand_ins}").error
+    form = shell.run("form = %codika_signup", person=True)
+    assert "application/vnd.jupyter.widget-view+json" in str(form.messages)
+    assert "Codika sign-in form" in form.text
+    shell.run(
+        f"""
+form.email.value = {EMAIL!r}; form.send_code.click(); form.settle()
+form.code.value = sandbox.code_for({EMAIL!r}); form.submit.click()
+"""
+    )
+    signed_in = shell.run("form.wait(30)")
+    assert "Profile('my-organization'" in signed_in.text
+    deployed = shell.run(f"%codika_deploy {greeter}")
+    assert "Greeter is deployed" in deployed.text
+    assert "1.0" in deployed.text
+    run = shell.run('run = %codika_trigger greet {"name": "Ada"}')
+    assert "greet succeeded" in run.text
+    assert "{'greeting': 'Hello, Ada!', 'language': 'en'}" in shell.run("run.result").text
+    assert "My Organization" in shell.run("%codika_whoami").text
+
+
+@pytest.mark.parametrize("magic", ["codika_signup", "codika_login"])
+def test_with_nobody_there_it_fails_at_once_with_the_ways_out(
+    shell: Kernel, sandbox: Sandbox, magic: str
+) -> None:
+    shell.run("import codika_nb.client")
+    outcome = shell.run(f"%{magic} --base-url {sandbox.url}")
+    refused(outcome, "NotSignedIn", "CODIKA_API_KEY", "--no-form", "on this machine")
+    assert comms(outcome) == []
+    assert sandbox.inbox == []
+
+
+def test_the_two_command_flow_without_anybody(shell: Kernel, sandbox: Sandbox) -> None:
+    requested = shell.run(f"%codika_signup {EMAIL} --no-form --base-url {sandbox.url}")
+    assert "A code is on its way" in requested.text
+    shell.run(f"code = {sandbox.code_for(EMAIL)!r}")
+    done = shell.run(
+        f'profile = %codika_signup {EMAIL} --code $code --company "Acme, Inc." '
+        f"--key-expires-in 30 --base-url {sandbox.url}"
+    )
+    assert "Signed in: Acme, Inc., profile acme-inc, key cko_" in done.text
+    saved = ProfileStore().get("acme-inc")
+    assert saved.base_url == sandbox.url
+    assert saved.days_left() == 30
+    assert "acme-inc" in shell.run("profile").text
+
+
+def test_code_that_is_wrong_or_no_code(shell: Kernel, sandbox: Sandbox) -> None:
+    shell.run(f"%codika_signup {EMAIL} --no-form --base-url {sandbox.url}")
+    wrong = f"{(int(sandbox.code_for(EMAIL)) + 1) % 1_000_000:06}"
+    refused(shell.run(f"%codika_signup {EMAIL} --code {wrong} --base-url {sandbox.url}"), "4 attempts left")
+    refused(shell.run(f"%codika_signup {EMAIL} --code letters --base-url {sandbox.url}"), "six digits")
+
+
+def test_several_organizations_without_a_form(shell: Kernel, sandbox: Sandbox) -> None:
+    sandbox.add_organization(EMAIL, "Acme")
+    beta = sandbox.add_organization(EMAIL, "Beta Corp")
+    shell.run(f"%codika_login {EMAIL} --no-form --base-url {sandbox.url}")
+    line = f"%codika_login {EMAIL} --code {sandbox.code_for(EMAIL)} --base-url {sandbox.url}"
+    refused(shell.run(line), "--organization-id", beta, "Beta Corp")
+    assert "Signed in: Beta Corp" in shell.run(f"{line} --organization-id {beta}").text
+
+
+def test_a_saved_profile_or_the_environment_is_enough_unattended(
+    shell: Kernel, sandbox: Sandbox, profile_name: str, tmp_path: Path
+) -> None:
+    assert f"profile {profile_name}" in shell.run("who = %codika_login").text
+    key = ProfileStore().get(profile_name).api_key
+    ProfileStore().remove(profile_name)
+    with kernel(tmp_path, CODIKA_API_KEY=key, CODIKA_BASE_URL=sandbox.url) as other:
+        outcome = other.run("%load_ext codika_nb\nwho = %codika_login")
+        assert "Signed in: Acme, Inc." in outcome.text
+        assert key not in outcome.text
+        assert "env (CODIKA_API_KEY)" in other.run("%codika_whoami").text
+        assert comms(outcome) == []
+
+
+def test_a_revoked_key_is_no_sign_in(shell: Kernel, profile_name: str) -> None:
+    store = ProfileStore()
+    profile = store.get(profile_name)
+    raw = json.loads(store.path.read_text())
+    raw["profiles"][profile_name]["apiKey"] = profile.api_key[:-4] + "AAAA"
+    store.path.write_text(json.dumps(raw))
+    refused(shell.run("%codika_whoami"), "AuthenticationError", "%codika_login")
+    refused(shell.run("%codika_login"), "Nobody is there")
+
+
+@pytest.mark.parametrize("line", ["%codika_whoami", "who = %codika_whoami", "%codika_use acme-inc"])
+def test_a_magic_shows_its_outcome_once_and_returns_it(shell: Kernel, profile_name: str, line: str) -> None:
+    outcome = shell.run(line)
+    shown = [m for m in outcome.messages if m["msg_type"] in ("display_data", "execute_result")]
+    assert len(shown) == 1
+    assert "Acme, Inc." in shown[0]["content"]["data"]["text/plain"]
+    if not line.startswith("who"):
+        assert "Acme, Inc." in shell.run("_").text
+
+
+def test_switching_profiles_holds_for_this_kernel_until_saved(shell: Kernel, sandbox: Sandbox) -> None:
+    for email, company in ((EMAIL, "Acme"), ("grace@example.com", "Beta Corp")):
+        sign_in(email, ask_code=sandbox.code_for, base_url=sandbox.url, company=company)
+    assert "Beta Corp" in shell.run("%codika_whoami").text
+    shell.run("%codika_use acme")
+    assert "Acme" in shell.run("%codika_whoami").text
+    active = ProfileStore().active()
+    assert active is not None
+    assert active.name == "beta-corp"
+    shell.run("%codika_use acme --save")
+    active = ProfileStore().active()
+    assert active is not None
+    assert active.name == "acme"
+    assert "key still works until it is revoked" in shell.run("%codika_logout").text
+    assert [p.name for p in ProfileStore().list()] == ["beta-corp"]
+
+
+def test_what_cannot_work_says_so_in_two_lines(shell: Kernel, profile_name: str, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "config.json").write_text('{"title": "Empty", "workflows": []}')
+    broken = tmp_path / "broken"
+    (broken / "workflows").mkdir(parents=True)
+    (broken / "config.json").write_text((GREETER / "config.json").read_text())
+    (broken / "workflows" / "greet.json").write_text('{"nodes": [,]}')
+
+    refused(shell.run("%codika_use nobody"), "nobody", profile_name)
+    refused(shell.run("%codika_deploy nowhere"), "nowhere")
+    refused(shell.run("%codika_deploy empty"), "workflows")
+    refused(shell.run("%codika_deploy broken"), "greet.json", "line 1")
+    refused(shell.run("%codika_signup ada@example --no-form"), "not an e-mail address")
+    refused(shell.run(f"%codika_signup {EMAIL} --no-form --company {'x' * 101}"), "101 characters")
+    refused(shell.run("%codika_signup --key-expires-in 400"), "1 to 365")
+    refused(shell.run("%codika_signup --nonsense"), "--nonsense")
+    refused(shell.run("%codika_trigger greet {broken"), "payload")
+    refused(shell.run("%codika_trigger greet {nothing}"), "nothing")
+    refused(shell.run("%codika_trigger greet"), "instance")
+    refused(shell.run('%codika_login "unbalanced'), "cannot be read")
+
+
+def test_without_an_account_a_magic_says_how_to_get_one(shell: Kernel) -> None:
+    refused(shell.run("%codika_whoami"), "Nobody is signed in", "%codika_signup")
+    refused(shell.run("%codika_trigger greet"), "Nobody is signed in", "%codika_signup")
+
+
+@pytest.mark.parametrize(
+    "payload", ['{"name": "Ada $x {y}"}', "{'name': 'Ada $x {y}'}", "{payload}", "$payload"]
+)
+def test_payloads_by_value_and_by_name(
+    shell: Kernel, sandbox: Sandbox, profile_name: str, greeter: Path, payload: str
+) -> None:
+    with Client() as client:
+        instance = client.deploy_use_case(greeter).process_instance_id
+    shell.run('payload = {"name": "Ada $x {y}"}; x = y = "wrong"')
+    outcome = shell.run(f"run = %codika_trigger greet {payload} --instance {instance}")
+    assert "Hello, Ada $x {y}!" in outcome.text, outcome.traceback
+
+
+def test_a_failed_run_shows_node_and_reason(
+    shell: Kernel, sandbox: Sandbox, profile_name: str, greeter: Path
+) -> None:
+    @sandbox.workflow("greet")
+    def greet(payload: dict[str, object]) -> None:
+        raise RuntimeError("no greeting today")
+
+    shell.run(f"%codika_deploy {greeter}")
+    outcome = shell.run('run = %codika_trigger greet {"name": "Ada"}')
+    assert "greet failed" in outcome.text
+    assert "no greeting today" in outcome.text
+    assert shell.run("run.result").error == "ExecutionFailedError"
+
+
+def test_help_is_the_magics_own(shell: Kernel) -> None:
+    message = shell.run("print(get_ipython().find_line_magic('codika_signup').__doc__)").text
+    assert "Create a Codika account" in message
+    for option in ("--company", "--key-expires-in", "--base-url", "--no-form", "--code"):
+        assert option in message
+
+
+def test_unloading_leaves_no_trace(shell: Kernel) -> None:
+    shell.run("%codika_sandbox")
+    shell.run("import codika_nb.session; url = codika_nb.session.current.sandbox.url")
+    assert not shell.run("%reload_ext codika_nb").error
+    assert not shell.run("%unload_ext codika_nb").error
+    magics = "get_ipython().magics_manager.magics['line']"
+    assert shell.run(f"[name for name in {magics} if 'codika' in name]").text == "[]\n"
+    url = shell.run("print(url)").text.strip()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), timeout=1)
+
+
+def test_the_kernel_stays_free_while_the_network_does_not_answer(shell: Kernel) -> None:
+    release = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+
+        def answer_late() -> None:
+            connection, _ = server.accept()
+            with connection:
+                release.wait(60)
+
+        server.settimeout(30)
+        thread = threading.Thread(target=answer_late, daemon=True)
+        thread.start()
+        shell.run(f"form = %codika_signup {EMAIL} --base-url {url}", person=True)
+        shell.run("form.send_code.click()")
+        outcome = shell.run("'still waiting' if form._pending else 'not waiting'")
+        assert "still waiting" in outcome.text
+        release.set()
+        thread.join()
+    assert "cannot be reached" in shell.run("form.settle().message.value").text
+
+
+def test_a_lab_that_runs_a_sandbox_shares_it(shell: Kernel, sandbox: Sandbox, tmp_path: Path) -> None:
+    with kernel(tmp_path, CODIKA_BASE_URL=sandbox.url) as other:
+        outcome = other.run("%load_ext codika_nb\nsandbox = %codika_sandbox")
+        assert sandbox.url in outcome.text
+        other.run(f"%codika_signup {EMAIL} --no-form")
+        assert sandbox.code_for(EMAIL) in other.run(f"sandbox.code_for({EMAIL!r})").text
+        other.run("%codika_sandbox --stop")
+    assert Client(base_url=sandbox.url).perform is not None
+    with socket.create_connection(("127.0.0.1", int(sandbox.url.rpartition(":")[2])), timeout=1):
+        pass
+
+
+def test_signing_in_at_a_sandbox_does_not_replace_the_real_active_profile(
+    shell: Kernel, sandbox: Sandbox
+) -> None:
+    from codika_nb import Profile
+
+    real = Profile(api_key="cko_" + "r" * 40, organization_id="org_real", organization_name="Real")
+    ProfileStore().save(real)
+    shell.run(f"%codika_signup {EMAIL} --no-form --base-url {sandbox.url}")
+    shell.run(f"%codika_signup {EMAIL} --code {sandbox.code_for(EMAIL)} --base-url {sandbox.url}")
+    active = ProfileStore().active()
+    assert active is not None
+    assert active.name == "real"
+    assert "My Organization" in shell.run("%codika_whoami").text
+    assert os.environ.get("CODIKA_API_KEY") is None
+
+
+def test_the_documented_json_of_both_commands(shell: Kernel, sandbox: Sandbox) -> None:
+    def printed(line: str) -> tuple[dict[str, object], str]:
+        outcome = shell.run(f"_ = {line} --json --base-url {sandbox.url}")
+        return json.loads(outcome.text), outcome.error
+
+    requested, _ = printed(f"%codika_signup {EMAIL} --no-form")
+    assert requested == {"success": True, "data": {"email": EMAIL, "expiresInSeconds": 600}}
+    again, error = printed(f"%codika_signup {EMAIL} --no-form")
+    assert again["error"]["code"] == "OTP_RESEND_COOLDOWN"  # type: ignore[index]
+    assert (again["success"], again["status"], error) == (False, 429, "")
+    code = sandbox.code_for(EMAIL)
+    wrong, error = printed(f"%codika_signup {EMAIL} --code {(int(code) + 1) % 1_000_000:06}")
+    assert wrong["error"]["details"] == {"attemptsRemaining": 4}  # type: ignore[index]
+    assert error == "OTPError"
+    done, _ = printed(f"%codika_signup {EMAIL} --code {code} --company Acme --key-expires-in 7")
+    data = done["data"]
+    assert isinstance(data, dict)
+    assert list(data) == ["profileName", "organizationId", "organizationName", "isNewUser", "apiKey"]
+    assert set(data["apiKey"]) == {"keyId", "keyPrefix", "name", "scopes", "createdAt", "expiresAt"}
+    assert ProfileStore().get("acme").api_key not in json.dumps(done)
+
+
+def test_a_key_from_a_variable(shell: Kernel, sandbox: Sandbox, profile_name: str) -> None:
+    key = ProfileStore().get(profile_name).api_key
+    ProfileStore().remove(profile_name)
+    (Path(ProfileStore().path).parent / "key").write_text(key)
+    shell.run(f"key = open({str(Path(ProfileStore().path).parent / 'key')!r}).read()")
+    done = shell.run(f"%codika_login --api-key $key --base-url {sandbox.url}")
+    assert "Signed in: Acme, Inc., profile acme-inc" in done.text
+    assert ProfileStore().get("acme-inc").api_key == key
+    refused(shell.run(f"key = 'ck_'\n%codika_login --api-key {{key}} --base-url {sandbox.url}"), "instance")
+
+
+def test_a_key_on_the_line_is_refused_and_forgotten(shell: Kernel, tmp_path: Path) -> None:
+    literal = "cko_canaryCANARYcanaryCANARYcanary"
+    refused(shell.run(f"%codika_login --api-key {literal}"), "variable")
+    everywhere = "[v for k, v in globals().copy().items() if k.startswith('_i')]"
+    remembered = shell.run(f"print(In, _ih, _i, _ii, _iii, {everywhere})")
+    assert "***" in remembered.text
+    assert literal not in remembered.text
+    shell.run("get_ipython().history_manager.writeout_cache()")
+    databases = list((tmp_path / "ipython").rglob("history.sqlite*"))
+    assert databases
+    assert all(literal.encode() not in database.read_bytes() for database in databases)
+
+
+def test_ephemeral_keeps_the_key_in_memory(shell: Kernel, sandbox: Sandbox) -> None:
+    shell.run(f"%codika_signup {EMAIL} --no-form --base-url {sandbox.url}")
+    done = shell.run(
+        f"%codika_signup {EMAIL} --code {sandbox.code_for(EMAIL)} --ephemeral --base-url {sandbox.url}"
+    )
+    assert "for this kernel only" in done.text
+    assert ProfileStore().list() == []
+    assert "My Organization" in shell.run("%codika_whoami").text
+    assert "Logged out" in shell.run("%codika_logout").text
+    refused(shell.run("%codika_whoami"), "Nobody is signed in")
+
+
+def completions(shell: Kernel, line: str) -> list[str]:
+    shell.client.complete(line, len(line))
+    while True:
+        reply = shell.client.get_shell_msg(timeout=30)
+        if reply["msg_type"] == "complete_reply":
+            return list(reply["content"]["matches"])
+
+
+def test_tab_completes_options_profiles_and_workflows(
+    shell: Kernel, profile_name: str, greeter: Path
+) -> None:
+    assert "--company" in completions(shell, "%codika_signup --")
+    assert completions(shell, "form = %codika_login --key-e") == ["--key-expires-in"]
+    assert completions(shell, "%codika_use ac") == [profile_name]
+    assert completions(shell, "%codika_login --name ") == [profile_name]
+    shell.run(f"%codika_deploy {greeter}")
+    assert completions(shell, "run = %codika_trigger g") == ["greet"]
+    assert "print" in completions(shell, "prin")
+    shell.run("%reload_ext codika_nb")
+    shell.run("%unload_ext codika_nb")
+    assert completions(shell, "%codika_use ac") == []
+    count = shell.run("len([m for m in get_ipython().Completer.custom_matchers if 'codika' in m.__module__])")
+    assert count.text.strip() == "0"

@@ -1,0 +1,161 @@
+"""What the sandbox keeps in its folder: through restarts, crashes, and in the hands of another."""
+
+from __future__ import annotations
+
+import sqlite3
+import stat
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from codika_nb.errors import ConfigError
+from codika_nb.sandbox import Sandbox
+
+from .test_sandbox import Platform, StillClock, error_of
+from .test_sandbox_workflows import Deployed
+
+
+def test_everything_survives_a_restart_but_the_mail(tmp_path: Path) -> None:
+    clock = StillClock()
+    with Sandbox(data=tmp_path, clock=clock) as sandbox:
+        platform = Platform(sandbox)
+        with platform.http:
+            deployed = Deployed(platform)
+            execution = deployed.run({"name": "Ada"})
+            key = sandbox.instance_key(deployed.instance_id)
+            clock.advance(60)
+            platform.data("/clirequestloginotp", {"email": deployed.account.email})
+            code = sandbox.code_for(deployed.account.email)
+            login = {"email": deployed.account.email, "code": "000000" if code != "000000" else "111111"}
+            assert error_of(platform.post("/clicompletelogin", login)) == (400, "OTP_INVALID")
+    with Sandbox(data=tmp_path, clock=clock) as sandbox:
+        assert sandbox.inbox == []
+        deployed.platform = platform = Platform(sandbox)
+        with platform.http:
+            assert deployed.status(execution["executionId"]) == execution
+            assert deployed.deploy()["version"] == "1.1"
+            path = f"/webhook/{deployed.instance_id}/greet"
+            assert platform.post(path, {"payload": {}}, **{"X-API-Key": key}).status_code == 200
+            cooldown = platform.post("/clirequestloginotp", {"email": deployed.account.email})
+            assert error_of(cooldown) == (429, "OTP_RESEND_COOLDOWN")
+            again = platform.post("/clicompletelogin", login)
+            assert again.json()["error"]["details"] == {"attemptsRemaining": 3}
+            platform.data("/clicompletelogin", {**login, "code": code})
+
+
+def test_runs_that_a_stop_cut_off_have_failed(tmp_path: Path) -> None:
+    release = threading.Event()
+    with Sandbox(data=tmp_path) as sandbox:
+        sandbox.workflow("greet")(lambda _payload: release.wait(10))
+        platform = Platform(sandbox)
+        with platform.http:
+            deployed = Deployed(platform)
+            execution_id = deployed.trigger({}).json()["executionId"]
+            assert deployed.status(execution_id)["status"] == "pending"
+    release.set()
+    with Sandbox(data=tmp_path) as sandbox:
+        deployed.platform = Platform(sandbox)
+        with deployed.platform.http:
+            execution = deployed.status(execution_id)
+            assert execution["status"] == "failed"
+            assert "stopped while this execution was running" in execution["errorDetails"]["message"]
+
+
+def test_what_was_answered_survives_a_kill(tmp_path: Path) -> None:
+    program = f"""
+import httpx, os, signal
+from codika_nb.sandbox import Sandbox
+sandbox = Sandbox(data={str(tmp_path)!r})
+sandbox.start()
+with httpx.Client(base_url=sandbox.url, trust_env=False) as http:
+    http.post("/clirequestsignupotp", json={{"email": "ada@example.com"}}).raise_for_status()
+    code = sandbox.code_for("ada@example.com")
+    made = http.post("/clicompletesignup", json={{"email": "ada@example.com", "code": code}}).json()
+    print(made["data"]["apiKey"]["raw"], flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert answer.returncode < 0, answer.stderr
+    with Sandbox(data=tmp_path) as sandbox:
+        platform = Platform(sandbox)
+        with platform.http:
+            assert platform.data("/verifyapikey", key=answer.stdout.strip())["keyName"] == "CLI default key"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has other permissions")
+def test_folder_and_files_are_for_their_owner_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "data"
+    with Sandbox(data=folder) as sandbox:
+        platform = Platform(sandbox)
+        with platform.http:
+            platform.sign_up()
+            platform.get("/encryption/public.pem")
+        modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert {"sandbox.sqlite3", "sandbox.sqlite3-wal", "secret"} <= set(modes)
+    assert set(modes.values()) == {0o600}
+
+
+def test_two_sandboxes_do_not_share_a_folder(tmp_path: Path) -> None:
+    with Sandbox(data=tmp_path) as first:
+        with pytest.raises(ConfigError, match="Another sandbox is using"):
+            Sandbox(data=tmp_path).start()
+        assert httpx.get(first.url, trust_env=False).status_code == 200
+    with Sandbox(data=tmp_path):
+        pass
+
+
+def _a_file(folder: Path) -> None:
+    folder.rmdir()
+    folder.write_text("not a folder")
+
+
+def _no_database(folder: Path) -> None:
+    (folder / "sandbox.sqlite3").write_bytes(b"not a database at all" * 100)
+
+
+def _a_folder_for_a_file(folder: Path) -> None:
+    (folder / "sandbox.sqlite3").mkdir()
+
+
+def _from_the_future(folder: Path) -> None:
+    database = sqlite3.connect(folder / "sandbox.sqlite3")
+    database.execute("PRAGMA user_version = 999")
+    database.close()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "problem"),
+    [
+        (_a_file, "cannot keep its data"),
+        (_no_database, "cannot be used"),
+        (_a_folder_for_a_file, "cannot keep its data"),
+        (_from_the_future, "newer version"),
+    ],
+)
+def test_an_unusable_folder_is_a_config_error(tmp_path: Path, spoil: Any, problem: str) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    spoil(folder)
+    sandbox = Sandbox(data=folder)
+    with pytest.raises(ConfigError, match=problem) as caught:
+        sandbox.start()
+    assert caught.value.next_action
+    assert "stopped" in repr(sandbox)
+
+
+def test_without_a_folder_everything_is_forgotten() -> None:
+    sandbox = Sandbox()
+    with sandbox:
+        platform = Platform(sandbox)
+        with platform.http:
+            key = platform.sign_up().key
+    with sandbox:
+        platform = Platform(sandbox)
+        with platform.http:
+            assert platform.post("/verifyapikey", key=key).status_code == 401
