@@ -298,7 +298,7 @@ class API:
         """
         body = arguments.given(
             keyId=key_id,
-            scopes=None if scopes is None else arguments.texts(scopes),
+            scopes=arguments.texts(scopes),
             name=name,
             description=description,
         )
@@ -341,6 +341,7 @@ class API:
             limit: 1 to 100; the platform's default is 50.
             organization_id: only needed for personal and admin keys.
         """
+        # The tool names no organization in lists; a key that belongs to none has no other way to.
         query = arguments.query(
             archived=archived, limit=arguments.limit(limit), organizationId=organization_id
         )
@@ -487,10 +488,10 @@ class API:
             projectId=project_id,
             processDeploymentId=template,
             visibility=visibility,
-            visibilityTeamIds=None if visibility_team_ids is None else arguments.texts(visibility_team_ids),
-            visibilityUserIds=None if visibility_user_ids is None else arguments.texts(visibility_user_ids),
+            visibilityTeamIds=arguments.texts(visibility_team_ids),
+            visibilityUserIds=arguments.texts(visibility_user_ids),
             sharedWith=shared_with,
-            sharedWithUserIds=None if shared_with_user_ids is None else arguments.texts(shared_with_user_ids),
+            sharedWithUserIds=arguments.texts(shared_with_user_ids),
             autoToggleDevProd=auto_toggle_dev_prod or None,
             skipAutoCreateProdInstance=skip_prod_instance or None,
             userId=user_id,
@@ -547,7 +548,12 @@ class API:
 
     @endpoint
     def get_execution_status(self, execution: Run, *, instance: str | None = None) -> Call[Execution]:
-        """Where a run stands: ``pending``, ``success`` with its result, or ``failed`` with the reason."""
+        """Where a run stands: ``pending``, ``success`` with its result, or ``failed`` with the reason.
+
+        Args:
+            execution: the run, or its id.
+            instance: process instance id; the client's own if left out.
+        """
         return self._status(execution, instance)
 
     def _status(self, execution: Run, instance: str | None) -> Call[Execution]:
@@ -836,7 +842,7 @@ class API:
             ConfigError: it takes a browser to connect it, secrets are missing, or the package
                 ``cryptography`` is; nothing was sent.
         """
-        integrations.check_secrets(integration_id, secrets)
+        secrets = integrations.checked(integration_id, secrets)
         integrations.require_cryptography()
         where = self._context(integration_id, context_type, organization_id, member_id, instance)
         public_key = yield from Call(

@@ -23,9 +23,9 @@ def query(**members: str | bool | None) -> dict[str, str]:
     return {name: "true" if value is True else str(value) for name, value in members.items() if value}
 
 
-def texts(several: Sequence[str]) -> list[str]:
+def texts(several: Sequence[str] | None) -> list[str] | None:
     """A list of texts; a single one is no list of characters."""
-    return [several] if isinstance(several, str) else list(several)
+    return [several] if isinstance(several, str) else None if several is None else list(several)
 
 
 def limit(entries: int | None) -> str | None:

@@ -67,6 +67,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         metavar="FILE",
         help="Python file that answers workflows",
     )
+    sandbox.add_argument(
+        "--smtp", metavar="URL", help="send real mail: smtp://user:password@host:port (or smtps://)"
+    )
+    sandbox.add_argument(
+        "--ip-limit", type=int, default=60, metavar="N", help="codes an hour for one address (60)"
+    )
+    sandbox.add_argument(
+        "--trusted-proxy", metavar="ADDRESS", help="believe this proxy about where requests come from"
+    )
     sandbox.set_defaults(run=_sandbox)
 
     arguments = parser.parse_args(argv)
@@ -97,7 +106,14 @@ def _sandbox(arguments: argparse.Namespace) -> None:
     from .sandbox import Sandbox
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    sandbox = Sandbox(host=arguments.host, port=arguments.port, data=arguments.data)
+    sandbox = Sandbox(
+        host=arguments.host,
+        port=arguments.port,
+        data=arguments.data,
+        smtp=arguments.smtp,
+        ip_limit=arguments.ip_limit,
+        trusted_proxy=arguments.trusted_proxy,
+    )
     for file in arguments.stand_ins:
         sandbox.load_stand_ins(file)
     with _stop_signals() as stopped, sandbox:

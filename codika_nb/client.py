@@ -16,6 +16,7 @@ import threading
 import time
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -28,6 +29,7 @@ from .endpoint import AsyncPerformer, Performer, endpoint
 from .errors import AuthenticationError, ConfigError, RequestTimeoutError, TransportError
 from .models import Identity
 from .profiles import PRODUCTION, is_loopback, mask, normalize_base_url
+from .profiles import _Key as MaskedKey
 from .session import Credential, Environment, resolve, server, signed_in
 
 __all__ = ["AsyncClient", "Client"]
@@ -44,7 +46,7 @@ class _Access:
 
     def __init__(
         self,
-        auth: httpx.Auth | str | None,
+        auth: httpx.Auth | None,
         base_url: str | None,
         profile: str | None,
         environment: Environment,
@@ -63,26 +65,26 @@ class _Access:
 
     @property
     def credential(self) -> Credential:
+        """The key, its server, and where they came from; of a given `auth` it holds no copy."""
         return self._find()[0]
 
     @property
     def auth(self) -> httpx.Auth | None:
+        """How the key is sent; None if there is none."""
         return self._find()[1]
 
     def _find(self) -> tuple[Credential, httpx.Auth | None]:
         with self._lock:
             if self._found is None:
-                self._found = self._given() if self._auth is not None else self._resolved()
+                self._found = self._look_up()
             return self._found
 
-    def _given(self) -> tuple[Credential, httpx.Auth | None]:
-        auth = auth_for(self._auth) if isinstance(self._auth, str) else self._auth
-        named = server(self._base_url, self._environment)
-        home = named or self._environment.server(public=_is_public(auth)) or PRODUCTION
-        return Credential(home, source="argument"), auth
-
-    def _resolved(self) -> tuple[Credential, httpx.Auth | None]:
-        credential = resolve(base_url=self._base_url, profile=self._profile, environment=self._environment)
+    def _look_up(self) -> tuple[Credential, httpx.Auth | None]:
+        environment = self._environment
+        if self._auth is not None:
+            named = server(self._base_url, environment) or environment.server(public=_is_public(self._auth))
+            return Credential(named or PRODUCTION, source="argument"), self._auth
+        credential = resolve(base_url=self._base_url, profile=self._profile, environment=environment)
         return credential, auth_for(credential.key) if credential.key else None
 
 
@@ -103,6 +105,9 @@ class _Settings(API):
         timeout: float | httpx.Timeout = TIMEOUT,
         transport: Any = None,
     ) -> None:
+        if isinstance(auth, str):
+            auth = MaskedKey(auth)  # what is no key raises: with this frame in the traceback
+            auth = auth_for(auth)
         if auth is not None and profile:
             raise ConfigError(
                 "Both auth and profile were given.", next_action="Give one of them: they each name a key."
@@ -217,7 +222,8 @@ class _Settings(API):
 
     def __repr__(self) -> str:
         # Looking at a client must not be what makes it read files, or fail.
-        auth = f", auth={self.auth!r}" if self._access.is_known else ""
+        access: _Access | None = getattr(self, "_access", None)
+        auth = f", auth={self.auth!r}" if access and access.is_known else ""
         return f"{type(self).__name__}({self.base_url!r}{auth})"
 
     # --- what the two ways to perform share --------------------------------------------------------
@@ -257,8 +263,14 @@ class _Settings(API):
 
     def _explain(self, error: AuthenticationError) -> None:
         """Say what to do about a key that is not accepted: only the client knows where it came from."""
-        if error.next_action is None:
-            error.next_action = self.credential.remedy(public=self.public)
+        if error.next_action is not None or not self._access.is_known:
+            return
+        credential, key = self.credential, getattr(self.auth, "_key", None)
+        if credential.source == "argument":
+            # auth=QueryKey(os.environ["CODIKA_API_KEY"]): what has to be changed is the variable.
+            places = [place for place, value in self._environment.api_keys() if value == key]
+            credential = replace(credential, source=places[0]) if places else credential
+        error.next_action = credential.remedy(public=self.public)
 
     def _warn_if_unclosed(self) -> bool:
         unclosed = getattr(self, "_used", False) and self._lender is None and not self._pool.is_closed
@@ -308,10 +320,9 @@ class Client(Performer, _Settings):
                     time.sleep(step.seconds)
                     step = steps.send(None)
                     continue
-                outgoing = self._outgoing(step)
                 problem: TransportError | None = None
                 try:
-                    answer = self._pool.request(**outgoing)
+                    answer = self._pool.request(**self._outgoing(step))
                 except _http.FAILURES as error:
                     problem = _unreachable(error, step.base_url or self.base_url)
                 step = steps.throw(problem) if problem else steps.send(_received(answer))
@@ -367,10 +378,9 @@ class AsyncClient(AsyncPerformer, _Settings):
                     await asyncio.sleep(step.seconds)
                     step = steps.send(None)
                     continue
-                outgoing = self._outgoing(step)
                 problem: TransportError | None = None
                 try:
-                    answer = await self._pool.request(**outgoing)
+                    answer = await self._pool.request(**self._outgoing(step))
                 except _http.FAILURES as error:
                     problem = _unreachable(error, step.base_url or self.base_url)
                 step = steps.throw(problem) if problem else steps.send(_received(answer))

@@ -40,6 +40,18 @@ class AsyncPerformer:
         return await self.perform(describe())
 
 
+class _Described(Generic[T]):
+    """A call of a method that describes, to be made later."""
+
+    def __init__(self, describe: Callable[..., Exchange[T]], api: object, args: Any, kwargs: Any) -> None:
+        self._describe = describe
+        self._arguments = (api, *args), kwargs
+
+    def __call__(self) -> Exchange[T]:
+        args, kwargs = self._arguments
+        return self._describe(*args, **kwargs)
+
+
 class endpoint(Generic[P, T]):  # noqa: N801 - used as a decorator
     """Makes a method that describes an exchange into one that is performed where it is called.
 
@@ -53,9 +65,10 @@ class endpoint(Generic[P, T]):  # noqa: N801 - used as a decorator
         # Under the name, signature and text of what it stands for: completion and `?` show them.
         @functools.wraps(describe)
         def method(api: Any, *args: P.args, **kwargs: P.kwargs) -> Any:
-            if isinstance(api, Performer | AsyncPerformer):
-                return api.carry_out(lambda: describe(api, *args, **kwargs))
-            return describe(api, *args, **kwargs)
+            described = _Described(describe, api, args, kwargs)
+            # Codes and secrets are passed here, and some tracebacks show the variables of every frame.
+            del args, kwargs
+            return api.carry_out(described) if isinstance(api, Performer | AsyncPerformer) else described()
 
         self._method = method
 

@@ -29,7 +29,7 @@ __all__ = ["SignInForm"]
 
 log = logging.getLogger(__name__)
 FALLBACK = "Codika sign-in form. (No fields here? Sign in from a terminal: ipython, then %codika_login.)"
-#: As many as the list shows at once; with more there is a field to find one.
+#: As many as the list shows at once.
 SHOWN_ORGANIZATIONS = 5
 #: Seconds, both times enough for one more message to a browser or from it.
 FOCUS_AFTER = 0.15
@@ -352,7 +352,6 @@ class SignInForm(widgets.VBox):
         state, busy = self.signin, bool(self._pending)
         step, creating = state.step, state.purpose == "signup"
         about_company = bool(state.notice and state.notice.field == "company")
-        many = len(state.organizations) > SHOWN_ORGANIZATIONS
         for widget, visible in (
             (self.email, step == "email"),
             (self.company, creating and (step == "email" or (step == "code" and about_company))),
@@ -360,7 +359,7 @@ class SignInForm(widgets.VBox):
             (self._sent_to, step == "code"),
             (self.code, step == "code"),
             (self.key, step == "key"),
-            (self.filter, step == "organization" and many),
+            (self.filter, step == "organization"),
             (self.organization, step == "organization"),
             (self.submit, step in ("code", "organization", "key")),
             (self.resend, step == "code"),
@@ -394,7 +393,8 @@ class SignInForm(widgets.VBox):
         where = "" if state.base_url == PRODUCTION else f"at {html.escape(state.base_url)}"
         title = "Create your account" if state.purpose == "signup" else "Sign in"
         title = "Signed in" if state.step == "done" else title
-        self._header.value = f"{SIGN_IN_STYLE}<h3>Codika <span>{title}</span></h3><small>{where}</small>"
+        heading = f'<div class="title">Codika <span>{title}</span></div><small>{where}</small>'
+        self._header.value = SIGN_IN_STYLE + heading
         until = state.valid_until.astimezone().strftime("%H:%M %Z") if state.valid_until else ""
         self._sent_to.value = (
             f"<p>A code is on its way to <b>{html.escape(state.email)}</b>. It is valid until {until}.</p>"
@@ -415,7 +415,8 @@ class SignInForm(widgets.VBox):
         notice, step = self.signin.notice, self.signin.step
         name = (notice and notice.field) or step
         if step != "done" and not self._pending:
-            field: widgets.DOMWidget = getattr(self, name)
+            # Notebooks take arrow keys away from a list, but no key from a text field.
+            field: widgets.DOMWidget = self.filter if name == "organization" else getattr(self, name)
             # A browser applies new states one after the other but moves the focus at once, and a field
             # that is still disabled or hidden cannot take it.
             loop = _network.loop

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from .errors import ConfigError, InvalidResponseError
 
-__all__ = ["Context", "check_secrets", "context_of", "metadata", "require_cryptography", "seal"]
+__all__ = ["Context", "Secrets", "checked", "context_of", "metadata", "require_cryptography", "seal"]
 
 Context = Literal["organization", "member", "process_instance"]
 
@@ -72,7 +72,14 @@ def context_of(integration_id: str) -> Context:
     return "organization"
 
 
-def check_secrets(integration_id: str, secrets: Mapping[str, str]) -> None:
+class Secrets(dict[str, str]):
+    """Secrets by name, which show themselves by name only."""
+
+    def __repr__(self) -> str:
+        return f"Secrets({', '.join(self)})"
+
+
+def checked(integration_id: str, secrets: Mapping[str, str]) -> Secrets:
     """Refuse what can only be connected in a browser, and warn of names that the integration does not have.
 
     Raises:
@@ -95,6 +102,7 @@ def check_secrets(integration_id: str, secrets: Mapping[str, str]) -> None:
         warnings.warn(f"{integration_id} has no secret called {', '.join(sorted(unknown))}.", stacklevel=2)
     if missing := known - set(secrets) - _OPTIONAL:
         warnings.warn(f"{integration_id} lacks its secret {', '.join(sorted(missing))}.", stacklevel=2)
+    return Secrets(secrets)
 
 
 def metadata(given: Mapping[str, str]) -> dict[str, Any]:

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
+DASHBOARD = "https://app.codika.io"
 option: Any = argument
 
 
@@ -157,7 +158,7 @@ class CodikaMagics(Magics):
         profile = ProfileStore().remove(name) if name else cast("Profile", session.current.profile)
         if session.current.profile in (name, profile):
             session.current.profile = None
-        text = f"Logged out: {views.who(profile)}. Its key still works until it is revoked in the dashboard."
+        text = f"Logged out: {views.who(profile)}. Its key still works until it is revoked at {DASHBOARD}."
         self._show(profile, views.line(text))
         return profile
 
@@ -291,11 +292,10 @@ class CodikaMagics(Magics):
 
         Example: run = %codika_trigger greet {"name": "Ada"}
         """
-        from . import session, views
+        from . import views
 
-        deployed = session.current.deployment
         with self._client() as client:
-            instance = arguments.instance or (deployed.process_instance_id if deployed else None)
+            instance = self._instance(arguments.instance)
             if arguments.no_wait:
                 run = client.trigger_workflow(arguments.workflow, arguments.payload, instance=instance)
                 self._show(run, views.line(f"Run {run.execution_id} of {arguments.workflow} has started."))
@@ -305,6 +305,27 @@ class CodikaMagics(Magics):
             )
         self._show(ended, views.execution(ended, arguments.workflow))
         return ended
+
+    @codika_magic(
+        option("workflow", nargs="?", help="only this workflow's"),
+        option("--instance", metavar="ID", help="process instance; the last deployment's if left out"),
+        option("--failed", action="store_true", help="only those that failed"),
+        option("--limit", type=int, default=20, metavar="N", help="1 to 100 (20)"),
+    )
+    def codika_executions(self, arguments: Namespace) -> Any:
+        """List the runs of a deployment, newest first.
+
+        Example: runs = %codika_executions greet
+        """
+        with self._client() as client:
+            runs = client.list_executions(
+                self._instance(arguments.instance),
+                workflow=arguments.workflow,
+                failed_only=arguments.failed,
+                limit=arguments.limit,
+            )
+        self._show(runs, {"text/plain": repr(runs), "text/html": runs._repr_html_()})
+        return runs
 
     # --- signing in --------------------------------------------------------------------------------
 
@@ -447,11 +468,22 @@ class CodikaMagics(Magics):
 
     def _client(self) -> Client:
         """A client for whoever is signed in; `NotSignedIn` before anything else is found fault with."""
-        from . import session
+        from . import session, views
         from .client import Client
+        from .profiles import expiry_notice
 
-        session.signed_in(session.resolve())
+        credential = session.resolve()
+        session.signed_in(credential)
+        if credential.profile and (notice := expiry_notice(credential.profile)):
+            display(views.line(notice), raw=True)
         return Client()
+
+    def _instance(self, named: str | None) -> str | None:
+        """The instance that is meant: the one named, else that of this kernel's last deployment."""
+        from . import session
+
+        deployed = session.current.deployment
+        return named or (deployed.process_instance_id if deployed else None)
 
     def _value(self, word: str) -> str:
         """`word`, or what the variable holds that it names as ``$name`` or ``{name}``."""
@@ -701,7 +733,7 @@ def _known_values(magic: str, previous: str) -> list[str]:
     if previous == "--base-url":
         return sorted({profile.host for profile in profiles})
     deployed = session.current.deployment
-    if magic == "codika_trigger" and not previous and deployed:
+    if magic in ("codika_trigger", "codika_executions") and not previous and deployed:
         return [workflow.workflow_template_id for workflow in deployed.workflows_deployed]
     return []
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from .errors import ConfigError, NotSignedIn
 from .profiles import PRODUCTION, Profile, ProfileStore, mask, normalize_base_url, same_host
+from .profiles import _Key as MaskedKey
 
 if TYPE_CHECKING:
     from .models import Deployment
@@ -84,6 +85,10 @@ class Environment:
             (f"{self._file} ({name})", self._written.get(name)),
         ]
         return [(place, value) for place, value in places if value]
+
+    def api_keys(self) -> list[tuple[str, MaskedKey]]:
+        """Where keys are set, as `sources`; masked, as some tracebacks show the variables of every frame."""
+        return [(place, MaskedKey(value)) for place, value in self.sources("CODIKA_API_KEY")]
 
     def get(self, name: str) -> str | None:
         """The value of a variable; None if it is not set, or empty."""
@@ -199,7 +204,7 @@ def resolve(
     environment = environment or Environment()
     named = server(base_url, environment)
     elsewhere: tuple[str, ...] = ()
-    if keys := environment.sources("CODIKA_API_KEY"):
+    if keys := environment.api_keys():
         (source, key), *others = keys
         # A key of one instance may be beside addresses that say more than CODIKA_BASE_URL.
         home = environment.server(public=key.startswith("ck_"))

@@ -86,10 +86,8 @@ class Source:
         # A config.ts may give a workflow another id than its file has.
         candidates = [name, *self.workflow_files]
         file = next((file for file in candidates if self.files.get(file) == content), None)
-        if file is None:
-            check_path_segment(
-                workflow.workflow_template_id, "workflowTemplateId"
-            )  # names its file from now on
+        if file is None:  # its id will name one, in the archive or when it is saved
+            check_path_segment(workflow.workflow_template_id, "workflowTemplateId")
         return file or self.config, content
 
     def pair(self, configuration: Configuration) -> None:

@@ -35,8 +35,8 @@ SIGN_IN_STYLE = (
 max-width: 30rem; padding: 1.1rem 1.3rem 0.9rem; margin: 0.3rem 0;
 border: 1px solid var(--codika-line); border-radius: 8px; background: var(--codika-card);
 color: var(--codika-text); box-sizing: border-box; overflow: hidden; }
-.codika-form h3 { margin: 0; font-size: 1.15rem; line-height: 1.4; font-weight: 600; color: var(--codika-text); }
-.codika-form h3 span { font-weight: 400; color: var(--codika-quiet); margin-left: 0.35em; }
+.codika-form .title { margin: 0; font-size: 1.15rem; line-height: 1.4; font-weight: 600; color: var(--codika-text); }
+.codika-form .title span { font-weight: 400; color: var(--codika-quiet); margin-left: 0.35em; }
 .codika-form small, .codika-form p { color: var(--codika-quiet); margin: 0; line-height: 1.5; overflow-wrap: anywhere; }
 .codika-form p { padding: 0.15rem 0; }
 .codika-form p.error { color: var(--codika-bad); }

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import standardwebhooks
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from codika_nb import (
@@ -173,6 +173,7 @@ def test_a_request_is_signed_as_it_is_sent() -> None:
     assert SECRET.removeprefix("whsec_") not in str(first.headers)
 
 
+@settings(deadline=None)
 @given(secret=secrets, value=values, indent=st.sampled_from([None, 2]))
 def test_the_library_of_the_specification_verifies_what_we_sign(
     secret: str, value: Any, indent: int | None
@@ -182,6 +183,7 @@ def test_the_library_of_the_specification_verifies_what_we_sign(
     assert standardwebhooks.Webhook(secret).verify(body, headers) == value
 
 
+@settings(deadline=None)
 @given(secret=secrets, value=values, padded=st.booleans())
 def test_we_verify_what_the_library_of_the_specification_signs(secret: str, value: Any, padded: bool) -> None:
     body = json.dumps(value, ensure_ascii=False)
@@ -199,6 +201,7 @@ def test_we_verify_what_the_library_of_the_specification_signs(secret: str, valu
 # --- verifying -------------------------------------------------------------------------------------
 
 
+@settings(deadline=None)
 @given(body=st.binary(), position=st.integers(0), bit=st.integers(0, 7))
 def test_no_bit_can_be_changed(body: bytes, position: int, bit: int) -> None:
     headers = signed(body + b" ")
@@ -209,6 +212,7 @@ def test_no_bit_can_be_changed(body: bytes, position: int, bit: int) -> None:
     assert refused.value.code == "no-match"
 
 
+@settings(deadline=None)
 @given(
     headers=st.dictionaries(st.sampled_from([*HEADERS, "x"]), st.text(max_size=60)),
     body=st.binary(max_size=30),

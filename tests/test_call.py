@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from codika_nb import call, errors
 from codika_nb.api import API
 from codika_nb.call import Call, Pause, Request, Response, path
 from codika_nb.errors import APIError, CodikaError, InvalidResponseError, TransportError, redact
-from codika_nb.models import ExecutionSummary, Projects, VerifiedKey
+from codika_nb.models import Execution, ExecutionSummary, Projects, VerifiedKey
 
 KEY = "cko_aB12" + "x" * 60
 
@@ -274,12 +274,14 @@ def test_a_server_that_repeats_the_key_does_not_get_it_shown() -> None:
     assert "b=c" in shown
 
 
+@settings(deadline=None)
 @given(st.text(alphabet=st.characters(codec="utf-8")))
 def test_text_without_secrets_stays_as_it_is(text: str) -> None:
     if not {"c", "w"} & set(text) and "api_key" not in text:
         assert redact(text) == text
 
 
+@settings(deadline=None)
 @given(
     st.from_regex(r"c(k|ko|kp|ka)_[A-Za-z0-9_-]{20,80}", fullmatch=True),
     st.sampled_from([" ", '"', "(", "="]),
@@ -526,6 +528,41 @@ def test_out_of_time() -> None:
     assert "client.wait_for('e')" in str(error)
 
 
+@pytest.mark.parametrize(
+    ("members", "words", "code"),
+    [
+        ({"status": "error"}, "Run e ended as error.", "error"),
+        ({"status": "pending"}, "Run e has not ended yet.", "pending"),
+        (
+            {
+                "status": "failed",
+                "errorDetails": {"type": "node_failure", "message": "m", "failedNodeName": "N"},
+            },
+            "The workflow failed at node “N”: m",
+            "node_failure",
+        ),
+        (
+            {"status": "failed", "errorDetails": {"message": "m", "code": "E7"}},
+            "The workflow failed: m",
+            "E7",
+        ),
+    ],
+)
+def test_a_run_without_a_result_says_why(members: dict[str, Any], words: str, code: str) -> None:
+    run = Execution.model_validate({"executionId": "e", **members})
+    with pytest.raises(errors.ExecutionFailedError) as failure:
+        _ = run.result
+    assert (failure.value.message, failure.value.code, failure.value.execution) == (words, code, run)
+    assert members["status"] in repr(run)
+    assert "e" in repr(run)
+
+
+def test_errors_of_listed_runs_name_the_node() -> None:
+    listed = {"executionId": "e", "errorDetails": {"message": "m", "failedNodeName": "N"}}
+    assert ExecutionSummary.model_validate(listed).error == "N: m"
+    assert ExecutionSummary(execution_id="e").error is None
+
+
 # --- what is sent ----------------------------------------------------------------------------------
 
 
@@ -535,6 +572,7 @@ def test_paths_cannot_be_changed_by_ids() -> None:
     )
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(alphabet=st.characters(codec="utf-8"), min_size=1), min_size=1))
 def test_every_id_stays_one_segment(ids: list[str]) -> None:
     assert path(*ids).count("/") == len(ids)

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import gc
 import json
+import os
 import shutil
 import threading
 import warnings
@@ -631,12 +632,16 @@ def test_a_regenerated_key_from_the_environment(
     assert client.whoami().server == f"{platform.url}/webhook"
     assert client.whoami().source == "env (CODIKA_API_KEY)"
 
+    by_hand = make_client(auth=QueryKey(os.environ["CODIKA_API_KEY"]))
+    assert by_hand.trigger_workflow("greet", {"name": "Ada"}).execution_id
+
     platform.sandbox.instance_key(platform.instance)
-    with pytest.raises(AuthenticationError) as regenerated:
-        client.trigger_workflow("greet", {"name": "Ada"})
-    assert "was not accepted" in str(regenerated.value)
-    assert "may have been regenerated" in str(regenerated.value)
-    assert "Set CODIKA_API_KEY" in str(regenerated.value)
+    for outdated in (client, by_hand):
+        with pytest.raises(AuthenticationError) as regenerated:
+            outdated.trigger_workflow("greet", {"name": "Ada"})
+        assert "env (CODIKA_API_KEY) was not accepted" in str(regenerated.value)
+        assert "may have been regenerated" in str(regenerated.value)
+        assert "Set CODIKA_API_KEY" in str(regenerated.value)
 
 
 def test_an_env_file_names_everything(platform: Platform, make_client: MakeClient, tmp_path: Path) -> None:

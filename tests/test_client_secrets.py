@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import traceback
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,12 +13,15 @@ import pytest
 from codika_nb import (
     Client,
     CodikaError,
+    ConfigError,
     InstanceKey,
     OrganizationKey,
     QueryKey,
     WebhookSignature,
+    WebhookVerificationError,
     session,
     sign_in,
+    verify_webhook,
 )
 from codika_nb._http import httpx
 from codika_nb.models import KeyBundle, MintedKey
@@ -58,6 +62,16 @@ def whole(error: BaseException) -> str:
     """An error with its traceback, and every variable in every frame of it."""
     shown = traceback.TracebackException.from_exception(error, capture_locals=True)
     return "".join(shown.format(chain=True))
+
+
+def ours(error: BaseException) -> str:
+    """The same without the frames of these tests, which have to have what they look for."""
+    shown = traceback.TracebackException.from_exception(error, capture_locals=True)
+    assert shown.__cause__ is None
+    assert shown.__context__ is None
+    frames = [frame for frame in shown.stack if "codika_nb" in Path(frame.filename).parts]
+    assert frames
+    return f"{error} {[frame.locals for frame in frames]}"
 
 
 def logged(caplog: pytest.LogCaptureFixture) -> str:
@@ -147,6 +161,60 @@ def test_a_key_in_an_answer_that_cannot_be_used(answer: Any) -> None:
     assert HIDDEN not in str(unusable.value) + repr(vars(unusable.value))
     assert unusable.value.__context__ is None
     assert unusable.value.__cause__ is None
+
+
+def test_keys_that_cannot_be_used_or_are_not_reached() -> None:
+    for make in (
+        lambda: InstanceKey(f"cko_{CANARY}"),
+        lambda: OrganizationKey(f"cko_{CANARY} and more"),
+        lambda: Client(auth=f"{CANARY}"),
+        lambda: Client(auth=f"cko_{CANARY}", profile="acme"),
+        lambda: Client(auth=f"cko_{CANARY}", base_url="http://example.com"),
+    ):
+        with pytest.raises(ConfigError) as refused:
+            make()
+        assert HIDDEN not in whole(refused.value)
+
+
+def test_a_key_in_the_environment_is_not_in_tracebacks(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / ".env").write_text(f"CODIKA_API_KEY=ck_{CANARY}")
+    for name in ("process", "file"):
+        monkeypatch.setenv("CODIKA_API_KEY", f"cko_{CANARY}" if name == "process" else "")
+        wrong: list[dict[str, Any]] = [{"profile": "nope"}, {"base_url": "http://example.com"}]
+        for options in wrong:
+            with pytest.raises(ConfigError) as refused:
+                Client(env_file=tmp_path / ".env", **options)
+            assert HIDDEN not in whole(refused.value)
+
+
+def test_codes_and_secrets_are_not_in_tracebacks(sandbox: Sandbox, make_client: MakeClient) -> None:
+    client = make_client(auth="cko_unknown12", base_url=sandbox.url)
+    calls: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
+        "complete_login": (("ada@example.com",), {"code": "482913"}),
+        "set_integration": (("openai",), {"secrets": {"OPENAI_API_KEY": "482913"}}),
+        "create_organization": (
+            ("Acme",),
+            {"n8n_base_url": "https://n8n.example.com", "n8n_api_key": "482913"},
+        ),
+    }
+    for name, arguments in calls.items():
+        with pytest.raises(CodikaError) as refused:
+            getattr(client, name)(*arguments[0], **arguments[1])
+        assert "482913" not in ours(refused.value)
+
+
+def test_a_secret_is_not_in_the_traceback_of_a_message_that_is_not_genuine() -> None:
+    headers = WebhookSignature("whsec_" + "A" * 32).sign(b"{}")
+    for headers_given, body in (
+        ({}, b"{}"),
+        (headers, b"{ }"),
+        (headers | {"webhook-timestamp": "1"}, b"{}"),
+    ):
+        with pytest.raises(WebhookVerificationError) as refused:
+            verify_webhook(f"whsec_{CANARY}", headers_given, body)
+        assert HIDDEN not in ours(refused.value)
 
 
 def test_members_that_nobody_knows_are_not_shown() -> None:

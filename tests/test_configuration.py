@@ -50,6 +50,19 @@ def test_what_a_person_leaves_out_is_filled_in_as_the_platform_wants_it() -> Non
     assert workflow["triggers"][0]["method"] == "POST"
 
 
+def test_null_is_sent_where_it_means_something_or_nobody_knows() -> None:
+    given = configuration(icon=None, unknown={"a": None}, other=None)
+    given["workflows"][0]["triggers"] = [{"type": "http", "url": "u", "title": None, "description": None}]
+
+    sent = Configuration.model_validate(given).to_json()
+
+    assert sent["workflows"][0]["triggers"][0]["title"] is None
+    assert "description" not in sent["workflows"][0]["triggers"][0]
+    assert "icon" not in sent
+    assert (sent["unknown"], sent["other"]) == ({"a": None}, None)
+    assert "title" not in HttpTrigger(url="u").to_json()
+
+
 def test_what_is_absent_is_not_sent_but_false_and_zero_are() -> None:
     (field,) = sent_input(
         {"type": "number", "key": "n", "label": "N", "defaultValue": 0, "required": False, "tooltip": None}

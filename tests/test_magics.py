@@ -158,7 +158,7 @@ def test_switching_profiles_holds_for_this_kernel_until_saved(shell: Kernel, san
     active = ProfileStore().active()
     assert active is not None
     assert active.name == "acme"
-    assert "key still works until it is revoked" in shell.run("%codika_logout").text
+    assert "still works until it is revoked at https://" in shell.run("%codika_logout").text
     assert [p.name for p in ProfileStore().list()] == ["beta-corp"]
 
 
@@ -214,6 +214,17 @@ def test_a_failed_run_shows_node_and_reason(
     assert "greet failed" in outcome.text
     assert "no greeting today" in outcome.text
     assert shell.run("run.result").error == "ExecutionFailedError"
+
+
+def test_runs_are_listed_newest_first(shell: Kernel, profile_name: str, greeter: Path) -> None:
+    shell.run(f"_ = %codika_deploy {greeter}")
+    for name in ("Ada", "Grace"):
+        shell.run(f'_ = %codika_trigger greet {{"name": "{name}"}}')
+    listed = shell.run("runs = %codika_executions greet")
+    assert listed.text.count("success") == 2, listed.traceback
+    assert "<table" in listed.html
+    assert shell.run("[run.status for run in runs]").text.strip() == "['success', 'success']"
+    refused(shell.run("%codika_executions --limit 1000"), "100")
 
 
 def test_help_is_the_magics_own(shell: Kernel) -> None:
@@ -366,3 +377,17 @@ def test_tab_completes_options_profiles_and_workflows(
     assert completions(shell, "%codika_use ac") == []
     count = shell.run("len([m for m in get_ipython().Completer.custom_matchers if 'codika' in m.__module__])")
     assert count.text.strip() == "0"
+
+
+def test_a_key_that_expires_soon_is_mentioned_once(shell: Kernel, sandbox: Sandbox) -> None:
+    sign_in(EMAIL, ask_code=sandbox.code_for, base_url=sandbox.url, key_expires_in=3)
+    assert "expires in 3 days" in shell.run("%codika_whoami").text
+    assert "expires in 3 days" not in shell.run("%codika_whoami").text
+
+
+def test_an_expired_key_is_refused_with_the_next_step(shell: Kernel, profile_name: str) -> None:
+    store = ProfileStore()
+    raw = json.loads(store.path.read_text())
+    raw["profiles"][profile_name]["expiresAt"] = "2020-01-01T00:00:00.000Z"
+    store.path.write_text(json.dumps(raw))
+    refused(shell.run("%codika_whoami"), "has expired", "%codika_login")

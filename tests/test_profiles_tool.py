@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
+from codika_nb import Client, Sandbox, sign_in
 from codika_nb.profiles import Profile, ProfileStore
 from tests.codika_tool import Tool, codika_tool
+from tests.conftest import EMAIL
 
 __all__ = ["codika_tool"]
 
@@ -198,3 +200,41 @@ def test_the_tool_reads_a_whole_file_while_we_save(machine: Machine) -> None:
     sizes = [len(told["profiles"]) for told in listing.result()]
     assert sizes == sorted(sizes)
     assert all(told["activeProfile"] == "acme-inc" for told in listing.result())
+
+
+# --- the two programs and a server -----------------------------------------------------------------
+
+
+def test_a_sign_in_from_python_is_one_for_the_tool(
+    codika_tool: Tool, sandbox: Sandbox, own_settings: Path
+) -> None:
+    profile = sign_in(EMAIL, ask_code=sandbox.code_for, base_url=sandbox.url, company="Acme, Inc.")
+    known = codika_tool.json("whoami", "--json", config_home=own_settings)
+    assert known["loggedIn"] is True
+    assert "cached" not in known
+    assert (known["profileName"], known["organizationId"]) == (profile.name, profile.organization_id)
+
+    again = codika_tool.json("auth", "login-request", "--email", EMAIL, "--json", config_home=own_settings)
+    assert again["data"]["expiresInSeconds"] == 600
+    code = sandbox.code_for(EMAIL)
+    complete = ["auth", "login-complete", "--email", EMAIL, "--code", code, "--json"]
+    assert codika_tool.json(*complete, config_home=own_settings)["data"]["profileName"] == profile.name
+    after = ProfileStore().list()
+    assert [each.name for each in after] == [profile.name]
+    assert after[0].api_key != profile.api_key
+
+
+def test_a_sign_in_with_the_tool_is_one_for_python(
+    codika_tool: Tool, sandbox: Sandbox, own_settings: Path
+) -> None:
+    where = ["--email", EMAIL, "--base-url", sandbox.url, "--json"]
+    codika_tool.json("auth", "signup-request", *where, config_home=own_settings)
+    code = sandbox.code_for(EMAIL)
+    codika_tool.json("auth", "signup-complete", "--code", code, *where, config_home=own_settings)
+    with Client() as client:
+        assert client.base_url == sandbox.url
+        assert client.verify_key().organization_name == "My Organization"
+    # Signing in again from Python refreshes that profile and keeps its server.
+    profile = sign_in(EMAIL, ask_code=sandbox.code_for, base_url=sandbox.url)
+    assert [each.name for each in ProfileStore().list()] == [profile.name] == ["my-organization"]
+    assert codika_tool.json("whoami", "--json", config_home=own_settings)["loggedIn"] is True

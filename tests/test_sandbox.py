@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -454,39 +453,3 @@ def test_the_log_has_a_line_a_request_and_no_secrets(
     assert account.key not in text
     assert account.key[8:] not in text
     assert all(mail.code not in text for mail in platform.sandbox.inbox[:1])
-
-
-# --- mail to the outside ------------------------------------------------------------------
-
-
-def test_mail_is_also_sent_through_a_mail_server(tmp_path: Path) -> None:
-    aiosmtpd = pytest.importorskip("aiosmtpd.controller")
-    arrived: list[Any] = []
-    came = threading.Event()
-
-    class Keep:
-        async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:
-            arrived.append(envelope)
-            came.set()
-            return "250 OK"
-
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    controller = aiosmtpd.Controller(Keep(), hostname="127.0.0.1", port=port)
-    controller.start()
-    try:
-        with Sandbox(smtp=f"smtp://127.0.0.1:{port}") as sandbox:
-            httpx.post(
-                f"{sandbox.url}/clirequestsignupotp", json={"email": "ada@example.com"}, trust_env=False
-            ).raise_for_status()
-            assert came.wait(10)
-            assert arrived[0].rcpt_tos == ["ada@example.com"]
-            assert sandbox.code_for("ada@example.com") in arrived[0].content.decode()
-    finally:
-        controller.stop()
-
-
-@pytest.mark.parametrize("url", ["mail.example", "http://mail.example", "smtp://", "smtp://host:port"])
-def test_a_mail_server_is_a_url(url: str) -> None:
-    with pytest.raises(ConfigError, match="mail server"):
-        Sandbox(smtp=url)

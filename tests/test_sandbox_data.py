@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from codika_nb.errors import ConfigError
-from codika_nb.sandbox import Sandbox
+from codika_nb.sandbox import Sandbox, store
 
 from .test_sandbox import Platform, StillClock, error_of
 from .test_sandbox_workflows import Deployed
@@ -46,6 +46,42 @@ def test_everything_survives_a_restart_but_the_mail(tmp_path: Path) -> None:
             again = platform.post("/clicompletelogin", login)
             assert again.json()["error"]["details"] == {"attemptsRemaining": 3}
             platform.data("/clicompletelogin", {**login, "code": code})
+
+
+def test_hourly_limits_hold_across_restarts(tmp_path: Path) -> None:
+    clock = StillClock()
+    for turn in range(4):
+        with Sandbox(data=tmp_path, clock=clock, ip_limit=30) as sandbox:
+            platform = Platform(sandbox)
+            with platform.http:
+                for number in range(5):
+                    platform.data("/clirequestsignupotp", {"email": "ada@example.com"})
+                    clock.advance(30)
+                    if turn % 2:
+                        platform.data("/clirequestsignupotp", {"email": f"ada+{turn}.{number}@example.com"})
+    with Sandbox(data=tmp_path, clock=clock, ip_limit=30) as sandbox:
+        platform = Platform(sandbox)
+        with platform.http:
+            refused = platform.post("/clirequestsignupotp", {"email": " ADA@example.com"})
+            assert error_of(refused) == (429, "EMAIL_RATE_LIMITED")
+            refused = platform.post("/clirequestsignupotp", {"email": "grace@example.com"})
+            assert error_of(refused) == (429, "IP_RATE_LIMITED")
+
+
+def test_data_of_the_first_version_is_brought_up_to_date(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as first_version:
+        first_version.setattr(store, "_MIGRATIONS", store._MIGRATIONS[:1])
+        memory = store.Store(tmp_path)
+        memory.insert("users", id="u-1", email="ada@example.com", created_at=1.0)
+        memory.close()
+    with Sandbox(data=tmp_path) as sandbox:
+        sandbox.add_organization("ada@example.com", "Acme")
+    database = sqlite3.connect(tmp_path / "sandbox.sqlite3")
+    assert database.execute("PRAGMA user_version").fetchone() == (len(store._MIGRATIONS),)
+    assert database.execute("SELECT id FROM users").fetchall() == [("u-1",)]
+    database.close()
 
 
 def test_runs_that_a_stop_cut_off_have_failed(tmp_path: Path) -> None:

@@ -268,7 +268,7 @@ class _Bombardment:
                 ]
             )
             if name.startswith(("X-API", "webhook")):
-                headers.pop("X-Process-Manager-Key")
+                headers.pop("X-Process-Manager-Key", None)
             if name.startswith("webhook"):
                 headers.update({"webhook-id": "m", "webhook-timestamp": "1", "webhook-signature": "v1,A"})
             headers[name] = self.chance.choice(values)

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import shutil
+import stat
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +16,24 @@ import pytest
 from codika_nb.sandbox import Sandbox
 
 from .codika_tool import Tool, codika_tool
+from .test_sandbox import Platform
+from .test_sandbox_workflows import SIGNATURE_HEADERS, Deployed, sign
 
 __all__ = ["codika_tool"]
 
 EMAIL = "ada@example.com"
+SCOPES = [
+    "deploy:use-case",
+    "projects:create",
+    "workflows:trigger",
+    "executions:read",
+    "instances:read",
+    "instances:manage",
+    "skills:read",
+    "integrations:manage",
+    "api-keys:manage",
+    "projects:read",
+]
 
 CONFIG = """
 import { readFileSync } from "node:fs";
@@ -61,113 +79,247 @@ def use_case(tmp_path: Path) -> Path:
     return folder
 
 
+class Walk:
+    """The walk through all commands that talk to the platform, line by line."""
+
+    def __init__(self, tool: Tool, sandbox: Sandbox, use_case: Path, home: Path) -> None:
+        self.tool = tool
+        self.sandbox = sandbox
+        self.use_case = use_case
+        self.home = home
+        self.at = ("--path", str(use_case))
+        self.env = {
+            "CODIKA_BASE_URL": sandbox.url,
+            "CODIKA_PUBLIC_KEY_URL": f"{sandbox.url}/encryption/public.pem",
+        }
+        self.payload = home / "payload.json"
+        self.payload.write_text('{"name": "Ada"}', encoding="utf-8")
+
+    def says(self, *arguments: str, fails: int = 0) -> Any:
+        """What a command says with --json; it must end with this exit code."""
+        finished = self.tool.run(*arguments, "--json", config_home=self.home, env=self.env)
+        assert finished.returncode == fails, (arguments, finished.stdout, finished.stderr)
+        return json.loads(finished.stdout)
+
+    def shows(self, *arguments: str) -> str:
+        """What a command shows to people: a member that it misses would be "undefined"."""
+        finished = self.tool.run(*arguments, config_home=self.home, env=self.env)
+        assert finished.returncode == 0, (arguments, finished.stdout, finished.stderr)
+        assert "undefined" not in finished.stdout
+        assert "NaN" not in finished.stdout
+        return finished.stdout
+
+    def trigger(self, workflow: str, *more: str, fails: int = 0) -> Any:
+        return self.says(
+            "trigger", workflow, *self.at, "--payload-file", str(self.payload), *more, fails=fails
+        )
+
+    def project(self) -> dict[str, Any]:
+        """The tool's project file."""
+        content: dict[str, Any] = json.loads((self.use_case / "project.json").read_text(encoding="utf-8"))
+        return content
+
+    # The numbers are the lines of the conformance walk in the reference of the wire protocol.
+
+    def sign_in(self) -> None:
+        email = ("--email", EMAIL)
+        # 1, 2: a code, and not a second one at once
+        requested = self.says("auth", "signup-request", *email)
+        assert requested == {"success": True, "data": {"email": EMAIL, "expiresInSeconds": 600}}
+        refused = self.says("auth", "signup-request", *email, fails=1)
+        assert (refused["status"], refused["error"]["code"]) == (429, "OTP_RESEND_COOLDOWN")
+        assert 1 <= refused["error"]["details"]["retryInSeconds"] <= 30
+        # 3: a wrong code
+        code = self.sandbox.code_for(EMAIL)
+        wrong = f"{(int(code) + 1) % 10**6:06d}"
+        refused = self.says("auth", "signup-complete", *email, "--code", wrong, fails=1)
+        assert (refused["status"], refused["error"]["code"]) == (400, "OTP_INVALID")
+        assert refused["error"]["details"] == {"attemptsRemaining": 4}
+        # 4: the right one
+        signed_up = self.says("auth", "signup-complete", *email, "--code", code, "--company", "Acme, Inc.")
+        assert signed_up["data"]["profileName"] == "acme-inc"
+        assert signed_up["data"]["isNewUser"] is True
+        assert signed_up["data"]["apiKey"]["scopes"] == SCOPES
+        config = self.home / "codika" / "config.json"
+        if sys.platform != "win32":
+            assert stat.S_IMODE(config.stat().st_mode) == 0o600
+        first_key = json.loads(config.read_text(encoding="utf-8"))["profiles"]["acme-inc"]["apiKey"]
+        # 5, 6: no second organization, but a second key for the same profile
+        refused = self.says("auth", "signup-request", *email, fails=1)
+        assert (refused["status"], refused["error"]["code"]) == (409, "USER_ALREADY_HAS_ORGANIZATION")
+        self.says("auth", "login-request", *email)
+        logged_in = self.says("auth", "login-complete", *email, "--code", self.sandbox.code_for(EMAIL))
+        assert logged_in["data"]["profileName"] == "acme-inc"
+        profiles = json.loads(config.read_text(encoding="utf-8"))["profiles"]
+        assert list(profiles) == ["acme-inc"]
+        assert profiles["acme-inc"]["apiKey"] != first_key
+        # 7
+        known = self.says("whoami")
+        assert known["loggedIn"] is True
+        assert "cached" not in known
+
+    def deploy(self) -> str:
+        # 8
+        created = self.says("project", "create", "--name", "Greeter", *self.at)
+        assert Path(created["projectJsonPath"]) == self.use_case / "project.json"
+        project_id = str(created["data"]["projectId"])
+        assert self.project()["projectId"] == project_id
+        assert self.project()["organizationId"]
+        # 9
+        for version, local in (("1.0", "1.0.1"), ("1.1", "1.0.2")):
+            deployed = self.says("deploy", "use-case", str(self.use_case))
+            assert deployed["version"] == version
+            assert deployed["deploymentStatus"] == "deployed"
+            kept = json.loads((self.use_case / "version.json").read_text(encoding="utf-8"))
+            assert kept["version"] == local
+            assert any(version in folder.name or local in folder.name for folder in self.use_case.rglob("*"))
+        assert self.project()["devProcessInstanceId"]
+        documents = self.says("deploy", "documents", str(self.use_case))["documentsCreated"]
+        assert [document["version"] for document in documents] == ["1.0.0"]
+        # 10
+        assert "Greeter" in self.shows("list", "projects")
+        assert "Greeter" in self.shows("get", "project", project_id)
+        assert "Greeter" in self.shows("list", "instances")
+        assert "main-workflow" in self.shows("get", "instance", *self.at, "--workflows")
+        assert "# Greeting" in self.shows("get", "skills", *self.at, "--stdout")
+        out = self.home / "out"
+        self.says("get", "use-case", project_id, str(out))
+        for name, original in (
+            ("config.ts", CONFIG),
+            ("main-workflow.json", WORKFLOW),
+            ("SKILL.md", SKILL),
+        ):
+            (fetched,) = out.rglob(name)
+            assert fetched.read_bytes() == original.encode()
+        return str(deployed["templateId"])
+
+    def run(self, template_id: str) -> None:
+        # 11, 12
+        run = self.trigger("main-workflow", "--poll")
+        assert run["success"] is True
+        assert run["resultData"] == {"greeting": "Hello Ada"}
+        refused = self.trigger("nope", fails=1)
+        assert refused["success"] is False
+        assert "nope" in json.dumps(refused)
+        assert "name" in json.dumps(self.says("trigger", "main-workflow", *self.at, fails=1))
+        # 13
+        self.says("instance", "deactivate", *self.at)
+        assert "not active" in json.dumps(self.trigger("main-workflow", fails=1))
+        self.says("instance", "activate", *self.at)
+        # 14
+        second = self.trigger("main-workflow", "--poll")
+        instance_id = self.project()["devProcessInstanceId"]
+        listed = self.says("list", "executions", instance_id)["data"]["executions"]
+        assert [entry["executionId"] for entry in listed] == [second["executionId"], run["executionId"]]
+        assert "Showing 2 executions" in self.shows("list", "executions", instance_id)
+        assert self.says("list", "executions", instance_id, "--failed-only")["data"]["executions"] == []
+        details = ("get", "execution", run["executionId"], *self.at, "--deep", "--slim")
+        record = self.says(*details)["execution"]["n8nExecution"]
+        assert len(record["data"]["resultData"]["runData"]) == 2
+        assert "_subExecutions" in record
+        assert "workflowData" not in record
+        assert "2" in self.shows(*details)
+        # 15
+        self.says("publish", template_id, *self.at)
+        assert self.project()["prodProcessInstanceId"] != instance_id
+        self.says("rerun", "deployment", *self.at, fails=1)
+        self.says("rerun", "deployment", *self.at, "--force", "--param", "TONE=warm")
+
+    def manage(self) -> None:
+        # 16
+        self.says("integration", "set", "openai", "--secret", "OPENAI_API_KEY=sk-1", *self.at)
+        assert "openai" in self.shows("integration", "list", *self.at)
+        pending = self.says("integration", "delete", "openai", *self.at, fails=2)
+        assert pending["data"]["pendingDeactivations"]["count"] == 2
+        deleted = self.says("integration", "delete", "openai", *self.at, "--confirm")
+        assert deleted["data"]["deactivatedCount"] == 2
+        assert self.says("integration", "schema", "openAiApi")["required"] == ["apiKey"]
+        # 17
+        project_id = self.project()["projectId"]
+        note = ("notes", "upsert", project_id, "--type", "brief", "--summary", "s", "--content", "c")
+        versions = [self.says(*note, *more)["data"]["version"] for more in ((), (), ("--major-change",))]
+        assert versions == ["0.0.0", "0.0.1", "0.1.0"]
+        assert "brief" in self.shows("notes", "get", project_id, "--type", "brief", "--history")
+        assert "brief" in self.shows("notes", "list", project_id)
+        # 18
+        config = json.loads((self.home / "codika" / "config.json").read_text(encoding="utf-8"))
+        owner_key = config["profiles"]["acme-inc"]["apiKey"]
+        organization = ("--organization-id", self.project()["organizationId"])
+        wishes = ("--name", "Reader", "--scopes", "skills:read")
+        made = self.says("organization", "create-key", *organization, *wishes)
+        key = ("--api-key", made["data"]["apiKey"])
+        assert "projects:read" in json.dumps(self.says("list", "projects", *key, fails=1))
+        self.says("get", "skills", *self.at, "--stdout", *key)
+        # The tool goes on with the key that it has made, which may do no such thing.
+        rename = ("organization", "update-key", "--key-id", made["data"]["keyId"], "--name", "Renamed")
+        assert "api-keys:manage" in json.dumps(self.says(*rename, fails=1))
+        updated = self.says(*rename, "--api-key", owner_key)
+        assert updated["data"]["name"] == "Renamed"
+
+    def start_an_organization(self) -> None:
+        key = self.sandbox.personal_key(EMAIL)
+        made = self.says("organization", "create", "--name", "Beta", "--api-key", key)
+        assert made["data"]["organizationId"].startswith("org_")
+
+
 def test_the_tool_works_from_sign_up_to_sign_off(codika_tool: Tool, tmp_path: Path, use_case: Path) -> None:
     home = tmp_path / "home"
     home.mkdir()
     with Sandbox() as sandbox:
         sandbox.workflow("main-workflow")(lambda payload: {"greeting": f"Hello {payload['name']}"})
-        env = {
-            "CODIKA_BASE_URL": sandbox.url,
-            "CODIKA_PUBLIC_KEY_URL": f"{sandbox.url}/encryption/public.pem",
-        }
-
-        def tool(*arguments: str, fails: int = 0) -> Any:
-            finished = codika_tool.run(*arguments, "--json", config_home=home, env=env)
-            assert finished.returncode == fails, (arguments, finished.stdout, finished.stderr)
-            return json.loads(finished.stdout)
-
-        def shown(*arguments: str) -> str:
-            finished = codika_tool.run(*arguments, config_home=home, env=env)
-            assert finished.returncode == 0, (arguments, finished.stdout, finished.stderr)
-            assert "undefined" not in finished.stdout
-            return finished.stdout
-
-        _sign_in(tool, sandbox)
-        _deploy_and_run(tool, shown, use_case, tmp_path)
-        _manage(tool, shown, use_case)
+        walk = Walk(codika_tool, sandbox, use_case, home)
+        walk.sign_in()
+        template_id = walk.deploy()
+        walk.run(template_id)
+        walk.manage()
+        walk.start_an_organization()
 
 
-def _sign_in(tool: Callable[..., Any], sandbox: Sandbox) -> None:
-    email = ("--email", EMAIL)
-    assert tool("auth", "signup-request", *email)["data"]["expiresInSeconds"] == 600
-    refused = tool("auth", "signup-request", *email, fails=1)
-    assert (refused["status"], refused["error"]["code"]) == (429, "OTP_RESEND_COOLDOWN")
-    code = sandbox.code_for(EMAIL)
-    wrong = f"{(int(code) + 1) % 10**6:06d}"
-    refused = tool("auth", "signup-complete", *email, "--code", wrong, fails=1)
-    assert refused["error"]["details"] == {"attemptsRemaining": 4}
-    signed_up = tool("auth", "signup-complete", *email, "--code", code, "--company", "Acme, Inc.")
-    assert signed_up["data"]["profileName"] == "acme-inc"
-    assert len(signed_up["data"]["apiKey"]["scopes"]) == 10
-    refused = tool("auth", "signup-request", *email, fails=1)
-    assert refused["error"]["code"] == "USER_ALREADY_HAS_ORGANIZATION"
-    tool("auth", "login-request", *email)
-    logged_in = tool("auth", "login-complete", *email, "--code", sandbox.code_for(EMAIL))
-    assert logged_in["data"]["profileName"] == "acme-inc"
-    known = tool("whoami")
-    assert known["loggedIn"] is True
-    assert "cached" not in known
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+def test_curl_triggers_with_every_credential_and_reads_json_errors() -> None:
+    """Lines 19 and 20 of the walk."""
+    with Sandbox() as sandbox:
+        platform = Platform(sandbox)
+        with platform.http:
+            deployed = Deployed(platform)
+        path = f"/webhook/{deployed.instance_id}/greet"
+        instance_key = sandbox.instance_key(deployed.instance_id)
+        secrets = [sandbox.webhook_secret(deployed.instance_id, "greet") for _ in range(2)]
+        body = '{"payload": {"name": "Ada"}}'
 
+        def curl(*arguments: str, path: str = path) -> tuple[int, Any]:
+            command = ["curl", "--silent", "--noproxy", "*", "--write-out", "\n%{http_code} %{content_type}"]
+            finished = subprocess.run(
+                [*command, *arguments, f"{sandbox.url}{path}"], capture_output=True, text=True, check=True
+            )
+            content, _, about = finished.stdout.rpartition("\n")
+            status, _, content_type = about.partition(" ")
+            assert content_type == "application/json"
+            return int(status), json.loads(content)
 
-def _deploy_and_run(
-    tool: Callable[..., Any], shown: Callable[..., str], use_case: Path, tmp_path: Path
-) -> None:
-    at = ("--path", str(use_case))
-    project_id = tool("project", "create", "--name", "Greeter", *at)["data"]["projectId"]
-    assert tool("deploy", "use-case", str(use_case))["version"] == "1.0"
-    deployed = tool("deploy", "use-case", str(use_case))
-    assert deployed["version"] == "1.1"
-    assert tool("deploy", "documents", str(use_case))["documentsCreated"][0]["version"] == "1.0.0"
-    assert "Greeter" in shown("list", "projects")
-    assert "Greeter" in shown("get", "project", project_id)
-    assert "Greeter" in shown("list", "instances")
-    assert "main-workflow" in shown("get", "instance", *at, "--workflows")
-    assert "# Greeting" in shown("get", "skills", *at, "--stdout")
-    out = tmp_path / "out"
-    tool("get", "use-case", project_id, str(out))
-    (fetched,) = out.rglob("main-workflow.json")
-    assert fetched.read_bytes() == WORKFLOW.encode()
+        def trigger(*headers: str, query: str = "") -> int:
+            arguments = [part for header in headers for part in ("--header", header)]
+            status, answer = curl(*arguments, "--data", body, path=path + query)
+            assert answer["success"] is (status == 200)
+            return status
 
-    payload = tmp_path / "payload.json"
-    payload.write_text('{"name": "Ada"}', encoding="utf-8")
-    run = tool("trigger", "main-workflow", *at, "--payload-file", str(payload), "--poll")
-    assert run["resultData"] == {"greeting": "Hello Ada"}
-    assert "nope" in tool("trigger", "nope", *at, fails=1)["error"]["message"]
-    tool("trigger", "main-workflow", *at, fails=1)  # the name is missing
-    tool("instance", "deactivate", *at)
-    assert "not active" in json.dumps(
-        tool("trigger", "main-workflow", *at, "--payload-file", str(payload), fails=1)
-    )
-    tool("instance", "activate", *at)
-    instance_id = json.loads((use_case / "project.json").read_text(encoding="utf-8"))["devProcessInstanceId"]
-    listed = tool("list", "executions", instance_id)["data"]["executions"]
-    assert [entry["executionId"] for entry in listed] == [run["executionId"]]
-    shown("list", "executions", instance_id)
-    assert "2" in shown("get", "execution", run["executionId"], *at, "--deep", "--slim")
-    tool("publish", deployed["templateId"], *at)
-    assert "prodProcessInstanceId" in (use_case / "project.json").read_text(encoding="utf-8")
-    tool("rerun", "deployment", *at, fails=1)
-    tool("rerun", "deployment", *at, "--force", "--param", "TONE=warm")
+        def signed(secret: str, message_id: str, late: int = 0) -> tuple[str, ...]:
+            sent = int(time.time()) - late
+            signature = sign(secret, message_id, sent, body.encode())
+            values = (message_id, str(sent), signature)
+            return tuple(f"{name}: {value}" for name, value in zip(SIGNATURE_HEADERS, values, strict=True))
 
+        assert trigger(f"X-API-Key: {instance_key}") == 200
+        assert trigger(query=f"?api_key={instance_key}") == 200
+        assert trigger(f"X-Process-Manager-Key: {deployed.key}") == 200
+        assert trigger(*signed(secrets[0], "msg_1")) == 200
+        assert trigger(*signed(secrets[0], "msg_2", late=600)) == 401
+        assert trigger(*signed("whsec_" + "A" * 32, "msg_3")) == 401
+        assert trigger(*signed(secrets[1], "msg_4")) == 200
+        assert trigger() == 401
 
-def _manage(tool: Callable[..., Any], shown: Callable[..., str], use_case: Path) -> None:
-    at = ("--path", str(use_case))
-    tool("integration", "set", "openai", "--secret", "OPENAI_API_KEY=sk-1", *at)
-    assert "openai" in shown("integration", "list", *at)
-    pending = tool("integration", "delete", "openai", *at, fails=2)
-    assert pending["data"]["pendingDeactivations"]["count"] == 2
-    assert tool("integration", "delete", "openai", *at, "--confirm")["data"]["deactivatedCount"] == 2
-    assert tool("integration", "schema", "openAiApi")["required"] == ["apiKey"]
-
-    project = json.loads((use_case / "project.json").read_text(encoding="utf-8"))
-    note = ("notes", "upsert", project["projectId"], "--type", "brief", "--summary", "s", "--content", "c")
-    versions = [tool(*note, *more)["data"]["version"] for more in ((), (), ("--major-change",))]
-    assert versions == ["0.0.0", "0.0.1", "0.1.0"]
-    assert "brief" in shown("notes", "get", project["projectId"], "--type", "brief", "--history")
-    assert "brief" in shown("notes", "list", project["projectId"])
-
-    organization = ("--organization-id", project["organizationId"])
-    made = tool("organization", "create-key", *organization, "--name", "Reader", "--scopes", "skills:read")
-    key = ("--api-key", made["data"]["apiKey"])
-    assert "projects:read" in json.dumps(tool("list", "projects", *key, fails=1))
-    tool("get", "skills", *at, "--stdout", *key)
+        assert curl(path="/nowhere")[0] == 404
+        assert curl("--request", "DELETE")[0] == 405
+        key = f"X-Process-Manager-Key: {deployed.key}"
+        status, answer = curl("--header", key, "--data", "<html>", path="/createprojectviaapikey")
+        assert (status, answer["error"]["code"]) == (400, "INVALID_REQUEST")

@@ -490,6 +490,69 @@ def test_redeploying_merges_parameters_and_takes_force(platform: Platform) -> No
     assert instance["deployment"]["deploymentParameters"] == {**parameters, "MORE": True}
 
 
+def engine_file(*nodes: dict[str, Any]) -> str:
+    """A workflow file as the engine has it, encoded."""
+    return base64.b64encode(json.dumps({"name": "Greet", "nodes": nodes}).encode()).decode()
+
+
+WEBHOOK = {"name": "Webhook", "type": "n8n-nodes-base.webhook"}
+
+
+@pytest.mark.parametrize(
+    ("nodes", "problem"),
+    [
+        ([], None),
+        ([WEBHOOK], None),
+        ([{"type": "n8n-nodes-base.scheduleTrigger"}], None),
+        ([{"type": "@n8n/n8n-nodes-langchain.chatTrigger"}, {"type": "n8n-nodes-base.code"}], None),
+        ([{"type": "n8n-nodes-base.code"}], "no node to start it"),
+        ([{**WEBHOOK, "disabled": True}], "no node to start it"),
+        ([{"type": None}], "no node to start it"),
+        ([{**WEBHOOK, "path": "{{INSTPARM_TONE_MRAPTSNI}}"}], "parameter TONE has no value"),
+    ],
+)
+def test_what_the_engine_cannot_activate_is_a_failed_deployment(
+    platform: Platform, nodes: list[dict[str, Any]], problem: str | None
+) -> None:
+    deployed = Deployed(
+        platform, workflow(n8nWorkflowJsonBase64=engine_file(*nodes)), workflow("fine", triggers=[SCHEDULE])
+    )
+    statuses = [entry["status"] for entry in deployed.first["workflowsDeployed"]]
+    if problem is None:
+        assert (deployed.first["deploymentStatus"], statuses) == ("deployed", ["active", "active"])
+        assert "error" not in deployed.first
+        return
+    assert (deployed.first["deploymentStatus"], statuses) == ("failed", ["failed", "inactive"])
+    assert problem in deployed.first["error"]
+    assert "greet" in deployed.first["error"]
+    assert error_of(deployed.trigger({})) == (412, "INSTANCE_INACTIVE")
+    instance = deployed.call(
+        "/getprocessinstancepublic", processInstanceId=deployed.instance_id, includeWorkflowDetails=True
+    )
+    assert instance["deployment"]["deploymentStatus"] == "failed"
+    assert [w["n8nWorkflowIsActive"] for w in instance["deployment"]["workflows"]] == [False, False]
+    assert deployed.deploy()["deploymentStatus"] == "deployed"
+    assert deployed.trigger({}).status_code == 200
+
+
+def test_a_failed_deployment_is_rerun_without_force(platform: Platform) -> None:
+    node = {**WEBHOOK, "path": "{{INSTPARM_TONE_MRAPTSNI}}/{{INSTPARM_SIZE_MRAPTSNI}}"}
+    size = {"key": "SIZE", "label": "Size", "type": "number", "defaultValue": 3}
+    deployed = Deployed(
+        platform, workflow(n8nWorkflowJsonBase64=engine_file(node)), deploymentInputSchema=[size]
+    )
+    rerun = {"processInstanceId": deployed.instance_id}
+    assert deployed.first["deploymentStatus"] == "failed"
+    assert deployed.call("/redeploydeploymentinstancepublic", **rerun)["deploymentStatus"] == "failed"
+    repaired = deployed.call(
+        "/redeploydeploymentinstancepublic", **rerun, deploymentParameters={"TONE": "warm"}
+    )
+    assert repaired["deploymentStatus"] == "deployed"
+    assert deployed.run({})["status"] == "success"
+    again = platform.post("/redeploydeploymentinstancepublic", rerun, deployed.key)
+    assert error_of(again) == (400, "INVALID_REQUEST")
+
+
 def test_instances_tell_their_workflows(platform: Platform) -> None:
     schema = [{"key": "name", "label": "Name", "type": "string"}]
     deployed = Deployed(
@@ -675,6 +738,119 @@ def test_a_workflow_may_call_back_before_its_stand_in_ends(platform: Platform) -
     }
     unknown = {"executionId": "x", "executionSecret": "x", "resultData": 1}
     assert error_of(platform.post("/submitworkflowresult", unknown)) == (404, "EXECUTION_NOT_FOUND")
+
+
+# --- calls back from the engine -----------------------------------------------------------
+
+
+def test_a_workflow_started_elsewhere_reports_and_answers(platform: Platform) -> None:
+    deployed = Deployed(platform, workflow(), workflow("report", triggers=[SCHEDULE]))
+    user_id = platform.get("/listprojectspublic", deployed.key).json()["data"]["projects"][0]["createdBy"]
+    body: dict[str, Any] = {
+        "memberSecret": platform.sandbox.member_secret(deployed.instance_id),
+        "organizationId": deployed.account.organization_id,
+        "userId": user_id,
+        "processInstanceId": deployed.instance_id,
+        "workflowId": "report",
+        "triggerType": "schedule",
+        "triggerData": [{"at": 9}],
+    }
+
+    def create(**changes: Any) -> httpx.Response:
+        return platform.post("/createworkflowexecution", {**body, **changes})
+
+    made = create()
+    answer = made.json()
+    assert made.status_code == 200
+    assert set(answer) == {
+        "success",
+        "executionId",
+        "executionSecret",
+        "callbackUrl",
+        "errorCallbackUrl",
+        "processId",
+        "userId",
+    }
+    assert (answer["userId"], answer["processId"]) == (user_id, deployed.first["processId"])
+    assert deployed.status(answer["executionId"])["status"] == "pending"
+    listed = platform.get(f"/listexecutionspublic/{deployed.instance_id}", deployed.key).json()["data"]
+    assert listed["executions"][0]["triggerId"] == SCHEDULE["triggerId"]
+    result = {name: answer[name] for name in ("executionId", "executionSecret")}
+    path = answer["callbackUrl"].removeprefix(platform.sandbox.url)
+    assert platform.post(path, {**result, "resultData": {"done": True}}).json() == {"success": True}
+    assert deployed.status(answer["executionId"])["resultData"] == {"done": True}
+
+    other = Deployed(platform)
+    stranger = platform.sandbox.member_secret(other.instance_id)
+    assert error_of(create(memberSecret="cms_wrong")) == (401, "UNAUTHORIZED")
+    assert error_of(create(memberSecret=deployed.key)) == (401, "UNAUTHORIZED")
+    assert error_of(create(memberSecret=stranger)) == (401, "UNAUTHORIZED")
+    assert error_of(create(processInstanceId=other.instance_id)) == (403, "FORBIDDEN")
+    assert error_of(create(workflowId="nope")) == (404, "WORKFLOW_NOT_FOUND")
+    assert error_of(create(triggerData="text")) == (400, "INVALID_REQUEST")
+    # It opens nothing else.
+    assert platform.post("/verifyapikey", key=body["memberSecret"]).status_code == 401
+    deployed.call("/deactivateprocessinstancepublic", processInstanceId=deployed.instance_id)
+    assert error_of(create()) == (412, "INSTANCE_INACTIVE")
+
+
+def test_a_workflow_uploads_a_file(platform: Platform) -> None:
+    deployed = Deployed(platform, workflow("makes"))
+    content = bytes(range(256)) * 1000 + b"\r\n--not the boundary\r\n"
+    answers: list[httpx.Response] = []
+
+    @platform.sandbox.workflow("makes")
+    def makes(payload: dict[str, Any], execution: dict[str, Any]) -> None:
+        url = f"{platform.sandbox.url}/uploadworkflowoutput"
+        secrets = {name: execution[name] for name in ("executionId", "executionSecret")}
+        file = ("Grüße.pdf", content, "application/pdf")
+        for data, files in (
+            ({**secrets, "fieldKey": "report"}, {"file": file}),
+            ({**secrets, "fileName": "../../named.txt", "mimeType": "text/plain"}, {"other": file}),
+            ({**secrets, "executionSecret": "wrong"}, {"file": file}),
+            (secrets, {"file": (None, b"text", None)}),
+        ):
+            answers.append(httpx.post(url, data=data, files=files, trust_env=False))
+
+    assert deployed.run({}, "makes")["status"] == "success"
+    named, renamed, wrong, missing = answers
+    stored = named.json()
+    assert set(stored) == {"success", "documentId", "storagePath", "fileName", "fileSize", "mimeType"}
+    assert (stored["fileName"], stored["fileSize"]) == ("Grüße.pdf", len(content))
+    assert stored["mimeType"] == "application/pdf"
+    assert stored["documentId"] in stored["storagePath"]
+    assert (renamed.json()["fileName"], renamed.json()["mimeType"]) == ("named.txt", "text/plain")
+    assert error_of(wrong) == (401, "UNAUTHORIZED")
+    assert error_of(missing) == (400, "INVALID_REQUEST")
+    kept = platform.sandbox._do(
+        lambda running: running._store.one("SELECT content FROM outputs WHERE id = ?", stored["documentId"])
+    )
+    assert kept is not None
+    assert kept["content"] == content
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        ("application/json", b"{}"),
+        ("multipart/form-data", b"--b--"),
+        ("multipart/form-data; boundary=b", b""),
+        ("multipart/form-data; boundary=b", b"--b\r\n\r\nx\r\n"),
+        ("multipart/form-data; boundary=b", b"--b\r\n\r\nx\r\n--b--"),
+        ("multipart/form-data; boundary=b", b'--b\r\nContent-Disposition: form-data; name="a"\r\n--b--'),
+        (
+            "multipart/form-data; boundary=b",
+            b'--b\r\nContent-Disposition: form-data; name="a"\r\n\r\n\xff\r\n--b--',
+        ),
+        ("multipart/form-data; boundary=b", b"--b\r\n" * 1000 + b"--b--"),
+    ],
+)
+def test_what_is_no_form_is_refused(platform: Platform, content_type: str, body: bytes) -> None:
+    answer = platform.http.post("/uploadworkflowoutput", content=body, headers={"Content-Type": content_type})
+    assert error_of(answer) == (400, "INVALID_REQUEST")
+
+
+# --- what is triggered --------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from codika_nb import AsyncClient, Client, ConfigError, InstanceKey, NotSignedIn, OrganizationKey, session
@@ -308,6 +308,7 @@ def test_lines_of_an_env_file(line: str, value: str | None, tmp_path: Path) -> N
     assert environment(line, tmp_path).get("KEY") == value
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(codec="utf-8", exclude_characters='"\\\r'), min_size=1))
 def test_a_quoted_value_is_kept(tmp_path_factory: pytest.TempPathFactory, value: str) -> None:
     assert environment(f'A=1\nKEY="{value}"\nB=2', tmp_path_factory.mktemp("env")).get("KEY") == value

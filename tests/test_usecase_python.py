@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import datetime
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -151,11 +152,12 @@ def test_what_does_not_fit_is_named() -> None:
 def test_only_a_folder_keeps_what_was_deployed(tmp_path: Path) -> None:
     use_case = UseCase(configuration(), {"greet": workflow()})
 
-    for attempt in (
+    attempts: list[Callable[[], object]] = [
         lambda: use_case.target_for("https://api.codika.io", None),
         lambda: use_case.record_project("p1", None),
         lambda: use_case.record(deployed(), project_id="p1"),
-    ):
+    ]
+    for attempt in attempts:
         with pytest.raises(UseCaseError, match="has no folder") as refused:
             attempt()
         assert "use_case.save(" in str(refused.value.next_action)

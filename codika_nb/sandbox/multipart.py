@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from email.parser import BytesHeaderParser
+from email.parser import HeaderParser
 
 from .wire import Refusal, Upload
 
@@ -13,9 +13,7 @@ _MOST_PARTS = 100
 
 def parse_form(content_type: str, body: bytes) -> tuple[dict[str, str], Upload | None]:
     """The text members of a form, and the file in it."""
-    declared = BytesHeaderParser().parsebytes(
-        b"Content-Type: " + content_type.encode("latin-1", "replace") + b"\r\n"
-    )
+    declared = HeaderParser().parsestr(f"Content-Type: {content_type}\r\n")
     boundary = declared.get_boundary()
     if declared.get_content_type() != "multipart/form-data" or not boundary:
         raise _malformed("must be multipart/form-data")
@@ -28,24 +26,19 @@ def parse_form(content_type: str, body: bytes) -> tuple[dict[str, str], Upload |
     upload: Upload | None = None
     for part in parts:
         head, blank, content = part.removeprefix(b"\r\n").partition(b"\r\n\r\n")
-        headers = BytesHeaderParser().parsebytes(head + b"\r\n\r\n")
+        headers = HeaderParser().parsestr(head.decode("utf-8", "replace"))
         name = headers.get_param("name", header="content-disposition")
         if not blank or not isinstance(name, str):
             raise _malformed("has a part without a name")
         filename = headers.get_filename()
         if filename is not None:
-            upload = Upload(_utf8(filename), headers.get_content_type(), content)
+            upload = Upload(filename, headers.get_content_type(), content)
             continue
         try:
             texts[name] = content.decode()
         except UnicodeDecodeError:
             raise _malformed(f"has a member {name[:100]!r} that is no text in UTF-8") from None
     return texts, upload
-
-
-def _utf8(text: str) -> str:
-    """A header's text; senders write it in UTF-8, which the parser keeps as escaped bytes."""
-    return text.encode("ascii", "surrogateescape").decode("utf-8", "replace") if not text.isascii() else text
 
 
 def _malformed(problem: str) -> Refusal:

@@ -1,0 +1,226 @@
+"""Rules about integrations, credentials, language models and callers; and the table of findings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from codika_nb.configuration import CustomIntegration
+from codika_nb.rules import Finding, Findings
+from codika_nb.usecase import UseCase
+
+from .test_usecase import change, connect, parameters
+
+
+def integration(**members: Any) -> dict[str, Any]:
+    return {
+        "id": "cstm_acme",
+        "name": "Acme",
+        "contextType": "organization",
+        "n8nCredentialType": "httpHeaderAuth",
+        "n8nCredentialMapping": {"API_KEY": "value"},
+        "secretFields": [{"key": "API_KEY", "label": "Key", "type": "password"}],
+        **members,
+    }
+
+
+def field(key: str) -> dict[str, str]:
+    return {"key": key, "label": "Field", "type": "string"}
+
+
+def found(folder: Path, rule: str) -> list[str]:
+    """What one rule says; no other finds anything."""
+    findings = UseCase.load(folder).verify()
+    assert {finding.rule for finding in findings} <= {rule}
+    return [finding.message for finding in findings]
+
+
+@pytest.mark.parametrize(
+    ("integrations", "uids", "complaints"),
+    [
+        ([integration()], ["cstm_acme", "openai"], []),
+        ([integration(n8nCredentialType="none", n8nCredentialMapping=None)], [], []),
+        (None, ["cstm_acme"], ['integrationUids: "cstm_acme" is not defined in customIntegrations.']),
+        (
+            [integration(), integration()],
+            [],
+            ['customIntegrations[1].id: "cstm_acme" is that of an earlier one as well.'],
+        ),
+        (
+            [integration(n8nCredentialMapping={})],
+            [],
+            [
+                "customIntegrations[0].n8nCredentialMapping says which field fills which part of the "
+                "credential, and is empty."
+            ],
+        ),
+        (
+            [integration(n8nCredentialMapping={"API_KEY": "value", "OTHER": "x"})],
+            [],
+            ['customIntegrations[0].n8nCredentialMapping: "OTHER" is the key of no field.'],
+        ),
+        (
+            [integration(metadataFields=[field("apiUrl"), field("API_KEY")])],
+            [],
+            [
+                'customIntegrations[0].metadataFields[0].key: "apiUrl" is not UPPER_SNAKE_CASE.',
+                'customIntegrations[0].metadataFields[1].key: "API_KEY" is that of an earlier field as well.',
+            ],
+        ),
+    ],
+)
+def test_custom_integrations_are_complete(
+    greeter: Path, integrations: Any, uids: list[str], complaints: list[str]
+) -> None:
+    change(greeter / "config.json", lambda c: c.update(customIntegrations=integrations, integrationUids=uids))
+
+    assert found(greeter, "CUSTOM-INTEGRATION") == complaints
+
+
+def test_a_workflows_integrations_are_defined_as_well(greeter: Path) -> None:
+    change(greeter / "config.json", lambda c: c["workflows"][0].update(integrationUids=["cstm_x"]))
+
+    assert found(greeter, "CUSTOM-INTEGRATION") == [
+        'workflows[0].integrationUids: "cstm_x" is not defined in customIntegrations.'
+    ]
+
+
+def test_a_definition_spoilt_in_python_is_found(greeter: Path) -> None:
+    change(greeter / "config.json", lambda c: c.update(customIntegrations=[integration()]))
+    use_case = UseCase.load(greeter)
+    spoilt = (use_case.configuration.custom_integrations or [])[0]
+    assert isinstance(spoilt, CustomIntegration)
+    spoilt.id = "acme"
+
+    (finding,) = use_case.verify()
+
+    assert (finding.rule, finding.message[:25]) == ("CUSTOM-INTEGRATION", "customIntegrations[0].id:")
+
+
+def with_credentials(folder: Path, **credentials: Any) -> None:
+    def put(workflow: Any) -> None:
+        node = next(node for node in workflow["nodes"] if node["name"] == "Greet")
+        node["credentials"] = credentials
+
+    change(folder / "workflows" / "greet.json", put)
+
+
+@pytest.mark.parametrize(
+    ("value", "members"),
+    [
+        ({"id": "{{ORGCRED_SLACK_ID_DERCGRO}}", "name": "{{ORGCRED_SLACK_NAME_DERCGRO}}"}, []),
+        ({"id": "{{SYSCREDS_OPENAI_ID_SDERCSYS}}", "name": "{{SYSCREDS_OPENAI_NAME_SDERCSYS}}"}, []),
+        ({"id": "42", "name": "{{ORGCRED_SLACK_NAME_DERCGRO}}"}, ["id"]),
+        ({"id": "{{ORGCRED_SLACK_NAME_DERCGRO}}", "name": "{{ORGCRED_SLACK_ID_DERCGRO}}"}, ["id", "name"]),
+        ({}, ["id", "name"]),
+    ],
+)
+def test_credentials_are_placeholders(greeter: Path, value: Any, members: list[str]) -> None:
+    change(greeter / "config.json", lambda c: c["workflows"][0].update(integrationUids=["slack"]))
+    with_credentials(greeter, slackApi=value)
+
+    messages = found(greeter, "CRED-PLACEHOLDER")
+
+    assert [message.split()[0] for message in messages] == [f"credentials.slackApi.{m}" for m in members]
+    assert UseCase.load(greeter).verify().must == []
+
+
+def test_integrations_are_declared_where_they_are_used(greeter: Path) -> None:
+    with_credentials(
+        greeter,
+        slackApi={"id": "{{FLEXCRED_SLACK_ID_DERCXELF}}", "name": "{{FLEXCRED_SLACK_NAME_DERCXELF}}"},
+    )
+
+    assert found(greeter, "INTEGRATION-INHERITANCE") == [
+        "workflows[0].integrationUids: slack is used, but not declared."
+    ]
+
+
+def test_a_subworkflow_names_its_callers_and_lends_them_its_integrations(greeter: Path) -> None:
+    def call(workflow: Any) -> None:
+        parameters(workflow, "Greet").update(workflowId="{{SUBWKFL_sub_LFKWBUS}}")
+
+    change(greeter / "workflows" / "greet.json", call)
+    (greeter / "workflows" / "sub.json").write_text(
+        '{"nodes": [{"name": "Start", "type": "n8n-nodes-base.executeWorkflowTrigger", "parameters": '
+        '{"workflowInputs": {"values": [{"name": "text"}]}}}], "connections": {}, '
+        '"settings": {"executionOrder": "v1"}, "staticData": "{{USERCRED_NOTION_ID_DERCRESU}}"}',
+        encoding="utf-8",
+    )
+    trigger: dict[str, Any] = {"type": "subworkflow"}
+    workflow = {"workflowTemplateId": "sub", "triggers": [trigger], "integrationUids": ["notion"]}
+    change(greeter / "config.json", lambda c: c["workflows"].append(workflow))
+
+    findings = UseCase.load(greeter).verify()
+
+    assert [(f.rule, f.severity, f.message) for f in findings] == [
+        ("CALLEDBY-CONSISTENCY", "should", "workflows[1].triggers[0].calledBy: greet is missing."),
+        (
+            "INTEGRATION-INHERITANCE",
+            "should",
+            "workflows[0].integrationUids: notion is used, but not declared.",
+        ),
+    ]
+
+    change(greeter / "config.json", lambda c: c["workflows"][0].update(integrationUids=["notion"]))
+    change(greeter / "config.json", lambda c: c["workflows"][1]["triggers"][0].update(calledBy=["greet"]))
+    assert UseCase.load(greeter).verify() == []
+
+
+def ask_a_model(code: str) -> Callable[[Any], None]:
+    """Put a language model between check and greeting, whose parsed answer the greeting reads."""
+
+    def put(workflow: Any) -> None:
+        chain = {
+            "name": "Ask Model",
+            "type": "@n8n/n8n-nodes-langchain.chainLlm",
+            "parameters": {"hasOutputParser": True, "prompt": "{{ $json.name }}"},
+        }
+        workflow["nodes"].append(chain)
+        workflow["connections"]["Name Given?"]["main"][0][0]["node"] = "Ask Model"
+        connect(workflow, "Ask Model", "Greet")
+        parameters(workflow, "Greet").update(jsCode=code)
+
+    return put
+
+
+@pytest.mark.parametrize(
+    ("code", "fields"),
+    [
+        ("return $json.output.text", []),
+        ("return $('Ask Model').first().json.output.text", []),
+        ("return $json.output?.text || $json.text", []),
+        ("return $json.text + $json.text + $json.outputs", ["text", "outputs"]),
+        ("return $('Ask Model').item.json.text", ["text"]),
+        ('return $("Ask Model").all()[0].json.text', ["text"]),
+        ("return $('Check Name').first().json.text", []),
+    ],
+)
+def test_a_parsed_answer_is_read_through_output(greeter: Path, code: str, fields: list[str]) -> None:
+    change(greeter / "workflows" / "greet.json", ask_a_model(code))
+
+    assert found(greeter, "LLM-OUTPUT-ACCESS") == [
+        f'"Ask Model" gives its parsed answer as output: write output.{name}.' for name in fields
+    ]
+
+
+def test_a_table_of_findings_is_whole_whatever_is_in_it() -> None:
+    findings = Findings(
+        [
+            Finding(
+                "RULE", "must", "first line\nsecond <i>line</i> " + "x" * 200, "workflows/a.json", "No\nde"
+            ),
+            Finding("OTHER-RULE", "nit", "fine", "config.json"),
+        ]
+    )
+
+    head, first, second = repr(findings).splitlines()
+    assert first.index("first line second <i>") == second.index("fine") == head.index("Message")
+    assert first.endswith("x" * 200)
+    rich = findings._repr_html_()
+    assert "second &lt;i&gt;line&lt;/i&gt;" in rich
+    assert rich.count("<tr>") == 3
+    assert repr(findings.must).count("\n") == 1

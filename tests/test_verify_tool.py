@@ -1,0 +1,112 @@
+"""What the codika tool calls a must, we find as well."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from codika_nb.errors import UseCaseError
+from codika_nb.usecase import UseCase
+from tests.codika_tool import Tool, codika_tool
+
+from .test_usecase import BREAKAGES, change, into_subworkflow, scheduled
+from .test_usecase_typescript import typescript
+from .test_verify import ask_a_model, integration
+
+__all__ = ["codika_tool"]
+
+# In the configuration as the tool reads it, and as we do.
+CONFIGURATIONS: list[Callable[[Any], Any]] = [
+    lambda c: c["workflows"][0]["triggers"][0].update(type="webhook"),
+    lambda c: c["workflows"][0]["triggers"][0].update(url="https://example.com/webhook/greet"),
+    lambda c: c["workflows"][0].update(triggers=[]),
+    lambda c: c["workflows"][0].update(
+        triggers=[{"type": "service_event", "service": "slack", "eventType": "message"}]
+    ),
+    lambda c: c["workflows"][0]["outputSchema"][0].update(type="strin"),
+    lambda c: c.update(customIntegrations=[integration(), integration()]),
+    lambda c: c.update(customIntegrations=[integration(n8nCredentialMapping={"OTHER": "x"})]),
+    lambda c: c.update(customIntegrations=[integration(id="cstm_Acme")]),
+    lambda c: c.update(customIntegrations=[integration()], integrationUids=["cstm_other"]),
+    lambda c: c.update(
+        customIntegrations=[integration(secretFields=[{"key": "apiKey", "label": "Key", "type": "password"}])]
+    ),
+]
+SKILLS = [
+    "# no front matter",
+    "---\nname: Greet Someone\ndescription: d\nworkflowTemplateId: greet\n---",
+    "---\nname: a\ndescription: d\nworkflowTemplateId: other\n---",
+    f"---\nname: a\ndescription: {'d' * 1025}\nworkflowTemplateId: greet\n---",
+]
+
+
+def breakages() -> list[Callable[[Path], Any]]:
+    def workflow(by: Callable[[Any], Any]) -> Callable[[Path], Any]:
+        return lambda folder: change(folder / "workflows" / "greet.json", by)
+
+    def configuration(by: Callable[[Any], Any]) -> Callable[[Path], Any]:
+        return lambda folder: change(folder / "config.json", by)
+
+    def skill(text: str) -> Callable[[Path], Any]:
+        return lambda folder: (folder / "skills" / "greet-someone" / "SKILL.md").write_text(text, "utf-8")
+
+    return [
+        lambda folder: None,
+        *(workflow(by) for _, _, by in BREAKAGES),
+        workflow(into_subworkflow),
+        workflow(ask_a_model("return $json.text")),
+        *map(configuration, CONFIGURATIONS),
+        *map(skill, SKILLS),
+        lambda folder: scheduled(folder, timezone=""),
+        lambda folder: (folder / "skills" / "empty").mkdir(),
+        lambda folder: (folder / "workflows" / "greet.json").write_text("{", "utf-8"),
+        lambda folder: (folder / "workflows" / "extra.json").write_text("{}", "utf-8"),
+    ]
+
+
+def ours(folder: Path) -> set[str]:
+    """The rules that we find broken; "refused" for what cannot even be loaded."""
+    try:
+        return {finding.rule for finding in UseCase.load(folder).verify().must}
+    except UseCaseError:
+        return {"refused"}
+
+
+def test_what_the_tool_insists_on_we_find(codika_tool: Tool, greeter: Path, tmp_path: Path) -> None:
+    missed, found = {}, set()
+    for n, break_it in enumerate(breakages()):
+        folder = tmp_path / f"broken-{n}"
+        shutil.copytree(greeter, folder)
+        break_it(folder)
+        we_find = ours(folder)
+        configuration = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        (folder / "config.ts").write_text(typescript(configuration), encoding="utf-8")
+        said = codika_tool.json("verify", "use-case", str(folder), config_home=tmp_path)
+        # Rules called R and a number are a general linter's.
+        insisted = {
+            finding["rule"]
+            for finding in said["findings"]
+            if finding["severity"] == "must" and not re.fullmatch(r"R\d+", finding["rule"])
+        }
+        found |= insisted
+        if n == 0:
+            assert insisted == we_find == set()
+        elif we_find != {"refused"} and insisted - we_find:
+            missed[n] = insisted - we_find, we_find
+
+    assert missed == {}
+    assert len(found) > 20
+
+
+def test_the_tool_finds_nothing_in_the_workflows_that_come_along(
+    codika_tool: Tool, greeter: Path, tmp_path: Path
+) -> None:
+    UseCase.init(tmp_path / "new", name="Word counter")
+
+    for workflow in (*(tmp_path / "new" / "workflows").iterdir(), *(greeter / "workflows").iterdir()):
+        said = codika_tool.json("verify", "workflow", str(workflow), config_home=tmp_path)
+        assert said["summary"] == {"must": 0, "should": 0, "nit": 0, "fixable": 0}, said["findings"]
