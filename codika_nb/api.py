@@ -26,6 +26,7 @@ from .errors import (
     RateLimitError,
     ServerError,
     TransportError,
+    UseCaseError,
     WaitTimeoutError,
 )
 from .files import write_inside
@@ -391,6 +392,11 @@ class API:
 
         if not isinstance(use_case, UseCase):
             use_case = UseCase.load(use_case)
+        if use_case.path is None:
+            raise UseCaseError(
+                "The use case has no folder, where its project and version could be kept.",
+                next_action="Save it first: use_case.save(path).",
+            )
         rule = version_rule(version)
         if project_id is None or use_case.project is None:
             known = yield from API.verify_key.describe(self)

@@ -28,8 +28,7 @@ from typing import Any
 
 from ._http import httpx
 from .errors import ConfigError, WebhookVerificationError
-from .profiles import _Key as MaskedKey
-from .profiles import mask
+from .profiles import MaskedKey, mask
 
 __all__ = ["InstanceKey", "OrganizationKey", "QueryKey", "WebhookSignature", "auth_for", "verify_webhook"]
 

@@ -28,8 +28,7 @@ from .call import Exchange, Pause, Request, Response, Steps
 from .endpoint import AsyncPerformer, Performer, endpoint
 from .errors import AuthenticationError, ConfigError, RequestTimeoutError, TransportError
 from .models import Identity
-from .profiles import PRODUCTION, is_loopback, mask, normalize_base_url
-from .profiles import _Key as MaskedKey
+from .profiles import PRODUCTION, MaskedKey, is_loopback, mask, normalize_base_url
 from .session import Credential, Environment, resolve, server, signed_in
 
 __all__ = ["AsyncClient", "Client"]

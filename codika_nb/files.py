@@ -1,14 +1,59 @@
-"""Files that come from a server: written inside the folder that was chosen for them, and nowhere else."""
+"""Writing files: whole or not at all, and only where they belong."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+import secrets
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .errors import ConfigError, InvalidResponseError
 
-__all__ = ["write_inside"]
+__all__ = ["replace", "sync", "temporary", "write_inside"]
+
+
+@contextmanager
+def temporary(target: Path, content: Callable[[], bytes]) -> Iterator[Path]:
+    """A new file beside `target`, on the disk and private; gone afterwards unless moved away."""
+    path = target.with_name(f".{target.name}.{secrets.token_hex(8)}.tmp")
+    try:
+        with open(path, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+            file.write(content())  # never in a local variable: tracebacks may show those
+            file.flush()
+            os.fsync(file.fileno())
+        _keep_owner(path, target)
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _keep_owner(path: Path, target: Path) -> None:
+    # A kernel run as root must not lock the person out of their own file.
+    if os.name == "posix" and target.exists() and (owner := target.stat()).st_uid != os.geteuid():
+        with suppress(PermissionError):
+            os.chown(path, owner.st_uid, owner.st_gid)
+
+
+def replace(path: Path, target: Path) -> None:
+    """Let `path` take the place of `target`, in one step."""
+    for _ in range(50 if os.name == "nt" else 0):
+        with suppress(PermissionError):  # Windows: somebody reads the file at this moment
+            path.replace(target)
+            return
+        time.sleep(0.02)
+    path.replace(target)
+
+
+def sync(folder: Path) -> None:
+    """Let new names in `folder`, too, survive a power cut, where the system can do that."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def write_inside(folder: str | os.PathLike[str], files: Iterable[tuple[str, bytes]]) -> tuple[Path, ...]:

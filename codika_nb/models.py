@@ -159,7 +159,7 @@ class Table(list[Row]):
     def _repr_html_(self) -> str:
         if not self:
             return f"<p>{self!r}</p>"
-        return _html_table(list(self.columns), self._cells())
+        return html_table(list(self.columns), self._cells())
 
 
 def _cell(value: object) -> str:
@@ -177,7 +177,7 @@ def _cell(value: object) -> str:
 _WIDEST_CELL = 60
 
 
-def _html_table(headings: list[str], rows: list[list[str]]) -> str:
+def html_table(headings: list[str], rows: list[list[str]]) -> str:
     def line(cells: Iterable[str], tag: str) -> str:
         # Tables of a notebook are right-aligned by default, which suits numbers only.
         style = ' style="text-align: left"'
@@ -298,7 +298,7 @@ class Identity:
         return "\n".join(f"{name:<13} {value}" for name, value in self._rows())
 
     def _repr_html_(self) -> str:
-        return _html_table([], self._rows())
+        return html_table([], self._rows())
 
 
 # --- projects --------------------------------------------------------------------------------------

@@ -13,7 +13,6 @@ import json
 import math
 import os
 import re
-import secrets
 import stat
 import threading
 import time
@@ -28,11 +27,13 @@ from urllib.parse import urlsplit
 
 from platformdirs.unix import Unix
 
+from . import files
 from .errors import ConfigError
 
 __all__ = [
     "PRODUCTION",
     "ConfigWarning",
+    "MaskedKey",
     "Profile",
     "ProfileStore",
     "expiry_notice",
@@ -62,7 +63,7 @@ def mask(key: str) -> str:
     return f"{key[:8]}..." if len(key) > 8 else "..."
 
 
-class _Key(str):
+class MaskedKey(str):
     """A key that shows itself masked wherever Python prints values: reprs, tracebacks, `asdict`."""
 
     __slots__ = ()
@@ -175,7 +176,7 @@ class Profile:
     extra: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "api_key", _Key(self.api_key))
+        object.__setattr__(self, "api_key", MaskedKey(self.api_key))
         object.__setattr__(self, "scopes", tuple(self.scopes or ()))
         object.__setattr__(self, "extra", dict(self.extra))
         object.__setattr__(self, "base_url", normalize_base_url(self.base_url) if self.base_url else None)
@@ -717,15 +718,15 @@ def _rewrite(path: Path, change: Callable[[_Document], T], *, renew: bool) -> tu
             if not renew:
                 _require_configuration(path, document)
             result = change(document)
-            with _temporary(target, document.encode) as temporary:
+            with files.temporary(target, document.encode) as temporary:
                 # The codika tool takes no lock. What it has written meanwhile is read again, not lost.
                 if _version(target) != version:
                     continue
                 notices = _left_open(path, target)
                 if document.problem is not None:
                     notices.append(_keep_aside(target, document))
-                _replace(temporary, target)
-            _sync(target.parent)
+                files.replace(temporary, target)
+            files.sync(target.parent)
             return result, notices
     raise ConfigError(
         f"The config file {path} changes faster than it can be written.",
@@ -737,7 +738,7 @@ def _rewrite(path: Path, change: Callable[[_Document], T], *, renew: bool) -> tu
 def _try_to_write(path: Path) -> None:
     with _explained(path), _locked(path) as target:
         document, _ = _read(target)
-        with _temporary(target, document.encode):
+        with files.temporary(target, document.encode):
             pass
 
 
@@ -859,59 +860,18 @@ def _read_once(path: Path) -> tuple[_Document, _Version | None]:
         ) from error
 
 
-@contextmanager
-def _temporary(target: Path, content: Callable[[], bytes]) -> Iterator[Path]:
-    """A new file beside `target`, on the disk and private; gone afterwards unless moved away."""
-    path = target.with_name(f".{target.name}.{secrets.token_hex(8)}.tmp")
-    try:
-        with open(path, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
-            file.write(content())  # never in a local variable: tracebacks may show those
-            file.flush()
-            os.fsync(file.fileno())
-        _keep_owner(path, target)
-        yield path
-    finally:
-        path.unlink(missing_ok=True)
-
-
-def _keep_owner(path: Path, target: Path) -> None:
-    # A kernel run as root must not lock the person out of their own file.
-    if os.name == "posix" and target.exists() and (owner := target.stat()).st_uid != os.geteuid():
-        with suppress(PermissionError):
-            os.chown(path, owner.st_uid, owner.st_gid)
-
-
-def _replace(path: Path, target: Path) -> None:
-    for _ in range(50 if os.name == "nt" else 0):
-        with suppress(PermissionError):  # Windows: somebody reads the file at this moment
-            path.replace(target)
-            return
-        time.sleep(0.02)
-    path.replace(target)
-
-
 def _keep_aside(target: Path, document: _Document) -> str:
     """Copy what could not be read to a name of its own; returns what to tell the owner."""
     moment = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
     aside, number = target.with_name(f"{target.name}.corrupt-{moment}"), 2
     while os.path.lexists(aside):
         aside, number = target.with_name(f"{target.name}.corrupt-{moment}-{number}"), number + 1
-    with _temporary(aside, lambda: document.raw) as temporary:
-        _replace(temporary, aside)
+    with files.temporary(aside, lambda: document.raw) as temporary:
+        files.replace(temporary, aside)
     return (
         f"The config file {target} could not be used: {document.problem}. "
         f"It was kept as {aside} and a new one begun; what is in it can be copied over by hand."
     )
-
-
-def _sync(folder: Path) -> None:
-    # So that the new name, too, survives a power cut. Not every system lets a folder be opened for that.
-    with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def _copy_privately(old: Path, new: Path) -> None:

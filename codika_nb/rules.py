@@ -92,9 +92,9 @@ class Findings(list[Finding]):
     def _repr_html_(self) -> str:
         if not self:
             return "<p>No findings.</p>"
-        from .models import _html_table  # noqa: PLC0415 - only a notebook asks for it
+        from .models import html_table  # noqa: PLC0415 - only a notebook asks for it
 
-        return _html_table(list(self._COLUMNS), self._rows())
+        return html_table(list(self._COLUMNS), self._rows())
 
 
 # --- what the rules look at ------------------------------------------------------------------------

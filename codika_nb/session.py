@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import ConfigError, NotSignedIn
-from .profiles import PRODUCTION, Profile, ProfileStore, mask, normalize_base_url, same_host
-from .profiles import _Key as MaskedKey
+from .profiles import PRODUCTION, MaskedKey, Profile, ProfileStore, mask, normalize_base_url, same_host
 
 if TYPE_CHECKING:
     from .models import Deployment

@@ -27,9 +27,9 @@ from urllib.parse import unquote
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from . import files
 from .configuration import Configuration, Skill, Workflow
 from .errors import UseCaseError
-from .profiles import _replace, _sync, _temporary
 
 CONFIGURATION_FILES = ("config.json", "config.py", "config.ts")
 
@@ -381,10 +381,10 @@ def write(file: Path, content: bytes) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         # A new file is as open to others as its folder is.
         mode = (file if file.exists() else file.parent).stat().st_mode & 0o666
-        with _temporary(file, lambda: content) as temporary:
+        with files.temporary(file, lambda: content) as temporary:
             temporary.chmod(mode)
-            _replace(temporary, file)
-        _sync(file.parent)
+            files.replace(temporary, file)
+        files.sync(file.parent)
     except OSError as error:
         raise UseCaseError(
             f"{file} cannot be written: {error.strerror}.", next_action="Make room or give write access."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,7 +20,7 @@ EMAIL = "ada@example.com"
 def own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A configuration folder and an environment that are nobody else's."""
     home = tmp_path_factory.mktemp("home")
-    for name in ("CODIKA_API_KEY", "CODIKA_BASE_URL", "CODIKA_ALLOW_HTTP", "PROCESS_INSTANCE_ID"):
+    for name in [name for name in os.environ if name.startswith("CODIKA_")] + ["PROCESS_INSTANCE_ID"]:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(home))
     monkeypatch.setattr(session, "current", session.Session())

@@ -38,7 +38,7 @@ def test_a_wheel_brings_the_tutorials_and_its_types(tmp_path: Path) -> None:
     )
     (wheel,) = tmp_path.glob("*.whl")
     target = tmp_path / "installed"
-    unpack = [sys.executable, "-m", "zipfile", "-e", wheel, target]
+    unpack = [sys.executable, "-m", "zipfile", "-e", str(wheel), str(target)]
     subprocess.run(unpack, check=True)
     for name in (
         "codika_nb/py.typed",

@@ -7,6 +7,7 @@ import base64
 import hashlib
 import hmac
 import json
+import logging
 import threading
 from collections.abc import Iterator
 from copy import deepcopy
@@ -1549,3 +1550,15 @@ def test_no_odd_path_or_query_is_a_server_error(greeter: Deployed, value: str) -
         answer = platform.get(path, greeter.key)
         assert answer.status_code < 500, path
     assert platform.post(f"/webhook/{instance}/{value}", {}, greeter.key).status_code in {404, 405}
+
+
+def test_uvicorn_logs_no_address_even_when_somebody_listens(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG), Sandbox() as sandbox:
+        logging.getLogger("uvicorn.access").addHandler(caplog.handler)
+        try:
+            httpx.post(f"{sandbox.url}/webhook/i/w", params={"api_key": "ck_canary"})
+        finally:
+            logging.getLogger("uvicorn.access").removeHandler(caplog.handler)
+    assert "/webhook/i/w" in caplog.text
+    ours = [record for record in caplog.records if record.name.startswith(("uvicorn", "codika"))]
+    assert "canary" not in "\n".join(record.getMessage() for record in ours)

@@ -334,6 +334,11 @@ class Application:
 class Protocol(H11Protocol):
     """HTTP as uvicorn speaks it, except that what is no HTTP at all is refused in JSON, too."""
 
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        # Its log has whole addresses, keys in them included; ours is `Application`'s.
+        self.access_log = False
+
     def send_400_response(self, msg: str) -> None:
         if self.cycle is not None and not self.cycle.response_complete:
             # Its body broke off in the middle: the call must neither wait for the rest nor answer, too.

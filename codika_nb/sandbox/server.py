@@ -336,7 +336,6 @@ class _Running:
                     application,
                     http=Protocol,
                     log_config=None,
-                    access_log=False,
                     # X-Forwarded-For is ours to judge: uvicorn believes it from loopback, where clients are.
                     proxy_headers=False,
                     server_header=False,
