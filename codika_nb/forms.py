@@ -133,7 +133,7 @@ class SignInForm(widgets.VBox):
         email: what the e-mail field holds at first.
         signin: the `SignIn` to render, where one exists; `purpose` and `options` make one otherwise.
         already: the profile in use; the form then says so and offers to use another account.
-        on_done: called with the profile once it is there.
+        on_done: called with the profile once it is there; what it returns is said, too.
         options: the remaining arguments of `SignIn`.
 
     Example:
@@ -152,7 +152,7 @@ class SignInForm(widgets.VBox):
         email: str = "",
         signin: SignIn | None = None,
         already: Profile | None = None,
-        on_done: Callable[[Profile], None] | None = None,
+        on_done: Callable[[Profile], str | None] | None = None,
         **options: Any,
     ) -> None:
         self.signin = signin or SignIn(purpose, **options)
@@ -330,9 +330,8 @@ class SignInForm(widgets.VBox):
         self._focus()
         profile = self.signin.profile
         if self.signin.step == "done" and profile and not self.done:
-            if self._on_done:
-                self._on_done(profile)
-            self._leave(signed_in(profile))
+            note = self._on_done(profile) if self._on_done else None
+            self._leave(signed_in(profile, note or ""))
             self._result.set_result(profile)
         if not answered.done():
             answered.set_result(None)

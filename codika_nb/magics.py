@@ -48,6 +48,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 DASHBOARD = "https://app.codika.io"
+SHADOWED = "But CODIKA_API_KEY is set in the environment, and wins until it is unset."
 option: Any = argument
 
 
@@ -171,34 +172,28 @@ class CodikaMagics(Magics):
 
         Example: %codika_use acme-inc
         """
-        from . import session, views
+        from . import views
         from .profiles import ProfileStore
 
         store = ProfileStore()
         profile = store.use(arguments.name) if arguments.save else store.get(arguments.name)
-        session.current.profile = profile.name
-        session.current.deployment = None
         text = f"Now using {views.who(profile)}, profile {profile.name}."
-        if os.environ.get("CODIKA_API_KEY"):
-            text += " But CODIKA_API_KEY is set in the environment, and wins until it is unset."
-        self._show(profile, views.line(text))
+        self._show(profile, views.line(f"{text} {_use(profile)}".strip()))
         return profile
 
     @codika_magic()
     def codika_whoami(self, arguments: Namespace) -> Any:
         """Show who is signed in: profile, organization, server, key (eight characters), scopes, expiry."""
-        from . import session, views
+        from . import views
 
-        credential = session.resolve()
         with self._client() as client:
             try:
-                known = client.verify_key()
+                known = client.whoami()
             except AuthenticationError as error:
-                error.next_action = (
-                    f"The key from {credential.source} is no longer good: %codika_login makes a new one."
-                )
+                source = client.credential.source
+                error.next_action = f"The key from {source} is no longer good: %codika_login makes a new one."
                 raise
-        self._show(known, views.identity(known, credential))
+        self._show(known, views.identity(known))
         return known
 
     @codika_magic(
@@ -344,8 +339,10 @@ class CodikaMagics(Magics):
             with Client(base_url=signin.base_url) as client:
                 client.perform(signin.submit_code(code))
             return self._signed_in(signin, arguments.json)
-        profile = None if email else _who_is_signed_in(signin.base_url)
-        if self._can_show_a_form():
+        with_form = self._can_show_a_form()
+        # An address on the line means that account, whoever is signed in; unattended there is no choice.
+        profile = None if email and with_form else _who_is_signed_in(signin.base_url)
+        if with_form:
             return self._show_form(signin, email=email, already=profile)
         if profile is None and not _is_kernel(self._shell):
             _by_prompts(signin)
@@ -436,8 +433,8 @@ class CodikaMagics(Magics):
             print(views.json_text(signin.document()))
         if signin.profile is None:
             raise _refusal(signin)
-        _use(signin.profile)
-        self._show(signin.profile, {} if as_json else views.signed_in(signin.profile))
+        note = _use(signin.profile)
+        self._show(signin.profile, {} if as_json else views.signed_in(signin.profile, note))
         return signin.profile
 
     def _refuse_literal(self, word: str) -> None:
@@ -605,12 +602,17 @@ def _who_is_signed_in(server: str) -> Profile | None:
     )
 
 
-def _use(profile: Profile) -> None:
-    """Let this kernel use what somebody has just signed in to."""
+def _use(profile: Profile) -> str:
+    """Let this kernel use what somebody has just signed in to; what stands in the way of that, if anything."""
     from . import session
 
     session.current.profile = profile.name or profile
     session.current.deployment = None
+    try:
+        shadowed = session.resolve(base_url=profile.host).key != profile.api_key
+    except ConfigError:
+        shadowed = False
+    return SHADOWED if shadowed else ""
 
 
 def _nobody_there() -> NotSignedIn:

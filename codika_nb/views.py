@@ -10,12 +10,9 @@ import html
 import json
 from typing import TYPE_CHECKING, Any
 
-from .profiles import mask
-
 if TYPE_CHECKING:
-    from .models import Deployment, Execution, VerifiedKey
+    from .models import Deployment, Execution, Identity
     from .profiles import Profile
-    from .session import Credential
 
 Bundle = dict[str, str]
 
@@ -56,11 +53,12 @@ color: var(--codika-text); box-sizing: border-box; overflow: hidden; }
 )
 
 
-def signed_in(profile: Profile) -> Bundle:
-    """The one sentence that stays: who, which profile, which key."""
+def signed_in(profile: Profile, note: str = "") -> Bundle:
+    """The one sentence that stays: who, which profile, which key; and what else has to be said."""
     where = f" at {profile.host}" if profile.base_url else ""
     name = f"profile {profile.name}" if profile.name else "for this kernel only"
     text = f"Signed in: {who(profile)}, {name}, key {profile.masked_key.rstrip('.')}…{where}"
+    text = f"{text}. {note}" if note else text
     tick = '<span aria-hidden="true" style="color: var(--jp-success-color0, #2e7d32)">✓</span>'
     return {"text/plain": text, "text/html": f"{tick} {html.escape(text)}"}
 
@@ -133,18 +131,22 @@ def execution(run: Execution, workflow: str) -> Bundle:
     return table(f"{workflow} failed", rows, good=False)
 
 
-def identity(known: VerifiedKey, credential: Credential) -> Bundle:
+def identity(known: Identity) -> Bundle:
     """Who is signed in, with what, where, and which source that came from."""
     rows = [
-        ("Organization", f"{plain(known.organization_name)}  ({known.organization_id or 'none'})"),
-        ("Server", credential.base_url),
-        ("Key", f"{plain(known.key_name)}, {mask(credential.key or '')}"),
-        ("Expires", known.expires_at or "never"),
+        (
+            "Organization",
+            f"{plain(known.organization)}  ({known.organization_id})" if known.organization else "",
+        ),
+        ("Server", known.server),
+        ("Key", ", ".join(plain(part) for part in (known.key, known.key_name, known.kind) if part)),
+        ("Expires", known.expires_at or ("" if known.note else "never")),
         ("Scopes", ", ".join(known.scopes)),
-        ("From", credential.source),
+        ("From", known.source),
+        ("Hides", ", ".join(known.hides)),
+        ("Note", known.note or ""),
     ]
-    rows += [("Hides", hidden) for hidden in credential.hidden]
-    return table("Signed in", rows, good=True)
+    return table("Signed in", [row for row in rows if row[1]], good=True)
 
 
 def sandbox(running: Any) -> Bundle:

@@ -274,6 +274,9 @@ def test_a_lab_that_runs_a_sandbox_shares_it(shell: Kernel, sandbox: Sandbox, tm
         assert sandbox.url in outcome.text
         other.run(f"%codika_signup {EMAIL} --no-form")
         assert sandbox.code_for(EMAIL) in other.run(f"sandbox.code_for({EMAIL!r})").text
+        inbox = other.run("sandbox.inbox")
+        assert sandbox.code_for(EMAIL) in inbox.text
+        assert "<table" in inbox.html
         other.run("%codika_sandbox --stop")
     assert Client(base_url=sandbox.url).perform is not None
     with socket.create_connection(("127.0.0.1", int(sandbox.url.rpartition(":")[2])), timeout=1):
@@ -391,3 +394,23 @@ def test_an_expired_key_is_refused_with_the_next_step(shell: Kernel, profile_nam
     raw["profiles"][profile_name]["expiresAt"] = "2020-01-01T00:00:00.000Z"
     store.path.write_text(json.dumps(raw))
     refused(shell.run("%codika_whoami"), "has expired", "%codika_login")
+
+
+def test_a_key_in_the_environment_that_hides_a_fresh_sign_in_is_named(
+    sandbox: Sandbox, profile_name: str, tmp_path: Path
+) -> None:
+    key = ProfileStore().get(profile_name).api_key
+    with kernel(tmp_path, CODIKA_API_KEY=str.__str__(key), CODIKA_BASE_URL=sandbox.url) as shell:
+        shell.run("%load_ext codika_nb")
+        shell.run("%codika_signup grace@example.com --no-form")
+        code = sandbox.code_for("grace@example.com")
+        done = shell.run(f"_ = %codika_signup grace@example.com --code {code}")
+        assert "CODIKA_API_KEY is set in the environment, and wins" in done.text
+        assert "Acme, Inc." in shell.run("%codika_whoami").text
+        assert "and wins until it is unset" in shell.run("%codika_use my-organization").text
+
+
+def test_an_address_on_the_line_of_an_unattended_notebook_is_no_obstacle(
+    shell: Kernel, profile_name: str
+) -> None:
+    assert f"profile {profile_name}" in shell.run(f"_ = %codika_login {EMAIL}").text

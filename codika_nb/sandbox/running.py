@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, NoReturn
 
 from .._http import httpx
 from ..errors import ConfigError
 from ..profiles import is_loopback
+from .mail import Inbox, Mail
 
 __all__ = ["RunningSandbox", "find"]
 
@@ -38,8 +40,8 @@ class RunningSandbox:
         self.inbox_url = f"{url}/inbox"
 
     @property
-    def inbox(self) -> list[dict[str, Any]]:
-        """The mail, newest first: ``to``, ``subject``, ``sentAt``, ``code``, ``text``."""
+    def inbox(self) -> Inbox:
+        """The mail, newest first."""
         return self._mail()
 
     def code_for(self, email: str) -> str:
@@ -51,7 +53,7 @@ class RunningSandbox:
         mail = self._mail(email=email)
         if not mail:
             raise LookupError(f"No mail for {email} in the sandbox's inbox: request a code first.")
-        return str(mail[0]["code"])
+        return mail[0].code
 
     def workflow(self, name: str) -> Callable[[Any], NoReturn]:
         """Not here: what answers a workflow has to be given where the sandbox is started."""
@@ -66,9 +68,16 @@ class RunningSandbox:
     def __repr__(self) -> str:
         return f"RunningSandbox({self.url!r})"
 
-    def _mail(self, **query: str) -> list[dict[str, Any]]:
+    def _mail(self, **query: str) -> Inbox:
         headers = {"Accept": "application/json"}
         answer = httpx.get(self.inbox_url, params=query, headers=headers, timeout=5.0, trust_env=False)
         answer.raise_for_status()
-        mail: list[dict[str, Any]] = answer.json()
-        return mail
+        return Inbox(
+            Mail(each["to"], each["subject"], _time(each["sentAt"]), each["code"], each["text"])
+            for each in answer.json()
+        )
+
+
+def _time(iso: str) -> datetime:
+    # Python 3.10 does not read the "Z" that the platform writes.
+    return datetime.fromisoformat(iso.replace("Z", "+00:00"))
