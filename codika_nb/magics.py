@@ -603,7 +603,7 @@ def _who_is_signed_in(server: str) -> Profile | None:
 
 
 def _use(profile: Profile) -> str:
-    """Let this kernel use what somebody has just signed in to; what stands in the way of that, if anything."""
+    """Use what somebody has signed in to from now on; returns what stands in the way of that."""
     from . import session
 
     session.current.profile = profile.name or profile
