@@ -22,7 +22,7 @@ from traitlets import Unicode
 
 from .errors import NotSignedIn
 from .profiles import PRODUCTION, Profile
-from .signin import Notice, Purpose, SignIn, six_digits
+from .signin import Notice, Purpose, SignIn, organization_key, six_digits
 from .views import SIGN_IN_STYLE, plain, signed_in
 
 __all__ = ["SignInForm"]
@@ -159,6 +159,7 @@ class SignInForm(widgets.VBox):
         self._on_done = on_done
         self._pending: dict[str, Future[None] | None] = {}
         self._clicks: list[Future[None]] = []
+        self._lock = threading.Lock()
         self._one_at_a_time: asyncio.Lock | None = None
         self._handle: DisplayHandle | None = None
         self._line: dict[str, str] | None = None
@@ -291,7 +292,9 @@ class SignInForm(widgets.VBox):
     def _cancel(self) -> None:
         """Stop waiting for an answer; with none under way, end the form."""
         if self._pending:
-            for work in list(self._pending.values()):
+            with self._lock:
+                under_way = list(self._pending.values())
+            for work in under_way:
                 if work:
                     work.cancel()
         elif not self.done:
@@ -301,15 +304,17 @@ class SignInForm(widgets.VBox):
 
     def _do(self, name: str, verb: Verb, *, key: str | None = None) -> None:
         """Perform what `verb` describes after what is under way; a second click of it changes nothing."""
-        if name in self._pending or self.done:
-            return
         answered: Future[None] = Future()
-        self._pending[name] = None
-        self._clicks = [each for each in self._clicks if not each.done()] + [answered]
+        with self._lock:
+            if name in self._pending or self.done:
+                return
+            self._pending[name] = None
+            self._clicks = [each for each in self._clicks if not each.done()] + [answered]
         self._render()
         work = _network.submit(self._perform(name, verb, answered, key))
-        if name in self._pending:
-            self._pending[name] = work
+        with self._lock:
+            if name in self._pending:
+                self._pending[name] = work
 
     async def _perform(self, name: str, verb: Verb, answered: Future[None], key: str | None) -> None:
         if self._one_at_a_time is None:
@@ -325,23 +330,34 @@ class SignInForm(widgets.VBox):
             self.signin.notice = Notice(f"Something unexpected went wrong: {error!r}", "error")
             log.exception("the sign-in form failed")
             answered.set_exception(error)
-        self._pending.pop(name, None)
-        self._render()
-        self._focus()
         profile = self.signin.profile
         if self.signin.step == "done" and profile and not self.done:
-            note = self._on_done(profile) if self._on_done else None
-            self._leave(signed_in(profile, note or ""))
+            # While this click counts as pending, no other one can turn the outcome around.
+            self._leave(signed_in(profile, self._tell(profile)))
             self._result.set_result(profile)
+        with self._lock:
+            self._pending.pop(name, None)
+        if not self.done:
+            self._render()
+            self._focus()
         if not answered.done():
             answered.set_result(None)
+
+    def _tell(self, profile: Profile) -> str:
+        """Tell whoever made the form; what they want to have said, or what went wrong there."""
+        try:
+            return (self._on_done(profile) if self._on_done else None) or ""
+        except Exception as error:
+            log.exception("what was to be done after signing in failed")
+            return f"But what was to follow failed: {error!r}"
 
     async def _carry_out(self, verb: Verb, key: str | None) -> None:
         from .client import AsyncClient  # noqa: PLC0415 - imported while the person types
 
         exchange = verb()
         if exchange is not None:
-            async with AsyncClient(base_url=self.signin.base_url, auth=key) as client:
+            auth = organization_key(key) if key else None
+            async with AsyncClient(base_url=self.signin.base_url, auth=auth) as client:
                 await client.perform(exchange)
 
     # --- what is seen ------------------------------------------------------------------------------

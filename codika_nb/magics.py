@@ -68,11 +68,16 @@ def codika_magic(*options: Any, payload: bool = False) -> Callable[[Function], A
         @functools.wraps(described)
         def run(self: CodikaMagics, line: str = "") -> Any:
             try:
-                found, rest = self._payload(line) if payload else (None, line)
+                self._refuse_keys(line)
+                found, rest = _take_object(line) if payload else (None, line)
                 try:
                     words = shlex.split(rest)
                 except ValueError as error:
                     raise UsageError(f"The line cannot be read: {error}.") from None
+                values = [self._value(word) for word in words]
+                if payload and found is None:
+                    found = next((value for value in values if isinstance(value, dict)), None)
+                words = [str(value) for value in values if value is not found]
                 arguments = described.parser.parse_args(words)
                 arguments.payload = found
                 return function(self, arguments)
@@ -114,6 +119,8 @@ SIGN_IN_OPTIONS = (
 @magics_class
 class CodikaMagics(Magics):
     """Sign in to Codika, deploy and trigger workflows."""
+
+    _sandbox_url = ""
 
     @codika_magic(*SIGN_IN_OPTIONS)
     def codika_signup(self, arguments: Namespace) -> Any:
@@ -158,7 +165,8 @@ class CodikaMagics(Magics):
             name = used.name
         profile = ProfileStore().remove(name) if name else cast("Profile", session.current.profile)
         if session.current.profile in (name, profile):
-            session.current.profile = None
+            session.current.profile = session.current.deployment = None
+            session.current.base_url = self._sandbox_url if self._sandbox_runs() else None
         text = f"Logged out: {views.who(profile)}. Its key still works until it is revoked at {DASHBOARD}."
         self._show(profile, views.line(text))
         return profile
@@ -215,9 +223,14 @@ class CodikaMagics(Magics):
 
         if arguments.stop:
             self.stop_sandbox()
-            self._show(None, views.line("The sandbox is stopped; this kernel uses the real platform again."))
+            credential = session.resolve()
+            profile = f", profile {credential.profile.name}" if credential.profile else ""
+            self._show(
+                None, views.line(f"No sandbox any more; this kernel uses {credential.base_url}{profile}.")
+            )
             return None
-        sandbox = session.current.sandbox or running.find(os.environ.get("CODIKA_BASE_URL"))
+        sandbox = session.current.sandbox if self._sandbox_runs() else None
+        sandbox = sandbox or running.find(os.environ.get("CODIKA_BASE_URL"))
         if sandbox is None:
             sandbox = Sandbox(port=arguments.port, data=arguments.data)
             for file in arguments.stand_ins:
@@ -225,7 +238,7 @@ class CodikaMagics(Magics):
             sandbox.start()
             atexit.register(sandbox.stop)
         session.current.sandbox = sandbox
-        session.current.base_url = sandbox.url
+        session.current.base_url = self._sandbox_url = sandbox.url
         self._show(sandbox, views.sandbox(sandbox))
         return sandbox
 
@@ -277,6 +290,7 @@ class CodikaMagics(Magics):
 
     @codika_magic(
         option("workflow", help="the workflow's template id"),
+        option("extra", nargs="*", metavar="payload", help="JSON, {variable} or $variable; {} if left out"),
         option("--instance", metavar="ID", help="process instance; the last deployment's if left out"),
         option("--timeout", type=float, default=120.0, metavar="S", help="seconds to wait (120)"),
         option("--no-wait", action="store_true", help="only start the run"),
@@ -289,6 +303,9 @@ class CodikaMagics(Magics):
         """
         from . import views
 
+        if arguments.extra:
+            forms = 'JSON, {variable} or $variable: %codika_trigger greet {"name": "Ada"}'
+            raise UsageError(f"{' '.join(arguments.extra)!r} is no payload. It is {forms}")
         with self._client() as client:
             instance = self._instance(arguments.instance)
             if arguments.no_wait:
@@ -335,9 +352,8 @@ class CodikaMagics(Magics):
         if arguments.no_form and not arguments.code:
             return self._have_code_sent(signin, arguments.json)
         if arguments.code:
-            code = self._value(arguments.code)
             with Client(base_url=signin.base_url) as client:
-                client.perform(signin.submit_code(code))
+                client.perform(signin.submit_code(arguments.code))
             return self._signed_in(signin, arguments.json)
         with_form = self._can_show_a_form()
         # An address on the line means that account, whoever is signed in; unattended there is no choice.
@@ -355,19 +371,19 @@ class CodikaMagics(Magics):
     def _sign_in_with_key(self, arguments: Namespace) -> Any:
         """Take a key from the dashboard: from a variable, the form, or a prompt."""
         from .client import Client
+        from .signin import organization_key
 
         signin = self._new_sign_in("login", arguments)
         signin.step = "key"
         if arguments.api_key:
-            self._refuse_literal(arguments.api_key)
-            key = self._value(arguments.api_key)
+            key = arguments.api_key
         elif self._can_show_a_form():
             return self._show_form(signin)
         elif _is_kernel(self._shell):
             raise _nobody_there()
         else:
             key = _ask(getpass.getpass, "Key from the dashboard (cko_…): ")
-        with Client(auth=key.strip() or None, base_url=signin.base_url) as client:
+        with Client(auth=organization_key(key), base_url=signin.base_url) as client:
             client.perform(signin.submit_key(key))
         return self._signed_in(signin, arguments.json)
 
@@ -400,6 +416,15 @@ class CodikaMagics(Magics):
 
         with_sandbox = session.current.sandbox is not None and _is_kernel(self._shell)
         return with_sandbox or _somebody_can_click(self._shell)
+
+    @staticmethod
+    def _sandbox_runs() -> bool:
+        from . import session
+
+        try:
+            return bool(session.current.sandbox and session.current.sandbox.url)
+        except ConfigError:
+            return False  # somebody has stopped it by hand
 
     def _show_form(self, signin: SignIn, **options: Any) -> Any:
         from .forms import SignInForm
@@ -437,25 +462,19 @@ class CodikaMagics(Magics):
         self._show(signin.profile, {} if as_json else views.signed_in(signin.profile, note))
         return signin.profile
 
-    def _refuse_literal(self, word: str) -> None:
-        """Refuse a key that stands on the line, and take it out of IPython's memory and history."""
-        if re.fullmatch(r"\$\w+|\{\w+\}", word):
-            return
-        _scrub(self._shell, word)
-        raise UsageError(
-            "A key on the line stays in the notebook: give a variable, --api-key $key, or nothing to be "
-            "asked. It has been taken out of the history; delete it from the cell too."
-        )
-
     def stop_sandbox(self) -> None:
-        """Stop the sandbox that this kernel started, if it did, and stop using it."""
+        """Stop the sandbox that this kernel started, if it did, and forget what belongs to it."""
         from . import session
 
-        sandbox = session.current.sandbox
-        if sandbox is not None:
-            sandbox.stop()
-            atexit.unregister(sandbox.stop)
-        session.current = session.Session()
+        current, sandbox = session.current, session.current.sandbox
+        if sandbox is None:
+            return
+        at_sandbox = current.base_url == self._sandbox_url
+        current.sandbox = None
+        sandbox.stop()
+        atexit.unregister(sandbox.stop)
+        if at_sandbox:
+            current.base_url = current.profile = current.deployment = None
 
     # --- reading the line --------------------------------------------------------------------------
 
@@ -482,31 +501,27 @@ class CodikaMagics(Magics):
         deployed = session.current.deployment
         return named or (deployed.process_instance_id if deployed else None)
 
-    def _value(self, word: str) -> str:
+    def _value(self, word: str) -> Any:
         """`word`, or what the variable holds that it names as ``$name`` or ``{name}``."""
-        named = re.fullmatch(r"\$(\w+)|\{(\w+)\}", word)
-        return str(self._variable(named[1] or named[2])) if named else word
-
-    def _variable(self, name: str) -> Any:
+        named = re.fullmatch(r"\$([A-Za-z_]\w*)|\{([A-Za-z_]\w*)\}", word)
+        if named is None:
+            return word
+        name = named[1] or named[2]
         if name not in self._shell.user_ns:
             raise UsageError(f"There is no variable {name!r} here.")
         return self._shell.user_ns[name]
 
-    def _payload(self, line: str) -> tuple[dict[str, Any] | None, str]:
-        """The payload on the line, and the line without it."""
-        start = line.find("{")
-        named = re.search(r"(?<!\S)(?:\$(\w+)|\{\s*([A-Za-z_]\w*)\s*\})(?!\S)", line)
-        if named and (start < 0 or named.start() <= start):
-            value = self._variable(named[1] or named[2])
-            rest = line[: named.start()] + line[named.end() :]
-        elif start < 0:
-            return None, line
-        else:
-            value, end = _first_object(line[start:])
-            rest = line[:start] + line[start + end :]
-        if not isinstance(value, dict):
-            raise UsageError(f"The payload has to be an object (a dict), not {type(value).__name__}.")
-        return value, rest
+    def _refuse_keys(self, line: str) -> None:
+        """Refuse a key that stands on the line, and take it out of IPython's memory and history."""
+        found = re.findall(r"ck[oap]?_[A-Za-z0-9_-]{16,}", line)
+        if not found:
+            return
+        for key in found:
+            _scrub(self._shell, key)
+        raise UsageError(
+            "A key on the line stays in the notebook: give a variable, --api-key $key, or nothing to be "
+            "asked. It has been taken out of the history; delete it from the cell too."
+        )
 
     def _show(self, value: Any, bundle: dict[str, str] | None) -> None:
         """Display `bundle` (or a form) now, and not once more when `value` ends the cell.
@@ -533,16 +548,28 @@ class CodikaMagics(Magics):
         sys.displayhook = hook
 
 
-def _first_object(text: str) -> tuple[Any, int]:
-    """The object at the beginning of `text`, JSON or Python literal, and where it ends."""
+def _take_object(line: str) -> tuple[dict[str, Any] | None, str]:
+    """The object on the line, JSON or Python literal and quoted or not, and the line without it."""
+    start = next(
+        (m.start() for m in re.finditer(r"\{", line) if not re.match(r"\{\w+\}", line[m.start() :])), -1
+    )
+    if start < 0:
+        return None, line
+    text = line[start:]
     try:
-        return json.JSONDecoder().raw_decode(text)
+        value, end = json.JSONDecoder().raw_decode(text)
     except ValueError as error:
         end = text.rfind("}") + 1
         try:
-            return ast.literal_eval(text[:end]), end
+            value = ast.literal_eval(text[:end])
         except (ValueError, SyntaxError):
             raise UsageError(f"The payload is not JSON: {error}.") from None
+    before, after = line[:start], text[end:]
+    if before[-1:] == after[:1] and after[:1] in ("'", '"'):
+        before, after = before[:-1], after[1:]
+    if not isinstance(value, dict):
+        raise UsageError(f"The payload has to be an object (a dict), not {type(value).__name__}.")
+    return value, f"{before} {after}"
 
 
 def _is_kernel(shell: InteractiveShell) -> bool:
@@ -577,29 +604,22 @@ def _who_is_signed_in(server: str) -> Profile | None:
     """The profile whose key works at `server` right now."""
     from . import session
     from .client import Client
-    from .profiles import Profile
+    from .profiles import same_host
+    from .signin import profile_of_key
 
     try:
-        credential = session.resolve(base_url=server)
+        credential = session.resolve()
+        if not same_host(credential.base_url, server):
+            # Only a key that is known to belong there: the environment's was not made for this server.
+            credential = session.resolve(base_url=server)
+            if credential.profile is None:
+                return None
         key = session.signed_in(credential)
-        with Client(base_url=server, timeout=5.0) as client:
+        with Client(auth=key, base_url=server, timeout=5.0) as client:
             known = client.verify_key()
     except (ConfigError, APIError, TransportError):
         return None  # the form says what is wrong when it is used
-    if credential.profile:
-        return credential.profile
-    return Profile(
-        api_key=key,
-        type=known.type,
-        organization_id=known.organization_id,
-        organization_name=known.organization_name,
-        key_name=known.key_name,
-        key_prefix=known.key_prefix,
-        scopes=known.scopes,
-        created_at=known.created_at,
-        expires_at=known.expires_at,
-        base_url=server,
-    )
+    return credential.profile or profile_of_key(key, known, server)
 
 
 def _use(profile: Profile) -> str:
@@ -607,9 +627,10 @@ def _use(profile: Profile) -> str:
     from . import session
 
     session.current.profile = profile.name or profile
+    session.current.base_url = profile.host
     session.current.deployment = None
     try:
-        shadowed = session.resolve(base_url=profile.host).key != profile.api_key
+        shadowed = session.resolve().key != profile.api_key
     except ConfigError:
         shadowed = False
     return SHADOWED if shadowed else ""

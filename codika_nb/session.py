@@ -171,6 +171,8 @@ def sign_in_server(base_url: str | None = None) -> str:
     named = server(base_url)
     if named:
         return named
+    if os.environ.get("CODIKA_API_KEY"):
+        return PRODUCTION  # where that key belongs
     try:
         active = ProfileStore().active()
     except ConfigError:

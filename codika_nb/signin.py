@@ -19,7 +19,7 @@ from . import session
 from .api import API
 from .call import Steps
 from .errors import AuthenticationError, CodikaError, ConfigError, InvalidRequestError, RateLimitError
-from .models import CodeSent, KeyBundle
+from .models import CodeSent, KeyBundle, VerifiedKey
 from .profiles import PRODUCTION, Profile, ProfileStore
 
 __all__ = ["Notice", "Organization", "SignIn", "asign_in", "sign_in"]
@@ -30,7 +30,6 @@ Field = Literal["email", "company", "code", "organization", "key"]
 
 RESEND_AFTER = timedelta(seconds=30)
 LONGEST_COMPANY = 100
-ORGANIZATION_KEYS = ("cko_", "ckp_", "cka_")
 
 
 @dataclass(frozen=True)
@@ -193,7 +192,7 @@ class SignIn:
         self.key_name = key_name
         self.key_expires_in = key_expires_in
         self.name = name
-        self.organization_id = organization_id
+        self.organization_id = self._given_organization = organization_id
         self.activate = activate
 
         self.step: Step = "email"
@@ -257,12 +256,12 @@ class SignIn:
 
     def submit_key(self, key: str) -> Steps[SignIn]:
         """Sign in with a key from the dashboard; to be performed by a client that has this key."""
-        key = key.strip()
         self._say(None)
-        if not key.startswith(ORGANIZATION_KEYS):
+        whole = organization_key(key)
+        if whole is None:
             text = "That is the key of one instance; here an organization key is needed: cko_…"
             other = "A key from the dashboard begins with cko_. Copy it again, whole."
-            self._say(Notice(text if key.startswith("ck_") else other, "error", "key"))
+            self._say(Notice(text if key.strip().startswith("ck_") else other, "error", "key"))
             return self
         try:
             if self.store:
@@ -275,20 +274,7 @@ class SignIn:
             else:
                 yield from self._react(error)
             return self
-        self._keep(
-            Profile(
-                api_key=key,
-                type=known.type,
-                organization_id=known.organization_id,
-                organization_name=known.organization_name,
-                key_name=known.key_name,
-                key_prefix=known.key_prefix,
-                scopes=tuple(known.scopes),
-                created_at=known.created_at,
-                expires_at=known.expires_at,
-                base_url=self.base_url,
-            )
-        )
+        self._keep(profile_of_key(whole, known, self.base_url))
         self.step = "done"
         return self
 
@@ -328,6 +314,7 @@ class SignIn:
         self.step = "email"
         self._code = ""
         self.organizations = []
+        self.organization_id = self._given_organization  # what was picked was another account's
         self._switched.clear()
         self._say(None)
 
@@ -466,6 +453,28 @@ def _organizations(error: CodikaError) -> list[Organization]:
         for entry in entries
         if isinstance(entry, dict) and isinstance(entry.get("id"), str)
     ]
+
+
+def organization_key(text: str) -> str | None:
+    """The key in what somebody pasted, or None if it is none of an organization."""
+    key = text.strip()
+    return key if re.fullmatch(r"ck[oap]_[A-Za-z0-9_-]+", key) else None
+
+
+def profile_of_key(key: str, known: VerifiedKey, base_url: str) -> Profile:
+    """The profile of a key that the platform has verified."""
+    return Profile(
+        api_key=key,
+        type=known.type,
+        organization_id=known.organization_id,
+        organization_name=known.organization_name,
+        key_name=known.key_name,
+        key_prefix=known.key_prefix,
+        scopes=tuple(known.scopes),
+        created_at=known.created_at,
+        expires_at=known.expires_at,
+        base_url=base_url,
+    )
 
 
 def six_digits(text: str) -> str | None:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from .profiles import Profile
 
 Bundle = dict[str, str]
+#: Characters of one value on a card.
+LONGEST = 2000
 
 _COLOURS = """
 --codika-text: var(--jp-content-font-color1, var(--vscode-editor-foreground, currentColor));
@@ -70,8 +72,11 @@ def line(text: str) -> Bundle:
 
 def table(title: str, rows: list[tuple[str, str]], *, good: bool | None = None, body: str = "") -> Bundle:
     """A small card: a title, and what belongs to it line by line."""
+    title = plain(title, LONGEST)
+    rows = [(name, plain(value, LONGEST)) for name, value in rows]
+    body = "\n".join("".join(c if c.isprintable() else "·" for c in each) for each in body.split("\n"))
     width = max((len(name) for name, _ in rows), default=0)
-    plain = "\n".join(
+    text = "\n".join(
         [title, *(f"  {name:<{width}}  {value}" for name, value in rows), *([body] if body else [])]
     )
     mark = "" if good is None else "✓" if good else "✗"
@@ -96,7 +101,7 @@ def table(title: str, rows: list[tuple[str, str]], *, good: bool | None = None, 
         '<dl style="display: grid; grid-template-columns: max-content 1fr; gap: 0.1rem 1rem; margin: 0.4rem 0 0">'
         f"{cells}</dl>{pre}</div>"
     )
-    return {"text/plain": plain, "text/html": rich}
+    return {"text/plain": text, "text/html": rich}
 
 
 def deployment(deployed: Deployment, title: str, notes: list[str]) -> Bundle:
@@ -109,7 +114,9 @@ def deployment(deployed: Deployment, title: str, notes: list[str]) -> Bundle:
     if deployed.error:
         rows.append(("Error", deployed.error))
     if good and deployed.workflows_deployed:
-        rows.append(("Run it", f"%codika_trigger {deployed.workflows_deployed[0].workflow_template_id} {{}}"))
+        rows.append(
+            ("Run it", f"%codika_trigger {deployed.workflows_deployed[0].workflow_template_id} {{…}}")
+        )
     rows += [("Note", note) for note in notes]
     return table(f"{title} {'is deployed' if good else 'could not be deployed'}", rows, good=good)
 

@@ -451,6 +451,7 @@ def test_a_key_from_the_dashboard_is_verified_and_saved(form: SignInForm, sandbo
     [
         ("", "begins with cko_"),
         ("ck_" + "x" * 64, "key of one instance"),
+        ("AKIA-something-else-entirely", "begins with cko_"),
         ("cko_" + "x" * 64, "unknown, revoked or expired"),
     ],
 )
@@ -482,3 +483,47 @@ def test_a_very_long_or_odd_organization_name_stays_on_one_line(sandbox: Sandbox
     assert len(bundle["text/plain"]) < 10_400
     assert "\n" not in bundle["text/plain"]
     assert "<b>" not in bundle["text/html"]
+
+
+def test_what_was_picked_for_one_account_is_not_asked_of_another(form: SignInForm, sandbox: Sandbox) -> None:
+    for name in ("Acme", "Beta"):
+        sandbox.add_organization(EMAIL, name)
+    sandbox.add_organization("grace@example.com", "Grace's")
+    ask(form)
+    form.code.value = sandbox.code_for(EMAIL)
+    form.submit.click()
+    form.settle()
+    form.signin.organization_id = form.organization.value
+    form.back.click()
+    ask(form, "grace@example.com")
+    form.code.value = sandbox.code_for("grace@example.com")
+    form.submit.click()
+    assert form.wait(10).organization_name == "Grace's"
+
+
+def test_a_failure_of_whoever_made_the_form_is_said_and_hangs_nothing(
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(profile: object) -> str:
+        raise ZeroDivisionError("not mine")
+
+    form = SignInForm("signup", base_url=sandbox.url, on_done=broken)
+    ask(form)
+    form.code.value = sandbox.code_for(EMAIL)
+    form.submit.click()
+    assert form.wait(10)
+    bundle: Any = form.settle()._repr_mimebundle_()
+    assert "not mine" in bundle["text/plain"]
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_cancelling_at_the_last_moment_changes_no_outcome(sandbox: Sandbox) -> None:
+    form: SignInForm
+    form = SignInForm("signup", base_url=sandbox.url, on_done=lambda _: form.cancel.click())
+    ask(form)
+    form.code.value = sandbox.code_for(EMAIL)
+    form.submit.click()
+    assert form.wait(10)
+    form.settle(5)
+    bundle: Any = form._repr_mimebundle_()
+    assert "Signed in" in bundle["text/plain"]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from codika_nb import Client, ProfileStore, Sandbox, sign_in
+from codika_nb import Client, Profile, ProfileStore, Sandbox, sign_in
 from tests.conftest import EMAIL, GREETER
 from tests.kernels import Kernel, Outcome, kernel
 
@@ -179,6 +179,8 @@ def test_what_cannot_work_says_so_in_two_lines(shell: Kernel, profile_name: str,
     refused(shell.run("%codika_signup --key-expires-in 400"), "1 to 365")
     refused(shell.run("%codika_signup --nonsense"), "--nonsense")
     refused(shell.run("%codika_trigger greet {broken"), "payload")
+    refused(shell.run("%codika_trigger greet words here"), "words here", "{variable}")
+    refused(shell.run("%codika_deploy {nothing}"), "nothing")
     refused(shell.run("%codika_trigger greet {nothing}"), "nothing")
     refused(shell.run("%codika_trigger greet"), "instance")
     refused(shell.run('%codika_login "unbalanced'), "cannot be read")
@@ -190,15 +192,22 @@ def test_without_an_account_a_magic_says_how_to_get_one(shell: Kernel) -> None:
 
 
 @pytest.mark.parametrize(
-    "payload", ['{"name": "Ada $x {y}"}', "{'name': 'Ada $x {y}'}", "{payload}", "$payload"]
+    "payload",
+    [
+        '{"name": "Ada $x {y}"}',
+        "{'name': 'Ada $x {y}'}",
+        """'{"name": "Ada $x {y}"}'""",
+        "{payload}",
+        "$payload",
+    ],
 )
 def test_payloads_by_value_and_by_name(
     shell: Kernel, sandbox: Sandbox, profile_name: str, greeter: Path, payload: str
 ) -> None:
     with Client() as client:
         instance = client.deploy_use_case(greeter).process_instance_id
-    shell.run('payload = {"name": "Ada $x {y}"}; x = y = "wrong"')
-    outcome = shell.run(f"run = %codika_trigger greet {payload} --instance {instance}")
+    shell.run(f'payload = {{"name": "Ada $x {{y}}"}}; x = y = "wrong"; here = {instance!r}')
+    outcome = shell.run(f"run = %codika_trigger greet --instance $here {payload}")
     assert "Hello, Ada $x {y}!" in outcome.text, outcome.traceback
 
 
@@ -261,6 +270,15 @@ def test_the_kernel_stays_free_while_the_network_does_not_answer(shell: Kernel) 
         thread.start()
         shell.run(f"form = %codika_signup {EMAIL} --base-url {url}", person=True)
         shell.run("form.send_code.click()")
+        shell.run(
+            "import ipywidgets; other = ipywidgets.Button(); clicks = []; other.on_click(clicks.append)"
+        )
+        click = {"method": "custom", "content": {"event": "click"}}
+        other = shell.run("print(other.comm.comm_id)").text.strip()
+        shell.client.shell_channel.send(
+            shell.client.session.msg("comm_msg", {"comm_id": other, "data": click})
+        )
+        assert "1 click" in shell.run("print(len(clicks), 'click')").text
         outcome = shell.run("'still waiting' if form._pending else 'not waiting'")
         assert "still waiting" in outcome.text
         release.set()
@@ -286,8 +304,6 @@ def test_a_lab_that_runs_a_sandbox_shares_it(shell: Kernel, sandbox: Sandbox, tm
 def test_signing_in_at_a_sandbox_does_not_replace_the_real_active_profile(
     shell: Kernel, sandbox: Sandbox
 ) -> None:
-    from codika_nb import Profile
-
     real = Profile(api_key="cko_" + "r" * 40, organization_id="org_real", organization_name="Real")
     ProfileStore().save(real)
     shell.run(f"%codika_signup {EMAIL} --no-form --base-url {sandbox.url}")
@@ -334,7 +350,15 @@ def test_a_key_from_a_variable(shell: Kernel, sandbox: Sandbox, profile_name: st
 
 def test_a_key_on_the_line_is_refused_and_forgotten(shell: Kernel, tmp_path: Path) -> None:
     literal = "cko_canaryCANARYcanaryCANARYcanary"
-    refused(shell.run(f"%codika_login --api-key {literal}"), "variable")
+    for line in (
+        f"%codika_login --api-key {literal}",
+        f"%codika_signup {EMAIL} --api-key {literal}",
+        f"%codika_login --api-key={literal} --nonsense",
+        f"%codika_login {literal} --no-form",
+    ):
+        outcome = shell.run(line)
+        refused(outcome, "variable")
+        assert literal not in outcome.text + "".join(outcome.traceback)
     everywhere = "[v for k, v in globals().copy().items() if k.startswith('_i')]"
     remembered = shell.run(f"print(In, _ih, _i, _ii, _iii, {everywhere})")
     assert "***" in remembered.text
@@ -414,3 +438,57 @@ def test_an_address_on_the_line_of_an_unattended_notebook_is_no_obstacle(
     shell: Kernel, profile_name: str
 ) -> None:
     assert f"profile {profile_name}" in shell.run(f"_ = %codika_login {EMAIL}").text
+
+
+def test_the_environments_key_goes_to_no_other_server(tmp_path: Path, own_settings: Path) -> None:
+    """Not even to the one that the active profile belongs to, or that is named on the line."""
+    asked: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+
+        def listen() -> None:
+            while True:
+                try:
+                    connection, _ = server.accept()
+                except OSError:
+                    return
+                with connection:
+                    asked.append(connection.recv(65536))
+
+        threading.Thread(target=listen, daemon=True).start()
+        other = Profile(api_key="cko_" + "o" * 40, organization_id="org_o", base_url=url)
+        ProfileStore().save(other)
+        key = "cko_" + "e" * 40
+        with kernel(tmp_path, CODIKA_API_KEY=key, XDG_CONFIG_HOME=str(own_settings)) as shell:
+            shell.run("%load_ext codika_nb")
+            shell.run(f"_ = %codika_signup --base-url {url}", person=True)
+            shell.run(f"_ = %codika_login --base-url {url}")
+        server.shutdown(socket.SHUT_RDWR)
+    assert all(key.encode() not in request for request in asked)
+
+
+def test_the_profile_that_was_chosen_is_the_one_in_use(
+    sandbox: Sandbox, profile_name: str, tmp_path: Path
+) -> None:
+    with Sandbox() as second:
+        sign_in(EMAIL, ask_code=second.code_for, base_url=second.url, company="Second")
+        with kernel(tmp_path, CODIKA_BASE_URL=second.url) as shell:
+            shell.run("%load_ext codika_nb")
+            assert "Second" in shell.run("%codika_whoami").text
+            shell.run(f"%codika_use {profile_name}")
+            assert "Acme, Inc." in shell.run("%codika_whoami").text
+            shell.run("sandbox = %codika_sandbox")
+            shell.run("%codika_use second")
+            assert "Second" in shell.run("%codika_whoami").text
+
+
+def test_stopping_the_sandbox_keeps_what_is_not_of_it(shell: Kernel, profile_name: str) -> None:
+    shell.run(f"%codika_use {profile_name}")
+    shell.run("sandbox = %codika_sandbox")
+    shell.run(f"%codika_use {profile_name}")
+    shell.run("%codika_sandbox --stop")
+    assert "Acme, Inc." in shell.run("%codika_whoami").text
+    shell.run("sandbox = %codika_sandbox")
+    shell.run("sandbox.stop()")
+    assert not shell.run("sandbox = %codika_sandbox").error
+    assert "http://127.0.0.1" in shell.run("sandbox.url").text
