@@ -11,9 +11,10 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,7 +72,12 @@ def wait_for_kernel(address: str) -> None:
     parts = urlsplit(address)
     token = parse_qs(parts.query)["token"][0]
     for _ in range(600):
-        with urllib.request.urlopen(f"http://{parts.netloc}/api/kernels?token={token}") as answer:
+        kernels = []
+        # While a kernel starts, Jupyter's own list of them may fail for a moment.
+        with (
+            suppress(urllib.error.HTTPError),
+            urllib.request.urlopen(f"http://{parts.netloc}/api/kernels?token={token}") as answer,
+        ):
             kernels = json.load(answer)
         if any(k["execution_state"] == "idle" and k["connections"] > 0 for k in kernels):
             time.sleep(0.5)
