@@ -590,7 +590,7 @@ class API:
             WaitTimeoutError: it still runs; the error carries ``execution_id`` to wait on, as every other
                 error that ends the waiting does.
         """
-        execution_id = _run_id(execution)
+        execution_id, timeout = _run_id(execution), arguments.seconds(timeout)
         # What the call would repeat, this loop repeats.
         status = replace(self._status(execution_id, instance), repeatable=False)
         began = time.monotonic()
@@ -641,6 +641,7 @@ class API:
         Raises:
             WaitTimeoutError: it still runs; the error carries ``execution_id`` to wait on.
         """
+        timeout = arguments.seconds(timeout)
         started = yield from API.trigger_workflow.describe(self, workflow, payload, instance=instance)
         return (yield from API.wait_for.describe(self, started, instance=instance, timeout=timeout))
 

@@ -50,6 +50,15 @@ def days(lifetime: int | None) -> int | None:
     return lifetime
 
 
+def seconds(duration: float) -> float:
+    """A time to wait; refused here because the run would have been started by the time it fails."""
+    if not duration >= 0:  # nor a number that is none
+        raise ConfigError(
+            f"Nobody can wait for {duration:g} seconds.", next_action="Give a time-out such as 120."
+        )
+    return float(duration)
+
+
 def _is_number(value: object, least: int, most: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
 

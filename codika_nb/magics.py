@@ -35,6 +35,7 @@ from .errors import (
     CodikaError,
     ConfigError,
     InvalidRequestError,
+    NotFoundError,
     NotSignedIn,
     TransportError,
 )
@@ -312,9 +313,14 @@ class CodikaMagics(Magics):
                 run = client.trigger_workflow(arguments.workflow, arguments.payload, instance=instance)
                 self._show(run, views.line(f"Run {run.execution_id} of {arguments.workflow} has started."))
                 return run
-            ended = client.run_workflow(
-                arguments.workflow, arguments.payload, instance=instance, timeout=arguments.timeout
-            )
+            try:
+                ended = client.run_workflow(
+                    arguments.workflow, arguments.payload, instance=instance, timeout=arguments.timeout
+                )
+            except NotFoundError as error:
+                known = _known_values("codika_trigger", "")
+                error.next_action = error.next_action or (f"There is: {', '.join(known)}." if known else None)
+                raise
         self._show(ended, views.execution(ended, arguments.workflow))
         return ended
 

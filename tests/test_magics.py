@@ -219,6 +219,9 @@ def test_a_failed_run_shows_node_and_reason(
         raise RuntimeError("no greeting today")
 
     shell.run(f"%codika_deploy {greeter}")
+    refused(shell.run("%codika_trigger nope {}"), "nope", "There is: greet")
+    refused(shell.run('%codika_trigger greet {"name": "Ada"} --timeout -1'), "-1 seconds")
+    assert "No executions" in shell.run("%codika_executions").text
     outcome = shell.run('run = %codika_trigger greet {"name": "Ada"}')
     assert "greet failed" in outcome.text
     assert "no greeting today" in outcome.text
