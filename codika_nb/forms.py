@@ -12,9 +12,10 @@ import logging
 import threading
 from collections.abc import Callable, Coroutine, Generator
 from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
 from datetime import datetime, timezone
 from importlib import import_module
-from typing import Any
+from typing import Any, TypeVar
 
 import ipywidgets as widgets
 from IPython.display import DisplayHandle, display
@@ -27,6 +28,7 @@ from .views import SIGN_IN_STYLE, plain, signed_in
 
 __all__ = ["SignInForm"]
 
+T = TypeVar("T")
 log = logging.getLogger(__name__)
 FALLBACK = "Codika sign-in form. (No fields here? Sign in from a terminal: ipython, then %codika_login.)"
 #: As many as the list shows at once.
@@ -230,7 +232,7 @@ class SignInForm(widgets.VBox):
             TimeoutError: an answer is still missing.
         """
         for answered in self._clicks:
-            answered.result(timeout)
+            _outcome(answered, timeout, "A click has not been answered yet.")
         return self
 
     def wait(self, timeout: float | None = None) -> Profile:
@@ -245,7 +247,7 @@ class SignInForm(widgets.VBox):
         Raises:
             TimeoutError: nobody is signed in yet.
         """
-        return self._result.result(timeout)
+        return _outcome(self._result, timeout, "Nobody has signed in yet.")
 
     def __await__(self) -> Generator[Any, None, Profile]:
         return asyncio.wrap_future(self._result).__await__()
@@ -515,6 +517,13 @@ class SignInForm(widgets.VBox):
 
     def __repr__(self) -> str:
         return f"SignInForm({self.signin.purpose!r}, step={self.signin.step!r})"
+
+
+def _outcome(future: Future[T], timeout: float | None, late: str) -> T:
+    try:
+        return future.result(timeout)
+    except FutureTimeout:  # on Python 3.10 not the built-in one
+        raise TimeoutError(late) from None
 
 
 async def _warm_up() -> None:

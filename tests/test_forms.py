@@ -342,7 +342,7 @@ def test_already_signed_in_offers_another_account(form: SignInForm, sandbox: San
 
 
 def test_a_wait_that_gives_up_does_not_end_the_form(form: SignInForm, sandbox: Sandbox) -> None:
-    with pytest.raises(TimeoutError):
+    with pytest.raises(TimeoutError, match="Nobody has signed in yet"):
         form.wait(0.01)
     ask(form)
     form.code.value = sandbox.code_for(EMAIL)
