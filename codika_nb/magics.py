@@ -31,7 +31,6 @@ from IPython.display import display
 
 from .errors import (
     APIError,
-    AuthenticationError,
     CodikaError,
     ConfigError,
     InvalidRequestError,
@@ -196,12 +195,7 @@ class CodikaMagics(Magics):
         from . import views
 
         with self._client() as client:
-            try:
-                known = client.whoami()
-            except AuthenticationError as error:
-                source = client.credential.source
-                error.next_action = f"The key from {source} is no longer good: %codika_login makes a new one."
-                raise
+            known = client.whoami()
         self._show(known, views.identity(known))
         return known
 
@@ -494,11 +488,12 @@ class CodikaMagics(Magics):
         from .client import Client
         from .profiles import expiry_notice
 
-        credential = session.resolve()
-        session.signed_in(credential)
-        if credential.profile and (notice := expiry_notice(credential.profile)):
+        client = Client()
+        session.signed_in(client.credential)
+        profile = client.credential.profile
+        if profile and (notice := expiry_notice(profile)):
             display(views.line(notice), raw=True)
-        return Client()
+        return client
 
     def _instance(self, named: str | None) -> str | None:
         """The instance that is meant: the one named, else that of this kernel's last deployment."""
