@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from .auth import InstanceKey, OrganizationKey, QueryKey, WebhookSignature, verify_webhook
+    from .auth import InstanceKey, OrganizationKey, QueryKey, TriggerURL, WebhookSignature, verify_webhook
     from .client import AsyncClient, Client
     from .errors import (
         APIError,
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         ConfigError,
         ConflictError,
         ExecutionFailedError,
+        Interrupted,
         InvalidRequestError,
         InvalidResponseError,
         NotFoundError,
@@ -61,6 +62,7 @@ __all__ = [
     "ConflictError",
     "ExecutionFailedError",
     "InstanceKey",
+    "Interrupted",
     "InvalidRequestError",
     "InvalidResponseError",
     "NotFoundError",
@@ -79,6 +81,7 @@ __all__ = [
     "SignIn",
     "SignInForm",
     "TransportError",
+    "TriggerURL",
     "UseCase",
     "UseCaseError",
     "WaitTimeoutError",
@@ -91,7 +94,14 @@ __all__ = [
 
 # Names are imported when they are first used, so that loading the extension costs next to nothing.
 _HOMES = {
-    "auth": ("InstanceKey", "OrganizationKey", "QueryKey", "WebhookSignature", "verify_webhook"),
+    "auth": (
+        "InstanceKey",
+        "OrganizationKey",
+        "QueryKey",
+        "TriggerURL",
+        "WebhookSignature",
+        "verify_webhook",
+    ),
     "client": ("AsyncClient", "Client"),
     "forms": ("SignInForm",),
     "profiles": ("Profile", "ProfileStore"),

@@ -370,6 +370,7 @@ class API:
         project_id: str | None = None,
         create_project: str | None = None,
         organization_id: str | None = None,
+        verify: bool = True,
     ) -> Steps[Deployment]:
         """Deploy a use case: its workflows become HTTP endpoints.
 
@@ -382,9 +383,11 @@ class API:
             project_id: deploy to this project instead.
             create_project: make a project with this name, and deploy to that.
             organization_id: whose project is made; only needed for personal and admin keys.
+            verify: refuse what would not run by `UseCase.verify`; without it the platform decides.
 
         Raises:
-            UseCaseError: the folder cannot be used as it is; nothing was sent.
+            UseCaseError: the folder cannot be used as it is, or what it holds would not run (then
+                ``findings`` says why); nothing was sent.
             ConfigError: ``project.json`` belongs to another organization or server; nothing was sent.
             APIError: the platform refused; the folder's version stays.
         """
@@ -398,6 +401,8 @@ class API:
                 next_action="Save it first: use_case.save(path).",
             )
         rule = version_rule(version)
+        if verify:
+            _refuse_what_would_not_run(use_case)
         if project_id is None or use_case.project is None:
             known = yield from API.verify_key.describe(self)
             owner = known.organization_id or organization_id
@@ -1028,6 +1033,17 @@ class API:
             return None, path(route, *where)
         base_url = self.public_bases.get(call)
         return base_url, path(*where) if base_url else path(call, *where)
+
+
+def _refuse_what_would_not_run(use_case: UseCase) -> None:
+    if must := use_case.verify().must:
+        error = UseCaseError(
+            f"{use_case.configuration.title} would not run:\n{must!r}",
+            next_action="Correct that, or deploy it all the same: verify=False (--no-verify).",
+            code="verify-failed",
+        )
+        error.findings = must
+        raise error
 
 
 def _run_id(run: Run) -> str:

@@ -85,6 +85,38 @@ class Exchange(Protocol[T_co]):
     def __iter__(self) -> Generator[Step, Response | None, T_co]: ...
 
 
+def observed(exchange: Exchange[T], tell: Callable[[Step], None], *, at_least_every: float = 0.5) -> Steps[T]:
+    """The same exchange, of which every step is told before it is taken.
+
+    Args:
+        exchange: what is to be done.
+        tell: called with each step; longer pauses are made in pieces, each of them told.
+        at_least_every: seconds that such a piece lasts at most.
+    """
+    steps = iter(exchange)
+    try:
+        step = next(steps)
+        while True:
+            tell(step)
+            if isinstance(step, Pause):
+                left = step.seconds - at_least_every
+                yield Pause(min(step.seconds, at_least_every))
+                step = Pause(left) if left > 0 else steps.send(None)
+                continue
+            problem: CodikaError | None = None
+            answer = None
+            try:
+                answer = yield step
+            except CodikaError as error:
+                problem = error
+            step = steps.throw(problem) if problem else steps.send(answer)
+    except StopIteration as done:
+        result: T = done.value
+        return result
+    finally:
+        steps.close()
+
+
 def path(*segments: str) -> str:
     """Join path segments, each percent-encoded, so that an id can never change the path.
 

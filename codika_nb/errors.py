@@ -24,6 +24,7 @@
         └── InvalidResponseError    the answer is not what the platform promises
 
 Every one says what happened and, in ``next_action``, what to do about it; ``str()`` gives both.
+`Interrupted` is no error: a person has stopped the waiting, and it says how to go on.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ __all__ = [
     "ConfigError",
     "ConflictError",
     "ExecutionFailedError",
+    "Interrupted",
     "InvalidRequestError",
     "InvalidResponseError",
     "NotFoundError",
@@ -101,6 +103,25 @@ class CodikaError(Exception):
         return f"{self.message}\n{self.next_action}" if self.next_action else self.message
 
 
+class Interrupted(KeyboardInterrupt):
+    """A person has stopped the waiting; what was waited for goes on: `next_action` says how to take it up.
+
+    A `KeyboardInterrupt`, so that the cells after it do not run.
+    """
+
+    def __init__(self, message: str, *, next_action: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.next_action = next_action
+
+    def __str__(self) -> str:
+        return f"{self.message}\n{self.next_action}"
+
+    def _render_traceback_(self) -> list[str]:
+        # IPython prints this instead of a traceback: the person knows who has stopped it.
+        return [self.message, self.next_action]
+
+
 class ConfigError(CodikaError):
     """A file, a setting or an argument is missing, unreadable or contradictory; nothing was sent."""
 
@@ -111,6 +132,9 @@ class NotSignedIn(ConfigError):  # noqa: N818 - reads as the state it is, in the
 
 class UseCaseError(CodikaError):
     """A use-case folder that cannot be used as it is; the message names file and member."""
+
+    #: What `UseCase.verify` has found, where that is why.
+    findings: Any = ()
 
 
 class TransportError(CodikaError):

@@ -14,6 +14,7 @@ import os
 import re
 import shlex
 import sys
+import time
 from argparse import Namespace
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -27,12 +28,13 @@ from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, line_magic, magics_class, no_var_expand
 from IPython.core.magic_arguments import argument, magic_arguments
-from IPython.display import display
+from IPython.display import DisplayHandle, display
 
 from .errors import (
     APIError,
     CodikaError,
     ConfigError,
+    Interrupted,
     InvalidRequestError,
     NotFoundError,
     NotSignedIn,
@@ -40,14 +42,20 @@ from .errors import (
 )
 
 if TYPE_CHECKING:
+    from .call import Step
     from .client import Client
+    from .models import Redeployment
     from .profiles import Profile
+    from .rules import Findings
     from .signin import Purpose, SignIn
+    from .usecase import UseCase
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 DASHBOARD = "https://app.codika.io"
+#: Seconds of waiting before it is said that something is waited for.
+SHOW_AFTER = 0.4
 SHADOWED = "But CODIKA_API_KEY is set in the environment, and wins until it is unset."
 option: Any = argument
 
@@ -224,14 +232,17 @@ class CodikaMagics(Magics):
                 None, views.line(f"No sandbox any more; this kernel uses {credential.base_url}{profile}.")
             )
             return None
-        sandbox = session.current.sandbox if self._sandbox_runs() else None
-        sandbox = sandbox or running.find(os.environ.get("CODIKA_BASE_URL"))
-        if sandbox is None:
-            sandbox = Sandbox(port=arguments.port, data=arguments.data)
+        running_one = session.current.sandbox if self._sandbox_runs() else None
+        running_one = running_one or running.find(os.environ.get("CODIKA_BASE_URL"))
+        sandbox: Any = running_one or Sandbox(port=arguments.port, data=arguments.data)
+        if isinstance(sandbox, Sandbox):  # one of another process has brought its own
             for file in arguments.stand_ins:
                 sandbox.load_stand_ins(file)
+        if running_one is None:
             sandbox.start()
             atexit.register(sandbox.stop)
+        elif arguments.port or arguments.data:
+            display(views.line("A sandbox runs already: --port and --data are for a new one."), raw=True)
         session.current.sandbox = sandbox
         session.current.base_url = self._sandbox_url = sandbox.url
         self._show(sandbox, views.sandbox(sandbox))
@@ -253,6 +264,14 @@ class CodikaMagics(Magics):
         ),
         option("--project", metavar="ID", help="deploy to this project"),
         option("--create-project", metavar="NAME", help="make a project with this name for it"),
+        option("--dry-run", action="store_true", help="check it and say what would be sent; nothing is"),
+        option("--no-verify", action="store_true", help="deploy it even if the check says it would not run"),
+        option("--publish", action="store_true", help="and make the new version the one in production"),
+        option(
+            "--rerun",
+            action="store_true",
+            help="deploy the present version once more, with fresh credentials",
+        ),
     )
     def codika_deploy(self, arguments: Namespace) -> Any:
         """Deploy a use-case folder: its workflows become HTTP endpoints.
@@ -260,28 +279,106 @@ class CodikaMagics(Magics):
         Example: %codika_deploy use-cases/greeter
         """
         from . import session, views
+        from .api import API
+        from .call import observed
         from .usecase import UseCase
 
-        versions = arguments.version or ["patch"]
-        if len(versions) > 1:
-            raise UsageError("Give one of --patch, --minor, --major and --target-version.")
-        if arguments.project and arguments.create_project:
-            raise UsageError("Give --project or --create-project, not both.")
+        version = _checked_deployment(arguments)
         use_case = UseCase.load(arguments.path)
-        before = use_case.project
-        with self._client() as client:
-            deployed = client.deploy_use_case(
+        if arguments.dry_run:
+            return self._plan_deployment(use_case, version, arguments)
+        title, before = use_case.configuration.title, use_case.project
+        card = _Card(self)
+        with self._client(use_case) as client:
+            if arguments.rerun:
+                return self._rerun(client, use_case, card)
+            exchange = API.deploy_use_case.describe(
+                client,
                 use_case,
-                version=versions[0],
+                version=version,
                 project_id=arguments.project,
                 create_project=arguments.create_project,
+                verify=not arguments.no_verify,
             )
-        project = use_case.project
-        made = project is not None and (before is None or before.project_id != project.project_id)
-        notes = ["A project was made for it; project.json says which."] if made else []
-        session.current.deployment = deployed
-        self._show(deployed, views.deployment(deployed, use_case.configuration.title, notes))
+            try:
+                tell = functools.partial(_tell_deploying, card, title)
+                deployed = client.perform(observed(exchange, tell))
+            except KeyboardInterrupt:
+                card.update(views.not_deployed(title))
+                raise Interrupted(
+                    "Stopped waiting. The platform may have deployed it all the same.",
+                    next_action="Repeating the cell deploys it as the version after that.",
+                ) from None
+            except CodikaError as error:
+                findings = getattr(error, "findings", None)
+                if findings:
+                    card.finish(None, views.not_deployed(title, findings))
+                    error.message = f"{title} would not run: see above."
+                else:
+                    card.update(views.not_deployed(title))
+                raise
+            rows = []
+            project = use_case.project
+            if project is not None and (before is None or before.project_id != project.project_id):
+                rows.append(("Note", "A project was made for it; project.json says which."))
+            if client.credential.profile and client.credential.profile != session.resolve().profile:
+                rows.append(("As", f"{views.who(client.credential.profile)}, to whom the folder belongs"))
+            session.current.deployment = deployed
+            # Shown before publishing, which may fail: the deployment is made.
+            card.finish(deployed, views.deployment(deployed, title, rows))
+            if arguments.publish and deployed.deployment_status != "failed":
+                project_id = arguments.project or (project.project_id if project else "")
+                published = client.publish_use_case(deployed, project_id=project_id)
+                use_case.record_published(published, project_id=project_id)
+                instance = published.process_instance_id or "none"
+                rows += [("Published", f"version {deployed.version}; production instance: {instance}")]
+                card.finish(deployed, views.deployment(deployed, title, rows))
         return deployed
+
+    def _plan_deployment(self, use_case: UseCase, version: str, arguments: Namespace) -> Findings:
+        """What a deployment would do, from what is on this machine alone: nothing is sent."""
+        from . import session, views
+        from .usecase import raised, version_rule
+
+        rule = version_rule(version)
+        credential = session.resolve(profile=_fitting_profile(use_case))
+        organization_id = credential.profile.organization_id if credential.profile else None
+        target = arguments.project
+        if not target and not arguments.create_project:
+            target = use_case.target_for(credential.base_url, organization_id)
+        title = use_case.configuration.title
+        findings = use_case.verify()
+        size = len(json.dumps(use_case.deployment(project_id=target or "new")))
+        there = {"minor_bump": "raises the second part", "major_bump": "raises the first part"}
+        versions = f"{use_case.version} → {raised(use_case.version, rule.bump)} here; the platform "
+        workflows = [workflow.workflow_template_id for workflow in use_case.configuration.workflows]
+        rows = [
+            ("Project", target or f"a new one, “{arguments.create_project or title}”"),
+            ("Server", credential.base_url),
+            ("As", views.who(credential.profile) if credential.profile else credential.source),
+            ("Version", versions + there.get(rule.strategy, f"takes {rule.explicit_version}")),
+            ("Workflows", ", ".join(workflows)),
+            ("Sends", _size(size)),
+        ]
+        self._show(findings, views.plan(use_case, rows, findings))
+        return findings
+
+    def _rerun(self, client: Client, use_case: UseCase, card: _Card) -> Redeployment:
+        """Deploy an instance's present version once more; nothing of the folder is sent."""
+        from . import views
+
+        profile, project = client.credential.profile, use_case.project
+        # Refuses a folder that belongs elsewhere.
+        use_case.target_for(client.base_url, profile.organization_id if profile else None)
+        if project is None or project.dev_process_instance_id is None:
+            raise ConfigError(
+                "This folder has not been deployed yet.", next_action="Deploy it first, without --rerun."
+            )
+        title = use_case.configuration.title
+        card.update(views.deploying(title, "deploying the present version once more"))
+        again = client.rerun_deployment(project.dev_process_instance_id, force=True)
+        card.finish(again, views.redeployment(again, title))
+        return again
 
     @codika_magic(
         option("workflow", help="the workflow's template id"),
@@ -297,25 +394,46 @@ class CodikaMagics(Magics):
         Example: run = %codika_trigger greet {"name": "Ada"}
         """
         from . import views
+        from .api import API
+        from .arguments import seconds
+        from .call import observed
 
         if arguments.extra:
             forms = 'JSON, {variable} or $variable: %codika_trigger greet {"name": "Ada"}'
             raise UsageError(f"{' '.join(arguments.extra)!r} is no payload. It is {forms}")
+        timeout = seconds(arguments.timeout)
+        workflow, instance = arguments.workflow, self._instance(arguments.instance)
         with self._client() as client:
-            instance = self._instance(arguments.instance)
-            if arguments.no_wait:
-                run = client.trigger_workflow(arguments.workflow, arguments.payload, instance=instance)
-                self._show(run, views.line(f"Run {run.execution_id} of {arguments.workflow} has started."))
-                return run
             try:
-                ended = client.run_workflow(
-                    arguments.workflow, arguments.payload, instance=instance, timeout=arguments.timeout
-                )
+                run = client.trigger_workflow(workflow, arguments.payload, instance=instance)
             except NotFoundError as error:
                 known = _known_values("codika_trigger", "")
                 error.next_action = error.next_action or (f"There is: {', '.join(known)}." if known else None)
                 raise
-        self._show(ended, views.execution(ended, arguments.workflow))
+            where = f", instance={instance!r}" if instance else ""
+            wait = f"run = Client().wait_for({run.execution_id!r}{where})"
+            if arguments.no_wait:
+                text = f"Run {run.execution_id} of {workflow} has started. Wait for it: {wait}"
+                self._show(run, views.line(text))
+                return run
+            card, began = _Card(self), time.monotonic()
+
+            def tell(step: Step) -> None:
+                waited = time.monotonic() - began
+                if waited > SHOW_AFTER:
+                    card.update(views.waiting(workflow, run.execution_id, waited))
+
+            try:
+                waiting = API.wait_for.describe(client, run, instance=instance, timeout=timeout)
+                ended = client.perform(observed(waiting, tell))
+            except KeyboardInterrupt:
+                card.update(views.line(f"Stopped waiting for run {run.execution_id} of {workflow}."))
+                text = f"Stopped waiting; run {run.execution_id} goes on."
+                raise Interrupted(text, next_action=f"Take it up again: {wait}") from None
+            except CodikaError:
+                card.update(views.line(f"Not waiting any more for run {run.execution_id} of {workflow}."))
+                raise
+        card.finish(ended, views.execution(ended, workflow, wait))
         return ended
 
     @codika_magic(
@@ -323,6 +441,7 @@ class CodikaMagics(Magics):
         option("--instance", metavar="ID", help="process instance; the last deployment's if left out"),
         option("--failed", action="store_true", help="only those that failed"),
         option("--limit", type=int, default=20, metavar="N", help="1 to 100 (20)"),
+        option("--chart", action="store_true", help="with a picture of states and durations"),
     )
     def codika_executions(self, arguments: Namespace) -> Any:
         """List the runs of a deployment, newest first.
@@ -336,8 +455,34 @@ class CodikaMagics(Magics):
                 failed_only=arguments.failed,
                 limit=arguments.limit,
             )
-        self._show(runs, {"text/plain": repr(runs), "text/html": runs._repr_html_()})
+        known = _known_values("codika_executions", "")
+        if not runs and arguments.workflow and known and arguments.workflow not in known:
+            raise UsageError(f"There is no workflow {arguments.workflow!r} here, but: {', '.join(known)}.")
+        parts: list[Any] = [runs, *([runs.chart()] if arguments.chart else [])]
+        self._show(
+            runs,
+            {
+                "text/plain": "\n".join(repr(part) for part in parts),
+                "text/html": "".join(part._repr_html_() for part in parts),
+            },
+        )
         return runs
+
+    @codika_magic(
+        option("workflow", nargs="?", help="the workflow's template id; to be chosen if there are several"),
+        option("--instance", metavar="ID", help="process instance; the last deployment's if left out"),
+    )
+    def codika_playground(self, arguments: Namespace) -> Any:
+        """Show a form made from what a workflow takes, run it, and show what it gives.
+
+        Example: %codika_playground greet
+        """
+        from .playground import Playground
+
+        instance = self._instance(arguments.instance)
+        playground = Playground(self._client(), arguments.workflow, instance=instance)
+        self._show(playground, None)
+        return playground
 
     # --- signing in --------------------------------------------------------------------------------
 
@@ -482,13 +627,16 @@ class CodikaMagics(Magics):
     def _shell(self) -> InteractiveShell:
         return cast(InteractiveShell, self.shell)
 
-    def _client(self) -> Client:
-        """A client for whoever is signed in; `NotSignedIn` before anything else is found fault with."""
+    def _client(self, use_case: UseCase | None = None) -> Client:
+        """A client for whoever is signed in; `NotSignedIn` before anything else is found fault with.
+
+        For a use case that belongs to another organization, its profile if there is one.
+        """
         from . import session, views
         from .client import Client
         from .profiles import expiry_notice
 
-        client = Client()
+        client = Client(profile=_fitting_profile(use_case) if use_case else None)
         session.signed_in(client.credential)
         profile = client.credential.profile
         if profile and (notice := expiry_notice(profile)):
@@ -547,6 +695,83 @@ class CodikaMagics(Magics):
 
         # IPython puts its own hook back when the cell has ended.
         sys.displayhook = hook
+
+
+class _Card:
+    """One output that is updated in place while something goes on, and holds the outcome after."""
+
+    def __init__(self, magics: CodikaMagics) -> None:
+        self._magics = magics
+        self._in_kernel = _is_kernel(magics._shell)
+        self._handle: DisplayHandle | None = None
+        self._line = False
+
+    def update(self, bundle: dict[str, str]) -> None:
+        """Show how it stands; where nothing can be updated, on the terminal's last line or not at all."""
+        if not self._in_kernel:
+            if self._line or sys.stdout.isatty():
+                first = " · ".join(text.strip() for text in bundle["text/plain"].splitlines())
+                sys.stdout.write(f"\r\x1b[K{first[:100]}")
+                sys.stdout.flush()
+                self._line = True
+        elif self._handle:
+            self._handle.update(bundle, raw=True)
+        else:
+            self._handle = display(bundle, raw=True, display_id=True)
+
+    def finish(self, value: Any, bundle: dict[str, str]) -> None:
+        """Show the outcome, and the value no second time."""
+        if self._line:
+            sys.stdout.write("\r\x1b[K")
+            self._line = False
+        if self._handle:
+            self._handle.update(bundle, raw=True)
+        self._magics._show(value, {} if self._handle else bundle)
+
+
+def _fitting_profile(use_case: UseCase) -> str | None:
+    """The profile of the organization that the folder belongs to, where that has to be another one."""
+    from . import session
+    from .profiles import PRODUCTION
+
+    project = use_case.project
+    if project is None:
+        return None
+    return session.profile_for(project.organization_id, project.base_url or PRODUCTION)
+
+
+def _checked_deployment(arguments: Namespace) -> str:
+    """The version that is asked for, or a `UsageError` for options that exclude each other."""
+    versions = arguments.version or []
+    if len(versions) > 1:
+        raise UsageError("Give one of --patch, --minor, --major and --target-version.")
+    if arguments.project and arguments.create_project:
+        raise UsageError("Give --project or --create-project, not both.")
+    others = (
+        versions or arguments.project or arguments.create_project or arguments.publish or arguments.dry_run
+    )
+    if arguments.rerun and others:
+        raise UsageError(
+            "--rerun deploys what is there already: no version, project or publishing goes with it."
+        )
+    return versions[0] if versions else "patch"
+
+
+def _tell_deploying(card: _Card, title: str, step: Step) -> None:
+    from . import views
+    from .call import Request
+
+    if isinstance(step, Request):
+        texts = {
+            "/verifyapikey": "asking whose key this is",
+            "/createprojectviaapikey": "making a project for it",
+            "/deployprocessusecase": f"sending {_size(len(step.content or b''))}, waiting for the platform",
+        }
+        card.update(views.deploying(title, texts.get(step.path, "working")))
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e6:.1f} MB" if count >= 100_000 else f"{count / 1e3:.1f} kB"
 
 
 def _take_object(line: str) -> tuple[dict[str, Any] | None, str]:
@@ -757,7 +982,7 @@ def _known_values(magic: str, previous: str) -> list[str]:
     if previous == "--base-url":
         return sorted({profile.host for profile in profiles})
     deployed = session.current.deployment
-    if magic in ("codika_trigger", "codika_executions") and not previous and deployed:
+    if magic in ("codika_trigger", "codika_executions", "codika_playground") and not previous and deployed:
         return [workflow.workflow_template_id for workflow in deployed.workflows_deployed]
     return []
 

@@ -27,6 +27,8 @@ from .errors import ExecutionFailedError, redact
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+    from .views import Chart
+
 __all__ = [
     "AcceptedDocument",
     "AcceptedDocuments",
@@ -546,6 +548,12 @@ class Executions(Table[ExecutionSummary], row=ExecutionSummary, member="executio
         "ms": "duration",
         "Error": "error",
     }
+
+    def chart(self) -> Chart:
+        """States and durations over time, as a picture."""
+        from .views import Chart  # noqa: PLC0415 - only who wants a picture needs it
+
+        return Chart(self)
 
 
 # --- instances -------------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ __all__ = [
     "Environment",
     "Session",
     "current",
+    "profile_for",
     "resolve",
     "server",
     "sign_in_server",
@@ -155,8 +156,14 @@ class Credential:
         if self.source == "argument":
             what, update = "The key given as auth", "Give the new one."
         else:
-            what, update = f"The key from {self.source}", "Set CODIKA_API_KEY to the new one."
-        lost = "It may have been regenerated in the dashboard" if public else "It may be revoked or expired"
+            what, place = f"The key from {self.source}", self.source.removesuffix(" (CODIKA_API_KEY)")
+            where = "" if place == "env" else f" in {place}"
+            update = f"Set CODIKA_API_KEY{where} to the new one, and start again."
+        lost = (
+            "It may have been regenerated in the dashboard, whose trigger panel shows the new one"
+            if public
+            else "It may be revoked or expired"
+        )
         return f"{what} was not accepted. {lost}. {update}"
 
 
@@ -257,6 +264,34 @@ def _choose(store: ProfileStore, name: str | None, wanted: str | None) -> Profil
         return active
     candidates = ([active] if active else []) + store.list()
     return next((each for each in candidates if same_host(each.host, wanted)), None)
+
+
+def profile_for(organization_id: str | None, home: str) -> str | None:
+    """The saved profile to use for what belongs to an organization, where the one in use is another's.
+
+    Only where nobody has chosen: a key in the environment and this kernel's own choice stay as they are.
+
+    Args:
+        organization_id: whose it is, if known.
+        home: its server.
+
+    Returns:
+        The profile's name; None to go on with what is in use.
+
+    Raises:
+        ConfigError: the config file cannot be read.
+    """
+    used, named = resolve().profile, server()
+    if organization_id is None or used is None or current.profile is not None:
+        return None
+    if used.organization_id == organization_id or (named and not same_host(home, named)):
+        return None
+    fitting = (
+        profile.name
+        for profile in ProfileStore().list()
+        if profile.organization_id == organization_id and same_host(profile.host, home)
+    )
+    return next(fitting, None)
 
 
 def signed_in(credential: Credential) -> str:

@@ -49,7 +49,7 @@ from .source import (
 )
 
 if TYPE_CHECKING:
-    from .models import Deployment
+    from .models import Deployment, Published
 
 __all__ = ["Finding", "Findings", "Project", "UseCase", "VersionRule", "version_rule"]
 
@@ -203,7 +203,7 @@ class UseCase:
         except UseCaseError as error:
             rows.append(("Problem", error.message))
         rows.append(("Folder", str(self.path or "none yet: save(path) writes one")))
-        return views.table(self.configuration.title, rows)["text/html"]
+        return views.card(self.configuration.title, rows)["text/html"]
 
     def _workflow_lines(self, most: int = 10) -> list[str]:
         # From JSON, because Python code may have put anything in place of a checked value.
@@ -395,11 +395,28 @@ class UseCase:
         self._record_in_project(folder, deployment, project_id, now, failed=failed)
         if failed:
             return self.version
-        version = _raised(self.version, bump)
+        version = raised(self.version, bump)
         kept = read_object(folder / "version.json") or {}
         write(folder / "version.json", json_file({**kept, "version": version}, "version.json"))
         self._archive(folder / "deployments" / project_id, deployment, project_id, version, now)
         return version
+
+    def record_published(self, published: Published, *, project_id: str) -> None:
+        """Write down which instance is the production instance (``project.json``), other members kept.
+
+        Args:
+            published: the platform's answer.
+            project_id: the project it was published in; the file is left alone when it is about another.
+
+        Raises:
+            UseCaseError: the file cannot be read or written, or there is no folder for it.
+        """
+        folder, project = self._folder, self.project
+        if project is None or project.project_id != project_id or not published.process_instance_id:
+            return
+        content = read_object(folder / "project.json") or {}
+        content["prodProcessInstanceId"] = published.process_instance_id
+        write(folder / "project.json", json_file(content, "project.json"))
 
     @property
     def _folder(self) -> Path:
@@ -556,14 +573,15 @@ def _check_target_version(version: str) -> None:
         )
 
 
-def _raised(version: str, bump: str) -> str:
+def raised(version: str, bump: str) -> str:
+    """The folder's next version ``X.Y.Z``; `bump` as in `VersionRule`."""
     major, minor, patch = map(int, version.split("."))
-    raised = {
+    versions = {
         "major": (major + 1, 0, 0),
         "minor": (major, minor + 1, 0),
         "patch": (major, minor, patch + 1),
     }[bump]
-    return ".".join(map(str, raised))
+    return ".".join(map(str, versions))
 
 
 def _timestamp() -> str:

@@ -8,15 +8,21 @@ from __future__ import annotations
 
 import html
 import json
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .models import Deployment, Execution, Identity
+    from .models import Deployment, Execution, ExecutionSummary, Identity, Redeployment
     from .profiles import Profile
+    from .rules import Findings
+    from .usecase import UseCase
 
 Bundle = dict[str, str]
 #: Characters of one value on a card.
 LONGEST = 2000
+#: Members of a tree that are written out; a notebook has to stay a file that opens.
+MOST_MEMBERS = 1000
 
 _COLOURS = """
 --codika-text: var(--jp-content-font-color1, var(--vscode-editor-foreground, currentColor));
@@ -26,6 +32,16 @@ _COLOURS = """
 --codika-good: var(--jp-success-color0, var(--vscode-testing-iconPassed, #2e7d32));
 --codika-bad: var(--jp-error-color1, var(--vscode-errorForeground, #c62828));
 """
+
+_ROOT = " ".join(_COLOURS.split("\n"))
+_QUIET = "color: var(--codika-quiet)"
+_HANGING = "padding-left: 1.2em; text-indent: -1.2em"
+_PLAIN_CODE = "background: none; color: inherit; padding: 0"
+_PLAIN_PRE = (
+    "margin: 0; padding: 0; white-space: pre-wrap; overflow-wrap: anywhere; background: none; color: inherit"
+)
+#: Branches of a tree with no more members than these are open at first.
+_OPEN_MEMBERS = 20
 
 SIGN_IN_STYLE = (
     "<style>.codika-form {"
@@ -70,72 +86,244 @@ def line(text: str) -> Bundle:
     return {"text/plain": text, "text/html": f"<span>{html.escape(text)}</span>"}
 
 
-def table(title: str, rows: list[tuple[str, str]], *, good: bool | None = None, body: str = "") -> Bundle:
-    """A small card: a title, and what belongs to it line by line."""
+def card(
+    title: str,
+    rows: Iterable[tuple[str, str]],
+    *,
+    good: bool | None = None,
+    text: str = "",
+    rich: str = "",
+) -> Bundle:
+    """A small card: a title, what belongs to it line by line, and a body.
+
+    Args:
+        title: what it is about, a sentence without its full stop.
+        rows: names and values; values that are empty are left out.
+        good: whether a tick or a cross goes before the title; neither if left out.
+        text: the body in plain text.
+        rich: the same as markup, where that is more than the text.
+    """
     title = plain(title, LONGEST)
-    rows = [(name, plain(value, LONGEST)) for name, value in rows]
-    body = "\n".join("".join(c if c.isprintable() else "·" for c in each) for each in body.split("\n"))
+    rows = [(name, plain(value, LONGEST)) for name, value in rows if value]
+    text = "\n".join("".join(c if c.isprintable() else "·" for c in each) for each in text.split("\n"))
     width = max((len(name) for name, _ in rows), default=0)
-    text = "\n".join(
-        [title, *(f"  {name:<{width}}  {value}" for name, value in rows), *([body] if body else [])]
-    )
-    mark = "" if good is None else "✓" if good else "✗"
-    colour = "good" if good else "bad"
+    lines = [f"  {name:<{width}}  {value}" for name, value in rows]
+    if text and not rich:
+        rich = f'<pre style="{_PLAIN_PRE}">{html.escape(text)}</pre>'
+    mark, colour = ("", "text") if good is None else ("✓", "good") if good else ("✗", "bad")
     cells = "".join(
         f'<dt style="color: var(--codika-quiet); white-space: nowrap">{html.escape(name)}</dt>'
         f'<dd style="margin: 0; overflow-wrap: anywhere">{html.escape(value)}</dd>'
         for name, value in rows
     )
-    pre = (
-        '<pre style="margin: 0.6rem 0 0; padding: 0; white-space: pre-wrap; overflow-wrap: anywhere; '
-        f'background: none; color: inherit">{html.escape(body)}</pre>'
-        if body
-        else ""
-    )
-    rich = (
-        f'<div style="{" ".join(_COLOURS.split(chr(10)))} max-width: 46rem; padding: 0.8rem 1.1rem; margin: 0.3rem 0; '
-        "border: 1px solid var(--codika-line); border-radius: 8px; background: var(--codika-card); "
-        'color: var(--codika-text); font-family: var(--jp-ui-font-family, sans-serif); line-height: 1.5">'
-        f'<div style="font-weight: 600"><span aria-hidden="true" style="color: var(--codika-{colour})">{mark}</span> '
-        f"{html.escape(title)}</div>"
-        '<dl style="display: grid; grid-template-columns: max-content 1fr; gap: 0.1rem 1rem; margin: 0.4rem 0 0">'
-        f"{cells}</dl>{pre}</div>"
-    )
-    return {"text/plain": text, "text/html": rich}
+    return {
+        "text/plain": "\n".join([title, *lines, *([text] if text else [])]),
+        "text/html": (
+            f'<div style="{_ROOT} max-width: 46rem; padding: 0.8rem 1.1rem; margin: 0.3rem 0; '
+            "border: 1px solid var(--codika-line); border-radius: 8px; background: var(--codika-card); "
+            'color: var(--codika-text); font-family: var(--jp-ui-font-family, sans-serif); line-height: 1.5">'
+            f'<div style="font-weight: 600"><span aria-hidden="true" style="color: var(--codika-{colour})">{mark}</span> '
+            f"{html.escape(title)}</div>"
+            '<dl style="display: grid; grid-template-columns: max-content 1fr; gap: 0.1rem 1rem; margin: 0.4rem 0 0">'
+            f"{cells}</dl>{_below(rich)}</div>"
+        ),
+    }
 
 
-def deployment(deployed: Deployment, title: str, notes: list[str]) -> Bundle:
+def _below(rich: str) -> str:
+    return f'<div style="margin: 0.6rem 0 0; overflow-x: auto">{rich}</div>' if rich else ""
+
+
+# --- deploying -------------------------------------------------------------------------------------
+
+
+def deploying(title: str, what: str) -> Bundle:
+    """A deployment that is under way."""
+    return card(f"{title} is being deployed", [("Now", what)])
+
+
+def not_deployed(title: str, findings: Findings | None = None) -> Bundle:
+    """A deployment that came to nothing; why follows as an error, or is what a check has found."""
+    return card(f"{title} was not deployed", [], good=False, **_findings(findings))
+
+
+def deployment(deployed: Deployment, title: str, rows: Iterable[tuple[str, str]] = ()) -> Bundle:
     """The outcome of a deployment, and how to go on."""
     good = deployed.deployment_status != "failed"
-    workflows = ", ".join(f"{w.workflow_template_id} ({w.status})" for w in deployed.workflows_deployed)
-    rows = [("Version", deployed.version), ("Workflows", workflows or "none")]
-    if deployed.process_instance_id:
-        rows.append(("Instance", deployed.process_instance_id))
-    if deployed.error:
-        rows.append(("Error", deployed.error))
-    if good and deployed.workflows_deployed:
-        rows.append(
-            ("Run it", f"%codika_trigger {deployed.workflows_deployed[0].workflow_template_id} {{…}}")
-        )
-    rows += [("Note", note) for note in notes]
-    return table(f"{title} {'is deployed' if good else 'could not be deployed'}", rows, good=good)
+    workflows = [w.workflow_template_id for w in deployed.workflows_deployed]
+    shown = [
+        ("Version", deployed.version),
+        (
+            "Workflows",
+            ", ".join(f"{w.workflow_template_id} ({w.status})" for w in deployed.workflows_deployed),
+        ),
+        ("Instance", deployed.process_instance_id or ""),
+        ("Error", deployed.error or ""),
+        ("Run it", f"%codika_trigger {workflows[0]} {{…}}" if good and workflows else ""),
+        *rows,
+    ]
+    return card(f"{title} {'is deployed' if good else 'could not be deployed'}", shown, good=good)
 
 
-def execution(run: Execution, workflow: str) -> Bundle:
-    """The outcome of a run: its result, or the node and the reason it failed."""
-    took = [("Took", f"{run.duration} ms")] if run.duration is not None else []
+def redeployment(redeployed: Redeployment, title: str) -> Bundle:
+    """The outcome of deploying a version once more."""
+    good = redeployed.deployment_status != "failed"
+    rows = [("Workflows", f"{len(redeployed.n8n_workflow_ids)} in the engine")]
+    return card(f"{title} {'runs again' if good else 'could not be deployed again'}", rows, good=good)
+
+
+def plan(use_case: UseCase, rows: Iterable[tuple[str, str]], findings: Findings) -> Bundle:
+    """What a deployment would send, and whether it would run."""
+    title, good = use_case.configuration.title, not findings.must
+    text = f"{title} can be deployed" if good else f"{title} would not run"
+    return card(text, rows, good=good, **_findings(findings))
+
+
+def _findings(findings: Findings | None) -> dict[str, str]:
+    return {"text": repr(findings), "rich": findings._repr_html_()} if findings else {}
+
+
+# --- runs ------------------------------------------------------------------------------------------
+
+
+def waiting(workflow: str, execution_id: str, seconds: float) -> Bundle:
+    """A run that is being waited for."""
+    return card(f"{workflow} is running", [("Run", execution_id), ("For", f"{seconds:.0f} s")])
+
+
+def execution(run: Execution, workflow: str, wait: str = "") -> Bundle:
+    """The outcome of a run: its result, or the node and the reason it failed; or how to `wait` for it."""
+    took = ("Took", f"{run.duration} ms" if run.duration is not None else "")
     if run.status == "success":
         result = json.dumps(run.result_data, indent=2, ensure_ascii=False, default=str)
-        return table(f"{workflow} succeeded", took, good=True, body=result)
+        return card(f"{workflow} succeeded", [took], good=True, text=result, rich=tree(run.result_data))
     if not run.ended:
-        rows = [("Run", run.execution_id), ("Wait for it", f'Client().wait_for("{run.execution_id}")')]
-        return table(f"{workflow} is running", rows)
+        return card(f"{workflow} is running", [("Run", run.execution_id), ("Wait for it", wait)])
     problem = run.error_details
-    rows = [("Run", run.execution_id), *took]
-    if problem and problem.failed_node_name:
-        rows.append(("Node", problem.failed_node_name))
-    rows.append(("Reason", problem.message if problem and problem.message else run.status))
-    return table(f"{workflow} failed", rows, good=False)
+    rows = [
+        ("Run", run.execution_id),
+        took,
+        ("Node", problem.failed_node_name or "" if problem else ""),
+        ("Reason", problem.message if problem and problem.message else run.status),
+    ]
+    return card(f"{workflow} failed", rows, good=False)
+
+
+def tree(value: Any) -> str:
+    """Python data as HTML whose branches open and close, without scripts: it works in a saved notebook, too.
+
+    Args:
+        value: dictionaries, lists and plain values; anything else is shown by its ``str()``. The first
+            thousand members are written out.
+    """
+    left = [MOST_MEMBERS]
+    shown = f"<div>{_leaf(value)}</div>" if _is_leaf(value) else _members(value, left, 0)
+    more = "" if left[0] >= 0 else f'<div style="{_QUIET}">… and {-left[0]:,} more</div>'
+    return f'<div style="{_ROOT} color: var(--codika-text); line-height: 1.5">{shown}{more}</div>'
+
+
+def _is_leaf(value: Any) -> bool:
+    return not isinstance(value, Mapping | list | tuple) or not value
+
+
+def _members(value: Any, left: list[int], depth: int) -> str:
+    pairs = value.items() if isinstance(value, Mapping) else enumerate(value)
+    written = []
+    for name, member in pairs:
+        left[0] -= 1
+        if left[0] < 0:
+            continue  # counted, and not written
+        label = f'<span style="{_QUIET}">{html.escape(plain(str(name), LONGEST))}</span>'
+        if _is_leaf(member):
+            written.append(f'<div style="{_HANGING}">{label}&ensp;{_leaf(member)}</div>')
+            continue
+        noun = "member" if isinstance(member, Mapping) else "item"
+        count = f"{len(member)} {noun}{'' if len(member) == 1 else 's'}"
+        opened = " open" if depth < 1 and len(member) <= _OPEN_MEMBERS else ""
+        written.append(
+            f'<details{opened}><summary style="cursor: pointer">{label}&ensp;<span style="{_QUIET}">{count}</span></summary>'
+            f'<div style="margin-left: 1.2em">{_members(member, left, depth + 1)}</div></details>'
+        )
+    return "".join(written)
+
+
+def _leaf(value: Any) -> str:
+    if isinstance(value, str) and value:
+        visible = "".join(c if c.isprintable() or c in "\n\t" else "·" for c in value[:LONGEST])
+        cut = "…" if len(value) > LONGEST else ""
+        return (
+            f'<span style="white-space: pre-wrap; overflow-wrap: anywhere">{html.escape(visible)}{cut}</span>'
+        )
+    # As in JSON, so that the text "1" and the number 1 do not look the same.
+    text = (
+        json.dumps(value, default=str)
+        if value is None or isinstance(value, bool | int | float)
+        else str(value)
+    )
+    return f'<code style="{_PLAIN_CODE}">{html.escape(plain(text or chr(34) * 2, LONGEST))}</code>'
+
+
+class Chart:
+    """States and durations of runs over time, as a picture that stays in a saved notebook.
+
+    Args:
+        runs: in any order; those that have not ended are left out.
+    """
+
+    WIDTH, HEIGHT, EDGE = 640, 160, 12
+
+    def __init__(self, runs: Iterable[ExecutionSummary]) -> None:
+        ended = [(run.created_at, run) for run in runs if run.created_at and run.status != "pending"]
+        self._runs = sorted(ended, key=lambda pair: pair[0])
+        # The platform gives no duration for some failures.
+        self._longest = max((run.duration or 0 for _, run in self._runs), default=0) or 1
+
+    def __repr__(self) -> str:
+        if not self._runs:
+            return "No runs that have ended."
+        tops = [round((run.duration or 0) / self._longest * (len(_BARS) - 1)) for _, run in self._runs]
+        marks = "".join(" " if run.status == "success" else "✗" for _, run in self._runs)
+        return f"{''.join(_BARS[top] for top in tops)}  {self._summary()}\n{marks}".rstrip()
+
+    def _summary(self) -> str:
+        count, failed = len(self._runs), sum(run.status != "success" for _, run in self._runs)
+        return f"{count} run{'' if count == 1 else 's'}, {failed} failed, longest {self._longest} ms"
+
+    def _repr_html_(self) -> str:
+        if not self._runs:
+            return f"<p>{self!r}</p>"
+        first, last = self._runs[0][0], self._runs[-1][0]
+        caption = f"{self._summary()}, from {first:%Y-%m-%d %H:%M:%S} to {last:%Y-%m-%d %H:%M:%S}"
+        right, base = self.WIDTH - self.EDGE, self.HEIGHT - self.EDGE
+        bars = "".join(
+            self._bar(run, (start - first) / ((last - first) or timedelta(1))) for start, run in self._runs
+        )
+        return (
+            f'<figure style="{_ROOT} color: var(--codika-text); margin: 0.3rem 0; max-width: 46rem">'
+            f'<svg role="img" aria-label="{html.escape(caption)}" viewBox="0 0 {self.WIDTH} {self.HEIGHT}" '
+            f'style="width: 100%; height: auto; display: block"><line x1="{self.EDGE}" y1="{base}" '
+            f'x2="{right}" y2="{base}" stroke="var(--codika-line)"/>{bars}</svg>'
+            f'<figcaption style="{_QUIET}">{html.escape(caption)}</figcaption></figure>'
+        )
+
+    def _bar(self, run: ExecutionSummary, place: float) -> str:
+        """A bar as tall as the run was long, at a `place` from 0 to 1."""
+        x = self.EDGE + place * (self.WIDTH - 2 * self.EDGE) - 2
+        tall = max((run.duration or 0) / self._longest * (self.HEIGHT - 2 * self.EDGE), 3)
+        about = (
+            f"{run.workflow_id}, {run.status}, {run.duration or '?'} ms, {run.created_at:%Y-%m-%d %H:%M:%S}"
+        )
+        return (
+            f'<rect x="{x:.1f}" y="{self.HEIGHT - self.EDGE - tall:.1f}" width="4" height="{tall:.1f}" rx="1" '
+            f'fill="var(--codika-{"good" if run.status == "success" else "bad"})">'
+            f"<title>{html.escape(plain(about, LONGEST))}</title></rect>"
+        )
+
+
+_BARS = "▁▂▃▄▅▆▇█"
+
+
+# --- accounts --------------------------------------------------------------------------------------
 
 
 def identity(known: Identity) -> Bundle:
@@ -153,7 +341,7 @@ def identity(known: Identity) -> Bundle:
         ("Hides", ", ".join(known.hides)),
         ("Note", known.note or ""),
     ]
-    return table("Signed in", [row for row in rows if row[1]], good=True)
+    return card("Signed in", rows, good=True)
 
 
 def sandbox(running: Any) -> Bundle:

@@ -1,0 +1,344 @@
+"""Deploying and running from cells: checked first, shown while it goes on, taken up again when stopped."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from codika_nb import Client, ProfileStore, Sandbox, UseCase, UseCaseError, sign_in
+from codika_nb.call import Pause, Request, Response, Steps, observed
+from codika_nb.errors import Interrupted, TransportError
+from codika_nb.models import Execution, ExecutionSummary
+from codika_nb.views import Chart, execution, tree
+from tests.conftest import EMAIL
+from tests.kernels import Kernel, Outcome, kernel
+from tests.test_usecase import change, parameters
+
+SCRIPT = "<script>alert(1)</script>"
+
+
+@pytest.fixture
+def shell(sandbox: Sandbox, tmp_path: Path, own_settings: Path) -> Iterator[Kernel]:
+    """A kernel in which somebody is signed in to the sandbox."""
+    sign_in(EMAIL, ask_code=sandbox.code_for, base_url=sandbox.url, company="Acme, Inc.")
+    with kernel(tmp_path, XDG_CONFIG_HOME=str(own_settings), IPYTHONDIR=str(tmp_path / "ipython")) as running:
+        assert not running.run("%load_ext codika_nb").error
+        yield running
+
+
+@pytest.fixture
+def client(sandbox: Sandbox) -> Iterator[Client]:
+    profile = sign_in(EMAIL, ask_code=sandbox.code_for, base_url=sandbox.url, company="Acme, Inc.")
+    with Client(auth=profile.api_key, base_url=sandbox.url) as made:
+        yield made
+
+
+def kinds(outcome: Outcome) -> list[str]:
+    return [m["msg_type"] for m in outcome.messages if m["msg_type"].endswith("display_data")]
+
+
+def project(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / "project.json").read_text())
+    return found
+
+
+# --- what would not run is not sent ----------------------------------------------------------------
+
+
+def workflow(edit: Callable[[dict[str, Any]], object]) -> Callable[[Path], None]:
+    return lambda folder: change(folder / "workflows" / "greet.json", edit)
+
+
+def configuration(edit: Callable[[dict[str, Any]], object]) -> Callable[[Path], None]:
+    return lambda folder: change(folder / "config.json", edit)
+
+
+def without_node(operation: str) -> Callable[[Path], None]:
+    def edit(flow: dict[str, Any]) -> None:
+        flow["nodes"] = [n for n in flow["nodes"] if n["parameters"].get("operation") != operation]
+
+    return workflow(edit)
+
+
+BROKEN: dict[str, Callable[[Path], object]] = {
+    "CODIKA-INIT": without_node("initWorkflow"),
+    "CODIKA-SUBMIT": without_node("submitResult"),
+    "WEBHOOK-AUTH": workflow(lambda w: parameters(w, "Webhook Trigger").update(authentication="none")),
+    "WEBHOOK-ID": workflow(lambda w: w["nodes"][0].pop("webhookId")),
+    "WEBHOOK-PATH-CONSISTENCY": workflow(lambda w: parameters(w, "Webhook Trigger").update(path="elsewhere")),
+    "WORKFLOW-SETTINGS": workflow(lambda w: w.pop("settings")),
+    "WORKFLOW-SANITIZATION": workflow(lambda w: w.update(pinData={"Greet": []})),
+    "PLACEHOLDER-SYNTAX": workflow(lambda w: w.update(name="{{ORGSECRET_X_TERCES}}")),
+    "TRIGGERS-REQUIRED": configuration(lambda c: c["workflows"][0].update(triggers=[])),
+    "SKILL-FRONTMATTER": lambda folder: (folder / "skills/greet-someone/SKILL.md").write_text("# Greet\n"),
+}
+
+
+@pytest.mark.parametrize("rule", BROKEN)
+def test_what_would_not_run_is_refused_with_its_findings(client: Client, greeter: Path, rule: str) -> None:
+    BROKEN[rule](greeter)
+    with pytest.raises(UseCaseError, match="Greeter would not run") as refused:
+        client.deploy_use_case(greeter)
+    findings = refused.value.findings
+    assert rule in {finding.rule for finding in findings}
+    assert {finding.severity for finding in findings} == {"must"}
+    assert rule in str(refused.value)
+    assert "verify=False" in str(refused.value)
+    assert client.list_projects() == []
+    assert not (greeter / "project.json").exists()
+
+
+def test_the_check_can_be_left_out(client: Client, greeter: Path) -> None:
+    BROKEN["WORKFLOW-SETTINGS"](greeter)
+    assert client.deploy_use_case(greeter, verify=False).version == "1.0"
+
+
+def test_a_refused_deployment_shows_its_findings_as_a_table(shell: Kernel, greeter: Path) -> None:
+    BROKEN["WORKFLOW-SETTINGS"](greeter)
+    refused = shell.run(f"%codika_deploy {greeter}")
+    assert refused.error == "UseCaseError"
+    assert "Greeter would not run" in "".join(refused.traceback)
+    assert "--no-verify" in "".join(refused.traceback)
+    assert "Greeter was not deployed" in refused.text
+    assert "WORKFLOW-SETTINGS" in refused.text
+    assert "<table" in refused.html
+    assert "Greeter is deployed" in shell.run(f"_ = %codika_deploy {greeter} --no-verify").text
+
+
+# --- a dry run, publishing, running again ----------------------------------------------------------
+
+
+def test_a_dry_run_says_what_would_be_sent_and_sends_nothing(
+    shell: Kernel, sandbox: Sandbox, greeter: Path
+) -> None:
+    before = {file: file.read_bytes() for file in greeter.rglob("*") if file.is_file()}
+    sandbox.stop()
+    planned = shell.run(f"findings = %codika_deploy {greeter} --dry-run --minor")
+    assert not planned.error, planned.traceback
+    for words in ("Greeter can be deployed", "a new one, “Greeter”", "1.0.0 → 1.1.0", "Acme, Inc.", "greet"):
+        assert words in planned.text
+    size = float(re.search(r"Sends\s+([\d.]+) kB", planned.text)[1])  # type: ignore[index]
+    body = UseCase.load(greeter).deployment(project_id="new")
+    assert size == pytest.approx(len(json.dumps(body)) / 1000, abs=0.06)
+    assert before == {file: file.read_bytes() for file in greeter.rglob("*") if file.is_file()}
+    assert shell.run("findings").text.strip() == "No findings."
+    BROKEN["WORKFLOW-SETTINGS"](greeter)
+    assert "Greeter would not run" in shell.run(f"%codika_deploy {greeter} --dry-run").text
+
+
+def test_publishing_and_running_again(shell: Kernel, sandbox: Sandbox, greeter: Path) -> None:
+    early = shell.run(f"%codika_deploy {greeter} --rerun")
+    assert "has not been deployed yet" in "".join(early.traceback)
+    published = shell.run(f"deployed = %codika_deploy {greeter} --publish")
+    assert "Published" in published.text, published.traceback
+    production = project(greeter)["prodProcessInstanceId"]
+    assert production in published.text
+    assert production != project(greeter)["devProcessInstanceId"]
+    again = shell.run(f"again = %codika_deploy {greeter} --rerun")
+    assert "Greeter runs again" in again.text, again.traceback
+    assert shell.run("again.deployment_status").text.strip() == "'deployed'"
+    assert json.loads((greeter / "version.json").read_text())["version"] == "1.0.1"
+    # What is in production answers like any other instance.
+    run = shell.run(f'run = %codika_trigger greet --instance {production} {{"name": "Ada"}}')
+    assert "Hello, Ada!" in run.text
+
+
+@pytest.mark.parametrize(
+    "options", ["--patch --minor", "--project p --create-project q", "--rerun --publish", "--rerun --major"]
+)
+def test_options_that_exclude_each_other(shell: Kernel, greeter: Path, options: str) -> None:
+    assert shell.run(f"%codika_deploy {greeter} {options}").error == "UsageError"
+
+
+def test_a_folder_is_deployed_by_the_profile_it_belongs_to(
+    shell: Kernel, sandbox: Sandbox, greeter: Path
+) -> None:
+    shell.run(f"_ = %codika_deploy {greeter}")
+    organization = project(greeter)["organizationId"]
+    beta = sandbox.add_organization("grace@example.com", "Beta Corp")
+    other = sign_in(
+        "grace@example.com",
+        ask_code=sandbox.code_for,
+        base_url=sandbox.url,
+        purpose="login",
+        store=ProfileStore(),
+    )
+    assert (other.organization_id, ProfileStore().active()) == (beta, other)
+    deployed = shell.run(f"_ = %codika_deploy {greeter}")
+    assert "Acme, Inc., to whom the folder belongs" in deployed.text, deployed.traceback
+    assert project(greeter)["organizationId"] == organization
+    assert "1.1" in project(greeter)["deployments"]
+    # Who has been chosen for this kernel is not swapped for somebody else.
+    shell.run(f"_ = %codika_use {other.name}")
+    assert not shell.run(f"_ = %codika_deploy {greeter}").error
+    assert project(greeter)["organizationId"] == beta
+
+
+# --- what is seen while it goes on -----------------------------------------------------------------
+
+
+def test_one_card_shows_the_progress_and_then_the_outcome(shell: Kernel, greeter: Path) -> None:
+    outcome = shell.run(f"deployed = %codika_deploy {greeter}")
+    assert kinds(outcome)[0] == "display_data"
+    assert set(kinds(outcome)[1:]) == {"update_display_data"}
+    first, *_, last = [m["content"]["data"]["text/plain"] for m in outcome.messages if "data" in m["content"]]
+    assert "Greeter is being deployed" in first
+    assert last.startswith("Greeter is deployed")
+    assert "making a project for it" in outcome.text
+    assert re.search(r"sending [\d.]+ kB", outcome.text)
+
+
+def test_a_deployment_that_fails_leaves_no_card_that_still_works(shell: Kernel, greeter: Path) -> None:
+    outcome = shell.run(f"%codika_deploy {greeter} --project unknown-project")
+    assert outcome.error == "NotFoundError"
+    shown = [m["content"]["data"]["text/plain"] for m in outcome.messages if "data" in m["content"]]
+    assert shown[-1] == "Greeter was not deployed"
+
+
+def test_a_run_that_takes_time_shows_for_how_long_and_can_be_left(
+    shell: Kernel, sandbox: Sandbox, greeter: Path
+) -> None:
+    began, may_end = threading.Event(), threading.Event()
+
+    @sandbox.workflow("greet")
+    def greet(payload: dict[str, Any]) -> dict[str, Any]:
+        began.set()
+        may_end.wait(60)
+        return {"greeting": "at last"}
+
+    shell.run(f"_ = %codika_deploy {greeter}")
+
+    def stop() -> None:
+        began.wait(60)
+        time.sleep(3)  # long after the time from which on a wait is shown
+        os.kill(kernel_pid, signal.SIGINT)  # what a front end's stop button leads to
+
+    kernel_pid = int(shell.run("import os; print(os.getpid())").text)
+    stopper = threading.Thread(target=stop)
+    stopper.start()
+    stopped = shell.run('run = %codika_trigger greet {"name": "Ada"}')
+    stopper.join()
+    assert stopped.error == "Interrupted"
+    assert re.search(r"greet is running\n\s+Run\s+\S+\n\s+For\s+\d+ s", stopped.text)
+    said = "\n".join(stopped.traceback)
+    assert said.count("\n") == 1
+    line = said.partition("Take it up again: ")[2]
+    assert line.startswith("run = Client().wait_for(")
+    may_end.set()
+    result = shell.run(f"from codika_nb import Client\n{line}\nrun.result")
+    assert "at last" in result.text, result.traceback
+
+
+def test_nobody_waits_and_the_line_to_wait_is_given(shell: Kernel, greeter: Path) -> None:
+    shell.run(f"_ = %codika_deploy {greeter}")
+    started = shell.run('run = %codika_trigger greet --no-wait {"name": "Ada"}')
+    line = started.text.partition("Wait for it: ")[2].strip()
+    assert "Hello, Ada!" in shell.run(f"from codika_nb import Client\n{line}\nrun.result").text
+
+
+def test_runs_with_a_chart_and_an_unknown_workflow(shell: Kernel, greeter: Path) -> None:
+    shell.run(f"_ = %codika_deploy {greeter}")
+    shell.run('_ = %codika_trigger greet {"name": "Ada"}')
+    shell.run('_ = %codika_trigger greet {"name": "  "}')
+    listed = shell.run("runs = %codika_executions --chart")
+    assert "<svg" in listed.html
+    assert "2 runs, 1 failed" in listed.html
+    refused = shell.run("%codika_executions nope")
+    assert refused.error == "UsageError"
+    assert "greet" in refused.text
+
+
+# --- the parts -------------------------------------------------------------------------------------
+
+
+def test_every_step_of_an_observed_exchange_is_told_and_nothing_else_changes() -> None:
+    got: list[Any] = []
+    told: list[Any] = []
+
+    def exchange() -> Steps[str]:
+        got.append((yield Request("GET", "/a")))
+        try:
+            yield Request("GET", "/b")
+        except TransportError as error:
+            got.append(error.message)
+        yield Pause(1.2)
+        return "done"
+
+    steps = observed(exchange(), told.append)
+    assert next(steps) == Request("GET", "/a")
+    assert steps.send(Response(200, {}, b"a")) == Request("GET", "/b")
+    pauses = [steps.throw(TransportError("gone")), steps.send(None), steps.send(None)]
+    with pytest.raises(StopIteration) as ended:
+        steps.send(None)
+    assert ended.value.value == "done"
+    assert got == [Response(200, {}, b"a"), "gone"]
+    assert [type(step) for step in told] == [Request, Request, Pause, Pause, Pause]
+    assert sum(step.seconds for step in pauses if isinstance(step, Pause)) == pytest.approx(1.2)
+
+
+def test_an_observed_exchange_is_closed_with_its_observer() -> None:
+    closed = []
+
+    def exchange() -> Steps[None]:
+        try:
+            yield Pause(1)
+        finally:
+            closed.append(True)
+
+    steps = observed(exchange(), lambda step: None)
+    next(steps)
+    steps.close()
+    assert closed == [True]
+
+
+def test_a_result_is_a_tree_whose_texts_are_texts() -> None:
+    value = {"name": SCRIPT, SCRIPT: {"a": [1, "1", None, True, {}, [], ""], "b": "x" * 5000}}
+    shown = tree(value)
+    assert "<script" not in shown
+    assert shown.count("<details") == 2
+    assert "2 members" in shown
+    assert "7 items" in shown
+    assert ">1</code>" in shown
+    assert ">1</span>" in shown
+    assert len(shown) < 6000
+    assert tree("only a text").count("<details") == 0
+    assert "… and 4,000 more" in tree(list(range(5000)))
+    run = Execution(execution_id="r", status="success", result_data=value)
+    assert json.loads(execution(run, "greet")["text/plain"].partition("\n")[2]) == value
+
+
+def test_a_chart_of_runs_in_words_and_as_a_picture() -> None:
+    rows = [
+        {"executionId": str(n), "workflowId": SCRIPT, "status": status, "createdAt": moment, "duration": ms}
+        for n, (status, moment, ms) in enumerate(
+            [
+                ("failed", "2026-01-01T10:00:02Z", 50),
+                ("success", "2026-01-01T10:00:00Z", 100),
+                ("pending", "2026-01-01T10:00:03Z", None),
+            ]
+        )
+    ]
+    chart = Chart([ExecutionSummary.model_validate(row) for row in rows])
+    assert repr(chart) == "█▅  2 runs, 1 failed, longest 100 ms\n ✗"
+    picture = chart._repr_html_()
+    assert "2 runs, 1 failed, longest 100 ms" in picture
+    assert picture.count("<rect") == 2
+    assert "<script" not in picture
+    assert repr(Chart([])) == "No runs that have ended."
+    assert "<svg" not in Chart([])._repr_html_()
+
+
+def test_an_interruption_says_how_to_go_on() -> None:
+    stopped = Interrupted("Stopped waiting.", next_action="Go on.")
+    assert isinstance(stopped, KeyboardInterrupt)
+    assert str(stopped) == "Stopped waiting.\nGo on."
+    assert stopped._render_traceback_() == ["Stopped waiting.", "Go on."]
