@@ -830,7 +830,7 @@ class API:
         self,
         integration_id: str,
         *,
-        secrets: Mapping[str, str],
+        secrets: Mapping[str, str] | None = None,
         context_type: integrations.Context | None = None,
         organization_id: str | None = None,
         member_id: str | None = None,
@@ -842,7 +842,8 @@ class API:
 
         Args:
             integration_id: ``"openai"``, ``"postgres"``, …, or ``"cstm_…"`` for one of your own.
-            secrets: by name: ``{"OPENAI_API_KEY": …}``.
+            secrets: by name: ``{"OPENAI_API_KEY": …}``. Left out, they are taken from environment variables
+                of these names, and what is not set is asked for as passwords are. Never write one into a cell.
             context_type: whom it is for; what suits the integration if left out.
             organization_id: only needed for personal and admin keys.
             member_id: which member, for a member's.
@@ -854,7 +855,7 @@ class API:
             ConfigError: it takes a browser to connect it, secrets are missing, or the package
                 ``cryptography`` is; nothing was sent.
         """
-        secrets = integrations.checked(integration_id, secrets)
+        secrets = integrations.checked(integration_id, secrets, custom_schema)
         integrations.require_cryptography()
         where = self._context(integration_id, context_type, organization_id, member_id, instance)
         public_key = yield from Call(

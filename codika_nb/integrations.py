@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import base64
+import getpass
 import json
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime, timezone
 from typing import Any, Literal
@@ -79,8 +80,19 @@ class Secrets(dict[str, str]):
         return f"Secrets({', '.join(self)})"
 
 
-def checked(integration_id: str, secrets: Mapping[str, str]) -> Secrets:
-    """Refuse what can only be connected in a browser, and warn of names that the integration does not have.
+def checked(
+    integration_id: str,
+    secrets: Mapping[str, str] | None,
+    custom_schema: Mapping[str, Any] | None = None,
+) -> Secrets:
+    """The secrets of an integration: those given, or found in the environment, or asked for.
+
+    Warns of names that the integration does not have, and of those that are missing.
+
+    Args:
+        integration_id: which integration.
+        secrets: by name; None to look them up by the names that are known.
+        custom_schema: the definition of an integration of one's own, which names its secrets.
 
     Raises:
         ConfigError: the integration is connected by OAuth, or there is nothing to connect it with.
@@ -91,6 +103,9 @@ def checked(integration_id: str, secrets: Mapping[str, str]) -> Secrets:
             code="OAUTH_REQUIRED",
             next_action="Connect it in the dashboard: https://app.codika.io",
         )
+    if secrets is None:
+        fields = (custom_schema or {}).get("secretFields", ())
+        secrets = _found(_SECRETS.get(integration_id) or tuple(str(field["key"]) for field in fields))
     if not secrets or not all(isinstance(s, str) and s for each in secrets.items() for s in each):
         wanted = ", ".join(f'"{name}": …' for name in _SECRETS.get(integration_id, ("NAME",)))
         raise ConfigError(
@@ -103,6 +118,30 @@ def checked(integration_id: str, secrets: Mapping[str, str]) -> Secrets:
     if missing := known - set(secrets) - _OPTIONAL:
         warnings.warn(f"{integration_id} lacks its secret {', '.join(sorted(missing))}.", stacklevel=2)
     return Secrets(secrets)
+
+
+def _found(names: Iterable[str]) -> Secrets:
+    """Secrets from the environment, and those that are not there from whoever sits at the keyboard."""
+    found = Secrets()
+    for name in names:
+        value = os.environ.get(name) or ("" if name in _OPTIONAL else _asked(name))
+        if value:
+            found[name] = value
+    return found
+
+
+def _asked(name: str) -> str:
+    try:
+        with warnings.catch_warnings():
+            # Where what is typed would be seen, nothing is to be typed.
+            warnings.simplefilter("error", getpass.GetPassWarning)
+            return getpass.getpass(f"{name} (is not shown): ")
+    except (EOFError, NotImplementedError, getpass.GetPassWarning):
+        pass  # a kernel without a keyboard raises NotImplementedError
+    raise ConfigError(
+        f"{name} is not set, and nobody is there to be asked for it.",
+        next_action=f"Set {name} in the environment, or give secrets={{…}}.",
+    )
 
 
 def metadata(given: Mapping[str, str]) -> dict[str, Any]:

@@ -521,6 +521,24 @@ def test_integrations_that_are_refused_here(client: Any, monkeypatch: pytest.Mon
     assert "codika-nb[integrations]" in str(missing.value)
 
 
+def test_secrets_come_from_the_environment(
+    client: Any, monkeypatch: pytest.MonkeyPatch, platform: Platform
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-from-the-environment")
+    monkeypatch.setenv("CRM_TOKEN", "crm-from-the-environment")
+    schema = {"id": "cstm_crm", "name": "CRM", "secretFields": [{"key": "CRM_TOKEN"}]}
+
+    assert client.set_integration("openai").n8n_credential_id
+    client.set_integration("cstm_crm", instance=platform.instance, custom_schema=schema)
+
+    listed = client.list_integrations(instance=platform.instance)
+    assert {i.integration_id for i in listed} >= {"openai", "cstm_crm"}
+    assert client.delete_integration("openai").deleted
+    assert client.delete_integration("cstm_crm", instance=platform.instance).deleted
+    with pytest.raises(ConfigError, match="cannot be connected without its secrets"):
+        client.set_integration("cstm_other", instance=platform.instance)
+
+
 def test_the_encryption_key_has_to_be_one(
     platform: Platform, make_client: MakeClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

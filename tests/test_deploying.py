@@ -257,6 +257,12 @@ def test_runs_with_a_chart_and_an_unknown_workflow(shell: Kernel, greeter: Path)
     assert "greet" in refused.text
 
 
+def test_a_secret_that_nobody_can_be_asked_for(shell: Kernel) -> None:
+    refused = shell.run("from codika_nb import Client\nClient().set_integration('openai')")
+    assert refused.error == "ConfigError"
+    assert "Set OPENAI_API_KEY in the environment" in "\n".join(refused.traceback)
+
+
 # --- the parts -------------------------------------------------------------------------------------
 
 

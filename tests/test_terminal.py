@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from codika_nb import ProfileStore, Sandbox
+from codika_nb import ProfileStore, Sandbox, sign_in
 from tests.conftest import EMAIL
 
 pty = pytest.importorskip("pty", reason="pseudo-terminals are Unix's")
@@ -125,3 +125,15 @@ def test_a_key_from_the_dashboard_is_asked_for_without_echo(terminal: Terminal, 
     terminal.type(str.__str__(key))
     shown = terminal.expect("Signed in: My Organization, profile my-organization")
     assert key not in shown
+
+
+def test_a_secret_is_asked_for_and_not_shown(terminal: Terminal, sandbox: Sandbox) -> None:
+    sign_in(EMAIL, ask_code=sandbox.code_for, base_url=sandbox.url)
+    terminal.type("from codika_nb import Client; client = Client()")
+    terminal.type("client.set_integration('openai').message")
+    terminal.expect(r"OPENAI_API_KEY \(is not shown\): ")
+    terminal.type("sk-typed-by-hand")
+    shown = terminal.expect(r"Out\[\d+\]: .+\n")
+    assert "sk-typed" not in shown
+    terminal.type("[i.integration_id for i in client.list_integrations()]")
+    terminal.expect(r"Out\[\d+\]: \['openai'\]")
