@@ -330,8 +330,7 @@ class CodikaMagics(Magics):
                 project_id = arguments.project or (project.project_id if project else "")
                 published = client.publish_use_case(deployed, project_id=project_id)
                 use_case.record_published(published, project_id=project_id)
-                instance = published.process_instance_id or "none"
-                rows += [("Published", f"version {deployed.version}; production instance: {instance}")]
+                rows.append(("Published", published.process_instance_id or f"version {deployed.version}"))
                 card.finish(deployed, views.deployment(deployed, title, rows))
         return deployed
 

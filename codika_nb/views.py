@@ -93,6 +93,7 @@ def card(
     good: bool | None = None,
     text: str = "",
     rich: str = "",
+    width: str = "46rem",
 ) -> Bundle:
     """A small card: a title, what belongs to it line by line, and a body.
 
@@ -102,24 +103,25 @@ def card(
         good: whether a tick or a cross goes before the title; neither if left out.
         text: the body in plain text.
         rich: the same as markup, where that is more than the text.
+        width: how wide it becomes at most.
     """
     title = plain(title, LONGEST)
     rows = [(name, plain(value, LONGEST)) for name, value in rows if value]
     text = "\n".join("".join(c if c.isprintable() else "·" for c in each) for each in text.split("\n"))
-    width = max((len(name) for name, _ in rows), default=0)
-    lines = [f"  {name:<{width}}  {value}" for name, value in rows]
+    longest = max((len(name) for name, _ in rows), default=0)
+    lines = [f"  {name:<{longest}}  {value}" for name, value in rows]
     if text and not rich:
         rich = f'<pre style="{_PLAIN_PRE}">{html.escape(text)}</pre>'
     mark, colour = ("", "text") if good is None else ("✓", "good") if good else ("✗", "bad")
     cells = "".join(
-        f'<dt style="color: var(--codika-quiet); white-space: nowrap">{html.escape(name)}</dt>'
-        f'<dd style="margin: 0; overflow-wrap: anywhere">{html.escape(value)}</dd>'
+        f'<dt style="{_QUIET}; white-space: nowrap; width: auto">{html.escape(name)}</dt>'
+        f'<dd style="margin: 0; width: auto; overflow-wrap: anywhere">{html.escape(value)}</dd>'
         for name, value in rows
     )
     return {
         "text/plain": "\n".join([title, *lines, *([text] if text else [])]),
         "text/html": (
-            f'<div style="{_ROOT} max-width: 46rem; padding: 0.8rem 1.1rem; margin: 0.3rem 0; '
+            f'<div style="{_ROOT} max-width: {width}; box-sizing: border-box; padding: 0.8rem 1.1rem; margin: 0.3rem 0; '
             "border: 1px solid var(--codika-line); border-radius: 8px; background: var(--codika-card); "
             'color: var(--codika-text); font-family: var(--jp-ui-font-family, sans-serif); line-height: 1.5">'
             f'<div style="font-weight: 600"><span aria-hidden="true" style="color: var(--codika-{colour})">{mark}</span> '
@@ -180,7 +182,9 @@ def plan(use_case: UseCase, rows: Iterable[tuple[str, str]], findings: Findings)
 
 
 def _findings(findings: Findings | None) -> dict[str, str]:
-    return {"text": repr(findings), "rich": findings._repr_html_()} if findings else {}
+    if not findings:
+        return {}
+    return {"text": repr(findings), "rich": findings._repr_html_(), "width": "64rem"}
 
 
 # --- runs ------------------------------------------------------------------------------------------
@@ -235,13 +239,13 @@ def _members(value: Any, left: list[int], depth: int) -> str:
             continue  # counted, and not written
         label = f'<span style="{_QUIET}">{html.escape(plain(str(name), LONGEST))}</span>'
         if _is_leaf(member):
-            written.append(f'<div style="{_HANGING}">{label}&ensp;{_leaf(member)}</div>')
+            written.append(f'<div style="{_HANGING}">{label}&emsp;{_leaf(member)}</div>')
             continue
         noun = "member" if isinstance(member, Mapping) else "item"
         count = f"{len(member)} {noun}{'' if len(member) == 1 else 's'}"
         opened = " open" if depth < 1 and len(member) <= _OPEN_MEMBERS else ""
         written.append(
-            f'<details{opened}><summary style="cursor: pointer">{label}&ensp;<span style="{_QUIET}">{count}</span></summary>'
+            f'<details{opened}><summary style="cursor: pointer">{label}&emsp;<span style="{_QUIET}">{count}</span></summary>'
             f'<div style="margin-left: 1.2em">{_members(member, left, depth + 1)}</div></details>'
         )
     return "".join(written)
