@@ -843,7 +843,7 @@ class API:
         Args:
             integration_id: ``"openai"``, ``"postgres"``, …, or ``"cstm_…"`` for one of your own.
             secrets: by name: ``{"OPENAI_API_KEY": …}``. Left out, they are taken from environment variables
-                of these names, and what is not set is asked for as passwords are. Never write one into a cell.
+                of these names, and what is not set is asked for as a password is. Never put one into a cell.
             context_type: whom it is for; what suits the integration if left out.
             organization_id: only needed for personal and admin keys.
             member_id: which member, for a member's.

@@ -307,6 +307,11 @@ _BY_STATUS: dict[int, type[APIError]] = {
     412: ConflictError,
     429: RateLimitError,
 }
+# What to do about refusals for which the platform names no next step.
+_NEXT_STEPS = {
+    "INVALID_VERSION": "Give one that is not in use yet, or none: the platform raises it by itself.",
+    "DEPLOYMENT_IN_PROGRESS": "Wait until that one has ended, and deploy again.",
+}
 _LONGEST_MESSAGE = 2000
 
 
@@ -330,7 +335,7 @@ def _refusal(response: Response) -> APIError:
         _text(error) or _text(inner.get("message")) or _message(response),
         code=code,
         status=response.status,
-        next_action=_text(inner.get("nextAction")) or (None if body else _hint(response)),
+        next_action=_text(inner.get("nextAction")) or (_NEXT_STEPS.get(code) if body else _hint(response)),
         details=details if isinstance(details, dict) else None,
     )
     refused.request_id = _text(body.get("requestId"))

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from codika_nb import Sandbox
+from codika_nb import Sandbox, sign_in
 from tests.browser import chromium, keep, lab, needs_chromium, run_cell, served, wait_for_kernel
 from tests.conftest import EMAIL
 
@@ -219,3 +221,70 @@ def test_voila_serves_the_form(tmp_path: Path, sandbox: Sandbox) -> None:
         expect(page.locator("body")).to_contain_text("Signed in: My Organization")
         profiles = json.loads((tmp_path / "xdg/codika/config.json").read_text())["profiles"]
         assert profiles["my-organization"]["apiKey"] not in page.content()
+
+
+@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"], ids=["light", "dark"])
+def test_cards_follow_a_deployment_and_open_a_result(
+    tmp_path: Path, sandbox: Sandbox, greeter: Path, theme: str
+) -> None:
+    look = theme.rsplit(maxsplit=1)[-1].lower()
+
+    @sandbox.workflow("greet")
+    def greet(payload: dict[str, Any]) -> dict[str, Any]:
+        if payload["name"] == "nobody":
+            raise RuntimeError("there is nobody to greet")
+        return {"greeting": "Hello, Ada!", "people": [{"name": "Ada", "city": {"name": "<b>London</b>"}}]}
+
+    profile = sign_in(EMAIL, ask_code=sandbox.code_for, base_url=sandbox.url, company="Acme, Inc.")
+    broken = Path(shutil.copytree(greeter, tmp_path / "broken"))
+    workflow = broken / "workflows" / "greet.json"
+    workflow.write_text(workflow.read_text().replace('"webhookId": "greet-webhook",', ""))
+    cells = [
+        "%load_ext codika_nb",
+        f"%codika_deploy {broken}",
+        f"deployed = %codika_deploy {greeter} --publish",
+        'run = %codika_trigger greet {"name": "Ada"}',
+        'failed = %codika_trigger greet {"name": "nobody"}',
+        "runs = %codika_executions --chart",
+    ]
+    with (
+        served(
+            tmp_path, "lab", cells, theme=theme, CODIKA_BASE_URL=sandbox.url, CODIKA_API_KEY=profile.api_key
+        ) as address,
+        chromium(width=900, height=1300) as page,
+    ):
+        page.goto(address)
+        page.locator(".jp-CodeCell").first.wait_for(timeout=60_000)
+        wait_for_kernel(address)
+        run_cell(page, "%load_ext")
+        refused = run_cell(page, str(broken))
+        expect(refused.locator("table")).to_contain_text("WEBHOOK-ID")
+        expect(refused).to_contain_text("--no-verify")
+
+        deployed = run_cell(page, "deployed =")
+        expect(deployed.locator(".jp-OutputArea-output")).to_have_count(1)
+        expect(deployed).to_contain_text("Greeter is deployed")
+        expect(deployed).to_contain_text("Published")
+
+        ran = run_cell(page, "run =")
+        city = ran.locator("details details summary").first
+        expect(ran.get_by_text("<b>London</b>")).to_be_hidden()
+        city.click()
+        ran.locator("details details details summary").first.click()
+        expect(ran.get_by_text("<b>London</b>")).to_be_visible()
+        expect(run_cell(page, "failed =")).to_contain_text("there is nobody to greet")
+        listed = run_cell(page, "--chart")
+        expect(listed.get_by_role("img")).to_be_visible()
+        listed.scroll_into_view_if_needed()
+        keep(page, f"9-cards-{look}")
+
+        page.keyboard.press("Control+s")
+        notebook = tmp_path / "served" / "here.ipynb"
+        for _ in range(100):
+            if "<svg" in notebook.read_text():
+                break
+            time.sleep(0.1)
+        saved = notebook.read_text()
+        assert "Greeter is deployed" in saved
+        assert "is being deployed" not in saved
+        assert profile.api_key not in saved

@@ -16,7 +16,7 @@ import pytest
 
 from codika_nb import Client, ProfileStore, Sandbox, UseCase, UseCaseError, sign_in
 from codika_nb.call import Pause, Request, Response, Steps, observed
-from codika_nb.errors import Interrupted, TransportError
+from codika_nb.errors import Interrupted, InvalidRequestError, TransportError
 from codika_nb.models import Execution, ExecutionSummary
 from codika_nb.views import Chart, execution, tree
 from tests.conftest import EMAIL
@@ -112,6 +112,12 @@ def test_a_refused_deployment_shows_its_findings_as_a_table(shell: Kernel, greet
     assert "WORKFLOW-SETTINGS" in refused.text
     assert "<table" in refused.html
     assert "Greeter is deployed" in shell.run(f"_ = %codika_deploy {greeter} --no-verify").text
+
+
+def test_a_version_that_is_in_use_is_refused_with_the_next_step(client: Client, greeter: Path) -> None:
+    client.deploy_use_case(greeter, version="1.4")
+    with pytest.raises(InvalidRequestError, match="not in use yet, or none"):
+        client.deploy_use_case(greeter, version="1.4")
 
 
 # --- a dry run, publishing, running again ----------------------------------------------------------
