@@ -79,12 +79,12 @@ UNKNOWN_AT_FIRST = 5.0
 class API:
     """Every endpoint under the name of the ``codika`` tool's command for it."""
 
-    #: The server, without a trailing slash.
     base_url = PRODUCTION
-    #: The instance that is meant when a call names none.
+    """The server, without a trailing slash."""
     instance: str | None = None
-    #: Where the key is that secrets of integrations are encrypted with.
+    """The process instance that is meant when a call names none."""
     public_key_url = "https://app.codika.io/encryption/public.pem"
+    """Where the key is that secrets of integrations are encrypted with."""
 
     @property
     def public(self) -> bool:
@@ -106,6 +106,10 @@ class API:
             ConflictError: ``USER_ALREADY_HAS_ORGANIZATION``: log in instead.
             RateLimitError: within 30 seconds of the last code, or over an hourly limit.
             InvalidRequestError: `email` is no address.
+
+        Example:
+            >>> client.request_signup_code("grace@example.com")
+            CodeSent(email='grace@example.com', expires_in_seconds=600)
         """
         return _request_code("/clirequestsignupotp", email)
 
@@ -117,6 +121,11 @@ class API:
             NotFoundError: ``USER_NOT_FOUND``: sign up instead.
             ConflictError: ``USER_HAS_NO_ORGANIZATION``: sign up instead.
             RateLimitError: within 30 seconds of the last code, or over an hourly limit.
+            InvalidRequestError: `email` is no address.
+
+        Example:
+            >>> client.request_login_code("ada@example.com")
+            CodeSent(email='ada@example.com', expires_in_seconds=600)
         """
         return _request_code("/clirequestloginotp", email)
 
@@ -144,7 +153,14 @@ class API:
         Raises:
             OTPError: wrong code (``details["attemptsRemaining"]``), expired, used, locked out.
             ConflictError: ``USER_ALREADY_HAS_ORGANIZATION``: log in instead.
+            InvalidRequestError: `company` is too long; the code still works.
             ConfigError: `key_expires_in` is out of range; nothing was sent, and the code still works.
+
+        Example:
+            >>> sent = client.request_signup_code("grace@example.com")
+            >>> bundle = client.complete_signup(sent.email, code=input("code: "), company="Navy")
+            >>> bundle.organization_name, bundle.api_key.raw.get_secret_value()
+            ('Navy', 'cko_...')
         """
         company_members = arguments.given(name=company, description=description)
         return _complete("/clicompletesignup", email, code, key_name, key_expires_in, company=company_members)
@@ -171,8 +187,15 @@ class API:
         Raises:
             OrganizationChoiceError: several organizations; repeat with one of ``organizations``
                 and the same code.
-            OTPError: wrong code, expired, used, locked out.
+            OTPError: wrong code (``details["attemptsRemaining"]``), expired, used, locked out.
+            ConflictError: the organization has 20 active keys already: revoke one in the dashboard.
             ConfigError: `key_expires_in` is out of range; nothing was sent, and the code still works.
+
+        Example:
+            >>> sent = client.request_login_code("ada@example.com")
+            >>> bundle = client.complete_login(sent.email, code=input("code: "))
+            >>> bundle.organization_name, bundle.api_key.raw.get_secret_value()
+            ('Acme', 'cko_...')
         """
         return _complete(
             "/clicompletelogin", email, code, key_name, key_expires_in, organizationId=organization_id
@@ -186,6 +209,10 @@ class API:
 
         Raises:
             AuthenticationError: the key is unknown, revoked or expired.
+
+        Example:
+            >>> "workflows:trigger" in client.verify_key().scopes
+            True
         """
         return Call("POST", "/verifyapikey", VerifiedKey.model_validate, repeatable=True)
 
@@ -216,6 +243,11 @@ class API:
         Raises:
             PermissionDeniedError: the key is an organization's; this takes a personal or an admin key.
             ConfigError: the logo cannot be used, or only one of the engine's two is given.
+
+        Example:
+            >>> with Client(auth=sandbox.personal_key("ada@example.com")) as personal:
+            ...     personal.create_organization("Analytical Engines", size="2-10")
+            OrganizationCreated(organization_id='...')
         """
         if (n8n_base_url is None) != (n8n_api_key is None):
             raise ConfigError(
@@ -257,6 +289,12 @@ class API:
         Raises:
             PermissionDeniedError: the key in use lacks ``api-keys:manage``, one of these scopes, or the role.
             ConflictError: the organization has 20 active keys already.
+            ConfigError: the key in use belongs to no single organization, and `organization_id` is left out.
+
+        Example:
+            >>> key = client.create_organization_key("CI", scopes=["workflows:trigger"], expires_in_days=90)
+            >>> key.raw.get_secret_value()
+            'cko_...'
         """
         days = arguments.days(expires_in_days)
         if organization_id is None:
@@ -295,7 +333,13 @@ class API:
 
         Raises:
             NotFoundError: there is no such key.
+            PermissionDeniedError: as in `create_organization_key`.
             InvalidRequestError: the key is revoked, or nothing is to be changed.
+
+        Example:
+            >>> key = client.create_organization_key("CI", scopes=["workflows:trigger"])
+            >>> client.update_organization_key(key.key_id, scopes=[*key.scopes, "executions:read"]).scopes
+            ('workflows:trigger', 'executions:read')
         """
         body = arguments.given(
             keyId=key_id,
@@ -325,6 +369,10 @@ class API:
             description: optional.
             template_id: stage template; the platform's default is ``two_stage``.
             organization_id: only needed for personal and admin keys.
+
+        Example:
+            >>> client.create_project("Reports")
+            ProjectCreated(project_id='...')
         """
         body = arguments.given(
             name=name, description=description, templateId=template_id, organizationId=organization_id
@@ -339,8 +387,13 @@ class API:
 
         Args:
             archived: the archived ones, and only those.
-            limit: 1 to 100; the platform's default is 50.
+            limit: how many at most, 1 to 100; the platform's default is 50.
             organization_id: only needed for personal and admin keys.
+
+        Example:
+            >>> client.list_projects()
+            Name     Project  Status       Published  Created
+            Greeter  ...      in_progress  no         ...
         """
         # The tool names no organization in lists; a key that belongs to none has no other way to.
         query = arguments.query(
@@ -355,6 +408,11 @@ class API:
         Raises:
             NotFoundError: there is no such project.
             PermissionDeniedError: it is somebody else's.
+
+        Example:
+            >>> [greeter] = client.list_projects()
+            >>> client.get_project(greeter.id).current_deployment
+            ProjectVersion(version='1.0', deployed_at=...)
         """
         body = {"projectId": project_id}
         return Call("POST", "/getprojectpublic", Project.model_validate, body=body, repeatable=True)
@@ -375,11 +433,14 @@ class API:
         """Deploy a use case: its workflows become HTTP endpoints.
 
         The project is the one that the folder's ``project.json`` names; where there is none, one is
-        made. What the platform answers is written down in the folder, after it has said yes.
+        made. What the platform answers is written down in the folder, after it has said yes. Where the
+        engine cannot run a workflow, nothing is raised: ``deployment_status`` of what is returned is
+        ``"failed"``, and ``error`` says why.
 
         Args:
             use_case: a use case, or its folder.
-            version: ``"patch"``, ``"minor"``, ``"major"``, or the platform's version itself, ``"X.Y"``.
+            version: which part of the folder's X.Y.Z to raise, ``"patch"``, ``"minor"`` or ``"major"``
+                (of the platform's, X.Y, that is Y, Y or X); or the platform's version itself, ``"X.Y"``.
             project_id: deploy to this project instead.
             create_project: make a project with this name, and deploy to that.
             organization_id: whose project is made; only needed for personal and admin keys.
@@ -388,8 +449,13 @@ class API:
         Raises:
             UseCaseError: the folder cannot be used as it is, or what it holds would not run (then
                 ``findings`` says why); nothing was sent.
-            ConfigError: ``project.json`` belongs to another organization or server; nothing was sent.
+            ConfigError: ``project.json`` belongs to another organization or server; nothing was deployed.
+            ConflictError: another deployment of the project is under way.
             APIError: the platform refused; the folder's version stays.
+
+        Example:
+            >>> client.deploy_use_case("use-cases/greeter", version="major")
+            Deployment(version='2.0', status='deployed', workflows=['greet'])
         """
         from .usecase import UseCase, version_rule  # noqa: PLC0415 - its models cost time to import
 
@@ -431,6 +497,13 @@ class API:
         Args:
             documents: each ``{"stage": 1 to 4, "title": …, "content": Markdown, "summary": …}``.
             project_id: the project they are about.
+
+        Example:
+            >>> [greeter] = client.list_projects()
+            >>> need = {"stage": 1, "title": "Need", "content": "# Need", "summary": "Whom to greet."}
+            >>> client.deploy_documents([need], project_id=greeter.id)
+            Stage  Version  Status    Document
+            1      1.0.0    accepted  ...
         """
         trimmed = [{**document, "content": document["content"].strip()} for document in documents]
         body = {"projectId": project_id, "documents": trimmed}
@@ -450,6 +523,19 @@ class API:
 
         Raises:
             ConfigError: `version` is none of these; nothing was sent.
+
+        Example:
+            >>> [greeter] = client.list_projects()
+            >>> workflow = Path("use-cases/greeter/workflows/greet.json").read_bytes()
+            >>> config = {
+            ...     "workflowTemplateId": "embed",
+            ...     "workflowName": "Embed documents",
+            ...     "n8nWorkflowJsonBase64": base64.b64encode(workflow).decode(),
+            ...     "webhooks": {"embed": "documents/embed", "delete": "documents/delete"},
+            ...     "purpose": "Finds who has been greeted before.",
+            ... }
+            >>> client.deploy_data_ingestion(config, project_id=greeter.id).version
+            '1.0'
         """
         from .usecase import version_rule  # noqa: PLC0415 - as above
 
@@ -481,7 +567,7 @@ class API:
         """Publish a deployed version: it becomes what the production instance runs.
 
         Args:
-            deployment: what `deploy_use_case` returned, or its ``template_id``.
+            deployment: what `deploy_use_case` returned, or the ``template_id`` of that.
             project_id: the project it was deployed to.
             visibility: who may install it; decided at the first publishing.
             visibility_team_ids, visibility_user_ids: narrower, by id.
@@ -493,6 +579,12 @@ class API:
 
         Raises:
             InvalidRequestError: the version is published already, or was replaced by a later one.
+            NotFoundError: there is no such deployment in this project.
+
+        Example:
+            >>> [greeter] = client.list_projects()
+            >>> client.publish_use_case(deployed, project_id=greeter.id)
+            Published(process_deployment_id='...', version='1.0', process_instance_id='...')
         """
         template = deployment if isinstance(deployment, str) else deployment.template_id
         body = arguments.given(
@@ -523,6 +615,13 @@ class API:
             instance: process instance id; the client's own (``PROCESS_INSTANCE_ID``) if left out.
             parameters: deployment parameters to change; the others stay.
             force: also when the last deployment did not fail.
+
+        Raises:
+            InvalidRequestError: the last deployment did not fail, and `force` was not given.
+
+        Example:
+            >>> client.rerun_deployment(force=True).deployment_status
+            'deployed'
         """
         body = arguments.given(
             processInstanceId=self._instance(instance),
@@ -547,6 +646,12 @@ class API:
         Raises:
             NotFoundError: no such instance or workflow.
             ConflictError: the instance is switched off (412).
+            ConfigError: no instance is named, or the payload is no object; nothing was sent.
+
+        Example:
+            >>> run = client.trigger_workflow("greet", {"name": "Ada"})
+            >>> client.wait_for(run).result
+            {'greeting': 'Hello, Ada!', 'language': 'en'}
         """
         if payload is not None and not isinstance(payload, Mapping):
             raise ConfigError(
@@ -564,6 +669,14 @@ class API:
         Args:
             execution: the run, or its id.
             instance: process instance id; the client's own if left out.
+
+        Raises:
+            NotFoundError: there is no such run; for a moment the platform may say so of one just started.
+
+        Example:
+            >>> run = client.run_workflow("greet", {"name": "Ada"})
+            >>> client.get_execution_status(run.execution_id)
+            Execution(success, ... ms, result={'greeting': 'Hello, Ada!', 'language': 'en'})
         """
         return self._status(execution, instance)
 
@@ -585,6 +698,7 @@ class API:
         """Wait until a run has ended, however it ended; ``.result`` of what it returns is the result.
 
         Asks quickly at first and less and less often later, and keeps asking through passing failures.
+        Of a run that ended badly, ``.result`` raises `ExecutionFailedError`, and ``.status`` says so quietly.
 
         Args:
             execution: the run, or its id.
@@ -594,6 +708,12 @@ class API:
         Raises:
             WaitTimeoutError: it still runs; the error carries ``execution_id`` to wait on, as every other
                 error that ends the waiting does.
+            NotFoundError: there is no such run.
+
+        Example:
+            >>> runs = [client.trigger_workflow("greet", {"name": name}) for name in ("Ada", "Grace")]
+            >>> [client.wait_for(run, timeout=600).result["greeting"] for run in runs]
+            ['Hello, Ada!', 'Hello, Grace!']
         """
         execution_id, timeout = _run_id(execution), arguments.seconds(timeout)
         # What the call would repeat, this loop repeats.
@@ -637,6 +757,8 @@ class API:
     ) -> Steps[Execution]:
         """Start a run and wait until it has ended; ``.result`` is what the workflow returned.
 
+        `trigger_workflow` and `wait_for` in one.
+
         Args:
             workflow: the workflow's template id, as in the use case.
             payload: the input, by the workflow's input schema; empty if left out.
@@ -645,6 +767,11 @@ class API:
 
         Raises:
             WaitTimeoutError: it still runs; the error carries ``execution_id`` to wait on.
+            NotFoundError, ConflictError, ConfigError: as in `trigger_workflow`; no run was started.
+
+        Example:
+            >>> client.run_workflow("greet", {"name": "Ada", "language": "de"}).result
+            {'greeting': 'Hallo, Ada!', 'language': 'de'}
         """
         timeout = arguments.seconds(timeout)
         started = yield from API.trigger_workflow.describe(self, workflow, payload, instance=instance)
@@ -661,6 +788,14 @@ class API:
             instance: process instance id; the client's own if left out.
             deep: with the runs of sub-workflows.
             slim: without the workflow itself, and without what links items to each other.
+
+        Raises:
+            NotFoundError: there is no such run.
+
+        Example:
+            >>> run = client.run_workflow("greet", {"name": "Ada"})
+            >>> list(client.get_execution(run).n8n_execution["data"]["resultData"]["runData"])
+            ['Codika Init', 'Codika Submit Result']
         """
         return Call(
             "GET",
@@ -686,7 +821,16 @@ class API:
             instance: process instance id; the client's own (``PROCESS_INSTANCE_ID``) if left out.
             workflow: only this workflow's, by its template id.
             failed_only: only those that failed.
-            limit: 1 to 100; the platform's default is 20.
+            limit: how many at most, 1 to 100; the platform's default is 20.
+
+        Raises:
+            NotFoundError: there is no such instance.
+
+        Example:
+            >>> run = client.run_workflow("greet", {"name": " "})
+            >>> client.list_executions(failed_only=True, limit=5)
+            Run  Workflow  Status  Started  ms   Error
+            ...  greet     failed  ...      ...  greet: ...A name is required.
         """
         query = arguments.query(
             workflowId=workflow, status="failed" if failed_only else None, limit=arguments.limit(limit)
@@ -710,8 +854,13 @@ class API:
         Args:
             environment: only ``"dev"`` or only ``"prod"``.
             archived: the archived ones, and only those.
-            limit: 1 to 100; the platform's default is 20.
+            limit: how many at most, 1 to 100; the platform's default is 20.
             organization_id: only needed for personal and admin keys.
+
+        Example:
+            >>> client.list_instances(environment="dev")
+            Title    Instance  Environment  Version  Active  Last run
+            Greeter  ...       dev          1.0      yes
         """
         query = arguments.query(
             environment=environment,
@@ -728,6 +877,13 @@ class API:
         Args:
             instance: process instance id; the client's own (``PROCESS_INSTANCE_ID``) if left out.
             workflows: with each workflow's triggers, cost and integrations.
+
+        Raises:
+            NotFoundError: there is no such instance.
+
+        Example:
+            >>> client.get_instance(deployed.process_instance_id).current_version
+            '1.0'
         """
         body = arguments.given(
             processInstanceId=self._instance(instance), includeWorkflowDetails=workflows or None
@@ -740,6 +896,10 @@ class API:
 
         Args:
             instance: process instance id; the client's own (``PROCESS_INSTANCE_ID``) if left out.
+
+        Example:
+            >>> client.activate_instance().is_active
+            True
         """
         return self._switch("/activateprocessinstancepublic", instance)
 
@@ -749,6 +909,10 @@ class API:
 
         Args:
             instance: process instance id; the client's own (``PROCESS_INSTANCE_ID``) if left out.
+
+        Example:
+            >>> client.deactivate_instance().is_active
+            False
         """
         return self._switch("/deactivateprocessinstancepublic", instance)
 
@@ -782,6 +946,14 @@ class API:
         Raises:
             InvalidResponseError: a file would not stay in the folder; nothing was written.
             ConfigError: a version of another form (nothing was sent), or the folder cannot be written.
+
+        Example:
+            >>> [greeter] = client.list_projects()
+            >>> client.get_use_case(greeter.id, into="copies/greeter")
+            File                           Bytes  Type              Uploaded
+            config.json                    ...    application/json  ...
+            workflows/greet.json           ...    application/json  ...
+            skills/greet-someone/SKILL.md  ...    text/markdown     ...
         """
         body = {
             "projectId": project_id,
@@ -815,6 +987,11 @@ class API:
 
         Raises:
             InvalidResponseError: a file would not stay in the folder; nothing was written.
+
+        Example:
+            >>> client.get_skills()
+            Skill          Workflow  Description
+            greet-someone  greet     Greets a person by name, ...
         """
         where = path("getprocessskillspublic", self._instance(instance))
         skills = yield from Call("GET", where, Skills.read, repeatable=True)
@@ -844,7 +1021,8 @@ class API:
             integration_id: ``"openai"``, ``"postgres"``, …, or ``"cstm_…"`` for one of your own.
             secrets: by name: ``{"OPENAI_API_KEY": …}``. Left out, they are taken from environment variables
                 of these names, and what is not set is asked for as a password is. Never put one into a cell.
-            context_type: whom it is for; what suits the integration if left out.
+            context_type: whom it is for, ``"organization"``, ``"member"`` or ``"process_instance"``; what
+                suits the integration if left out.
             organization_id: only needed for personal and admin keys.
             member_id: which member, for a member's.
             instance: which process instance, for an instance's; the client's own if left out.
@@ -854,6 +1032,10 @@ class API:
         Raises:
             ConfigError: it takes a browser to connect it, secrets are missing, or the package
                 ``cryptography`` is; nothing was sent.
+
+        Example:
+            >>> client.set_integration("openai")
+            IntegrationConnected(message='openai is connected.', n8n_credential_id='...')
         """
         secrets = integrations.checked(integration_id, secrets, custom_schema)
         integrations.require_cryptography()
@@ -896,6 +1078,11 @@ class API:
             integration_id: as in `set_integration`.
             confirm: also when instances are switched off by it.
             context_type, organization_id, member_id, instance: as in `set_integration`.
+
+        Example:
+            >>> connected = client.set_integration("openai")
+            >>> client.delete_integration("openai").deleted
+            True
         """
         where = self._context(integration_id, context_type, organization_id, member_id, instance)
         return Call(
@@ -916,6 +1103,12 @@ class API:
         Args:
             organization_id: only needed for personal and admin keys.
             instance: the process instance whose own are listed too.
+
+        Example:
+            >>> connected = client.set_integration("openai")
+            >>> client.list_integrations()
+            Integration  For           Connected  Valid  Since
+            openai       organization  yes        yes    ...
         """
         body = arguments.given(organizationId=organization_id, processInstanceId=instance)
         return Call("POST", "/listintegrationspublic", Integrations.read, body=body, repeatable=True)
@@ -926,6 +1119,10 @@ class API:
 
         Args:
             credential_type: the engine's name for it, such as ``"httpHeaderAuth"``.
+
+        Example:
+            >>> client.get_credential_schema("httpHeaderAuth").required
+            ('name', 'value')
         """
         query = {"type": credential_type}
         read = CredentialSchema.model_validate
@@ -973,6 +1170,12 @@ class API:
             title: what it is called; `document_type` if left out.
             agent_id: which agent has written it, if one has.
             major_change: raise the middle part of the version, not the last.
+
+        Example:
+            >>> [greeter] = client.list_projects()
+            >>> brief = {"document_type": "brief", "content": "# Brief", "summary": "Its aim."}
+            >>> [client.upsert_note(greeter.id, **brief).version for _ in range(2)]
+            ['0.0.0', '0.0.1']
         """
         body = {
             "projectId": project_id,
@@ -1001,6 +1204,11 @@ class API:
             document_type: only those of this type.
             history: earlier versions too, newest first.
             version: only this version, ``"X.Y.Z"``.
+
+        Example:
+            >>> [greeter] = client.list_projects()
+            >>> client.get_notes(greeter.id, document_type="brief")
+            No notes.
         """
         body = arguments.given(
             projectId=project_id,

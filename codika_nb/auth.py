@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import base64
 import hmac
+import html
 import json
 import re
 import secrets
@@ -30,7 +31,15 @@ from ._http import httpx
 from .errors import ConfigError, WebhookVerificationError
 from .profiles import MaskedKey, mask
 
-__all__ = ["InstanceKey", "OrganizationKey", "QueryKey", "WebhookSignature", "auth_for", "verify_webhook"]
+__all__ = [
+    "InstanceKey",
+    "OrganizationKey",
+    "QueryKey",
+    "TriggerURL",
+    "WebhookSignature",
+    "auth_for",
+    "verify_webhook",
+]
 
 Flow = Generator[httpx.Request, httpx.Response, None]
 
@@ -70,6 +79,16 @@ class OrganizationKey(_Key):
 
     For deployment, agents and CI; reaches every instance of the organization, as far as its
     scopes go. Travels in the header ``X-Process-Manager-Key``.
+
+    Args:
+        key: the whole key, as it was shown when it was made.
+
+    Raises:
+        ConfigError: it is no such key.
+
+    Example:
+        >>> OrganizationKey("cko_0123456789abcdef")
+        OrganizationKey('cko_0123...')
     """
 
     prefixes = ("cko_", "ckp_", "cka_")
@@ -84,6 +103,17 @@ class InstanceKey(_Key):
     """The key of one process instance, ``ck_…``; for dashboards and apps.
 
     Travels in the header ``X-API-Key``. Regenerating it in the dashboard stops the old one at once.
+
+    Args:
+        key: the whole key, from the instance's trigger panel in the dashboard.
+
+    Raises:
+        ConfigError: it is no such key.
+
+    Example:
+        >>> with Client(auth=InstanceKey(sandbox.instance_key(deployed.process_instance_id))) as app:
+        ...     app.run_workflow("greet", {"name": "Ada"}).result["greeting"]
+        'Hello, Ada!'
     """
 
     prefixes = ("ck_",)
@@ -97,6 +127,17 @@ class QueryKey(_Key):
     """The key of one process instance in the address, ``?api_key=ck_…``.
 
     Only for platforms that cannot set a header: addresses end up in access logs.
+
+    Args:
+        key: the whole key, from the instance's trigger panel in the dashboard.
+
+    Raises:
+        ConfigError: it is no such key.
+
+    Example:
+        >>> with Client(auth=QueryKey(sandbox.instance_key(deployed.process_instance_id))) as app:
+        ...     app.run_workflow("greet", {"name": "Ada"}).result["greeting"]
+        'Hello, Ada!'
     """
 
     prefixes = ("ck_",)
@@ -106,13 +147,78 @@ class QueryKey(_Key):
         yield request
 
 
+class TriggerURL:
+    """An address with an instance key in it, whose every display masks the key.
+
+    No text itself, as that could be printed, logged, stored in a widget or written to JSON by accident:
+    the real one is given out by `get_secret_value` alone, as pydantic's secrets do it.
+
+    Query parameters can appear in server access logs and monitoring dashboards: use such an address only
+    where the calling platform can set no header.
+
+    Example:
+        >>> with Client(auth=sandbox.instance_key(deployed.process_instance_id)) as caller:
+        ...     print(caller.trigger_url("greet"))
+        http://127.0.0.1:.../greet?api_key=ck_...
+    """
+
+    __slots__ = ("_address", "_shown")
+
+    WARNING = (
+        "Access logs and monitoring can show this address with its key: "
+        "only for platforms that cannot set a header."
+    )
+
+    def __init__(self, address: str, key: InstanceKey | QueryKey) -> None:
+        url = httpx.URL(address)
+        self._address = MaskedKey(url.copy_merge_params({"api_key": key._key}))
+        self._shown = f"{url}?api_key={mask(key._key)}"
+
+    def get_secret_value(self) -> str:
+        """The whole address, key included, to be pasted where it is used and nowhere else.
+
+        Example:
+            >>> with Client(auth=sandbox.instance_key(deployed.process_instance_id)) as caller:
+            ...     "..." in caller.trigger_url("greet").get_secret_value()
+            False
+        """
+        return str(self._address)
+
+    def __str__(self) -> str:
+        return self._shown
+
+    def __repr__(self) -> str:
+        return f"TriggerURL({self._shown!r})"
+
+    def _repr_mimebundle_(self, **options: Any) -> dict[str, str]:
+        shown, warning = html.escape(self._shown), html.escape(self.WARNING)
+        return {
+            "text/plain": f"{self._shown}\n{self.WARNING}",
+            "text/html": f'<code style="overflow-wrap: anywhere">{shown}</code><br><small>{warning}</small>',
+        }
+
+    def __getstate__(self) -> object:
+        raise TypeError("An address with a key in it is not pickled: it would be written to disk in clear.")
+
+
 class WebhookSignature(httpx.Auth):
     """Signs each request with a webhook secret, so that the secret itself never travels.
 
-    Standard Webhooks: HMAC-SHA256 over ``id.timestamp.body``, exactly the bytes that are sent.
+    Standard Webhooks: HMAC-SHA256 over ``id.timestamp.body``, exactly the bytes that are sent. It is for
+    starting runs of one workflow; wait for them with a client that has a key.
 
     Args:
         secret: ``whsec_`` and base64 (the prefix and the padding may be missing).
+
+    Raises:
+        ConfigError: it is no such secret.
+
+    Example:
+        >>> secret = sandbox.webhook_secret(deployed.process_instance_id, "greet")
+        >>> with Client(auth=WebhookSignature(secret)) as sender:
+        ...     run = sender.trigger_workflow("greet", {"name": "Ada"})
+        >>> client.wait_for(run).result["greeting"]
+        'Hello, Ada!'
     """
 
     requires_request_body = True
@@ -130,6 +236,11 @@ class WebhookSignature(httpx.Auth):
             body: the bytes that are sent, and no other writing of the same JSON.
             message_id: names the message, the same for every attempt to deliver it; a new one if left out.
             timestamp: Unix time in whole seconds; now if left out.
+
+        Example:
+            >>> secret = sandbox.webhook_secret(deployed.process_instance_id, "greet")
+            >>> WebhookSignature(secret).sign(b'{"name": "Ada"}', timestamp=1767225600)
+            {'webhook-id': 'msg_...', 'webhook-timestamp': '1767225600', 'webhook-signature': 'v1,...'}
         """
         message_id = message_id or f"msg_{secrets.token_urlsafe(18)}"
         sent = str(int(time.time()) if timestamp is None else timestamp)
@@ -199,10 +310,17 @@ def verify_webhook(
             is too old or too new ("stale"), no signature matches ("no-match"), or the body is no JSON
             ("not-json"). Answer 401, and do nothing with the message.
         ConfigError: there is no secret, or one that is no secret.
+        TypeError: the body has been parsed already.
 
     The Standard Webhooks specification; five minutes as on the platform's page "Authentication methods".
     A message that arrives twice within the tolerance is genuine both times: who must not act on it twice
     remembers its ``webhook-id``.
+
+    Example:
+        >>> secret = sandbox.webhook_secret(deployed.process_instance_id, "greet")
+        >>> body = b'{"name": "Ada"}'
+        >>> verify_webhook(secret, WebhookSignature(secret).sign(body), body)
+        {'name': 'Ada'}
     """
     if not isinstance(body, bytes | bytearray | memoryview | str):
         raise TypeError("verify_webhook needs the body as it arrived (bytes), not what was parsed from it")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import logging
 import os
 import secrets
@@ -28,7 +29,8 @@ SANDBOX_PORT = 8321
 LAB_PORT = 8888
 #: What a checkout may have beside the tutorials that is no part of a user's copy.
 NOT_YOURS = shutil.ignore_patterns(
-    "project.json", "version.json", "deployments", "conftest.py", "__pycache__", ".*"
+    *("project.json", "version.json", "deployments", "conftest.py", "__pycache__"),
+    *(".env", ".ipynb_checkpoints", ".sandbox", ".*.tmp"),
 )
 FIRST_NOTEBOOK = "01_sign_in_and_deploy.ipynb"
 
@@ -68,7 +70,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="Python file that answers workflows",
     )
     sandbox.add_argument(
-        "--smtp", metavar="URL", help="send real mail: smtp://user:password@host:port (or smtps://)"
+        "--smtp",
+        metavar="URL",
+        # Every user of a machine can read command lines, and this one may hold a password.
+        default=os.environ.get("CODIKA_SMTP_URL"),
+        help="send real mail: smtp://user:password@host:port (or smtps://), also as CODIKA_SMTP_URL",
     )
     sandbox.add_argument(
         "--ip-limit", type=int, default=60, metavar="N", help="codes an hour for one address (60)"
@@ -118,6 +124,8 @@ def _sandbox(arguments: argparse.Namespace) -> None:
         sandbox.load_stand_ins(file)
     with _stop_signals() as stopped, sandbox:
         print(f"Codika sandbox at {sandbox.url}   (Ctrl-C stops it)")
+        if arguments.host in ("0.0.0.0", "::", ""):  # noqa: S104 - compared with, not bound to
+            print(f"  for others        {sandbox.url.replace('127.0.0.1', _own_address())}")
         print(f"  mail arrives at   {sandbox.inbox_url}")
         print(f"  in a notebook     %codika_signup --base-url {sandbox.url}")
         print(f"  kept in           {arguments.data or 'memory only'}", flush=True)
@@ -178,7 +186,11 @@ def _copy_tutorials(folder: Path) -> None:
     source = tutorials()
 
     def copy_new(origin: str, target: str) -> str:
-        return target if Path(target).exists() else shutil.copy(origin, target)
+        if not Path(target).exists():
+            shutil.copy(origin, target)
+            if target.endswith(".ipynb"):
+                _clear_outputs(Path(target))
+        return target
 
     try:
         shutil.copytree(source, folder, ignore=NOT_YOURS, copy_function=copy_new, dirs_exist_ok=True)
@@ -187,6 +199,15 @@ def _copy_tutorials(folder: Path) -> None:
             f"The tutorials cannot be copied to {folder}: {error}",
             next_action="Choose another folder with --folder.",
         ) from None
+
+
+def _clear_outputs(notebook: Path) -> None:
+    """Leave it to the reader's own cells to say what has happened."""
+    content = json.loads(notebook.read_text(encoding="utf-8"))
+    for cell in content["cells"]:
+        if cell["cell_type"] == "code":
+            cell |= {"outputs": [], "execution_count": None}
+    notebook.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _answers(url: str, server: subprocess.Popen[bytes], stopped: threading.Event) -> bool:
@@ -297,6 +318,16 @@ def _is_free(port: int) -> bool:
         except OSError:
             return False
         return True
+
+
+def _own_address() -> str:
+    """The address by which other machines reach this one."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # an address of documentation's; nothing is sent
+            return str(probe.getsockname()[0])
+        except OSError:
+            return socket.gethostname()
 
 
 def _importable(module: str) -> bool:

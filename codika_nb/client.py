@@ -15,21 +15,25 @@ import ssl
 import threading
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import __version__, _http, session
 from ._http import httpx
 from .api import API
-from .auth import auth_for
+from .auth import InstanceKey, QueryKey, TriggerURL, WebhookSignature, auth_for
+from .batch import TICK, Batch, Runs, shown
 from .call import Exchange, Pause, Request, Response, Steps
 from .endpoint import AsyncPerformer, Performer, endpoint
-from .errors import AuthenticationError, ConfigError, RequestTimeoutError, TransportError
+from .errors import AuthenticationError, CodikaError, ConfigError, RequestTimeoutError, TransportError
 from .models import Identity
 from .profiles import PRODUCTION, MaskedKey, is_loopback, mask, normalize_base_url
 from .session import Credential, Environment, resolve, server, signed_in
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 __all__ = ["AsyncClient", "Client"]
 
@@ -123,7 +127,7 @@ class _Settings(API):
         self._public_bases = {} if elsewhere else self._environment.public_bases()
         self._hosts = {self.base_url, *self._public_bases.values()}
         for each in self._hosts:
-            self._refuse_plain_http(each)
+            self._environment.refuse_plain_http(each)
         self.instance = self._environment.get("PROCESS_INSTANCE_ID")
         own = API.public_key_url if self.base_url == PRODUCTION else f"{self.base_url}/encryption/public.pem"
         self.public_key_url = self._environment.get("CODIKA_PUBLIC_KEY_URL") or own
@@ -131,17 +135,16 @@ class _Settings(API):
         #: The client whose connections these are, if they are not this one's.
         self._lender: Any = None
         self._used = False
-        self._open(
-            {
-                "transport": transport,
-                "verify": _http.tls(),
-                "follow_redirects": False,
-                # What goes to this machine itself is no business of a proxy.
-                "trust_env": not all(map(is_loopback, self._hosts)),
-                "headers": {"Accept": "application/json", "User-Agent": f"codika-nb/{__version__}"},
-                "cookies": _http.no_cookies(),
-            }
-        )
+        self._interrupted: Runs | None = None
+        self._options = {
+            "verify": _http.tls(),
+            "follow_redirects": False,
+            # What goes to this machine itself is no business of a proxy.
+            "trust_env": not all(map(is_loopback, self._hosts)),
+            "headers": {"Accept": "application/json", "User-Agent": f"codika-nb/{__version__}"},
+            "cookies": _http.no_cookies(),
+        }
+        self._open({**self._options, "transport": transport})
 
     _pool: httpx.Client | httpx.AsyncClient
 
@@ -177,6 +180,14 @@ class _Settings(API):
         Raises:
             NotSignedIn: there is no key.
             AuthenticationError: the platform does not accept the key (any more).
+
+        Example:
+            >>> client.whoami()
+            Organization  Acme (org_...)
+            Key           cko_..., CLI default key, org-api-key
+            Server        http://127.0.0.1:...
+            From          profile "acme"
+            Scopes        deploy:use-case ...
         """
         credential, key = self.credential, _shown(self.auth)
         hides = credential.hidden
@@ -205,14 +216,62 @@ class _Settings(API):
             hides=hides,
         )
 
+    def trigger_url(self, workflow: str, *, instance: str | None = None) -> TriggerURL:
+        """The address that starts a workflow by itself, for platforms that can only be given an address.
+
+        It holds the instance key, so it shows itself masked; ``.get_secret_value()`` is the real one, to be
+        POSTed to with a JSON payload. Query parameters can appear in server access logs and monitoring
+        dashboards: wherever a header can be set, send the key in ``X-API-Key`` instead.
+
+        Args:
+            workflow: the workflow's template id, as in the use case.
+            instance: process instance id; the client's own (``PROCESS_INSTANCE_ID``) if left out.
+
+        Raises:
+            ConfigError: the client has no instance key, or no instance is named. Nothing is sent.
+
+        As on the platform's page "Authentication methods".
+
+        Example:
+            >>> with Client(auth=sandbox.instance_key(deployed.process_instance_id)) as caller:
+            ...     caller.trigger_url("greet")
+            TriggerURL('http://127.0.0.1:.../greet?api_key=ck_...')
+        """
+        if not isinstance(self.auth, InstanceKey | QueryKey):
+            have = "no key" if self.auth is None else f"its {type(self.auth).__name__}"
+            raise ConfigError(
+                f"An address can carry an instance key (ck_…) only, and this client has {have}.",
+                next_action="Copy the instance's key from its trigger panel in the dashboard, under "
+                "“Public API Access”, and make a client with it: Client(auth=key).",
+            )
+        base_url, where = self._address("webhook", instance, workflow)
+        return TriggerURL((base_url or self.base_url) + where, self.auth)
+
+    @property
+    def interrupted(self) -> Runs | None:
+        """How far the last `run_many` was that has not come to its end; ``resume=`` goes on from there."""
+        found: Runs | None = (self._lender or self)._interrupted
+        return found
+
+    def _remember(self, batch: Batch, resumed: Runs | None) -> None:
+        owner = self._lender or self
+        if batch.error is not None:
+            owner._interrupted = batch.runs
+        elif resumed is owner._interrupted:
+            owner._interrupted = None
+
     def with_options(self: Self, *, timeout: float | httpx.Timeout) -> Self:
         """The same client with another time-out, for one call or for some; both share their connections.
 
         Args:
             timeout: seconds to wait for an answer; connecting may take 5 of them.
 
+        Raises:
+            ConfigError: `timeout` is not more than 0.
+
         Example:
-            >>> client.with_options(timeout=300).deploy_use_case("use-cases/large")
+            >>> client.with_options(timeout=300).deploy_use_case("use-cases/greeter")
+            Deployment(version='1.1', status='deployed', workflows=['greet'])
         """
         other = copy.copy(self)
         other._timeout = _checked(timeout)
@@ -233,7 +292,7 @@ class _Settings(API):
             raise ConfigError("This client has been closed.", next_action="Make a new one: Client()")
         base_url = request.base_url or self.base_url
         if base_url not in self._hosts:
-            self._refuse_plain_http(base_url)
+            self._environment.refuse_plain_http(base_url)
             if request.authenticated:
                 raise ConfigError(
                     f"The key belongs to {self.base_url} and is not sent to {base_url}.",
@@ -252,17 +311,17 @@ class _Settings(API):
             "timeout": _http.timeout(self._timeout, request.timeout),
         }
 
-    def _refuse_plain_http(self, url: str) -> None:
-        allowed = self._environment.get("CODIKA_ALLOW_HTTP") in ("1", "true", "yes")
-        if not url.lower().startswith("https:") and not is_loopback(url) and not allowed:
-            raise ConfigError(
-                f"{url} is not encrypted: codes and keys would travel in clear.",
-                next_action="Use https, or set CODIKA_ALLOW_HTTP=1 if you trust the network in between.",
-            )
-
     def _explain(self, error: AuthenticationError) -> None:
         """Say what to do about a key that is not accepted: only the client knows where it came from."""
         if error.next_action is not None or not self._access.is_known:
+            return
+        if isinstance(self.auth, WebhookSignature):
+            wait = f"Client(auth=key).wait_for({error.execution_id!r})"
+            error.next_action = (
+                f"A signature only starts runs. Wait with a key: {wait}"
+                if error.execution_id
+                else "Is the secret that of this workflow's endpoint, and is this machine's clock right?"
+            )
             return
         credential, key = self.credential, getattr(self.auth, "_key", None)
         if credential.source == "argument":
@@ -285,6 +344,10 @@ class Client(Performer, _Settings):
     ``%codika_signup``, ``%codika_login`` or the ``codika`` tool saved. A client may be used from
     several threads at once.
 
+    Beside what it names, any method raises `NotSignedIn` (there is no key), `TransportError` (no answer),
+    `AuthenticationError` (the key is not accepted), `PermissionDeniedError` (it lacks a scope),
+    `ServerError`, and `ConfigError` for an argument that cannot be right (nothing was sent).
+
     Args:
         auth: a key as text, or one of `OrganizationKey`, `InstanceKey`, `QueryKey`, `WebhookSignature`.
         profile: name of a saved profile to use.
@@ -302,6 +365,7 @@ class Client(Performer, _Settings):
     Example:
         >>> with Client() as client:
         ...     client.run_workflow("greet", {"name": "Ada"}).result
+        {'greeting': 'Hello, Ada!', 'language': 'en'}
     """
 
     _pool: httpx.Client
@@ -310,7 +374,15 @@ class Client(Performer, _Settings):
         self._pool = httpx.Client(**options)
 
     def perform(self, exchange: Exchange[T]) -> T:
-        """Do what `exchange` describes, and return its result."""
+        """Do what `exchange` describes, and return its result.
+
+        Args:
+            exchange: a verb of `SignIn`, or what another program has described with `codika_nb.api`.
+
+        Example:
+            >>> client.perform(SignIn("login").request_code("ada@example.com"))
+            SignIn('login', step='code')
+        """
         steps = iter(exchange)
         try:
             step = next(steps)
@@ -319,9 +391,11 @@ class Client(Performer, _Settings):
                     time.sleep(step.seconds)
                     step = steps.send(None)
                     continue
-                problem: TransportError | None = None
+                problem: CodikaError | None = None
                 try:
                     answer = self._pool.request(**self._outgoing(step))
+                except ConfigError as error:
+                    problem = error  # nothing was sent: whoever describes the exchange has to know
                 except _http.FAILURES as error:
                     problem = _unreachable(error, step.base_url or self.base_url)
                 step = steps.throw(problem) if problem else steps.send(_received(answer))
@@ -334,8 +408,111 @@ class Client(Performer, _Settings):
         finally:
             steps.close()
 
+    def run_many(
+        self,
+        workflow: str,
+        payloads: Iterable[Mapping[str, Any] | None] | DataFrame,
+        *,
+        instance: str | None = None,
+        concurrency: int = 16,
+        timeout: float = 120.0,
+        progress: bool = True,
+        resume: Runs | None = None,
+    ) -> Runs:
+        """Run a workflow once for each payload, several at a time; returns what has become of each, in order.
+
+        A run that fails, a payload that is refused, a run that takes too long: that is kept with its row
+        (``runs.failed``, ``runs[3].error``), and the others go on. An error is raised only for what no
+        other payload would change: the key is not accepted or not allowed to, there is no such workflow or
+        instance, it is switched off, the client is closed, or the platform is down. When it asks for a
+        pause (429), all wait, and what it refused is tried again.
+
+        Stopped by hand or by an error, ``client.interrupted`` has what was done by then, and
+        ``client.run_many(workflow, payloads, resume=client.interrupted)`` goes on: what has ended is not
+        run again, and what has been started is waited for, not started again. ``resume`` also takes what an
+        earlier call returned, to wait for runs whose time was up.
+
+        Args:
+            workflow: the workflow's template id, as in the use case.
+            payloads: a list, a pandas data frame (each row an object, without the cells that hold nothing;
+                moments as ISO 8601, time spans in seconds), or an iterator. That one is asked for the next
+                payload when a hand is free (by `Client` on other threads), and what it gave is not kept.
+            instance: process instance id; the client's own (``PROCESS_INSTANCE_ID``) if left out.
+            concurrency: how many runs are under way at once, 1 to 100.
+            timeout: seconds to wait for each run at most; the run itself goes on after that.
+            progress: show a bar, where somebody can see it.
+            resume: what an earlier call has done.
+
+        Raises:
+            Interrupted: by Ctrl-C or the stop button (`asyncio.CancelledError` where it is awaited).
+            AuthenticationError, PermissionDeniedError, NotFoundError, ConflictError, ConfigError: see above.
+            RateLimitError, TransportError: after a long time of trying again, or no connection at first.
+            TransportError, ServerError, InvalidResponseError: row after row met with the same.
+
+        Example:
+            >>> runs = client.run_many("greet", [{"name": "Ada"}, {"name": " "}])
+            >>> runs
+            2 runs of greet: 1 succeeded, 1 failed
+            >>> runs.failed[0].error.message
+            'The workflow failed at node “greet”: ...A name is required.'
+        """
+        batch = Batch(
+            self,
+            workflow,
+            payloads,
+            instance=instance,
+            concurrency=concurrency,
+            timeout=timeout,
+            resume=resume,
+        )
+        crew = [
+            threading.Thread(target=self._work, args=(batch,), name="codika-run-many", daemon=True)
+            for _ in range(batch.workers)
+        ]
+        try:
+            with shown(batch, progress) as move:
+                for each in crew:
+                    each.start()
+                for each in crew:
+                    while each.is_alive() and batch.error is None:
+                        each.join(TICK)
+                        move()
+        except KeyboardInterrupt:
+            batch.give_up(batch.interruption("client.run_many"))
+        except Exception as error:
+            batch.give_up(error)
+        try:
+            return self.perform(batch.outcome())
+        finally:
+            self._remember(batch, resume)
+
+    def _work(self, batch: Batch) -> None:
+        try:
+            self.perform(batch.worker())
+        except Exception as error:
+            batch.give_up(error)
+
+    def to_async(self) -> AsyncClient:
+        """An asynchronous client with the same key, server and settings, and with connections of its own.
+
+        Example:
+            >>> async def greet():
+            ...     async with client.to_async() as other:
+            ...         here = deployed.process_instance_id
+            ...         return await other.run_workflow("greet", {"name": "Ada"}, instance=here)
+            >>> asyncio.run(greet()).result["greeting"]
+            'Hello, Ada!'
+        """
+        other = AsyncClient.__new__(AsyncClient)
+        vars(other).update(vars(self) | {"_lender": None, "_used": False})
+        other._open(dict(self._options))
+        return other
+
     def close(self) -> None:
-        """Give the connections back; may be called again. On what `with_options` made it does nothing."""
+        """Give the connections back; may be called again.
+
+        On what `with_options` has made it does nothing: the connections are not its own.
+        """
         if self._lender is None:
             self._pool.close()
 
@@ -355,11 +532,16 @@ class Client(Performer, _Settings):
 class AsyncClient(AsyncPerformer, _Settings):
     """Talk to Codika from asynchronous code; every method is awaited.
 
-    The arguments and methods are those of `Client`. Use one per event loop.
+    The arguments and methods are those of `Client`. Use one per event loop. In a notebook, what is in
+    ``main`` here can stand in a cell as it is.
 
     Example:
-        >>> async with AsyncClient() as client:
-        ...     runs = await asyncio.gather(*(client.run_workflow("greet", p) for p in payloads))
+        >>> async def main():
+        ...     async with AsyncClient() as client:
+        ...         work = [client.run_workflow("greet", {"name": name}) for name in ("Ada", "Grace")]
+        ...         return [run.result["greeting"] for run in await asyncio.gather(*work)]
+        >>> asyncio.run(main())
+        ['Hello, Ada!', 'Hello, Grace!']
     """
 
     _pool: httpx.AsyncClient
@@ -368,7 +550,18 @@ class AsyncClient(AsyncPerformer, _Settings):
         self._pool = httpx.AsyncClient(**options)
 
     async def perform(self, exchange: Exchange[T]) -> T:
-        """Do what `exchange` describes, and return its result."""
+        """Do what `exchange` describes, and return its result.
+
+        Args:
+            exchange: a verb of `SignIn`, or what another program has described with `codika_nb.api`.
+
+        Example:
+            >>> async def main():
+            ...     async with AsyncClient() as client:
+            ...         return await client.perform(SignIn("login").request_code("ada@example.com"))
+            >>> asyncio.run(main())
+            SignIn('login', step='code')
+        """
         steps = iter(exchange)
         try:
             step = next(steps)
@@ -377,9 +570,11 @@ class AsyncClient(AsyncPerformer, _Settings):
                     await asyncio.sleep(step.seconds)
                     step = steps.send(None)
                     continue
-                problem: TransportError | None = None
+                problem: CodikaError | None = None
                 try:
                     answer = await self._pool.request(**self._outgoing(step))
+                except ConfigError as error:
+                    problem = error  # nothing was sent: whoever describes the exchange has to know
                 except _http.FAILURES as error:
                     problem = _unreachable(error, step.base_url or self.base_url)
                 step = steps.throw(problem) if problem else steps.send(_received(answer))
@@ -392,8 +587,57 @@ class AsyncClient(AsyncPerformer, _Settings):
         finally:
             steps.close()
 
+    async def run_many(
+        self,
+        workflow: str,
+        payloads: Iterable[Mapping[str, Any] | None] | DataFrame,
+        *,
+        instance: str | None = None,
+        concurrency: int = 16,
+        timeout: float = 120.0,
+        progress: bool = True,
+        resume: Runs | None = None,
+    ) -> Runs:
+        batch = Batch(
+            self,
+            workflow,
+            payloads,
+            instance=instance,
+            concurrency=concurrency,
+            timeout=timeout,
+            resume=resume,
+        )
+        crew = {asyncio.create_task(self._work(batch)) for _ in range(batch.workers)}
+        try:
+            with shown(batch, progress) as move:
+                while crew and batch.error is None:
+                    _, crew = await asyncio.wait(crew, timeout=TICK)
+                    move()
+        except asyncio.CancelledError as cancelled:
+            # Whoever cancels waits for this very class; a notebook shows two lines all the same.
+            text = batch.interruption("await client.run_many")
+            cancelled._render_traceback_ = text._render_traceback_  # type: ignore[attr-defined]
+            batch.give_up(cancelled)
+        except Exception as error:
+            batch.give_up(error)
+        try:
+            return await self.perform(batch.outcome())
+        finally:
+            self._remember(batch, resume)
+
+    run_many.__doc__ = Client.run_many.__doc__
+
+    async def _work(self, batch: Batch) -> None:
+        try:
+            await self.perform(batch.worker())
+        except Exception as error:
+            batch.give_up(error)
+
     async def aclose(self) -> None:
-        """Give the connections back; may be called again. On what `with_options` made it does nothing."""
+        """Give the connections back; may be called again.
+
+        On what `with_options` has made it does nothing: the connections are not its own.
+        """
         if self._lender is None:
             await self._pool.aclose()
 
@@ -433,6 +677,9 @@ def _hidden_by_argument(base_url: str, environment: Environment) -> tuple[str, .
 
 
 def _received(answer: httpx.Response) -> Response:
+    # Stream and answer refer to each other, so that what was sent and received would stay in memory until
+    # the garbage collector finds them: with large payloads, and many, that is much.
+    answer.stream = httpx.ByteStream(b"")
     return Response(answer.status_code, answer.headers, answer.content)
 
 
@@ -454,13 +701,15 @@ def _unreachable(error: Exception, base_url: str) -> TransportError:
         why = "nobody answers there" if local else "no connection"
     else:
         why = "the connection broke off"
-    return TransportError(
+    unreachable = TransportError(
         f"{base_url} cannot be reached: {why}.",
         code="network-error",
         next_action="Is the sandbox running? %codika_sandbox starts one."
         if local
         else "Check the network and try again.",
     )
+    unreachable.may_have_acted = not isinstance(error, httpx.ConnectTimeout | httpx.ConnectError)
+    return unreachable
 
 
 def _causes(error: BaseException | None) -> list[BaseException]:

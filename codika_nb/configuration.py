@@ -4,24 +4,22 @@ Members are written in Python spelling (``workflow_template_id``) or in the plat
 (``workflowTemplateId``); both are read, the platform's is sent. Members that these models do not
 know are kept and sent as they are. The shapes are those of codika 3.6.0.
 
-    from codika_nb.configuration import Configuration, HttpTrigger, StringField, Workflow, webhook_url
-
-    configuration = Configuration(
-        title="Greeter",
-        description="Greets a person by name.",
-        workflows=[
-            Workflow(
-                workflow_template_id="greet",
-                triggers=[
-                    HttpTrigger(
-                        url=webhook_url("greet"),
-                        input_schema=[StringField(key="name", label="Name", required=True)],
-                    )
-                ],
-                output_schema=[StringField(key="greeting", label="Greeting")],
-            )
-        ],
-    )
+Example:
+    >>> from codika_nb.configuration import Configuration, HttpTrigger, StringField, Workflow, webhook_url
+    >>> form = [StringField(key="name", label="Name", required=True)]
+    >>> configuration = Configuration(
+    ...     title="Greeter",
+    ...     description="Greets a person by name.",
+    ...     workflows=[
+    ...         Workflow(
+    ...             workflow_template_id="greet",
+    ...             triggers=[HttpTrigger(url=webhook_url("greet"), input_schema=form)],
+    ...             output_schema=[StringField(key="greeting", label="Greeting")],
+    ...         )
+    ...     ],
+    ... )
+    >>> configuration.to_json()["workflows"][0]["triggers"][0]["inputSchema"]
+    [{'type': 'string', 'key': 'name', 'label': 'Name', 'required': True}]
 """
 
 from __future__ import annotations
@@ -109,6 +107,10 @@ def webhook_url(name: str) -> str:
 
     Args:
         name: the last part of the ``path`` of the workflow's webhook node.
+
+    Example:
+        >>> webhook_url("greet")
+        '{{ORGSECRET_N8N_BASE_URL_TERCESORG}}/webhook/{{PROCDATA_PROCESS_ID_ATADCORP}}/.../greet'
     """
     return f"{ENGINE_WEBHOOKS}{INSTANCE_PATH}{name}"
 
@@ -414,7 +416,9 @@ class HttpTrigger(_Trigger):
 
     Args:
         url: `webhook_url` of the name in the workflow's webhook node.
+        method: ``POST`` if left out.
         input_schema: the form, and the payload's members.
+        auth_method, auth_token: sent as they are.
     """
 
     type: Literal["http"] = "http"
@@ -473,7 +477,7 @@ class DataIngestionWebhooks(_Model):
 
 
 class DataIngestionTrigger(_Trigger):
-    """Runs the workflow when a document enters or leaves the knowledge base."""
+    """Runs the workflow when a document enters or leaves the knowledge base; `cost` is credits for each."""
 
     type: Literal["data_ingestion"] = "data_ingestion"
     webhooks: DataIngestionWebhooks
@@ -506,7 +510,15 @@ class Workflow(_Model):
         workflow_template_id: stable name; runs are triggered by it.
         workflow_id: the same, if left out.
         workflow_name: the same in words ("daily-report" is "Daily Report"), if left out.
+        triggers: what starts it, at least one.
+        knowledge_base_access: which documents it may read; none if left out.
+        n8n_workflow_json_base64: the workflow itself, where it is no file.
+        markdown_info: a page about it, for the people who use it.
+        integration_uids: services that it needs, as in ``openai``.
+        workflow_category: ``user_facing`` (the platform's default), or ``data_ingestion``, which is hidden.
+        output_schema: what its result has, as a form has fields.
         cost: credits shown for a run; sub-workflows cost 0, their caller pays.
+        cost_estimation_for_llm_tokens: credits that its language models may cost besides.
     """
 
     workflow_template_id: str = Field(min_length=1)
@@ -559,7 +571,12 @@ class Agent(_Model):
 
 
 class CustomIntegrationField(_Model):
-    """One value that a custom integration asks for; `key` is UPPER_SNAKE_CASE."""
+    """One value that a custom integration asks for.
+
+    Args:
+        key: its name, in UPPER_SNAKE_CASE.
+        required: where it is left out, secrets are and metadata are not.
+    """
 
     key: str
     label: str
@@ -577,6 +594,10 @@ class CustomIntegration(_Model):
         context_type: whose credentials they are.
         n8n_credential_type: a credential type of the engine, or ``none``.
         n8n_credential_mapping: from the keys of the fields to those of the credential; not with ``none``.
+        secret_fields: what is asked for, and encrypted before it is sent.
+        metadata_fields: what is asked for besides, and stored in clear.
+        logo_url: a picture, which counts more than `icon`.
+        color: of the icon, ``#rrggbb``.
     """
 
     id: str = Field(pattern=r"^cstm_[a-z0-9_]+$")
@@ -603,15 +624,22 @@ class Configuration(_Model):
 
     Args:
         title: name of the use case.
+        subtitle: what stands below it; empty if left out.
         description: what it does, in a sentence or two.
         workflows: at least one.
         process_deployment_markdown: a page about the use case, for the people who use it.
+        tags: words to find it by.
         integration_uids: services the use case needs, as in ``openai``.
+        release_notes: what is new in this version.
         process_type: ``personal`` gives everyone their own instance (the platform's default),
             ``organizational`` one for all.
         deployment_input_schema: what is asked when an instance is deployed; reaches the workflows
             through ``INSTPARM`` placeholders.
+        default_deployment_parameters: the answers where others are not given, by ``key``.
         icon: name of a Lucide icon.
+        data_ingestion_endpoint: the workflow that takes in documents, if one does.
+        agent: the assistant that talks to people on its behalf, if there is one.
+        custom_integrations: services that it needs and the platform does not know.
     """
 
     title: str = Field(min_length=1)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import inspect
+import re
 from collections.abc import Callable, Coroutine
 from types import MethodType
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
@@ -60,7 +62,6 @@ class endpoint(Generic[P, T]):  # noqa: N801 - used as a decorator
 
     def __init__(self, describe: Callable[Concatenate[Any, P], Exchange[T]]) -> None:
         self.describe = describe
-        self.__doc__ = describe.__doc__
 
         # Under the name, signature and text of what it stands for: completion and `?` show them.
         @functools.wraps(describe)
@@ -70,7 +71,19 @@ class endpoint(Generic[P, T]):  # noqa: N801 - used as a decorator
             del args, kwargs
             return api.carry_out(described) if isinstance(api, Performer | AsyncPerformer) else described()
 
+        # What it gives is the outcome of the exchange: `-> Deployment`, not `-> Steps[Deployment]`.
+        described = inspect.signature(describe)
+        outcome = re.fullmatch(r"\w+\[(.+)\]", str(described.return_annotation))
+        method.__signature__ = described.replace(  # type: ignore[attr-defined]
+            return_annotation=outcome[1] if outcome else described.return_annotation
+        )
         self._method = method
+
+        functools.update_wrapper(self, method)  # asked about by way of the class, it looks the same
+
+    def __call__(self, api: Any, *args: P.args, **kwargs: P.kwargs) -> Any:
+        """``Client.verify_key(client)``, as with any method."""
+        return self._method(api, *args, **kwargs)
 
     @overload
     def __get__(self, api: None, owner: object) -> endpoint[P, T]: ...

@@ -1,12 +1,10 @@
 """Everything that codika_nb raises.
 
-::
-
     CodikaError
     ├── ConfigError                 a file or a setting on this machine
     │   └── NotSignedIn             no key for this server: sign in first
     ├── UseCaseError                a use-case folder, with the place in the user's file
-    ├── TransportError              no answer arrived; ``code`` "network-error"
+    ├── TransportError              no answer arrived; code "network-error"
     │   └── RequestTimeoutError     the server took the request, and too long for the answer
     ├── ExecutionFailedError        a run ended, and not well; carries the execution
     ├── WaitTimeoutError            a run has not ended yet; carries its id
@@ -18,13 +16,21 @@
         ├── PermissionDeniedError   403: scope, organization or role
         ├── NotFoundError           404
         ├── ConflictError           409, 412: not in this state
-        │   └── OrganizationChoiceError   several organizations: pick one of ``organizations``
-        ├── RateLimitError          429: wait ``retry_in`` seconds, where the server says how many
+        │   └── OrganizationChoiceError   several organizations: pick one of them
+        ├── RateLimitError          429: wait retry_in seconds, where the server says how many
         ├── ServerError             5xx
         └── InvalidResponseError    the answer is not what the platform promises
 
-Every one says what happened and, in ``next_action``, what to do about it; ``str()`` gives both.
+Every one says in ``message`` what happened and in ``next_action`` what to do about it, unless nobody
+knows (then it is None); ``str()`` gives both.
 `Interrupted` is no error: a person has stopped the waiting, and it says how to go on.
+
+Example:
+    >>> try:
+    ...     client.request_login_code("grace@example.com")
+    ... except NotFoundError as error:
+    ...     print(error.message, error.next_action)
+    There is no account for this e-mail address. Run signup-request instead.
 """
 
 from __future__ import annotations
@@ -80,8 +86,8 @@ class CodikaError(Exception):
         details: what else the server said, as it said it.
     """
 
-    #: The run that was waited for; it goes on without us, and ``client.wait_for`` takes it up again.
     execution_id: str = ""
+    """The run that was waited for; it goes on without us, and ``client.wait_for`` takes it up again."""
 
     def __init__(
         self,
@@ -133,12 +139,15 @@ class NotSignedIn(ConfigError):  # noqa: N818 - reads as the state it is, in the
 class UseCaseError(CodikaError):
     """A use-case folder that cannot be used as it is; the message names file and member."""
 
-    #: What `UseCase.verify` has found, where that is why.
     findings: Any = ()
+    """What `UseCase.verify` has found, where that is why."""
 
 
 class TransportError(CodikaError):
     """No answer arrived: the network, a time-out, or nobody listening."""
+
+    may_have_acted = True
+    """Whether the server may have done what was asked for; not if there was no connection."""
 
 
 class RequestTimeoutError(TransportError):
@@ -149,6 +158,7 @@ class ExecutionFailedError(CodikaError):
     """A run that has ended, and not with success; ``execution`` is the record of it."""
 
     execution: Any = None
+    """The `Execution`, whose ``error_details`` say at which node it failed, and why."""
 
 
 class WaitTimeoutError(CodikaError):
@@ -162,10 +172,10 @@ class WebhookVerificationError(CodikaError):
 class APIError(CodikaError):
     """The server answered, and refused."""
 
-    #: The platform's name for this exchange, for a report to its support.
     request_id: str | None = None
-    #: Seconds to wait before trying again, where the server says.
+    """The platform's name for this exchange, for a report to its support."""
     retry_in: float | None = None
+    """Seconds to wait before trying again, where the server says."""
 
 
 class InvalidRequestError(APIError):

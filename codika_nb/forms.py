@@ -21,7 +21,7 @@ import ipywidgets as widgets
 from IPython.display import DisplayHandle, display
 from traitlets import Unicode
 
-from .errors import NotSignedIn
+from .errors import ConfigError, NotSignedIn
 from .profiles import PRODUCTION, Profile
 from .signin import Notice, Purpose, SignIn, organization_key, six_digits
 from .views import SIGN_IN_STYLE, plain, signed_in
@@ -36,6 +36,8 @@ SHOWN_ORGANIZATIONS = 5
 #: Seconds, both times enough for one more message to a browser or from it.
 FOCUS_AFTER = 0.15
 ENTER_AFTER = 0.25
+#: Seconds in which a form gets there, and nobody has typed an address.
+WARM_UP_AFTER = 0.3
 BACK = {"done": "Use another account", "key": "Use an e-mail code instead"}
 Verb = Callable[[], Generator[Any, Any, SignIn] | None]
 
@@ -55,14 +57,14 @@ class _Network:
                 threading.Thread(target=self._loop.run_forever, name="codika-network", daemon=True).start()
             return self._loop
 
-    def submit(self, work: Coroutine[Any, Any, None]) -> Future[None]:
+    def submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
         return asyncio.run_coroutine_threadsafe(work, self.loop)
 
 
-_network = _Network()
+network = _Network()
 
 
-class _Field(widgets.Text):
+class LineField(widgets.Text):
     """A text field whose content stays between this kernel and the browser that types into it."""
 
     # ipywidgets repeats every keystroke to every client of the kernel; not these.
@@ -90,7 +92,7 @@ class _Field(widgets.Text):
         A browser holds keystrokes back while the kernel is busy with earlier ones, but not Enter, which
         therefore overtakes them.
         """
-        loop = _network.loop
+        loop = network.loop
 
         def wait() -> None:
             if self._enter:
@@ -107,7 +109,7 @@ class _Field(widgets.Text):
         return f"Text({self.description!r})"
 
 
-class _SecretField(_Field):
+class _SecretField(LineField):
     """A field that a browser can fill, and that no message from the kernel ever repeats."""
 
     def get_state(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
@@ -140,11 +142,14 @@ class SignInForm(widgets.VBox):
 
     Example:
         >>> form = SignInForm("signup", base_url=sandbox.url, store=ProfileStore())
-        >>> form.email.value = "ada@example.com"
-        >>> form.send_code.click(); form.settle()
-        >>> form.code.value = sandbox.code_for("ada@example.com")
+        >>> form.email.value = "grace@example.com"
+        >>> form.send_code.click()
+        >>> form.settle()
+        SignInForm('signup', step='code')
+        >>> form.code.value = sandbox.code_for("grace@example.com")
         >>> form.submit.click()
         >>> form.wait()
+        Profile('my-organization', organization='My Organization', key='cko_...')
     """
 
     def __init__(
@@ -168,26 +173,26 @@ class SignInForm(widgets.VBox):
         self._submitted = ""
         self._reset_result()
 
-        self.email = _Field(
+        self.email = LineField(
             description="E-mail", placeholder="you@example.com", value=email, on_enter=self._request
         )
-        self.company = _Field(
+        self.company = LineField(
             description="Organization (optional)", placeholder="My Organization", on_enter=self._request
         )
         self.company.value = self.signin.company
         self.code = _SecretField(description="Six-digit code", placeholder="123456", on_enter=self._submit)
         self.code.on_typed = self._submit_when_complete
         self.key = _KeyField(description="Key from the dashboard", placeholder="cko_…", on_enter=self._submit)
-        self.filter = _Field(description="Find", placeholder="part of a name or id", on_enter=self._submit)
+        self.filter = LineField(description="Find", placeholder="part of a name or id", on_enter=self._submit)
         self.filter.observe(lambda _: self._render_organizations(), "value")
         self.organization = widgets.Select(
             description="Organization", rows=SHOWN_ORGANIZATIONS, layout=widgets.Layout(width="auto")
         )
-        self.send_code = _button("Send code", "primary", self._request)
-        self.submit = _button("Sign in", "primary", self._submit)
-        self.resend = _button("Send a new code", "", self._resend)
-        self.back = _button("Use another e-mail", "", self._start_over)
-        self.cancel = _button("Cancel", "", self._cancel)
+        self.send_code = action_button("Send code", "primary", self._request)
+        self.submit = action_button("Sign in", "primary", self._submit)
+        self.resend = action_button("Send a new code", "", self._resend)
+        self.back = action_button("Use another e-mail", "", self._start_over)
+        self.cancel = action_button("Cancel", "", self._cancel)
         self.message = widgets.HTML()
         self._header = widgets.HTML()
         self._sent_to = widgets.HTML()
@@ -213,7 +218,7 @@ class SignInForm(widgets.VBox):
             self._result.set_result(already)
         self._render()
         # What the first click needs is imported while the person types.
-        _network.submit(_warm_up())
+        network.submit(_warm_up())
 
     @property
     def done(self) -> bool:
@@ -230,9 +235,15 @@ class SignInForm(widgets.VBox):
 
         Raises:
             TimeoutError: an answer is still missing.
+
+        Example:
+            >>> form = SignInForm("login", email="ada@example.com", base_url=sandbox.url)
+            >>> form.send_code.click()
+            >>> form.settle().signin.step
+            'code'
         """
         for answered in self._clicks:
-            _outcome(answered, timeout, "A click has not been answered yet.")
+            outcome_of(answered, timeout, "A click has not been answered yet.")
         return self
 
     def wait(self, timeout: float | None = None) -> Profile:
@@ -246,8 +257,12 @@ class SignInForm(widgets.VBox):
 
         Raises:
             TimeoutError: nobody is signed in yet.
+
+        Example:
+            >>> SignInForm(already=profile).wait()
+            Profile('acme', organization='Acme', key='cko_...')
         """
-        return _outcome(self._result, timeout, "Nobody has signed in yet.")
+        return outcome_of(self._result, timeout, "Nobody has signed in yet.")
 
     def __await__(self) -> Generator[Any, None, Profile]:
         return asyncio.wrap_future(self._result).__await__()
@@ -313,7 +328,7 @@ class SignInForm(widgets.VBox):
             self._pending[name] = None
             self._clicks = [each for each in self._clicks if not each.done()] + [answered]
         self._render()
-        work = _network.submit(self._perform(name, verb, answered, key))
+        work = network.submit(self._perform(name, verb, answered, key))
         with self._lock:
             if name in self._pending:
                 self._pending[name] = work
@@ -328,6 +343,9 @@ class SignInForm(widgets.VBox):
             self.signin.notice = Notice(
                 "Stopped waiting. If a code was on its way, it may still come.", "info"
             )
+        except ConfigError as error:
+            # Of this machine: a file, a variable. What the server says is `SignIn`'s to deal with.
+            self.signin.notice = Notice(str(error), "error")
         except Exception as error:
             self.signin.notice = Notice(f"Something unexpected went wrong: {error!r}", "error")
             log.exception("the sign-in form failed")
@@ -436,7 +454,7 @@ class SignInForm(widgets.VBox):
             field: widgets.DOMWidget = self.filter if name == "organization" else getattr(self, name)
             # A browser applies new states one after the other but moves the focus at once, and a field
             # that is still disabled or hidden cannot take it.
-            loop = _network.loop
+            loop = network.loop
             loop.call_soon_threadsafe(lambda: loop.call_later(FOCUS_AFTER, field.focus))
 
     def _render_resend(self, busy: bool) -> None:
@@ -446,7 +464,7 @@ class SignInForm(widgets.VBox):
         self.resend.tooltip = f"possible in {left:.0f} seconds" if left > 0 else ""
         if left > 0 and self.signin.step == "code" and not busy:
             # One timer, no ticking: each tick would be a message to every client, and saved.
-            loop = _network.loop
+            loop = network.loop
             loop.call_soon_threadsafe(lambda: loop.call_later(left + 0.1, self._unlock_resend))
 
     def _unlock_resend(self) -> None:
@@ -504,10 +522,9 @@ class SignInForm(widgets.VBox):
         # Where the widget can't be drawn, words; and never the default repr, which tells what was typed.
         return {**data, "text/plain": FALLBACK}, metadata
 
-    def show(self) -> SignInForm:
+    def show(self) -> None:
         """Display the form here; its output becomes one line when it is done."""
         self._handle = display(self, display_id=True)
-        return self
 
     def _reset_result(self) -> None:
         self._line = None
@@ -519,7 +536,7 @@ class SignInForm(widgets.VBox):
         return f"SignInForm({self.signin.purpose!r}, step={self.signin.step!r})"
 
 
-def _outcome(future: Future[T], timeout: float | None, late: str) -> T:
+def outcome_of(future: Future[T], timeout: float | None, late: str) -> T:
     try:
         return future.result(timeout)
     except FutureTimeout:  # on Python 3.10 not the built-in one
@@ -527,10 +544,13 @@ def _outcome(future: Future[T], timeout: float | None, late: str) -> T:
 
 
 async def _warm_up() -> None:
+    # Not before the form is on the screen: showing it and importing would take turns.
+    await asyncio.sleep(WARM_UP_AFTER)
     import_module(".client", __package__)
+    import_module("._http", __package__).tls()
 
 
-def _button(label: str, style: str, on_click: Callable[[], None]) -> widgets.Button:
+def action_button(label: str, style: str, on_click: Callable[[], None]) -> widgets.Button:
     button = widgets.Button(description=label, button_style=style, layout=widgets.Layout(width="auto"))
     button.on_click(lambda _: on_click())
     return button

@@ -124,6 +124,13 @@ SIGN_IN_OPTIONS = (
 )
 
 
+#: What counts when the code is sent back.
+REPEATED = (
+    *("--company", "--description", "--organization-id", "--key-name", "--key-expires-in"),
+    *("--name", "--ephemeral", "--base-url", "--api-url"),
+)
+
+
 @magics_class
 class CodikaMagics(Magics):
     """Sign in to Codika, deploy and trigger workflows."""
@@ -161,7 +168,10 @@ class CodikaMagics(Magics):
         option("name", nargs="?", help="the profile to remove; the one in use if left out"),
     )
     def codika_logout(self, arguments: Namespace) -> Any:
-        """Remove a saved profile from this machine; its key lives on until it is revoked in the dashboard."""
+        """Remove a saved profile from this machine; its key lives on until it is revoked in the dashboard.
+
+        Example: %codika_logout acme-inc
+        """
         from . import session, views
         from .profiles import ProfileStore
 
@@ -175,7 +185,7 @@ class CodikaMagics(Magics):
         if session.current.profile in (name, profile):
             session.current.profile = session.current.deployment = None
             session.current.base_url = self._sandbox_url if self._sandbox_runs() else None
-        text = f"Logged out: {views.who(profile)}. Its key still works until it is revoked at {DASHBOARD}."
+        text = f"Logged out of {views.who(profile)}; the key still works until it is revoked at {DASHBOARD}."
         self._show(profile, views.line(text))
         return profile
 
@@ -199,7 +209,10 @@ class CodikaMagics(Magics):
 
     @codika_magic()
     def codika_whoami(self, arguments: Namespace) -> Any:
-        """Show who is signed in: profile, organization, server, key (eight characters), scopes, expiry."""
+        """Show who is signed in: profile, organization, server, key (eight characters), scopes, expiry.
+
+        Example: me = %codika_whoami
+        """
         from . import views
 
         with self._client() as client:
@@ -494,7 +507,7 @@ class CodikaMagics(Magics):
         # Made first, so that an option that cannot be right is said before anything else.
         signin = self._new_sign_in(purpose, arguments, email)
         if arguments.no_form and not arguments.code:
-            return self._have_code_sent(signin, arguments.json)
+            return self._have_code_sent(signin, arguments)
         if arguments.code:
             with Client(base_url=signin.base_url) as client:
                 client.perform(signin.submit_code(arguments.code))
@@ -577,21 +590,26 @@ class CodikaMagics(Magics):
         self._show(form, None)
         return form
 
-    def _have_code_sent(self, signin: SignIn, as_json: bool) -> SignIn:
+    def _have_code_sent(self, signin: SignIn, arguments: Namespace) -> SignIn:
         """The first of the platform's two commands; ``--code`` is the second."""
         from . import views
         from .client import Client
 
         with Client(base_url=signin.base_url) as client:
             client.perform(signin.request_code(signin.email))
-        if as_json:
+        if arguments.json:
             print(views.json_text(signin.document()))
         if signin.step != "code":
             raise _refusal(signin)
-        command = f"%codika_{signin.purpose} {signin.email} --code $code"
+        asked = [
+            name if value is True else f"{name} {shlex.quote(str(value))}"
+            for name in REPEATED
+            if (value := getattr(arguments, name[2:].replace("-", "_")))
+        ]
+        command = " ".join([f"%codika_{signin.purpose} {signin.email} --code $code", *asked])
         text = f"A code is on its way to {signin.email}. Complete with: {command}"
         bundle = views.line(signin.notice.text if signin.notice and signin.error else text)
-        self._show(signin, {} if as_json else bundle)
+        self._show(signin, {} if arguments.json else bundle)
         return signin
 
     def _signed_in(self, signin: SignIn, as_json: bool) -> Profile:

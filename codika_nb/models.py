@@ -5,6 +5,13 @@ Members keep the platform's order and meaning, in Python spelling (``processInst
 describe may be missing. Lists are lists that show themselves as tables.
 
 (codika 3.6.0.)
+
+Example:
+    >>> run = client.run_workflow("greet", {"name": "Ada"})
+    >>> run.execution_id == run.model_dump(by_alias=True)["executionId"]
+    True
+    >>> [instance.environment for instance in client.list_instances()]
+    ['dev']
 """
 
 from __future__ import annotations
@@ -13,18 +20,20 @@ import base64
 import html
 import re
 import threading
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypedDict, TypeVar, get_args
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, create_model
 from pydantic.alias_generators import to_camel
 
-from .errors import ExecutionFailedError, redact
+from .errors import ConfigError, ExecutionFailedError, redact
 
 if TYPE_CHECKING:
+    from pandas import DataFrame
     from typing_extensions import Self
 
     from .views import Chart
@@ -132,9 +141,11 @@ class Table(list[Row]):
     #: Heading of a column → attribute of a row.
     columns: ClassVar[dict[str, str]] = {}
     _page: ClassVar[type[BaseModel]]
+    _row: ClassVar[type[Answer]]
 
     def __init_subclass__(cls, *, row: type[Answer], member: str, **options: Any) -> None:
         super().__init_subclass__(**options)
+        cls._row = row
         rows: Any = (tuple[row, ...], Field(alias=member))  # type: ignore[valid-type]  # known when it runs
         cls._page = create_model(f"{cls.__name__}Page", __base__=Answer, rows=rows)
 
@@ -146,6 +157,24 @@ class Table(list[Row]):
 
     def _cells(self) -> list[list[str]]:
         return [[_cell(getattr(row, attribute)) for attribute in self.columns.values()] for row in self]
+
+    def to_frame(self) -> DataFrame:
+        """The rows as a pandas data frame: the table's columns first, then what else is known of them.
+
+        Moments are in UTC. Text is as the server has sent it.
+
+        Raises:
+            ConfigError: pandas is not installed.
+
+        Example:
+            >>> client.list_projects().to_frame()["name"].tolist()
+            ['Greeter']
+        """
+        fields = self._row.model_fields
+        names = dict.fromkeys([*self.columns.values(), *fields])
+        columns = {name: [_datum(getattr(row, name)) for row in self] for name in names}
+        moments = [name for name, field in fields.items() if datetime in get_args(field.annotation)]
+        return data_frame(columns, rows=len(self), moments=moments)
 
     def __repr__(self) -> str:
         if not self:
@@ -181,12 +210,68 @@ _WIDEST_CELL = 60
 
 def html_table(headings: list[str], rows: list[list[str]]) -> str:
     def line(cells: Iterable[str], tag: str) -> str:
-        # Tables of a notebook are right-aligned by default, which suits numbers only.
-        style = ' style="text-align: left"'
-        return "<tr>" + "".join(f"<{tag}{style}>{html.escape(cell)}</{tag}>" for cell in cells) + "</tr>"
+        # Tables of a notebook are right-aligned by default, which suits numbers only. The last column
+        # holds what is long, and gives way first.
+        styles = ["text-align: left"] * (len(headings or rows[0]) - 1) + [
+            "text-align: left; min-width: 10em; overflow-wrap: anywhere"
+        ]
+        styled = zip(cells, styles, strict=True)
+        return (
+            "<tr>"
+            + "".join(f'<{tag} style="{css}">{html.escape(cell)}</{tag}>' for cell, css in styled)
+            + "</tr>"
+        )
 
     head = f"<thead>{line(headings, 'th')}</thead>" if headings else ""
     return f"<table>{head}<tbody>{''.join(line(row, 'td') for row in rows)}</tbody></table>"
+
+
+def _datum(value: object) -> object:
+    """A value as a data frame has it: what is nested as a plain dict, of the members that are known."""
+    if isinstance(value, Answer):
+        return {name: _datum(getattr(value, name)) for name in type(value).model_fields}
+    return value
+
+
+def data_frame(
+    columns: Mapping[str, list[Any]],
+    *,
+    rows: int,
+    moments: Collection[str] = (),
+    beside: DataFrame | None = None,
+) -> DataFrame:
+    """A pandas data frame.
+
+    Args:
+        columns: the values by name.
+        rows: how many there are of each.
+        moments: the columns that hold moments in time.
+        beside: a frame of as many rows that comes first; its index stays.
+
+    Raises:
+        ConfigError: pandas is not installed.
+    """
+    try:
+        pandas: Any = import_module("pandas")  # who asks for a frame has it; nobody else needs it
+    except ImportError:
+        raise ConfigError(
+            "A data frame takes pandas, and that is not installed here.", next_action="pip install pandas"
+        ) from None
+
+    def column(name: str, values: list[Any]) -> Any:
+        if name in moments:
+            return pandas.to_datetime(values, utc=True, errors="coerce")
+        # What is missing would else make fractions of whole numbers, and objects of truth values.
+        kinds = {type(value) for value in values if value is not None}
+        small = kinds == {int} and all(value is None or abs(value) < 2**63 for value in values)
+        kind = "Int64" if small else "boolean" if kinds == {bool} else None
+        return pandas.array(values, dtype=kind) if kind and None in values else values
+
+    index = range(rows) if beside is None else beside.index
+    frame: DataFrame = pandas.DataFrame({name: column(name, columns[name]) for name in columns}, index=index)
+    if beside is not None:
+        frame = pandas.concat([beside, frame], axis=1)
+    return frame
 
 
 # --- accounts, organizations, keys -----------------------------------------------------------------
@@ -383,6 +468,11 @@ class Deployment(Answer):
             f"workflows={[w.workflow_template_id for w in self.workflows_deployed]})"
         )
 
+    def _repr_html_(self) -> str:
+        from .views import deployment  # noqa: PLC0415 - only a notebook asks for it
+
+        return deployment(self, "The use case")["text/html"]
+
 
 class Published(Answer):
     """A published version; `process_instance_id` is the production instance, if there is one."""
@@ -505,6 +595,11 @@ class Execution(Answer):
             return f"Execution({self.status}{took}, result={self.result_data!r})"
         why = f", {self.error_details.message!r}" if self.error_details else ""
         return f"Execution({self.status}{took}{why}, id={self.execution_id!r})"
+
+    def _repr_html_(self) -> str:
+        from .views import execution  # noqa: PLC0415 - only a notebook asks for it
+
+        return execution(self, "The run")["text/html"]
 
 
 class ExecutionDetails(Answer):

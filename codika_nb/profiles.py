@@ -7,7 +7,6 @@ and never a save over something that could not be read.
 
 from __future__ import annotations
 
-import difflib
 import errno
 import json
 import math
@@ -160,6 +159,10 @@ class Profile:
         ConfigError: `base_url` is not the address of a server.
 
     Members as codika 3.6.0 stores them.
+
+    Example:
+        >>> Profile("cko_0123456789", organization_name="Acme")
+        Profile(organization='Acme', key='cko_0123...')
     """
 
     api_key: str
@@ -199,7 +202,16 @@ class Profile:
         return self.base_url or PRODUCTION
 
     def days_left(self, now: datetime | None = None) -> int | None:
-        """Days until the key expires, begun ones counted; None if never, or if the date is unreadable."""
+        """Days until the key expires, begun ones counted; None if never, or if the date is unreadable.
+
+        Args:
+            now: the moment to count from, with its time zone; the present one if left out.
+
+        Example:
+            >>> new_year = datetime(2030, 1, 1, tzinfo=timezone.utc)
+            >>> Profile("cko_0123456789", expires_at="2030-01-31").days_left(new_year)
+            30
+        """
         end = _instant(self.expires_at)
         if end is None:
             return None
@@ -207,7 +219,15 @@ class Profile:
         return -((now - end) // timedelta(days=1))
 
     def expired(self, now: datetime | None = None) -> bool:
-        """Whether the key's time is over."""
+        """Whether the key's time is over.
+
+        Args:
+            now: the moment to judge by, with its time zone; the present one if left out.
+
+        Example:
+            >>> Profile("cko_0123456789", expires_at="2020-01-31").expired()
+            True
+        """
         left = self.days_left(now)
         return left is not None and left <= 0
 
@@ -295,6 +315,8 @@ _INHERITED = frozenset(
 def _javascript_order(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     """Order members as a JavaScript object does: array indexes first, ascending, then as inserted."""
     members = dict(pairs)
+    if not any(map(str.isdigit, members)):
+        return members
     indexes = [m for m in members if re.fullmatch(r"0|[1-9][0-9]{0,9}", m) and int(m) < 2**32 - 1]
     return {m: members[m] for m in sorted(indexes, key=int)} | members
 
@@ -390,8 +412,11 @@ class _Document:
             text = ""
         if not text:
             raise ConfigError("The configuration holds something that cannot be written as JSON.")
-        # Half of a surrogate pair has no UTF-8 form; JavaScript writes it as an escape, and so do we.
-        return re.sub("[\ud800-\udfff]", lambda half: f"\\u{ord(half[0]):04x}", text).encode("utf-8")
+        try:
+            return text.encode("utf-8")
+        except UnicodeEncodeError:
+            # Half of a surrogate pair has no UTF-8 form; JavaScript writes it as an escape, and so do we.
+            return re.sub("[\ud800-\udfff]", lambda half: f"\\u{ord(half[0]):04x}", text).encode("utf-8")
 
     @property
     def _entries(self) -> dict[str, Any]:
@@ -417,8 +442,10 @@ class _Document:
                 next_action="Repair its entry in the file, or sign in again under another name.",
                 code="malformed-profile",
             )
+        from difflib import get_close_matches  # noqa: PLC0415 - only a wrong name needs it
+
         known = [str(profile.name) for profile in self.profiles()]
-        close = difflib.get_close_matches(name, known, n=1)
+        close = get_close_matches(name, known, n=1)
         listed = (
             f"Known profiles: {', '.join(map(repr, known))}." if known else "Run %codika_login to make one."
         )
@@ -461,7 +488,15 @@ class _Document:
 
     def _home_of(self, profile: Profile) -> Profile | None:
         """The stored profile that `profile` renews: its own, else the active one, else the first such."""
-        renewed = [other for other in self.profiles() if _same_organization(other, profile)]
+        # Making profiles of all entries would take as long as reading and writing the file.
+        members = (("organizationId", profile.organization_id), ("apiKey", profile.api_key))
+        alike = (
+            name
+            for name, entry in self._entries.items()
+            if isinstance(entry, dict) and any(entry.get(member) == value for member, value in members)
+        )
+        candidates = filter(None, map(self.profile, alike))
+        renewed = [other for other in candidates if _same_organization(other, profile)]
         here = [other for other in renewed if same_host(other.base_url, profile.base_url)]
         if profile.base_url is None and not here:
             here = renewed
@@ -562,6 +597,11 @@ class ProfileStore:
             ``~/.config/codika/config.json`` where that is not set, looked up at each use.
 
     Location, schema and naming as in codika 3.6.0.
+
+    Example:
+        >>> store = ProfileStore()
+        >>> store
+        ProfileStore('.../codika/config.json')
     """
 
     def __init__(self, path: Path | str | None = None) -> None:
@@ -592,6 +632,10 @@ class ProfileStore:
 
         Raises:
             ConfigError: the file is there and cannot be read, or is no configuration.
+
+        Example:
+            >>> store.active()
+            Profile('acme', organization='Acme', key='cko_...')
         """
         return self._load().active()
 
@@ -600,6 +644,10 @@ class ProfileStore:
 
         Raises:
             ConfigError: there is none (the message names those there are), or the file cannot be read.
+
+        Example:
+            >>> store.get("acme").host == sandbox.url
+            True
         """
         return self._load().find(name)
 
@@ -608,6 +656,10 @@ class ProfileStore:
 
         Raises:
             ConfigError: the file is there and cannot be read, or is no configuration.
+
+        Example:
+            >>> [profile.name for profile in store.list()]
+            ['acme']
         """
         return self._load().profiles()
 
@@ -636,6 +688,10 @@ class ProfileStore:
 
         A file that is no configuration is kept aside (a `ConfigWarning` says where) and a new one begun.
         Naming as in codika 3.6.0, where no two organizations share a profile.
+
+        Example:
+            >>> store.save(Profile("cko_0123456789", organization_id="org_2", organization_name="Beta Corp"))
+            Profile('beta-corp', organization='Beta Corp', key='cko_0123...')
         """
         if not profile.api_key:
             raise ConfigError(
@@ -650,6 +706,10 @@ class ProfileStore:
 
         Raises:
             ConfigError: there is none of that name, or the file cannot be read or written.
+
+        Example:
+            >>> store.use("acme")
+            Profile('acme', organization='Acme', key='cko_...')
         """
         return self._update(lambda document: document.activate(name))
 
@@ -660,6 +720,12 @@ class ProfileStore:
 
         Raises:
             ConfigError: there is none of that name, or the file cannot be read or written.
+
+        Example:
+            >>> store.remove("acme")
+            Profile('acme', organization='Acme', key='cko_...')
+            >>> store.list()
+            []
         """
         return self._update(lambda document: document.remove(name))
 
@@ -668,6 +734,9 @@ class ProfileStore:
 
         Raises:
             ConfigError: it could not: folder or file not accessible, disk full, locked by another program.
+
+        Example:
+            >>> store.check_writable()
         """
         _try_to_write(self._locate())
 

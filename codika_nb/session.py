@@ -15,7 +15,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import ConfigError, NotSignedIn
-from .profiles import PRODUCTION, MaskedKey, Profile, ProfileStore, mask, normalize_base_url, same_host
+from .profiles import (
+    PRODUCTION,
+    MaskedKey,
+    Profile,
+    ProfileStore,
+    is_loopback,
+    mask,
+    normalize_base_url,
+    same_host,
+)
 
 if TYPE_CHECKING:
     from .models import Deployment
@@ -109,6 +118,19 @@ class Environment:
             )
         return normalize_base_url(named) if named else None
 
+    def refuse_plain_http(self, url: str) -> None:
+        """Refuse a server to which codes and keys would travel in clear.
+
+        Raises:
+            ConfigError: it is neither https nor this machine, and ``CODIKA_ALLOW_HTTP`` is not set.
+        """
+        allowed = self.get("CODIKA_ALLOW_HTTP") in ("1", "true", "yes")
+        if not url.lower().startswith("https:") and not is_loopback(url) and not allowed:
+            raise ConfigError(
+                f"{url} is not encrypted: codes and keys would travel in clear.",
+                next_action="Use https, or set CODIKA_ALLOW_HTTP=1 if you trust the network in between.",
+            )
+
     def public_bases(self) -> dict[str, str]:
         """Where instance keys trigger (``webhook``) and poll (``status``), as far as that is said."""
         named = {"webhook": self.get("CODIKA_TRIGGER_BASE_URL"), "status": self.get("CODIKA_STATUS_BASE_URL")}
@@ -174,9 +196,14 @@ def server(base_url: str | None = None, environment: Environment | None = None) 
 
 
 def sign_in_server(base_url: str | None = None) -> str:
-    """The server to sign in to: one that is named, else the active profile's, else production."""
+    """The server to sign in to: one that is named, else the active profile's, else production.
+
+    Raises:
+        ConfigError: the code and the key would travel to it in clear.
+    """
     named = server(base_url)
     if named:
+        Environment().refuse_plain_http(named)
         return named
     if os.environ.get("CODIKA_API_KEY"):
         return PRODUCTION  # where that key belongs

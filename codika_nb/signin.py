@@ -161,6 +161,8 @@ class SignIn:
         >>> with Client(base_url=sandbox.url) as client:
         ...     client.perform(signin.request_code("ada@example.com"))
         ...     client.perform(signin.submit_code(input("code: ")))
+        SignIn('login', step='code')
+        SignIn('login', step='done')
     """
 
     def __init__(
@@ -215,7 +217,17 @@ class SignIn:
     # --- verbs -------------------------------------------------------------------------------------
 
     def request_code(self, email: str, *, company: str | None = None) -> Steps[SignIn]:
-        """Have a code sent to `email`; also how a new code is asked for."""
+        """Have a code sent to `email`; also how a new code is asked for.
+
+        Args:
+            email: the address; what is typed wrong becomes a `notice`, and nothing is sent.
+            company: the new organization's name, for a sign-up; as it was if left out.
+
+        Example:
+            >>> signin = client.perform(SignIn("signup").request_code("ada@example.com"))
+            >>> signin.purpose, signin.notice.text
+            ('login', 'This e-mail already has an account, so this is a login.')
+        """
         self.email = email.strip()
         if company is not None:
             self.company = company.strip()
@@ -228,11 +240,27 @@ class SignIn:
         return self
 
     def resend(self) -> Steps[SignIn]:
-        """Have a new code sent to the same address."""
+        """Have a new code sent to the same address.
+
+        Example:
+            >>> signin = client.perform(SignIn("login").request_code("ada@example.com"))
+            >>> client.perform(signin.resend()).notice.text
+            'A code was sent a moment ago: type that one, or ask for another in ... s.'
+        """
         return (yield from self.request_code(self.email))
 
     def submit_code(self, code: str, *, company: str | None = None) -> Steps[SignIn]:
-        """Complete with the code from the mail; spaces and text around the six digits do no harm."""
+        """Complete with the code from the mail; spaces and text around the six digits do no harm.
+
+        Args:
+            code: what was typed or pasted.
+            company: the new organization's name, for a sign-up; as it was if left out.
+
+        Example:
+            >>> signin = client.perform(SignIn("login").request_code("ada@example.com"))
+            >>> client.perform(signin.submit_code("Your code is 000 000.")).notice.text
+            'That code is not right: 4 attempts left. Look at the mail again.'
+        """
         digits = six_digits(code)
         if company is not None:
             self.company = company.strip()
@@ -248,14 +276,35 @@ class SignIn:
         return self
 
     def choose_organization(self, organization_id: str) -> Steps[SignIn]:
-        """Complete with one of `organizations`, and the code that was already given."""
+        """Complete with one of `organizations`, and the code that was already given.
+
+        Args:
+            organization_id: its ``id``.
+
+        Example:
+            >>> beta = sandbox.add_organization("ada@example.com", "Beta Corp")
+            >>> signin = client.perform(SignIn("login").request_code("ada@example.com"))
+            >>> [each.name for each in client.perform(signin.submit_code(input("code: "))).organizations]
+            ['Acme', 'Beta Corp']
+            >>> client.perform(signin.choose_organization(beta)).profile
+            Profile(organization='Beta Corp', key='cko_...')
+        """
         self.organization_id = organization_id
         self._say(None)
         yield from self._complete()
         return self
 
     def submit_key(self, key: str) -> Steps[SignIn]:
-        """Sign in with a key from the dashboard; to be performed by a client that has this key."""
+        """Sign in with a key from the dashboard; to be performed by a client that has this key.
+
+        Args:
+            key: the organization's key, ``cko_…``, whole.
+
+        Example:
+            >>> signin = SignIn(base_url=sandbox.url)
+            >>> client.perform(signin.submit_key(profile.api_key)).profile
+            Profile(organization='Acme', key='cko_...')
+        """
         self._say(None)
         whole = organization_key(key)
         if whole is None:
@@ -279,7 +328,12 @@ class SignIn:
         return self
 
     def document(self) -> dict[str, Any]:
-        """What has happened, as the JSON document that codika 3.6.0 prints; without the key itself."""
+        """What has happened, as the JSON document that codika 3.6.0 prints; without the key itself.
+
+        Example:
+            >>> client.perform(SignIn("login").request_code("ada@example.com")).document()
+            {'success': True, 'data': {'email': 'ada@example.com', 'expiresInSeconds': 600}}
+        """
         if self.error is not None and self.step != "done":
             about: dict[str, Any] = {"code": self.error.code, "message": self.error.message}
             if self.error.next_action:
@@ -310,7 +364,14 @@ class SignIn:
         return ids[0] if ids else None
 
     def back(self) -> None:
-        """Return to the e-mail, which stays as it was typed."""
+        """Return to the e-mail, which stays as it was typed.
+
+        Example:
+            >>> signin = client.perform(SignIn("login").request_code("ada@example.com"))
+            >>> signin.back()
+            >>> signin.step, signin.email
+            ('email', 'ada@example.com')
+        """
         self.step = "email"
         self._code = ""
         self.organizations = []
@@ -523,9 +584,12 @@ def sign_in(
     Raises:
         APIError: what the platform refused for good.
         TransportError: the platform cannot be reached.
+        ConfigError: an option that cannot be right, or a config file that cannot be written; no code is
+            used up.
 
     Example:
         >>> sign_in("ada@example.com", ask_code=lambda email: input(f"Code sent to {email}: "))
+        Profile('acme', organization='Acme', key='cko_...')
     """
     from .client import Client  # noqa: PLC0415 - the state machine is usable without the HTTP library
 
@@ -549,7 +613,14 @@ async def asign_in(
     purpose: Purpose = "signup",
     **options: Any,
 ) -> Profile:
-    """Sign up or log in from asynchronous code: `sign_in`, whose questions may be awaitable."""
+    """Sign up or log in from asynchronous code: `sign_in`, whose questions may be awaitable.
+
+    Arguments, result and errors are those of `sign_in`.
+
+    Example:
+        >>> asyncio.run(asign_in("ada@example.com", ask_code=input))
+        Profile('acme', organization='Acme', key='cko_...')
+    """
     from .client import AsyncClient  # noqa: PLC0415 - see sign_in
 
     signin = _for_script(purpose, options)

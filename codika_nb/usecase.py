@@ -70,11 +70,6 @@ class UseCase:
     whatever happens to the folder in between. ``project.json`` and ``version.json`` are read when they
     are asked for.
 
-        greeter = UseCase(
-            Configuration(title="Greeter", description="Greets.", workflows=[Workflow(…)]),
-            {"greet": {"name": "Greet", "nodes": […], "connections": {…}, "settings": {…}}},
-        )
-
     Args:
         configuration: the configuration, as a `Configuration` or a dictionary.
         workflows: the n8n workflows by ``workflow_template_id``, as dictionaries or as JSON text (in
@@ -89,6 +84,14 @@ class UseCase:
 
     Raises:
         UseCaseError: something does not fit; names the member.
+
+    Example:
+        >>> from codika_nb.configuration import Configuration, HttpTrigger, Workflow, webhook_url
+        >>> trigger = HttpTrigger(url=webhook_url("greet"))
+        >>> workflow = Workflow(workflow_template_id="greet", triggers=[trigger])
+        >>> configuration = Configuration(title="Greeter", description="Greets.", workflows=[workflow])
+        >>> UseCase(configuration, {"greet": {"name": "Greet", "nodes": [], "connections": {}}})
+        UseCase('Greeter', greet (http), no folder)
     """
 
     path: Path | None
@@ -121,6 +124,10 @@ class UseCase:
 
         Raises:
             UseCaseError: something is missing or wrong; names the file and the place in it.
+
+        Example:
+            >>> UseCase.load("use-cases/greeter")
+            UseCase('Greeter', greet (http), '.../use-cases/greeter')
         """
         folder = Path(path).expanduser().absolute()
         if not folder.is_dir():
@@ -151,6 +158,10 @@ class UseCase:
 
         Raises:
             UseCaseError: the folder holds a use case already, or cannot be written to.
+
+        Example:
+            >>> UseCase.init("use-cases/word-counter", name="Word counter")
+            UseCase('Word counter', main-workflow (http), '.../use-cases/word-counter')
         """
         title = " ".join(name.split())
         if not title:
@@ -176,6 +187,12 @@ class UseCase:
 
         Raises:
             UseCaseError: the folder holds a use case already, or cannot be written to.
+
+        Example:
+            >>> use_case = UseCase.load("use-cases/greeter")
+            >>> use_case.save("use-cases/welcome")
+            >>> use_case.path.name, use_case.project
+            ('welcome', None)
         """
         folder = Path(path).expanduser().absolute()
         checked = self._checked()
@@ -287,6 +304,11 @@ class UseCase:
         Raises:
             UseCaseError: the configuration has been changed and no longer fits the workflows.
             ConfigError: a version where none belongs, none where one does, or one of another form.
+
+        Example:
+            >>> body = UseCase.load("use-cases/greeter").deployment(project_id="my-project")
+            >>> list(body)
+            ['projectId', 'configuration', 'versionStrategy', 'metadataDocuments', 'skills']
         """
         if (version_strategy == "explicit") != (explicit_version is not None):
             raise ConfigError('An explicit version goes with the strategy "explicit", and only with it.')
@@ -325,6 +347,11 @@ class UseCase:
         Raises:
             ConfigError: ``project.json`` belongs to another organization or server.
             UseCaseError: ``project.json`` cannot be read, or there is no folder to keep one in.
+
+        Example:
+            >>> use_case = UseCase.load("use-cases/greeter")
+            >>> use_case.target_for(sandbox.url, profile.organization_id) == use_case.project.project_id
+            True
         """
         _ = self._folder
         project = self.project
@@ -349,6 +376,8 @@ class UseCase:
     ) -> None:
         """Make a project the one that this folder is deployed to (``project.json``, written afresh).
 
+        `Client.deploy_use_case` does this where it makes a project.
+
         Args:
             project_id: the project.
             organization_id: its organization, if known.
@@ -358,6 +387,12 @@ class UseCase:
         Raises:
             UseCaseError: ``project.json`` is there but cannot be read, it cannot be written, or there is
                 no folder for it.
+
+        Example:
+            >>> use_case = UseCase.init("use-cases/word-counter", name="Word counter")
+            >>> use_case.record_project("my-project", profile.organization_id, sandbox.url)
+            >>> use_case.project.project_id
+            'my-project'
         """
         folder = self._folder
         _ = self.project  # what cannot be read is not overwritten
@@ -371,9 +406,9 @@ class UseCase:
     def record(self, deployment: Deployment, *, project_id: str, bump: str = "patch") -> str:
         """Write down what a deployment has made: ``project.json``, ``version.json``, the archive.
 
-        In this order, each file whole or not at all, other members kept. A deployment that the
-        platform calls failed leaves version and archive alone. ``project.json`` is only added to when it
-        is about this project.
+        `Client.deploy_use_case` has done this already. In this order, each file whole or not at all, other
+        members kept. A deployment that the platform calls failed leaves version and archive alone.
+        ``project.json`` is only added to when it is about this project.
 
         Args:
             deployment: the platform's answer.
@@ -386,6 +421,12 @@ class UseCase:
 
         Raises:
             UseCaseError: a file cannot be read or written, or there is no folder for them.
+
+        Example:
+            >>> use_case = UseCase.load("use-cases/greeter")
+            >>> project_id = use_case.project.project_id
+            >>> use_case.version, use_case.record(deployed, project_id=project_id, bump="minor")
+            ('1.0.1', '1.1.0')
         """
         folder = self._folder
         check_path_segment(project_id, "project id")
@@ -410,6 +451,13 @@ class UseCase:
 
         Raises:
             UseCaseError: the file cannot be read or written, or there is no folder for it.
+
+        Example:
+            >>> use_case = UseCase.load("use-cases/greeter")
+            >>> published = client.publish_use_case(deployed, project_id=use_case.project.project_id)
+            >>> use_case.record_published(published, project_id=use_case.project.project_id)
+            >>> use_case.project.prod_process_instance_id == published.process_instance_id
+            True
         """
         folder, project = self._folder, self.project
         if project is None or project.project_id != project_id or not published.process_instance_id:
@@ -517,6 +565,10 @@ class UseCase:
 
         Returns:
             What was found; empty when all is well. A deployment with a ``must`` finding does not run.
+
+        Example:
+            >>> UseCase.load("use-cases/greeter").verify()
+            No findings.
         """
         return verify(self._source, self.configuration)
 

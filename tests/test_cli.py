@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -67,6 +68,21 @@ def test_sandbox_serves_until_it_is_told_to_stop(tmp_path: Path, name: str) -> N
     assert (tmp_path / "data" / "sandbox.sqlite3").is_file()
 
 
+def test_a_sandbox_for_others_says_where_they_reach_it() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-u", "-m", "codika_nb", "sandbox", "--host=0.0.0.0", "--port=0"],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout
+    said = process.stdout.readline() + process.stdout.readline()
+    process.terminate()
+    process.communicate(timeout=10)
+    mine, others = re.findall(r"http://(\S+?):\d+", said)
+    assert mine == "127.0.0.1"
+    assert others != mine
+
+
 @pytest.mark.parametrize("words", [["sandbox"], ["lab", "--no-browser", "--folder=FOLDER"]])
 def test_a_port_that_is_taken_is_named(tmp_path: Path, words: list[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -83,7 +99,9 @@ def test_the_users_copy_of_the_tutorials_is_theirs(tmp_path: Path) -> None:
     folder = tmp_path / "mine"
     _copy_tutorials(folder)
     notebook = folder / "01_sign_in_and_deploy.ipynb"
-    assert notebook.read_text() == (tutorials() / notebook.name).read_text()
+    copied, original = (json.loads(each.read_text()) for each in (notebook, tutorials() / notebook.name))
+    assert [cell["source"] for cell in copied["cells"]] == [cell["source"] for cell in original["cells"]]
+    assert not any(cell.get("outputs") or cell.get("execution_count") for cell in copied["cells"])
     assert (folder / "use-cases" / "greeter" / "workflows" / "greet.json").is_file()
     assert not list(folder.rglob("conftest.py"))
     assert NOT_YOURS("", ["project.json", "config.json"]) == {"project.json"}

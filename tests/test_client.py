@@ -630,6 +630,9 @@ def test_a_signature_covers_the_bytes_that_are_sent(platform: Platform, make_cli
     assert first.execution_id != second.execution_id
     assert client.whoami().kind == "webhook-signature"
     assert client.whoami().key is None
+    with pytest.raises(AuthenticationError, match="only starts runs") as refused:
+        client.run_workflow("greet", {"name": "Ada"})
+    assert refused.value.execution_id in str(refused.value)
     wrong = make_client(auth=WebhookSignature("whsec_" + "A" * 32), base_url=platform.url)
     with pytest.raises(AuthenticationError):
         wrong.trigger_workflow("greet", {"name": "Ada"}, instance=platform.instance)
@@ -869,6 +872,10 @@ def test_methods_look_like_what_they_are() -> None:
         method = client.run_workflow
         assert list(inspect.signature(method).parameters) == ["workflow", "payload", "instance", "timeout"]
         assert method.__name__ == "run_workflow"
+        assert inspect.signature(method).return_annotation == "Execution"
+        assert inspect.signature(Client.run_workflow).return_annotation == "Execution"
+        with pytest.raises(ConfigError, match="object"):
+            Client.run_workflow(client, "greet", [])  # type: ignore[arg-type]
     assert (inspect.getdoc(method) or "").startswith("Start a run and wait")
     assert (Client.run_workflow.__doc__ or "").startswith("Start a run and wait")
 

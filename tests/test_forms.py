@@ -52,6 +52,14 @@ def test_signup_from_empty_form_to_saved_profile(form: SignInForm, sandbox: Sand
         assert client.verify_key().organization_name == "Acme, Inc."
 
 
+def test_a_server_without_encryption_is_a_message_of_the_form() -> None:
+    form = SignInForm("signup", base_url="http://codika.example", store=ProfileStore())
+    ask(form)
+    assert "not encrypted" in message(form)
+    assert "unexpected" not in message(form)
+    assert form.email.value == EMAIL
+
+
 def test_login_of_a_known_address_needs_no_retyping(form: SignInForm, sandbox: Sandbox) -> None:
     sandbox.add_organization(EMAIL, "Acme, Inc.")
     ask(form)

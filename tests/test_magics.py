@@ -95,6 +95,23 @@ def test_the_two_command_flow_without_anybody(shell: Kernel, sandbox: Sandbox) -
     assert "acme-inc" in shell.run("profile").text
 
 
+def test_the_second_command_is_said_with_all_that_was_asked_for(shell: Kernel, sandbox: Sandbox) -> None:
+    options = f"--company 'Acme, Inc.' --key-expires-in 30 --base-url {sandbox.url}"
+    said = shell.run(f"%codika_signup {EMAIL} --no-form {options}").text
+    command = said.partition("Complete with: ")[2].strip()
+    assert command == f"%codika_signup {EMAIL} --code $code {options}"
+    shell.run(f"code = {sandbox.code_for(EMAIL)!r}")
+    assert "Signed in: Acme, Inc." in shell.run(command).text
+    assert "Logged out of Acme, Inc.; the key still works" in shell.run("_ = %codika_logout").text
+
+
+@pytest.mark.parametrize("person", [True, False])
+def test_a_server_without_encryption_is_refused_before_anybody_types(shell: Kernel, person: bool) -> None:
+    outcome = shell.run("%codika_signup --base-url http://codika.example", person=person)
+    refused(outcome, "not encrypted", "CODIKA_ALLOW_HTTP")
+    assert comms(outcome) == []
+
+
 def test_code_that_is_wrong_or_no_code(shell: Kernel, sandbox: Sandbox) -> None:
     shell.run(f"%codika_signup {EMAIL} --no-form --base-url {sandbox.url}")
     wrong = f"{(int(sandbox.code_for(EMAIL)) + 1) % 1_000_000:06}"

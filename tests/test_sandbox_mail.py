@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from codika_nb import Client
 from codika_nb.errors import ConfigError
 from codika_nb.sandbox import Sandbox, mail
 
@@ -255,3 +256,13 @@ def test_nobody_listens_and_others_are_answered_meanwhile(monkeypatch: pytest.Mo
 def test_a_mail_server_is_a_url(url: str) -> None:
     with pytest.raises(ConfigError, match="mail server"):
         Sandbox(smtp=url)
+
+
+def test_a_part_of_the_inbox_is_an_inbox() -> None:
+    with Sandbox() as sandbox, Client(base_url=sandbox.url) as client:
+        for name in ("ada", "grace"):
+            client.request_signup_code(f"{name}@example.com")
+        newest = sandbox.inbox[:1]
+        assert newest[0].to == "grace@example.com"
+        assert sandbox.code_for("grace@example.com") in repr(newest)
+        assert sandbox.code_for("ada@example.com") not in newest._repr_html_()

@@ -7,21 +7,27 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
+from pandas import DataFrame
 from typing_extensions import assert_type
 
 from codika_nb import (
     APIError,
     AsyncClient,
     Client,
+    CodikaError,
     InstanceKey,
     OrganizationChoiceError,
     OrganizationKey,
+    Playground,
     QueryKey,
+    Runs,
+    TriggerURL,
     UseCase,
     WebhookSignature,
     verify_webhook,
 )
 from codika_nb.api import API
+from codika_nb.batch import Run
 from codika_nb.call import Exchange
 from codika_nb.models import (
     AcceptedDocuments,
@@ -100,6 +106,12 @@ def sync(client: Client, use_case: UseCase, document: StageDocument) -> None:
     assert_type(client.run_workflow("w", {"a": 1}, timeout=3), Execution)
     assert_type(client.run_workflow("w").result, Any)
     assert_type(client.wait_for(client.trigger_workflow("w")), Execution)
+    assert_type(client.run_many("w", [{"a": 1}], concurrency=4, resume=client.interrupted), Runs)
+    assert_type(client.run_many("w", ({"a": n} for n in range(3)))[0].error, CodikaError | None)
+    assert_type(client.run_many("w", client.list_projects().to_frame()).to_frame(), DataFrame)
+    client.run_many("w", [1, 2])  # type: ignore[list-item]
+    assert_type(client.trigger_url("w", instance="i"), TriggerURL)
+    assert_type(client.trigger_url("w").get_secret_value(), str)
     assert_type(client.get_execution("e", deep=True), ExecutionDetails)
     assert_type(client.list_executions("i", failed_only=True), Executions)
     assert_type(client.list_instances(environment="dev"), Instances)
@@ -130,6 +142,9 @@ async def awaited(client: AsyncClient, use_case: UseCase, document: StageDocumen
     assert_type(await client.deploy_use_case(use_case), Deployment)
     assert_type(await client.deploy_documents([document], project_id="p"), AcceptedDocuments)
     assert_type(await client.run_workflow("w", {"a": 1}), Execution)
+    assert_type(await client.run_many("w", iter([{"a": 1}])), Runs)
+    assert_type((await client.run_many("w", [{}])).failed, list[Run])
+    assert_type(client.trigger_url("w"), TriggerURL)
     assert_type(await client.get_use_case("p", into="folder"), UseCaseFiles)
     assert_type(await client.set_integration("openai", secrets={}), IntegrationConnected)
     assert_type(await client.get_notes("p"), Notes)
@@ -160,6 +175,18 @@ def refused(error: APIError, choice: OrganizationChoiceError) -> None:
     assert_type(error.next_action, str | None)
     assert_type(error.details, dict[str, Any])
     assert_type(choice.organizations, list[dict[str, str]])
+
+
+def played(client: Client, use_case: UseCase) -> None:
+    assert_type(Playground(), Playground)
+    form = Playground(client, "w", instance="i", use_case=use_case)
+    Playground(use_case=Path("use-cases/greeter"))
+    assert_type(form.fill({"a": 1}).settle(timeout=3), Playground)
+    assert_type(form["a"].value, Any)
+    assert_type(form.payload(), dict[str, Any])
+    assert_type(form.run, Execution | None)
+    assert_type(form.wait(), Any)
+    Playground("w")  # type: ignore[arg-type]
 
 
 def received(headers: dict[str, str], body: bytes) -> None:

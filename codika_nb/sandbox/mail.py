@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from email.message import EmailMessage
 from html import escape
+from typing import Any, SupportsIndex, overload
 from urllib.parse import unquote, urlsplit
 
 from codika_nb.errors import ConfigError
@@ -42,6 +43,14 @@ class Mail:
 
 class Inbox(list[Mail]):
     """Mails, newest first; shows itself as a table."""
+
+    @overload
+    def __getitem__(self, index: SupportsIndex) -> Mail: ...
+    @overload
+    def __getitem__(self, index: slice) -> Inbox: ...
+    def __getitem__(self, index: Any) -> Any:
+        found = super().__getitem__(index)
+        return Inbox(found) if isinstance(index, slice) else found
 
     def __repr__(self) -> str:
         if not self:

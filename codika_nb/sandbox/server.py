@@ -47,15 +47,6 @@ for _logger in (logger, logging.getLogger("uvicorn")):
 class Sandbox:
     """A local platform with the same HTTP API: real limits, real storage, its own mailbox.
 
-    ::
-
-        with Sandbox() as sandbox:
-            print(sandbox.url)
-
-            @sandbox.workflow("greet")
-            def greet(payload):
-                return {"text": f"Hello {payload['name']}"}
-
     Args:
         host: the address to listen on; others than loopback put a token before the inbox.
         port: the port to listen on; 0 takes a free one.
@@ -67,6 +58,15 @@ class Sandbox:
         smtp: a mail server, ``smtp://user:password@host:port`` or ``smtps://…``, that mails are sent
             through as well; a code whose mail it does not take is withdrawn.
         engine: makes what runs workflows in the stand-ins' place, once for every start.
+
+    Raises:
+        ConfigError: an argument that cannot be right; when it starts: the port is taken, the folder cannot
+            be used, or the packages of ``codika-nb[sandbox]`` are missing.
+
+    Example:
+        >>> with Sandbox() as sandbox:
+        ...     sign_in("ada@example.com", ask_code=sandbox.code_for, base_url=sandbox.url)
+        Profile('my-organization', organization='My Organization', key='cko_...')
     """
 
     def __init__(
@@ -103,7 +103,15 @@ class Sandbox:
     # --- starting and stopping ------------------------------------------------------------
 
     def start(self) -> None:
-        """Start serving, on a thread of its own; does nothing when it runs already."""
+        """Start serving, on a thread of its own; does nothing when it runs already.
+
+        Example:
+            >>> sandbox = Sandbox()
+            >>> sandbox.start()
+            >>> sandbox
+            <Sandbox http://127.0.0.1:..., running>
+            >>> sandbox.stop()
+        """
         with self._lock:
             if self._running is None:
                 if self._data is None:
@@ -167,7 +175,19 @@ class Sandbox:
         return Inbox(self._mailbox.mails)
 
     def code_for(self, email: str) -> str:
-        """The code in the newest mail to an address."""
+        """The code in the newest mail to an address.
+
+        Args:
+            email: the address; upper and lower case are the same.
+
+        Raises:
+            LookupError: no mail has been sent there.
+
+        Example:
+            >>> sent = client.request_login_code("ada@example.com")
+            >>> client.complete_login(sent.email, code=sandbox.code_for(sent.email)).organization_name
+            'Acme'
+        """
         for mail in self._mailbox.to(email):
             return mail.code
         others = sorted({mail.to for mail in self._mailbox.mails})
@@ -180,7 +200,22 @@ class Sandbox:
         """Let the decorated function answer a workflow.
 
         The function, plain or async, gets the payload and returns what becomes the result; a parameter
-        called ``execution`` gets the ids, addresses and the secret for calling back.
+        called ``execution`` gets the ids, addresses and the secret for calling back. What it raises makes
+        the run fail. A workflow without such a function answers with an echo of its payload.
+
+        Args:
+            workflow_id: the workflow's template id, as in the use case.
+            time_limit: seconds after which the run fails.
+
+        Raises:
+            ConfigError: what is decorated is no function, or the time limit is not positive.
+
+        Example:
+            >>> @sandbox.workflow("greet")
+            ... def greet(payload):
+            ...     return {"greeting": f"Good morning, {payload['name']}!"}
+            >>> client.run_workflow("greet", {"name": "Ada"}).result
+            {'greeting': 'Good morning, Ada!'}
         """
 
         def register(function: Function) -> Function:
@@ -190,44 +225,139 @@ class Sandbox:
         return register
 
     def load_stand_ins(self, path: str | Path) -> list[str]:
-        """Register the functions that a Python file marks with ``@stand_in``; returns their workflows."""
+        """Register the functions that a Python file marks with ``@stand_in``; returns their workflows.
+
+        Args:
+            path: the file; it is run.
+
+        Raises:
+            ConfigError: there is no such file, it does not import, or it marks no function.
+
+        Example:
+            >>> sandbox.load_stand_ins("use-cases/greeter/stand_ins.py")
+            ['greet']
+        """
         return self._stand_ins.load(Path(path))
 
     # --- what the dashboard does ----------------------------------------------------------
 
     def add_organization(self, email: str, name: str) -> str:
-        """Make an organization that the person with this address owns; returns its id."""
+        """Make an organization that the person with this address owns; returns its id.
+
+        Args:
+            email: whose it is; who has no account gets one.
+            name: what it is called.
+
+        Example:
+            >>> sandbox.add_organization("ada@example.com", "Beta Corp")
+            'org_...'
+        """
         return self._do(lambda running: running.accounts.add_organization(email, name))
 
     def remove_organization(self, organization_id: str) -> None:
-        """Remove an organization and its keys."""
+        """Remove an organization and its keys.
+
+        Args:
+            organization_id: its id; nothing happens if there is none of it.
+
+        Example:
+            >>> sandbox.remove_organization(profile.organization_id)
+            >>> client.verify_key()
+            Traceback (most recent call last):
+            ...
+            codika_nb.errors.AuthenticationError: ...
+        """
         self._do(lambda running: running.accounts.remove_organization(organization_id))
 
     def add_member(self, organization_id: str, email: str, role: str = "member") -> str:
-        """Make a person "member", "admin" or "owner" of an organization; returns the user's id."""
+        """Make a person "member", "admin" or "owner" of an organization; returns the user's id.
+
+        Args:
+            organization_id: its id.
+            email: the person; who has no account gets one.
+            role: what they may do there.
+
+        Example:
+            >>> user_id = sandbox.add_member(profile.organization_id, "grace@example.com", role="admin")
+            >>> sign_in("grace@example.com", ask_code=sandbox.code_for).organization_name
+            'Acme'
+        """
         return self._do(lambda running: running.accounts.add_member(organization_id, email, role))
 
     def personal_key(self, email: str) -> str:
-        """A new personal key, the kind that may create organizations; it is shown this once."""
+        """A new personal key, the kind that may create organizations; it is shown this once.
+
+        Args:
+            email: whose it is.
+
+        Example:
+            >>> sandbox.personal_key("ada@example.com")
+            'ckp_...'
+        """
         return self._do(lambda running: running.accounts.personal_key(email))
 
     def revoke_key(self, key_id: str) -> None:
-        """Revoke an organization key; it stops at once."""
+        """Revoke an organization key; it stops at once.
+
+        Args:
+            key_id: its id, which is not the key; nothing happens if there is none of it.
+
+        Example:
+            >>> sandbox.revoke_key(client.create_organization_key("CI", scopes=["workflows:trigger"]).key_id)
+        """
         self._do(lambda running: running.accounts.revoke_key(key_id))
 
     def instance_key(self, process_instance_id: str) -> str:
-        """A new key for a process instance, shown this once; the one before stops at once."""
+        """A new key for a process instance, shown this once; the one before stops at once.
+
+        Args:
+            process_instance_id: the instance, as in ``process_instance_id`` of a deployment.
+
+        Raises:
+            LookupError: there is no such instance.
+
+        Example:
+            >>> with Client(auth=sandbox.instance_key(deployed.process_instance_id)) as dashboard:
+            ...     dashboard.run_workflow("greet", {"name": "Ada"}).result["greeting"]
+            'Hello, Ada!'
+        """
         return self._do(lambda running: running.projects.instance_key(process_instance_id))
 
     def member_secret(self, process_instance_id: str) -> str:
         """A secret with which a process instance's workflows may start executions, shown this once.
 
         The platform writes it into workflows where they say ``{{MEMSECRT_EXECUTION_AUTH_TRCESMEM}}``.
+
+        Args:
+            process_instance_id: the instance.
+
+        Raises:
+            LookupError: there is no such instance.
+
+        Example:
+            >>> sandbox.member_secret(deployed.process_instance_id)
+            'cms_...'
         """
         return self._do(lambda running: running.projects.member_secret(process_instance_id))
 
     def webhook_secret(self, process_instance_id: str, workflow_id: str, secret: str | None = None) -> str:
-        """Add a signing secret to a workflow's endpoint, a new one if none is given; returns it."""
+        """Add a signing secret to a workflow's endpoint, a new one if none is given; returns it.
+
+        Args:
+            process_instance_id: the instance.
+            workflow_id: the workflow's template id.
+            secret: ``whsec_…``; those that were added before go on working beside it.
+
+        Raises:
+            LookupError: there is no such instance or workflow.
+            ConfigError: `secret` is none.
+
+        Example:
+            >>> secret = sandbox.webhook_secret(deployed.process_instance_id, "greet")
+            >>> with Client(auth=WebhookSignature(secret)) as sender:
+            ...     client.wait_for(sender.trigger_workflow("greet", {"name": "Ada"})).result["greeting"]
+            'Hello, Ada!'
+        """
         return self._do(
             lambda running: running.executions.add_signing_secret(process_instance_id, workflow_id, secret)
         )

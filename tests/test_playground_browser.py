@@ -1,0 +1,203 @@
+"""The playground in a real browser: what a person types and picks, and what they get to see."""
+
+from __future__ import annotations
+
+import json
+import os
+import runpy
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Locator, Page, expect
+
+from codika_nb import Sandbox
+from tests.browser import chromium, keep, needs_chromium, run_cell, served, wait_for_kernel
+from tests.test_playground import PNG, copy_of_expenses, deploy
+
+pytestmark = needs_chromium
+
+CELLS = ["playground = Playground()\nplayground", "playground.run.result['due']", "'still', 'free'"]
+
+
+@contextmanager
+def playground(tmp_path: Path, sandbox: Sandbox, program: str, **options: str) -> Iterator[str]:
+    """A notebook with the form for expense claims, served; yields its address."""
+    use_case = copy_of_expenses(tmp_path)
+    deployment = deploy(sandbox, use_case)
+    first = f"import os; os.chdir({str(use_case)!r})\nfrom codika_nb import Playground"
+    cells = [first, *(CELLS[:1] if program == "voila" else CELLS)]
+    with served(
+        tmp_path,
+        program,
+        cells,
+        CODIKA_BASE_URL=sandbox.url,
+        PROCESS_INSTANCE_ID=str(deployment.process_instance_id),
+        XDG_CONFIG_HOME=os.environ["XDG_CONFIG_HOME"],
+        **options,
+    ) as address:
+        yield address
+
+
+def accessible(page: Page) -> None:
+    """No accessibility rule is broken inside the form."""
+    found = Axe().run(page, context=".codika-form")
+    assert found.violations_count == 0, found.generate_report()
+
+
+def button(form: Locator, name: str) -> Locator:
+    return form.get_by_role("button", name=name, exact=True)
+
+
+def fill_in(form: Locator) -> None:
+    """Type and pick what a claim needs at least, as a person does."""
+    form.get_by_label("Name").fill("Ada Lovelace")
+    form.get_by_label("Date").fill("2026-03-01")
+    form.get_by_label("Purpose").fill("Workshop in Ghent,\ntwo days")
+    form.get_by_label("What").fill("Train to Ghent")
+    form.get_by_label("Amount").fill("84.5")
+    form.get_by_label("Travel").check()
+    form.get_by_label("Bank transfer").check()
+
+
+def picture_is_drawn(form: Locator) -> None:
+    picture = form.get_by_role("img", name="Chart: claim.svg")
+    expect(picture).to_be_visible()
+    assert picture.evaluate("each => each.decode().then(() => each.naturalWidth)") == 540
+
+
+@pytest.mark.parametrize(
+    ("theme", "width"), [("JupyterLab Light", 1280), ("JupyterLab Dark", 760)], ids=["light", "dark-narrow"]
+)
+def test_a_person_fills_in_corrects_and_runs(
+    tmp_path: Path, sandbox: Sandbox, theme: str, width: int
+) -> None:
+    look = "light" if "Light" in theme else "dark"
+    (tmp_path / "receipt.png").write_bytes(PNG)
+    with (
+        playground(tmp_path, sandbox, "lab", theme=theme) as address,
+        chromium(width=width, height=1300) as page,
+    ):
+        answer = threading.Event()
+        claim = runpy.run_path(str(tmp_path / "expense-claim" / "stand_ins.py"))["claim"]
+
+        @sandbox.workflow("claim")
+        def claim_later(payload: dict[str, Any]) -> Any:
+            answer.wait(60)
+            return claim(payload)
+
+        page.goto(address)
+        page.locator(".jp-CodeCell").first.wait_for(timeout=60_000)
+        wait_for_kernel(address)
+        run_cell(page, "import os")
+        form = run_cell(page, "playground = ").locator(".codika-form").first
+        accessible(page)
+
+        # All that is missing is said at once, and the first field waits for it.
+        button(form, "Run").click()
+        expect(form.get_by_role("alert")).to_have_count(7)
+        expect(form.get_by_label("Name")).to_be_focused()
+        accessible(page)
+        form.scroll_into_view_if_needed()
+        keep(page, f"playground-1-problems-{look}")
+
+        fill_in(form)
+        expect(form.get_by_role("alert")).to_have_count(0)
+        email = form.get_by_label("E-mail")
+        email.press_sequentially("ada@example")
+        email.press("Enter")
+        expect(form.get_by_role("alert")).to_have_text("This is not an e-mail address.")
+        expect(email).to_be_focused()
+        email.press_sequentially(".com")
+        expect(form.get_by_role("alert")).to_have_count(0)
+
+        # Items come and go, by keyboard; what is folded away is opened.
+        button(form, "Add to Items").press("Space")
+        expect(form.get_by_label("What").nth(1)).to_be_focused()
+        page.keyboard.type("Taxi")
+        button(form, "Remove").nth(1).press("Space")
+        expect(form.get_by_label("What")).to_have_count(1)
+        button(form, "Add to Items").click()
+        form.get_by_label("What").nth(1).fill("Hotel, two nights")
+        form.get_by_label("Amount").nth(1).fill("412.90")
+        form.get_by_label("Billable").nth(1).press("Space")
+        expect(form).to_contain_text("The customer pays")
+        button(form, "▸ For the accounts").click()
+        button(form, "Add to Tags").click()
+        form.get_by_label("Tags 1").fill("project-x")
+
+        with page.expect_file_chooser() as chooser:
+            form.get_by_role("button", name="Receipt").click()
+        chooser.value.set_files(tmp_path / "receipt.png")
+        preview = form.get_by_role("img", name="receipt.png")
+        expect(preview).to_be_visible()
+        assert preview.evaluate("each => each.decode().then(() => each.naturalWidth)") == 64
+        keep(page, f"playground-2-filled-{look}")
+
+        # While the run is under way, the kernel answers other cells.
+        button(form, "Run").press("Enter")
+        expect(button(form, "Stop waiting")).to_be_visible()
+        free = run_cell(page, "'still', 'free'").locator(".jp-OutputArea-output")
+        expect(free).to_contain_text("('still', 'free')")
+        expect(button(form, "Running…")).to_be_visible()
+        answer.set()
+
+        expect(form.get_by_role("row", name="Hotel, two nights 412.90 83 Yes")).to_be_visible(timeout=20_000)
+        expect(form).to_contain_text("The receipt is receipt.png.")
+        expect(form).to_contain_text("Somebody has to look at it")
+        picture_is_drawn(form)
+        with page.expect_download() as download:
+            form.get_by_role("link", name="claim.csv").click()
+        assert Path(download.value.path()).read_text().startswith("what,amount,billable\n")
+        accessible(page)
+        form.get_by_role("link", name="claim.csv").scroll_into_view_if_needed()
+        keep(page, f"playground-3-result-{look}")
+        due = run_cell(page, "playground.run.result['due']").locator(".jp-OutputArea-output")
+        expect(due).to_contain_text("497.4")
+
+        # The saved notebook tells what came out, in plain HTML that is not seen twice here.
+        expect(page.locator(".codika-result").filter(visible=True)).to_have_count(1)
+        page.keyboard.press("Control+s")
+        saved = notebook_with(tmp_path / "served" / "here.ipynb", "Hotel, two nights")
+        assert "widgets" not in saved["metadata"]
+        texts = [output["data"]["text/plain"] for output in saved["cells"][1]["outputs"]]
+        assert "".join(texts[0]).startswith("Form for claim: Name, E-mail")
+        assert "".join(texts[1]).startswith("claim succeeded")
+        assert "ada@example.com" not in json.dumps(saved)
+
+
+def notebook_with(file: Path, text: str) -> Any:
+    for _ in range(100):
+        saved = json.loads(file.read_text())
+        if text in json.dumps(saved["cells"]):
+            return saved
+        time.sleep(0.1)
+    raise AssertionError(f"{text!r} has not been saved")
+
+
+def test_voila_serves_the_form_as_a_dashboard(tmp_path: Path, sandbox: Sandbox) -> None:
+    with (
+        playground(tmp_path, sandbox, "voila") as address,
+        chromium(width=900, height=1300) as page,
+    ):
+        page.goto(address, timeout=60_000)
+        form = page.locator(".codika-form").first
+        form.wait_for(timeout=60_000)
+        button(form, "Run").click()
+        expect(form.get_by_role("alert")).to_have_count(7)
+        fill_in(form)
+        form.get_by_label("Advance").fill("900")
+        form.get_by_label("Advance").press("Enter")
+        expect(form.get_by_role("alert")).to_contain_text("The advance of 900.00 EUR is larger")
+        form.get_by_label("Advance").fill("")
+        form.get_by_label("Name").press("Enter")
+        expect(form.get_by_role("row", name="Train to Ghent 84.50 100 No")).to_be_visible(timeout=20_000)
+        picture_is_drawn(form)
+        accessible(page)
+        form.get_by_role("link", name="claim.csv").scroll_into_view_if_needed()
+        keep(page, "playground-4-voila")
