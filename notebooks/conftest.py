@@ -11,8 +11,8 @@ _scratch = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
 def pytest_configure(config: pytest.Config) -> None:
     scratch = tempfile.TemporaryDirectory(prefix="codika-notebooks-")
     config.stash[_scratch] = scratch
-    for name in ("CODIKA_API_KEY", "CODIKA_BASE_URL", "PROCESS_INSTANCE_ID"):
-        os.environ.pop(name, None)
+    for name in [name for name in os.environ if name.startswith(("CODIKA_", "PROCESS_INSTANCE_"))]:
+        del os.environ[name]
     os.environ["XDG_CONFIG_HOME"] = scratch.name
     os.environ["IPYTHONDIR"] = scratch.name
 
