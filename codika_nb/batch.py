@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import sys
 import threading
 import time
@@ -41,6 +40,7 @@ from .errors import (
     redact,
 )
 from .models import Execution, data_frame, html_table
+from .session import somebody_sees_widgets
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -698,7 +698,7 @@ def shown(batch: Batch, wanted: bool) -> Iterator[Callable[[], None]]:
 def _bar(**options: Any) -> tuple[Any, Callable[[], None]]:
     """A bar that suits the place, and what makes of it a text that a saved notebook can keep."""
     options["miniters"] = 0
-    if not _widgets_are_seen():
+    if not somebody_sees_widgets():
         from tqdm import tqdm as in_text  # noqa: PLC0415 - only where it is shown
 
         if sys.stderr is None or not sys.stderr.isatty():
@@ -722,11 +722,3 @@ def _bar(**options: Any) -> tuple[Any, Callable[[], None]]:
                     part.close()
 
     return bar, freeze
-
-
-def _widgets_are_seen() -> bool:
-    """Whether somebody sees widgets: what is left of one in a notebook that nobody saw does only harm."""
-    ipython = sys.modules.get("IPython")
-    kernel = getattr(ipython and ipython.get_ipython(), "kernel", None)
-    in_voila = os.environ.get("SERVER_SOFTWARE", "").startswith("voila/")
-    return kernel is not None and (bool(getattr(kernel, "_allow_stdin", False)) or in_voila)

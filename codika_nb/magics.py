@@ -336,7 +336,7 @@ class CodikaMagics(Magics):
                 rows.append(("Note", "A project was made for it; project.json says which."))
             if client.credential.profile and client.credential.profile != session.resolve().profile:
                 rows.append(("As", f"{views.who(client.credential.profile)}, to whom the folder belongs"))
-            session.current.deployment = deployed
+            session.current.deployment, session.current.use_case = deployed, use_case
             # Shown before publishing, which may fail: the deployment is made.
             card.finish(deployed, views.deployment(deployed, title, rows))
             if arguments.publish and deployed.deployment_status != "failed":
@@ -572,7 +572,7 @@ class CodikaMagics(Magics):
         from . import session
 
         with_sandbox = session.current.sandbox is not None and _is_kernel(self._shell)
-        return with_sandbox or _somebody_can_click(self._shell)
+        return with_sandbox or session.somebody_sees_widgets()
 
     @staticmethod
     def _sandbox_runs() -> bool:
@@ -817,14 +817,6 @@ def _take_object(line: str) -> tuple[dict[str, Any] | None, str]:
 
 def _is_kernel(shell: InteractiveShell) -> bool:
     return getattr(shell, "kernel", None) is not None
-
-
-def _somebody_can_click(shell: InteractiveShell) -> bool:
-    """Whether a person could answer: exactly what the front end has told the kernel, no guessing by brand."""
-    kernel = getattr(shell, "kernel", None)
-    # Voilà offers no prompts, but its widgets work.
-    in_voila = os.environ.get("SERVER_SOFTWARE", "").startswith("voila/")
-    return kernel is not None and (bool(getattr(kernel, "_allow_stdin", False)) or in_voila)
 
 
 def _may_activate(server: str) -> bool:

@@ -100,7 +100,10 @@ def _deployed(instance: Instance) -> dict[str, _Offer]:
 
 
 def _kept_configuration(instance: Instance) -> Configuration | None:
-    """The configuration of this very version, from the archive of a use-case folder in or below this one."""
+    """The configuration of this very version: of what this kernel deployed, or from a folder's archive."""
+    deployed, use_case = session.current.deployment, session.current.use_case
+    if deployed and use_case and deployed.process_instance_id == instance.process_instance_id:
+        return use_case.configuration
     for depth in ("project.json", "*/project.json", "*/*/project.json"):
         for file in Path().glob(depth):
             # Whatever is wrong with a file that happens to lie around is no business of a form.
@@ -124,9 +127,10 @@ class Playground(widgets.VBox):
     that a notebook can fill the form in. A click returns at once; `settle` waits until its answer is
     there. ``await playground`` yields the result of the run under way.
 
-    Without `use_case`, the platform says what the workflow takes; what it gives (the output schema, which
-    the platform does not tell) is read from what a deployment has left in the use case's folder, in the
-    current folder or up to two levels below. A result without a schema is shown as a tree.
+    Without `use_case`, the platform says what the workflow takes. What it gives (the output schema, which
+    the platform does not tell) is known of what this kernel has deployed, or read from what a deployment has
+    left in the use case's folder, in the current folder or up to two levels below. A result without a schema
+    is shown as a tree.
 
     Args:
         client: whose key and server are used; those that `Client()` finds if left out, looked up anew for

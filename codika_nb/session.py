@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +29,7 @@ from .profiles import (
 
 if TYPE_CHECKING:
     from .models import Deployment
+    from .usecase import UseCase
 
 __all__ = [
     "Credential",
@@ -39,6 +41,7 @@ __all__ = [
     "server",
     "sign_in_server",
     "signed_in",
+    "somebody_sees_widgets",
 ]
 
 
@@ -50,9 +53,20 @@ class Session:
     profile: Profile | str | None = None
     sandbox: Any = None
     deployment: Deployment | None = None
+    #: What that was a deployment of.
+    use_case: UseCase | None = None
 
 
 current = Session()
+
+
+def somebody_sees_widgets() -> bool:
+    """Whether a person could click: exactly what the front end has told the kernel, no guessing by brand."""
+    ipython = sys.modules.get("IPython")
+    kernel = getattr(ipython and ipython.get_ipython(), "kernel", None)
+    # Voilà offers no prompts, but its widgets work.
+    in_voila = os.environ.get("SERVER_SOFTWARE", "").startswith("voila/")
+    return kernel is not None and (bool(getattr(kernel, "_allow_stdin", False)) or in_voila)
 
 
 # --- the environment -------------------------------------------------------------------------------
