@@ -38,6 +38,21 @@ FOCUS_AFTER = 0.15
 ENTER_AFTER = 0.25
 #: Seconds in which a form gets there, and nobody has typed an address.
 WARM_UP_AFTER = 0.3
+#: What comes and goes, and the steps in which it is there.
+STEPS_OF = {
+    "email": ("email",),
+    "company": ("email", "code"),
+    "send_code": ("email",),
+    "_sent_to": ("code",),
+    "code": ("code",),
+    "key": ("key",),
+    "filter": ("organization",),
+    "organization": ("organization",),
+    "submit": ("code", "organization", "key"),
+    "resend": ("code",),
+    "back": ("code", "organization", "key", "done"),
+    "cancel": ("email", "code", "organization", "key"),
+}
 BACK = {"done": "Use another account", "key": "Use an e-mail code instead"}
 Verb = Callable[[], Generator[Any, Any, SignIn] | None]
 
@@ -71,7 +86,7 @@ class LineField(widgets.Text):
     value = Unicode("").tag(sync=True, echo_update=False)
 
     def __init__(self, *, on_enter: Callable[[], None], **kwargs: Any) -> None:
-        super().__init__(layout=widgets.Layout(width="auto"), **kwargs)
+        super().__init__(**{"layout": {"width": "auto"}} | kwargs)
         self.on_typed: Callable[[], None] | None = None
         self._on_enter = on_enter
         self._enter: asyncio.TimerHandle | None = None
@@ -173,29 +188,71 @@ class SignInForm(widgets.VBox):
         self._submitted = ""
         self._reset_result()
 
+        if already:
+            self.signin.step, self.signin.profile = "done", already
+            self._result.set_result(already)
+        # Each widget, and each layout and style, is a message to show the form: these are shared. Being
+        # hidden is having the other layout, and everything is made as it is to be seen first.
+        self._shown, self._hidden = widgets.Layout(width="auto"), widgets.Layout(display="none")
         self.email = LineField(
-            description="E-mail", placeholder="you@example.com", value=email, on_enter=self._request
+            description="E-mail",
+            placeholder="you@example.com",
+            value=email,
+            on_enter=self._request,
+            layout=self._layout_of("email"),
         )
+        text = {"style": self.email.style}
         self.company = LineField(
-            description="Organization (optional)", placeholder="My Organization", on_enter=self._request
+            description="Organization (optional)",
+            placeholder="My Organization",
+            value=self.signin.company,
+            on_enter=self._request,
+            layout=self._layout_of("company"),
+            **text,
         )
-        self.company.value = self.signin.company
-        self.code = _SecretField(description="Six-digit code", placeholder="123456", on_enter=self._submit)
+        self.code = _SecretField(
+            description="Six-digit code",
+            placeholder="123456",
+            on_enter=self._submit,
+            layout=self._layout_of("code"),
+            **text,
+        )
         self.code.on_typed = self._submit_when_complete
-        self.key = _KeyField(description="Key from the dashboard", placeholder="cko_…", on_enter=self._submit)
-        self.filter = LineField(description="Find", placeholder="part of a name or id", on_enter=self._submit)
+        self.key = _KeyField(
+            description="Key from the dashboard",
+            placeholder="cko_…",
+            on_enter=self._submit,
+            layout=self._layout_of("key"),
+            **text,
+        )
+        self.filter = LineField(
+            description="Find",
+            placeholder="part of a name or id",
+            on_enter=self._submit,
+            layout=self._layout_of("filter"),
+            **text,
+        )
         self.filter.observe(lambda _: self._render_organizations(), "value")
         self.organization = widgets.Select(
-            description="Organization", rows=SHOWN_ORGANIZATIONS, layout=widgets.Layout(width="auto")
+            description="Organization", rows=SHOWN_ORGANIZATIONS, layout=self._layout_of("organization")
         )
-        self.send_code = action_button("Send code", "primary", self._request)
-        self.submit = action_button("Sign in", "primary", self._submit)
-        self.resend = action_button("Send a new code", "", self._resend)
-        self.back = action_button("Use another e-mail", "", self._start_over)
-        self.cancel = action_button("Cancel", "", self._cancel)
-        self.message = widgets.HTML()
-        self._header = widgets.HTML()
-        self._sent_to = widgets.HTML()
+        self.send_code = action_button(
+            "Send code", "primary", self._request, layout=self._layout_of("send_code")
+        )
+        button = {"style": self.send_code.style}
+        self.submit, self.resend, self.back, self.cancel = (
+            action_button(label, kind, on_click, tooltip="", layout=self._layout_of(name), **button)
+            for name, label, kind, on_click in (
+                ("submit", self._what_submit_does(), "primary", self._submit),
+                ("resend", "Send a new code", "", self._resend),
+                ("back", BACK.get(self.signin.step, "Use another e-mail"), "", self._start_over),
+                ("cancel", "Cancel", "", self._cancel),
+            )
+        )
+        self.message = widgets.HTML(self._notice(busy=False), layout=self._shown)
+        markup = {"style": self.message.style}
+        self._header = widgets.HTML(self._heading(), layout=self._shown, **markup)
+        self._sent_to = widgets.HTML(layout=self._layout_of("_sent_to"), **markup)
         self._fields = (self.email, self.company, self.code, self.key, self.filter, self.organization)
         self._buttons = (self.send_code, self.submit, self.resend, self.back, self.cancel)
         super().__init__(
@@ -209,16 +266,12 @@ class SignInForm(widgets.VBox):
                 self.filter,
                 self.organization,
                 self.message,
-                widgets.HBox(self._buttons),
-            ]
+                widgets.HBox(self._buttons, layout=self._shown),
+            ],
+            layout=self._shown,
+            _dom_classes=("codika-form",),
         )
-        self.add_class("codika-form")
-        if already:
-            self.signin.step, self.signin.profile = "done", already
-            self._result.set_result(already)
         self._render()
-        # What the first click needs is imported while the person types.
-        network.submit(_warm_up())
 
     @property
     def done(self) -> bool:
@@ -385,29 +438,14 @@ class SignInForm(widgets.VBox):
     def _render(self) -> None:
         """Show the step that `SignIn` is in."""
         state, busy = self.signin, bool(self._pending)
-        step, creating = state.step, state.purpose == "signup"
-        about_company = bool(state.notice and state.notice.field == "company")
-        for widget, visible in (
-            (self.email, step == "email"),
-            (self.company, creating and (step == "email" or (step == "code" and about_company))),
-            (self.send_code, step == "email"),
-            (self._sent_to, step == "code"),
-            (self.code, step == "code"),
-            (self.key, step == "key"),
-            (self.filter, step == "organization"),
-            (self.organization, step == "organization"),
-            (self.submit, step in ("code", "organization", "key")),
-            (self.resend, step == "code"),
-            (self.back, step != "email"),
-            (self.cancel, step != "done"),
-        ):
-            widget.layout.display = None if visible else "none"
+        for name in STEPS_OF:
+            getattr(self, name).layout = self._layout_of(name)
         for control in (*self._fields, self.send_code, self.submit, self.back):
             control.disabled = busy
         for button, label in (
             (self.send_code, "Sending…" if "request" in self._pending else "Send code"),
             (self.submit, "Checking…" if "submit" in self._pending else self._what_submit_does()),
-            (self.back, BACK.get(step, "Use another e-mail")),
+            (self.back, BACK.get(state.step, "Use another e-mail")),
         ):
             button.description = label
         self._render_resend(busy)
@@ -415,6 +453,14 @@ class SignInForm(widgets.VBox):
         self._render_texts(busy)
         if not busy:
             self._forget_what_was_used()
+
+    def _layout_of(self, name: str) -> widgets.Layout:
+        state = self.signin
+        seen = state.step in STEPS_OF[name]
+        if name == "company":
+            about_it = bool(state.notice and state.notice.field == "company")
+            seen = seen and state.purpose == "signup" and (state.step == "email" or about_it)
+        return self._shown if seen else self._hidden
 
     def _what_submit_does(self) -> str:
         if self.signin.step == "organization":
@@ -425,25 +471,31 @@ class SignInForm(widgets.VBox):
 
     def _render_texts(self, busy: bool) -> None:
         state = self.signin
-        where = "" if state.base_url == PRODUCTION else f"at {html.escape(state.base_url)}"
-        title = "Create your account" if state.purpose == "signup" else "Sign in"
-        title = "Signed in" if state.step == "done" else title
-        heading = f'<div class="title">Codika <span>{title}</span></div><small>{where}</small>'
-        self._header.value = SIGN_IN_STYLE + heading
+        self._header.value = self._heading()
         until = state.valid_until.astimezone().strftime("%H:%M %Z") if state.valid_until else ""
         self._sent_to.value = (
             f"<p>A code is on its way to <b>{html.escape(state.email)}</b>. It is valid until {until}.</p>"
             if state.step == "code" and until
             else ""
         )
+        self.message.value = self._notice(busy=busy)
+
+    def _heading(self) -> str:
+        state = self.signin
+        where = "" if state.base_url == PRODUCTION else f"at {html.escape(state.base_url)}"
+        title = "Create your account" if state.purpose == "signup" else "Sign in"
+        title = "Signed in" if state.step == "done" else title
+        return f'{SIGN_IN_STYLE}<div class="title">Codika <span>{title}</span></div><small>{where}</small>'
+
+    def _notice(self, *, busy: bool) -> str:
+        state = self.signin
         notice = None if busy else state.notice
         if state.step == "done" and state.profile:
-            self.message.value = f'<p role="status">{signed_in(state.profile)["text/html"]}</p>'
-        elif notice:
+            return f'<p role="status">{signed_in(state.profile)["text/html"]}</p>'
+        if notice:
             role = "alert" if notice.kind == "error" else "status"
-            self.message.value = f'<p role="{role}" class="{notice.kind}">{html.escape(notice.text)}</p>'
-        else:
-            self.message.value = '<p role="status"></p>'
+            return f'<p role="{role}" class="{notice.kind}">{html.escape(notice.text)}</p>'
+        return '<p role="status"></p>'
 
     def _focus(self) -> None:
         """Put the cursor where the next keystroke belongs: into the field at fault, or of this step."""
@@ -524,7 +576,12 @@ class SignInForm(widgets.VBox):
 
     def show(self) -> None:
         """Display the form here; its output becomes one line when it is done."""
-        self._handle = display(self, display_id=True)
+        # Its bundle and not itself, for which IPython would make all its formatters the first time.
+        bundle = self._repr_mimebundle_()
+        data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
+        self._handle = display(data, metadata=metadata, raw=True, display_id=True)
+        # What the first click needs is imported while the person types; even the thread starts only then.
+        network.submit(_warm_up())
 
     def _reset_result(self) -> None:
         self._line = None
@@ -550,7 +607,7 @@ async def _warm_up() -> None:
     import_module("._http", __package__).tls()
 
 
-def action_button(label: str, style: str, on_click: Callable[[], None]) -> widgets.Button:
-    button = widgets.Button(description=label, button_style=style, layout=widgets.Layout(width="auto"))
+def action_button(label: str, kind: str, on_click: Callable[[], None], **kwargs: Any) -> widgets.Button:
+    button = widgets.Button(description=label, button_style=kind, **{"layout": {"width": "auto"}} | kwargs)
     button.on_click(lambda _: on_click())
     return button

@@ -499,8 +499,6 @@ class CodikaMagics(Magics):
     # --- signing in --------------------------------------------------------------------------------
 
     def _sign_in(self, purpose: Purpose, arguments: Namespace) -> Any:
-        from .client import Client
-
         if arguments.email and arguments.email_option:
             raise UsageError("The e-mail was given twice: once on its own and once with --email.")
         email = arguments.email or arguments.email_option or ""
@@ -509,6 +507,8 @@ class CodikaMagics(Magics):
         if arguments.no_form and not arguments.code:
             return self._have_code_sent(signin, arguments)
         if arguments.code:
+            from .client import Client
+
             with Client(base_url=signin.base_url) as client:
                 client.perform(signin.submit_code(arguments.code))
             return self._signed_in(signin, arguments.json)
@@ -838,7 +838,6 @@ def _may_activate(server: str) -> bool:
 def _who_is_signed_in(server: str) -> Profile | None:
     """The profile whose key works at `server` right now."""
     from . import session
-    from .client import Client
     from .profiles import same_host
     from .signin import profile_of_key
 
@@ -850,6 +849,8 @@ def _who_is_signed_in(server: str) -> Profile | None:
             if credential.profile is None:
                 return None
         key = session.signed_in(credential)
+        from .client import Client  # a form for somebody new is shown sooner without it
+
         with Client(auth=key, base_url=server, timeout=5.0) as client:
             known = client.verify_key()
     except (ConfigError, APIError, TransportError):

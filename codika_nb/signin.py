@@ -11,16 +11,16 @@ import functools
 import inspect
 import re
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from . import session
-from .api import API
-from .call import Steps
 from .errors import AuthenticationError, CodikaError, ConfigError, InvalidRequestError, RateLimitError
-from .models import CodeSent, KeyBundle, VerifiedKey
 from .profiles import PRODUCTION, Profile, ProfileStore
+
+if TYPE_CHECKING:
+    from .call import Steps
+    from .models import CodeSent, KeyBundle, VerifiedKey
 
 __all__ = ["Notice", "Organization", "SignIn", "asign_in", "sign_in"]
 
@@ -32,8 +32,7 @@ RESEND_AFTER = timedelta(seconds=30)
 LONGEST_COMPANY = 100
 
 
-@dataclass(frozen=True)
-class Notice:
+class Notice(NamedTuple):
     """What to tell the person now, and which field it is about."""
 
     text: str
@@ -42,16 +41,14 @@ class Notice:
     code: str = ""
 
 
-@dataclass(frozen=True)
-class Organization:
+class Organization(NamedTuple):
     """One of the organizations an account belongs to."""
 
     id: str
     name: str
 
 
-@dataclass(frozen=True)
-class Reaction:
+class Reaction(NamedTuple):
     """What an error code means: the step to be in, the words for it, and what stays valid."""
 
     step: Step | None
@@ -312,6 +309,8 @@ class SignIn:
             other = "A key from the dashboard begins with cko_. Copy it again, whole."
             self._say(Notice(text if key.strip().startswith("ck_") else other, "error", "key"))
             return self
+        from .api import API  # noqa: PLC0415 - its models are imported while the person types
+
         try:
             if self.store:
                 self.store.check_writable()
@@ -382,6 +381,8 @@ class SignIn:
     # --- how they work -----------------------------------------------------------------------------
 
     def _request(self) -> Steps[None]:
+        from .api import API  # noqa: PLC0415 - its models are imported while the person types
+
         describe = API.request_signup_code if self.purpose == "signup" else API.request_login_code
         try:
             sent: CodeSent = yield from describe.describe(None, self.email)
@@ -424,6 +425,8 @@ class SignIn:
         self.step = "done"
 
     def _completion(self) -> Generator[Any, Any, KeyBundle]:
+        from .api import API  # noqa: PLC0415 - as above
+
         key: dict[str, Any] = {"key_name": self.key_name, "key_expires_in": self.key_expires_in}
         if self.purpose == "login":
             where = self.organization_id
@@ -484,11 +487,11 @@ class SignIn:
             self.step = "email"
             yield from self._request()
             if self.notice is None:
-                self._say(replace(_notice(error.code, error), kind="info"))
+                self._say(_notice(error.code, error)._replace(kind="info"))
             elif self.notice.code == "OTP_RESEND_COOLDOWN":
                 # The code on its way is of the other kind: it would not be accepted here.
                 text = f"{reaction.say} Ask for a new code as soon as the button allows it."
-                self._say(replace(self.notice, text=text), self.error)
+                self._say(self.notice._replace(text=text), self.error)
 
 
 def _notice(code: str, error: CodikaError | None = None) -> Notice:
