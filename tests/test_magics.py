@@ -80,6 +80,15 @@ def test_with_nobody_there_it_fails_at_once_with_the_ways_out(
     assert sandbox.inbox == []
 
 
+def test_a_form_is_there_in_few_messages_and_before_what_it_needs_later(
+    shell: Kernel, sandbox: Sandbox
+) -> None:
+    loaded = "import sys; print(sorted({'httpx', 'pydantic', 'codika_nb.api'} & set(sys.modules)))"
+    outcome = shell.run(f"form = %codika_signup --base-url {sandbox.url}\n{loaded}", person=True)
+    assert "[]" in outcome.text.splitlines()
+    assert 10 < len([m for m in outcome.messages if m["msg_type"].startswith("comm_")]) < 30
+
+
 def test_the_two_command_flow_without_anybody(shell: Kernel, sandbox: Sandbox) -> None:
     requested = shell.run(f"%codika_signup {EMAIL} --no-form --base-url {sandbox.url}")
     assert "A code is on its way" in requested.text
