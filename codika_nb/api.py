@@ -1037,9 +1037,12 @@ class API:
             >>> client.set_integration("openai")
             IntegrationConnected(message='openai is connected.', n8n_credential_id='...')
         """
-        secrets = integrations.checked(integration_id, secrets, custom_schema)
+        integrations.refuse_oauth(integration_id)
         integrations.require_cryptography()
         where = self._context(integration_id, context_type, organization_id, member_id, instance)
+        if secrets is None:
+            yield from API.verify_key.describe(self)  # nobody is asked for secrets that cannot be used
+        secrets = integrations.checked(integration_id, secrets, custom_schema)
         public_key = yield from Call(
             "GET",
             "",

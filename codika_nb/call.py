@@ -36,6 +36,7 @@ from .errors import (
     RequestTimeoutError,
     ServerError,
     TransportError,
+    readable,
     redact,
 )
 
@@ -312,7 +313,6 @@ _NEXT_STEPS = {
     "INVALID_VERSION": "Give one that is not in use yet, or none: the platform raises it by itself.",
     "DEPLOYMENT_IN_PROGRESS": "Wait until that one has ended, and deploy again.",
 }
-_LONGEST_MESSAGE = 2000
 
 
 def _class_of(code: str, status: int) -> type[APIError]:
@@ -359,11 +359,8 @@ _ADDRESS = "Is this address a Codika server? %codika_whoami shows which one is i
 
 
 def _text(value: object) -> str | None:
-    """A text from the server, fit to be shown: no control characters, and no more than a screenful."""
-    if not isinstance(value, str):
-        return None
-    shown = "".join(c if c.isprintable() or c == "\n" else " " for c in value[: _LONGEST_MESSAGE + 1]).strip()
-    return (shown if len(value) <= _LONGEST_MESSAGE else shown[:_LONGEST_MESSAGE] + "…") or None
+    """A text from the server, fit to be shown."""
+    return (readable(value) or None) if isinstance(value, str) else None
 
 
 def _seconds(value: object) -> float | None:

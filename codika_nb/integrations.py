@@ -9,6 +9,7 @@ import base64
 import getpass
 import json
 import os
+import re
 import warnings
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -17,7 +18,16 @@ from typing import Any, Literal
 
 from .errors import ConfigError, InvalidResponseError
 
-__all__ = ["Context", "Secrets", "checked", "context_of", "metadata", "require_cryptography", "seal"]
+__all__ = [
+    "Context",
+    "Secrets",
+    "checked",
+    "context_of",
+    "metadata",
+    "refuse_oauth",
+    "require_cryptography",
+    "seal",
+]
 
 Context = Literal["organization", "member", "process_instance"]
 
@@ -80,6 +90,20 @@ class Secrets(dict[str, str]):
         return f"Secrets({', '.join(self)})"
 
 
+def refuse_oauth(integration_id: str) -> None:
+    """Refuse what can only be connected in a browser.
+
+    Raises:
+        ConfigError: the integration is connected by OAuth.
+    """
+    if integration_id in _OAUTH_MEMBER | _OAUTH_ORGANIZATION:
+        raise ConfigError(
+            f"{integration_id} is connected by signing in to it, which takes a browser.",
+            code="OAUTH_REQUIRED",
+            next_action="Connect it in the dashboard: https://app.codika.io",
+        )
+
+
 def checked(
     integration_id: str,
     secrets: Mapping[str, str] | None,
@@ -95,17 +119,16 @@ def checked(
         custom_schema: the definition of an integration of one's own, which names its secrets.
 
     Raises:
-        ConfigError: the integration is connected by OAuth, or there is nothing to connect it with.
+        ConfigError: there is nothing to connect it with.
     """
-    if integration_id in _OAUTH_MEMBER | _OAUTH_ORGANIZATION:
-        raise ConfigError(
-            f"{integration_id} is connected by signing in to it, which takes a browser.",
-            code="OAUTH_REQUIRED",
-            next_action="Connect it in the dashboard: https://app.codika.io",
-        )
     if secrets is None:
-        fields = (custom_schema or {}).get("secretFields", ())
-        secrets = _found(_SECRETS.get(integration_id) or tuple(str(field["key"]) for field in fields))
+        secrets = _found(_SECRETS.get(integration_id) or _names_in(custom_schema or {}))
+    if not isinstance(secrets, Mapping) or not all(re.fullmatch(r"[A-Za-z_]\w*", str(n)) for n in secrets):
+        # Neither is repeated here: where they are swapped, the name is the secret.
+        raise ConfigError(
+            f"The secrets of {integration_id} are to be given by their names, which are words.",
+            next_action='Give a dict, such as secrets={"OPENAI_API_KEY": key}.',
+        )
     if not secrets or not all(isinstance(s, str) and s for each in secrets.items() for s in each):
         wanted = ", ".join(f'"{name}": …' for name in _SECRETS.get(integration_id, ("NAME",)))
         raise ConfigError(
@@ -118,6 +141,12 @@ def checked(
     if missing := known - set(secrets) - _OPTIONAL:
         warnings.warn(f"{integration_id} lacks its secret {', '.join(sorted(missing))}.", stacklevel=2)
     return Secrets(secrets)
+
+
+def _names_in(custom_schema: Mapping[str, Any]) -> tuple[str, ...]:
+    fields = custom_schema.get("secretFields")
+    known = [field for field in fields if isinstance(field, Mapping)] if isinstance(fields, list) else []
+    return tuple(str(field["key"]) for field in known if field.get("key"))
 
 
 def _found(names: Iterable[str]) -> Secrets:

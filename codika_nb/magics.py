@@ -13,6 +13,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import sys
 import time
 from argparse import Namespace
@@ -36,15 +37,18 @@ from .errors import (
     ConfigError,
     Interrupted,
     InvalidRequestError,
+    InvalidResponseError,
     NotFoundError,
     NotSignedIn,
+    ServerError,
     TransportError,
+    UseCaseError,
 )
 
 if TYPE_CHECKING:
     from .call import Step
     from .client import Client
-    from .models import Redeployment
+    from .models import Deployment, Redeployment
     from .profiles import Profile
     from .rules import Findings
     from .signin import Purpose, SignIn
@@ -56,6 +60,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 DASHBOARD = "https://app.codika.io"
 #: Seconds of waiting before it is said that something is waited for.
 SHOW_AFTER = 0.4
+_NOBODY = {"none": "nobody is signed in there yet"}
 SHADOWED = "But CODIKA_API_KEY is set in the environment, and wins until it is unset."
 option: Any = argument
 
@@ -89,6 +94,10 @@ def codika_magic(*options: Any, payload: bool = False) -> Callable[[Function], A
                 arguments = described.parser.parse_args(words)
                 arguments.payload = found
                 return function(self, arguments)
+            except Interrupted:
+                raise
+            except KeyboardInterrupt:
+                raise Interrupted("Stopped.", next_action="Repeat the cell to try again.") from None
             except CodikaError as error:
                 from .views import plain
 
@@ -292,8 +301,6 @@ class CodikaMagics(Magics):
         Example: %codika_deploy use-cases/greeter
         """
         from . import session, views
-        from .api import API
-        from .call import observed
         from .usecase import UseCase
 
         version = _checked_deployment(arguments)
@@ -305,47 +312,89 @@ class CodikaMagics(Magics):
         with self._client(use_case) as client:
             if arguments.rerun:
                 return self._rerun(client, use_case, card)
-            exchange = API.deploy_use_case.describe(
-                client,
-                use_case,
-                version=version,
-                project_id=arguments.project,
-                create_project=arguments.create_project,
-                verify=not arguments.no_verify,
-            )
-            try:
-                tell = functools.partial(_tell_deploying, card, title)
-                deployed = client.perform(observed(exchange, tell))
-            except KeyboardInterrupt:
-                card.update(views.not_deployed(title))
-                raise Interrupted(
-                    "Stopped waiting. The platform may have deployed it all the same.",
-                    next_action="Repeating the cell deploys it as the version after that.",
-                ) from None
-            except CodikaError as error:
-                findings = getattr(error, "findings", None)
-                if findings:
-                    card.finish(None, views.not_deployed(title, findings))
-                    error.message = f"{title} would not run: see above."
-                else:
-                    card.update(views.not_deployed(title))
-                raise
+            deployed = self._deploy(client, use_case, version, arguments, card)
             rows = []
             project = use_case.project
             if project is not None and (before is None or before.project_id != project.project_id):
                 rows.append(("Note", "A project was made for it; project.json says which."))
             if client.credential.profile and client.credential.profile != session.resolve().profile:
                 rows.append(("As", f"{views.who(client.credential.profile)}, to whom the folder belongs"))
-            session.current.deployment, session.current.use_case = deployed, use_case
-            # Shown before publishing, which may fail: the deployment is made.
+            # Shown before anything else is done, which may fail: the deployment is made.
             card.finish(deployed, views.deployment(deployed, title, rows))
-            if arguments.publish and deployed.deployment_status != "failed":
+            if deployed.deployment_status == "failed":
+                again = f"%codika_deploy {shlex.quote(str(arguments.path))} --rerun"
+                raise UseCaseError(
+                    f"The platform could not deploy {title}"
+                    + (", so it was not published." if arguments.publish else "."),
+                    next_action=f"The card says why. {again} tries the same version again.",
+                    code="deployment-failed",
+                )
+            session.current.deployment, session.current.use_case = deployed, use_case
+            if arguments.publish:
                 project_id = arguments.project or (project.project_id if project else "")
-                published = client.publish_use_case(deployed, project_id=project_id)
+                try:
+                    published = client.publish_use_case(deployed, project_id=project_id)
+                except KeyboardInterrupt:
+                    raise Interrupted(
+                        f"Stopped. Version {deployed.version} is deployed, and may be published.",
+                        next_action="Repeating the cell deploys and publishes the version after that.",
+                    ) from None
                 use_case.record_published(published, project_id=project_id)
                 rows.append(("Published", published.process_instance_id or f"version {deployed.version}"))
                 card.finish(deployed, views.deployment(deployed, title, rows))
         return deployed
+
+    @staticmethod
+    def _deploy(
+        client: Client, use_case: UseCase, version: str, arguments: Namespace, card: _Card
+    ) -> Deployment:
+        """Deploy it, and show how far that is; what the card says after a failure is known to be so."""
+        from . import views
+        from .api import API
+        from .call import observed
+
+        title, sent = use_case.configuration.title, False
+
+        def tell(step: Step) -> None:
+            nonlocal sent
+            path = getattr(step, "path", "")
+            sent = sent or path == "/deployprocessusecase"
+            size = _size(getattr(step, "content", None) or b"")
+            texts = {
+                "/verifyapikey": "asking whose key this is",
+                "/createprojectviaapikey": "making a project for it",
+                "/deployprocessusecase": f"sending {size}, then waiting for the platform",
+            }
+            card.update(views.deploying(title, texts.get(path, "working")))
+
+        exchange = API.deploy_use_case.describe(
+            client,
+            use_case,
+            version=version,
+            project_id=arguments.project,
+            create_project=arguments.create_project,
+            verify=not arguments.no_verify,
+        )
+        try:
+            return client.perform(observed(exchange, tell))
+        except UseCaseError as error:
+            if error.findings:
+                card.finish(None, views.not_deployed(title, error.findings))
+                error.message = f"{title} would not run: see above."
+            else:
+                card.give_up(views.not_recorded(title) if sent else views.not_deployed(title))
+            raise
+        except (KeyboardInterrupt, CodikaError) as error:
+            unknown = sent and _may_have_acted(error)
+            card.give_up(views.maybe_deployed(title) if unknown else views.not_deployed(title))
+            if not unknown:
+                raise
+            again = "Repeating the cell deploys it as the version after that."
+            if isinstance(error, CodikaError):
+                error.next_action = again
+                raise
+            text = "Stopped waiting. The platform may have deployed it all the same."
+            raise Interrupted(text, next_action=again) from None
 
     def _plan_deployment(self, use_case: UseCase, version: str, arguments: Namespace) -> Findings:
         """What a deployment would do, from what is on this machine alone: nothing is sent."""
@@ -358,19 +407,20 @@ class CodikaMagics(Magics):
         target = arguments.project
         if not target and not arguments.create_project:
             target = use_case.target_for(credential.base_url, organization_id)
-        title = use_case.configuration.title
+        title, source = use_case.configuration.title, credential.source
         findings = use_case.verify()
-        size = len(json.dumps(use_case.deployment(project_id=target or "new")))
+        body = json.dumps(use_case.deployment(project_id=target or "new"))
         there = {"minor_bump": "raises the second part", "major_bump": "raises the first part"}
         versions = f"{use_case.version} → {raised(use_case.version, rule.bump)} here; the platform "
         workflows = [workflow.workflow_template_id for workflow in use_case.configuration.workflows]
         rows = [
             ("Project", target or f"a new one, “{arguments.create_project or title}”"),
             ("Server", credential.base_url),
-            ("As", views.who(credential.profile) if credential.profile else credential.source),
+            ("As", views.who(credential.profile) if credential.profile else _NOBODY.get(source, source)),
             ("Version", versions + there.get(rule.strategy, f"takes {rule.explicit_version}")),
             ("Workflows", ", ".join(workflows)),
-            ("Sends", _size(size)),
+            ("Sends", _size(body)),
+            ("Then", "it is published: the version in production" if arguments.publish else ""),
         ]
         self._show(findings, views.plan(use_case, rows, findings))
         return findings
@@ -380,21 +430,32 @@ class CodikaMagics(Magics):
         from . import views
 
         profile, project = client.credential.profile, use_case.project
-        # Refuses a folder that belongs elsewhere.
-        use_case.target_for(client.base_url, profile.organization_id if profile else None)
-        if project is None or project.dev_process_instance_id is None:
+        target = use_case.target_for(client.base_url, profile.organization_id if profile else None)
+        if project is None or target is None or project.dev_process_instance_id is None:
             raise ConfigError(
-                "This folder has not been deployed yet.", next_action="Deploy it first, without --rerun."
+                f"This folder has not been deployed to {client.base_url} yet.",
+                next_action="Deploy it first, without --rerun.",
             )
         title = use_case.configuration.title
         card.update(views.deploying(title, "deploying the present version once more"))
-        again = client.rerun_deployment(project.dev_process_instance_id, force=True)
+        try:
+            again = client.rerun_deployment(project.dev_process_instance_id, force=True)
+        except (KeyboardInterrupt, CodikaError) as error:
+            unknown = _may_have_acted(error)
+            card.give_up(views.maybe_deployed(title) if unknown else views.not_deployed(title))
+            raise
         card.finish(again, views.redeployment(again, title))
         return again
 
     @codika_magic(
         option("workflow", help="the workflow's template id"),
-        option("extra", nargs="*", metavar="payload", help="JSON, {variable} or $variable; {} if left out"),
+        option(
+            "extra",
+            nargs="*",
+            default=[],
+            metavar="payload",
+            help="JSON, {variable} or $variable; {} if left out",
+        ),
         option("--instance", metavar="ID", help="process instance; the last deployment's if left out"),
         option("--timeout", type=float, default=120.0, metavar="S", help="seconds to wait (120)"),
         option("--no-wait", action="store_true", help="only start the run"),
@@ -418,12 +479,17 @@ class CodikaMagics(Magics):
         with self._client() as client:
             try:
                 run = client.trigger_workflow(workflow, arguments.payload, instance=instance)
+            except KeyboardInterrupt:
+                raise Interrupted(
+                    f"Stopped before there was an answer: a run of {workflow} may have started.",
+                    next_action="%codika_executions shows the runs that there are.",
+                ) from None
             except NotFoundError as error:
                 known = _known_values("codika_trigger", "")
                 error.next_action = error.next_action or (f"There is: {', '.join(known)}." if known else None)
                 raise
             where = f", instance={instance!r}" if instance else ""
-            wait = f"run = Client().wait_for({run.execution_id!r}{where})"
+            wait = f"from codika_nb import Client; run = Client().wait_for({run.execution_id!r}{where})"
             if arguments.no_wait:
                 text = f"Run {run.execution_id} of {workflow} has started. Wait for it: {wait}"
                 self._show(run, views.line(text))
@@ -439,11 +505,11 @@ class CodikaMagics(Magics):
                 waiting = API.wait_for.describe(client, run, instance=instance, timeout=timeout)
                 ended = client.perform(observed(waiting, tell))
             except KeyboardInterrupt:
-                card.update(views.line(f"Stopped waiting for run {run.execution_id} of {workflow}."))
+                card.give_up(views.line(f"Stopped waiting for run {run.execution_id} of {workflow}."))
                 text = f"Stopped waiting; run {run.execution_id} goes on."
                 raise Interrupted(text, next_action=f"Take it up again: {wait}") from None
             except CodikaError:
-                card.update(views.line(f"Not waiting any more for run {run.execution_id} of {workflow}."))
+                card.give_up(views.line(f"Not waiting any more for run {run.execution_id} of {workflow}."))
                 raise
         card.finish(ended, views.execution(ended, workflow, wait))
         return ended
@@ -726,24 +792,33 @@ class _Card:
     def update(self, bundle: dict[str, str]) -> None:
         """Show how it stands; where nothing can be updated, on the terminal's last line or not at all."""
         if not self._in_kernel:
-            if self._line or sys.stdout.isatty():
-                first = " · ".join(text.strip() for text in bundle["text/plain"].splitlines())
-                sys.stdout.write(f"\r\x1b[K{first[:100]}")
-                sys.stdout.flush()
+            if sys.stdout.isatty():
+                text = " · ".join(part.strip() for part in bundle["text/plain"].splitlines())
+                # No wider than the window: a line that wraps could not be taken back.
+                print(f"\r\x1b[K{text[: shutil.get_terminal_size().columns - 1]}", end="", flush=True)
                 self._line = True
         elif self._handle:
             self._handle.update(bundle, raw=True)
         else:
             self._handle = display(bundle, raw=True, display_id=True)
 
+    def give_up(self, bundle: dict[str, str]) -> None:
+        """Show how it stood at the end; the error that follows says why."""
+        self._clear_line()
+        if self._handle:
+            self._handle.update(bundle, raw=True)
+
     def finish(self, value: Any, bundle: dict[str, str]) -> None:
         """Show the outcome, and the value no second time."""
-        if self._line:
-            sys.stdout.write("\r\x1b[K")
-            self._line = False
+        self._clear_line()
         if self._handle:
             self._handle.update(bundle, raw=True)
         self._magics._show(value, {} if self._handle else bundle)
+
+    def _clear_line(self) -> None:
+        if self._line:
+            print("\r\x1b[K", end="", flush=True)
+            self._line = False
 
 
 def _fitting_profile(use_case: UseCase) -> str | None:
@@ -762,8 +837,10 @@ def _checked_deployment(arguments: Namespace) -> str:
     versions = arguments.version or []
     if len(versions) > 1:
         raise UsageError("Give one of --patch, --minor, --major and --target-version.")
-    if arguments.project and arguments.create_project:
+    if arguments.project and arguments.create_project is not None:
         raise UsageError("Give --project or --create-project, not both.")
+    if arguments.create_project is not None and not arguments.create_project.strip():
+        raise UsageError("A new project needs a name: --create-project NAME.")
     others = (
         versions or arguments.project or arguments.create_project or arguments.publish or arguments.dry_run
     )
@@ -774,20 +851,17 @@ def _checked_deployment(arguments: Namespace) -> str:
     return versions[0] if versions else "patch"
 
 
-def _tell_deploying(card: _Card, title: str, step: Step) -> None:
-    from . import views
-    from .call import Request
-
-    if isinstance(step, Request):
-        texts = {
-            "/verifyapikey": "asking whose key this is",
-            "/createprojectviaapikey": "making a project for it",
-            "/deployprocessusecase": f"sending {_size(len(step.content or b''))}, waiting for the platform",
-        }
-        card.update(views.deploying(title, texts.get(step.path, "working")))
+def _may_have_acted(error: BaseException) -> bool:
+    """Whether the platform may have done what it was asked to: nobody has heard it say no."""
+    if isinstance(error, ServerError):
+        return error.code.startswith("HTTP_")  # not the platform's own word, but of something before it
+    return isinstance(error, KeyboardInterrupt | InvalidResponseError) or getattr(
+        error, "may_have_acted", False
+    )
 
 
-def _size(count: int) -> str:
+def _size(content: bytes | str) -> str:
+    count = len(content)
     return f"{count / 1e6:.1f} MB" if count >= 100_000 else f"{count / 1e3:.1f} kB"
 
 

@@ -27,10 +27,19 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypedDict, TypeVar, get_args
 
-from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, create_model
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    create_model,
+)
 from pydantic.alias_generators import to_camel
 
-from .errors import ConfigError, ExecutionFailedError, redact
+from .errors import ConfigError, ExecutionFailedError, readable, redact
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -545,13 +554,17 @@ class Triggered(Answer):
     message: str = ""
 
 
+# What a workflow says about its failure may repeat anything that it has been given.
+_Readable = Annotated[str, AfterValidator(readable)]
+
+
 class ExecutionProblem(Answer):
     """Why a run failed, and at which node."""
 
-    type: str = ""
-    message: str = ""
-    code: str | None = None
-    failed_node_name: str | None = None
+    type: _Readable = ""
+    message: _Readable = ""
+    code: _Readable | None = None
+    failed_node_name: _Readable | None = None
 
 
 class Execution(Answer):

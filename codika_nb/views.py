@@ -9,7 +9,7 @@ from __future__ import annotations
 import html
 import json
 from collections.abc import Iterable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ Bundle = dict[str, str]
 LONGEST = 2000
 #: Members of a tree that are written out; a notebook has to stay a file that opens.
 MOST_MEMBERS = 1000
+#: Characters of a result as text, for the same reason.
+LONGEST_RESULT = 50_000
 
 _COLOURS = """
 --codika-text: var(--jp-content-font-color1, var(--vscode-editor-foreground, currentColor));
@@ -83,6 +85,7 @@ def signed_in(profile: Profile, note: str = "") -> Bundle:
 
 def line(text: str) -> Bundle:
     """One sentence."""
+    text = plain(text, LONGEST)
     return {"text/plain": text, "text/html": f"<span>{html.escape(text)}</span>"}
 
 
@@ -144,6 +147,16 @@ def deploying(title: str, what: str) -> Bundle:
     return card(f"{title} is being deployed", [("Now", what)])
 
 
+def maybe_deployed(title: str) -> Bundle:
+    """A deployment of which nobody has heard how it went."""
+    return card(f"It is not known whether {title} was deployed", [])
+
+
+def not_recorded(title: str) -> Bundle:
+    """A deployment that the folder knows nothing of; why follows as an error."""
+    return card(f"{title} was deployed, but that could not be written down", [], good=False)
+
+
 def not_deployed(title: str, findings: Findings | None = None) -> Bundle:
     """A deployment that came to nothing; why follows as an error, or is what a check has found."""
     return card(f"{title} was not deployed", [], good=False, **_findings(findings))
@@ -200,6 +213,8 @@ def execution(run: Execution, workflow: str, wait: str = "") -> Bundle:
     took = ("Took", f"{run.duration} ms" if run.duration is not None else "")
     if run.status == "success":
         result = json.dumps(run.result_data, indent=2, ensure_ascii=False, default=str)
+        if len(result) > LONGEST_RESULT:
+            result = f"{result[:LONGEST_RESULT]}\n… cut here: the run's `result` has all {len(result):,} characters"
         return card(f"{workflow} succeeded", [took], good=True, text=result, rich=tree(run.result_data))
     if not run.ended:
         return card(f"{workflow} is running", [("Run", run.execution_id), ("Wait for it", wait)])
@@ -277,15 +292,14 @@ class Chart:
     WIDTH, HEIGHT, EDGE = 640, 160, 12
 
     def __init__(self, runs: Iterable[ExecutionSummary]) -> None:
-        ended = [(run.created_at, run) for run in runs if run.created_at and run.status != "pending"]
+        ended = [(_zoned(run.created_at), run) for run in runs if run.created_at and run.status != "pending"]
         self._runs = sorted(ended, key=lambda pair: pair[0])
-        # The platform gives no duration for some failures.
-        self._longest = max((run.duration or 0 for _, run in self._runs), default=0) or 1
+        self._longest = max((_took(run) for _, run in self._runs), default=0) or 1
 
     def __repr__(self) -> str:
         if not self._runs:
             return "No runs that have ended."
-        tops = [round((run.duration or 0) / self._longest * (len(_BARS) - 1)) for _, run in self._runs]
+        tops = [round(_took(run) / self._longest * (len(_BARS) - 1)) for _, run in self._runs]
         marks = "".join(" " if run.status == "success" else "✗" for _, run in self._runs)
         return f"{''.join(_BARS[top] for top in tops)}  {self._summary()}\n{marks}".rstrip()
 
@@ -313,7 +327,7 @@ class Chart:
     def _bar(self, run: ExecutionSummary, place: float) -> str:
         """A bar as tall as the run was long, at a `place` from 0 to 1."""
         x = self.EDGE + place * (self.WIDTH - 2 * self.EDGE) - 2
-        tall = max((run.duration or 0) / self._longest * (self.HEIGHT - 2 * self.EDGE), 3)
+        tall = max(_took(run) / self._longest * (self.HEIGHT - 2 * self.EDGE), 3)
         about = (
             f"{run.workflow_id}, {run.status}, {run.duration or '?'} ms, {run.created_at:%Y-%m-%d %H:%M:%S}"
         )
@@ -325,6 +339,15 @@ class Chart:
 
 
 _BARS = "▁▂▃▄▅▆▇█"
+
+
+def _zoned(moment: datetime) -> datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+
+
+def _took(run: ExecutionSummary) -> int:
+    # The platform gives no duration for some failures.
+    return max(run.duration or 0, 0)
 
 
 # --- accounts --------------------------------------------------------------------------------------

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import http.server
 import json
 import os
 import re
 import signal
 import threading
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +19,13 @@ import pytest
 
 from codika_nb import Client, ProfileStore, Sandbox, UseCase, UseCaseError, sign_in
 from codika_nb.call import Pause, Request, Response, Steps, observed
-from codika_nb.errors import Interrupted, InvalidRequestError, TransportError
+from codika_nb.errors import (
+    ConfigError,
+    ExecutionFailedError,
+    Interrupted,
+    InvalidRequestError,
+    TransportError,
+)
 from codika_nb.models import Execution, ExecutionSummary
 from codika_nb.views import Chart, execution, tree
 from tests.conftest import EMAIL
@@ -143,7 +152,7 @@ def test_a_dry_run_says_what_would_be_sent_and_sends_nothing(
 
 def test_publishing_and_running_again(shell: Kernel, sandbox: Sandbox, greeter: Path) -> None:
     early = shell.run(f"%codika_deploy {greeter} --rerun")
-    assert "has not been deployed yet" in "".join(early.traceback)
+    assert "has not been deployed to" in "".join(early.traceback)
     published = shell.run(f"deployed = %codika_deploy {greeter} --publish")
     assert "Published" in published.text, published.traceback
     production = project(greeter)["prodProcessInstanceId"]
@@ -238,7 +247,7 @@ def test_a_run_that_takes_time_shows_for_how_long_and_can_be_left(
     said = "\n".join(stopped.traceback)
     assert said.count("\n") == 1
     line = said.partition("Take it up again: ")[2]
-    assert line.startswith("run = Client().wait_for(")
+    assert line.startswith("from codika_nb import Client; run = Client().wait_for(")
     may_end.set()
     result = shell.run(f"from codika_nb import Client\n{line}\nrun.result")
     assert "at last" in result.text, result.traceback
@@ -267,6 +276,162 @@ def test_a_secret_that_nobody_can_be_asked_for(shell: Kernel) -> None:
     refused = shell.run("from codika_nb import Client\nClient().set_integration('openai')")
     assert refused.error == "ConfigError"
     assert "Set OPENAI_API_KEY in the environment" in "\n".join(refused.traceback)
+
+
+# --- when nobody hears how it went -----------------------------------------------------------------
+
+
+class Forgetful(http.server.BaseHTTPRequestHandler):
+    """Passes everything on to a sandbox, but never the answer to a deployment (or only late)."""
+
+    sandbox = ""
+    waits = 0.0
+
+    def _pass_on(self) -> None:
+        body = self.rfile.read(int(self.headers.get("content-length") or 0)) or None
+        kept = {
+            name: value
+            for name, value in self.headers.items()
+            if name.lower() not in ("host", "content-length")
+        }
+        request = urllib.request.Request(f"{self.sandbox}{self.path}", body, kept, method=self.command)
+        try:
+            with urllib.request.urlopen(request) as answer:
+                status, content = answer.status, answer.read()
+        except urllib.error.HTTPError as error:
+            status, content = error.code, error.read()
+        if self.path == "/deployprocessusecase":
+            time.sleep(self.waits)
+            self.close_connection = True
+            return
+        self.send_response(status)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    do_GET = do_POST = _pass_on  # noqa: N815 - the standard library's names
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def forgetful(sandbox: Sandbox) -> Iterator[tuple[str, type[Forgetful]]]:
+    handler = type("Here", (Forgetful,), {"sandbox": sandbox.url})
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        server.daemon_threads = True
+        serving = threading.Thread(target=server.serve_forever)
+        serving.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}", handler
+        finally:
+            server.shutdown()
+            serving.join()
+
+
+@pytest.mark.parametrize("interrupted", [False, True], ids=["no answer", "interrupted"])
+def test_what_nobody_knows_is_not_said(
+    forgetful: tuple[str, type[Forgetful]],
+    sandbox: Sandbox,
+    greeter: Path,
+    tmp_path: Path,
+    interrupted: bool,
+) -> None:
+    url, handler = forgetful
+    handler.waits = 10.0 if interrupted else 0.0
+    key = sign_in(EMAIL, ask_code=sandbox.code_for, base_url=sandbox.url).api_key
+    with kernel(tmp_path, CODIKA_API_KEY=key, CODIKA_BASE_URL=url, IPYTHONDIR=str(tmp_path)) as shell:
+        pid = int(shell.run("%load_ext codika_nb\nimport os; print(os.getpid())").text)
+        stopper = threading.Timer(3, os.kill, (pid, signal.SIGINT))
+        if interrupted:
+            stopper.start()
+        outcome = shell.run(f"%codika_deploy {greeter}")
+    stopper.cancel()
+    assert outcome.error == ("Interrupted" if interrupted else "TransportError")
+    assert "as the version after that" in "\n".join(outcome.traceback)
+    shown = [m["content"]["data"]["text/plain"] for m in outcome.messages if "data" in m["content"]]
+    assert shown[-1] == "It is not known whether Greeter was deployed"
+    with Client(auth=key, base_url=sandbox.url) as client:
+        assert [i.current_version for i in client.list_instances()] == ["1.0"]
+
+
+def test_a_deployment_that_the_platform_cannot_make_stops_the_notebook(shell: Kernel, greeter: Path) -> None:
+    workflow(lambda w: w["nodes"][0].update(disabled=True))(greeter)
+    outcome = shell.run(f"deployed = %codika_deploy {greeter} --no-verify --publish")
+    assert outcome.error == "UseCaseError"
+    assert "so it was not published" in "\n".join(outcome.traceback)
+    assert "--rerun tries the same version again" in "\n".join(outcome.traceback)
+    assert "Greeter could not be deployed" in outcome.text
+
+
+def test_a_folder_of_another_sandbox_is_not_run_again_here(shell: Kernel, greeter: Path) -> None:
+    shell.run(f"_ = %codika_deploy {greeter}")
+    change(greeter / "project.json", lambda p: p.update(baseUrl="http://127.0.0.1:9"))
+    refused = shell.run(f"%codika_deploy {greeter} --rerun")
+    assert "has not been deployed to" in "".join(refused.traceback)
+
+
+def test_small_words_of_the_magics(shell: Kernel, greeter: Path, tmp_path: Path, own_settings: Path) -> None:
+    alone = shell.run("%codika_trigger").text
+    assert "workflow" in alone
+    assert "payload" not in alone.partition("required:")[2]
+    assert "needs a name" in shell.run(f"%codika_deploy {greeter} --create-project ''").text
+    planned = shell.run(f"_ = %codika_deploy {greeter} --dry-run --publish").text
+    assert "it is published" in planned
+    shell.run("_ = %codika_logout")
+    assert "nobody is signed in there yet" in shell.run(f"_ = %codika_deploy {greeter} --dry-run").text
+
+
+def test_what_a_workflow_says_about_its_failure_is_shown_without_keys(
+    client: Client, sandbox: Sandbox, greeter: Path
+) -> None:
+    key = "ck_0123456789abcdefghijklmnop"
+
+    @sandbox.workflow("greet")
+    def greet(payload: dict[str, Any]) -> None:
+        raise ValueError(f"401 for https://a.example/webhook/i/w?api_key={key}\x1b[2J" + "x" * 9000)
+
+    here = client.deploy_use_case(greeter).process_instance_id
+    run = client.run_workflow("greet", {"name": "Ada"}, instance=here)
+    with pytest.raises(ExecutionFailedError) as failed:
+        _ = run.result
+    shown = (repr(run), str(failed.value), run._repr_html_(), repr(client.list_executions(here)))
+    for text in shown:
+        assert key not in text
+        assert "\x1b" not in text
+        assert len(text) < 6000
+
+
+def test_a_large_result_is_cut_where_it_is_shown() -> None:
+    run = Execution(execution_id="r", status="success", result_data=["x" * 1000] * 3000)
+    bundle = execution(run, "greet")
+    assert len(bundle["text/plain"]) < 60_000
+    assert "`result` has all 3,0" in bundle["text/plain"]
+    assert len(bundle["text/html"]) < 3_000_000
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"secrets": ["sk-very-secret"]}, "by their names"),
+        ({"secrets": {"sk-very-secret": "OPENAI_API_KEY"}}, "by their names"),
+        ({"custom_schema": {"secretFields": None}, "integration_id": "cstm_a"}, "without its secrets"),
+        (
+            {"custom_schema": {"secretFields": [{"name": "A"}]}, "integration_id": "cstm_a"},
+            "without its secrets",
+        ),
+        ({"integration_id": "postgres"}, "Which process instance is meant"),
+    ],
+)
+def test_secrets_that_cannot_be_used_are_not_asked_for_nor_repeated(
+    client: Client, options: dict[str, Any], words: str
+) -> None:
+    if words != "Which process instance is meant":
+        client.instance = "some-instance"
+    with pytest.raises(ConfigError, match=words) as refused:
+        client.set_integration(**({"integration_id": "openai"} | options))
+    assert "very-secret" not in str(refused.value)
 
 
 # --- the parts -------------------------------------------------------------------------------------
@@ -336,14 +501,15 @@ def test_a_chart_of_runs_in_words_and_as_a_picture() -> None:
                 ("failed", "2026-01-01T10:00:02Z", 50),
                 ("success", "2026-01-01T10:00:00Z", 100),
                 ("pending", "2026-01-01T10:00:03Z", None),
+                ("failed", "2026-01-01T09:00:00", -5),
             ]
         )
     ]
     chart = Chart([ExecutionSummary.model_validate(row) for row in rows])
-    assert repr(chart) == "█▅  2 runs, 1 failed, longest 100 ms\n ✗"
+    assert repr(chart) == "▁█▅  3 runs, 2 failed, longest 100 ms\n✗ ✗"
     picture = chart._repr_html_()
-    assert "2 runs, 1 failed, longest 100 ms" in picture
-    assert picture.count("<rect") == 2
+    assert "3 runs, 2 failed, longest 100 ms" in picture
+    assert picture.count("<rect") == 3
     assert "<script" not in picture
     assert repr(Chart([])) == "No runs that have ended."
     assert "<svg" not in Chart([])._repr_html_()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import select
@@ -137,3 +138,22 @@ def test_a_secret_is_asked_for_and_not_shown(terminal: Terminal, sandbox: Sandbo
     assert "sk-typed" not in shown
     terminal.type("[i.integration_id for i in client.list_integrations()]")
     terminal.expect(r"Out\[\d+\]: \['openai'\]")
+
+
+def test_a_wait_is_shown_on_one_line_that_goes_away(
+    terminal: Terminal, sandbox: Sandbox, greeter: Path
+) -> None:
+    @sandbox.workflow("greet")
+    async def greet(payload: dict[str, object]) -> dict[str, str]:
+        await asyncio.sleep(2)
+        return {"greeting": "at last"}
+
+    sign_in(EMAIL, ask_code=sandbox.code_for, base_url=sandbox.url)
+    terminal.type(f"_ = %codika_deploy {greeter}")
+    terminal.expect("Greeter is deployed")
+    terminal.type('run = %codika_trigger greet {"name": "Ada"}')
+    shown = terminal.expect("greet succeeded")
+    lines = re.findall(r"\r\x1b\[K([^\r\n]*)", shown)
+    assert any(line.startswith("greet is running") for line in lines)
+    assert all(len(line) < 80 for line in lines)
+    assert lines[-1] == "greet succeeded"
