@@ -1,6 +1,6 @@
 """Sign in to Codika, deploy and trigger workflows, without leaving the notebook.
 
-In a notebook::
+In a notebook:
 
     %load_ext codika_nb
     %codika_signup

@@ -5,12 +5,13 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Sequence
+from numbers import Real
 from pathlib import Path
 from typing import Any, Literal
 
 from .errors import ConfigError
 
-__all__ = ["days", "given", "limit", "logo", "query", "texts", "version"]
+__all__ = ["days", "given", "limit", "logo", "name", "query", "seconds", "texts", "version"]
 
 
 def given(**members: Any) -> dict[str, Any]:
@@ -52,11 +53,21 @@ def days(lifetime: int | None) -> int | None:
 
 def seconds(duration: float) -> float:
     """A time to wait; refused here because the run would have been started by the time it fails."""
-    if not duration >= 0:  # nor a number that is none
+    if not isinstance(duration, Real) or not duration >= 0:  # nor a number that is none
         raise ConfigError(
-            f"Nobody can wait for {duration:g} seconds.", next_action="Give a time-out such as 120."
+            f"Nobody can wait for {duration!r} seconds.", next_action="Give a time-out such as 120."
         )
     return float(duration)
+
+
+def name(given: str, what: str) -> str:
+    """What a thing is called; no number, nor the thing itself."""
+    if not isinstance(given, str):
+        raise ConfigError(
+            f"{what} is named by a text, not by {type(given).__name__}.",
+            next_action='Give its id, such as "greet" for a workflow.',
+        )
+    return given
 
 
 def _is_number(value: object, least: int, most: int) -> bool:

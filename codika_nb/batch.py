@@ -108,7 +108,7 @@ class Run:
     @property
     def error(self) -> CodikaError | None:
         """Why there is no result: the workflow failed, the platform refused, or it still runs."""
-        if self.execution is None or self.status == "success":
+        if self.execution is None:
             return self._error
         try:
             _ = self.execution.result
@@ -160,22 +160,36 @@ class Runs(list[Run]):
         ['Hello, Ada!', 'Hello, Grace!']
     """
 
-    def __init__(
-        self,
-        runs: Iterable[Run],
-        *,
-        workflow: str,
-        instance: str,
-        source: _Source,
-    ) -> None:
-        super().__init__(runs)
+    def __init__(self, payloads: Any, *, workflow: str, instance: str) -> None:
+        super().__init__()
         self.workflow = workflow
         self.instance = instance
+        # Held by the batch that fills the list: two at once would start the same payloads.
+        self._at_work = threading.Lock()
+        self._take_from(_Source(payloads))
+
+    def _take_from(self, source: _Source) -> None:
         self._source = source
         payloads = source.payloads
         self.total = len(payloads) if isinstance(payloads, Sized) else None
         # Where they can be looked at again; an iterator's are gone.
         self._inputs = payloads if isinstance(payloads, Sequence) or _is_frame(payloads) else None
+
+    def _go_on_with(self, payloads: Any) -> None:
+        with self._source.lock:  # a worker of the batch before may just be fetching a payload
+            if self._source.goes_on_with(payloads):
+                if self._source.broken:
+                    raise ConfigError(
+                        "The iterator of the payloads has raised an error, and gives no more.",
+                        next_action="Make it anew: what has been run already is skipped.",
+                    )
+                return
+            if isinstance(payloads, Sized) and len(payloads) < len(self):
+                raise ConfigError(
+                    f"There are {len(payloads)} payloads, and {len(self)} have been taken already.",
+                    next_action="Give the same payloads again.",
+                )
+            self._take_from(_Source(payloads, skip=len(self)))
 
     @property
     def results(self) -> list[Any]:
@@ -397,9 +411,12 @@ class Batch:
         _check(payloads, concurrency, resume)
         self._api = api
         self._timeout = arguments.seconds(timeout)
-        instance = api._instance(instance or (None if resume is None else resume.instance))
-        self._source, known = _taken_up(resume, workflow, instance, payloads)
-        self.runs = Runs(known, workflow=workflow, instance=instance, source=self._source)
+        workflow = arguments.name(workflow, "A workflow")
+        instance = arguments.name(
+            api._instance(instance or (None if resume is None else resume.instance)), "A process instance"
+        )
+        known = self.runs = _claimed(resume, workflow, instance, payloads)
+        self._source = self.runs._source
         self._left = deque(run for run in known if run.status == "pending")
         unknown = concurrency if self.runs.total is None else max(self.runs.total - len(known), 0)
         #: How many workers there is work for.
@@ -487,6 +504,9 @@ class Batch:
         elif isinstance(error, _EVERYBODYS):
             run._asked = None
             raise error
+        elif self.error is not None and isinstance(error, TransportError):
+            # The connections are closed with the client, whatever is still under way on them.
+            run._refused(_in_doubt())
         else:
             run._refused(error)
             if isinstance(error, _MISFORTUNES):
@@ -512,13 +532,7 @@ class Batch:
         while run._asked is not None and not run._lost and time.monotonic() < until:
             yield from self._pause(TICK)
         if run._asked is not None:
-            run._refused(
-                TransportError(
-                    "Whether this run was started is not known: the batch ended before there was an answer.",
-                    code="in-doubt",
-                    next_action="It is not started again; client.list_executions() shows what has run.",
-                )
-            )
+            run._refused(_in_doubt())
 
     # --- together with the others ------------------------------------------------------------------
 
@@ -618,6 +632,18 @@ class Batch:
             raise self.error
         return self.runs
 
+    def let_go(self) -> None:
+        """Let another batch go on with the runs; this one has ended, or has been given up."""
+        self.runs._at_work.release()
+
+
+def _in_doubt() -> TransportError:
+    return TransportError(
+        "Whether this run was started is not known: the batch ended before there was an answer.",
+        code="in-doubt",
+        next_action="It is not started again; client.list_executions() shows what has run.",
+    )
+
 
 def _check(payloads: Any, concurrency: Any, earlier: object) -> None:
     """Refuse what cannot be run many times, before anything is sent."""
@@ -645,31 +671,29 @@ def _check(payloads: Any, concurrency: Any, earlier: object) -> None:
         )
 
 
-def _taken_up(earlier: Runs | None, workflow: str, instance: str, payloads: Any) -> tuple[_Source, list[Run]]:
-    """Where the further payloads come from, and what an earlier batch has done, if there was one."""
-    if earlier is None:
-        return _Source(payloads), []
-    if (earlier.workflow, earlier.instance) != (workflow, instance):
+def _claimed(earlier: Runs | None, workflow: str, instance: str, payloads: Any) -> Runs:
+    """The list that a batch is to fill, and no other batch until that one lets go of it.
+
+    It is that of the earlier batch, if there was one: so whoever holds it knows all that was ever started.
+    """
+    if earlier is not None and (earlier.workflow, earlier.instance) != (workflow, instance):
         raise ConfigError(
             f"Those are runs of {earlier.workflow} at instance {earlier.instance}.",
             next_action="Go on with the same workflow and instance.",
         )
-    source = earlier._source
-    with source.lock:  # a worker may just be fetching a payload
-        known = list(earlier)
-        if source.goes_on_with(payloads):
-            if source.broken:
-                raise ConfigError(
-                    "The iterator of the payloads has raised an error, and gives no more.",
-                    next_action="Make it anew: what has been run already is skipped.",
-                )
-            return source, known
-    if isinstance(payloads, Sized) and len(payloads) < len(known):
+    runs = Runs(payloads, workflow=workflow, instance=instance) if earlier is None else earlier
+    if not runs._at_work.acquire(blocking=False):
         raise ConfigError(
-            f"There are {len(payloads)} payloads, and {len(known)} have been taken already.",
-            next_action="Give the same payloads again.",
+            "A batch is still at work on those runs.",
+            next_action="Wait until it has ended, or stop it, and go on then.",
         )
-    return _Source(payloads, skip=len(known)), known
+    try:
+        if earlier is not None:
+            earlier._go_on_with(payloads)
+    except BaseException:
+        runs._at_work.release()
+        raise
+    return runs
 
 
 # --- how far it is ---------------------------------------------------------------------------------

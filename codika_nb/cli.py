@@ -37,7 +37,7 @@ FIRST_NOTEBOOK = "01_sign_in_and_deploy.ipynb"
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; the exit status is 0 only when everything asked for has happened."""
-    parser = argparse.ArgumentParser(prog="codika-nb", description=__doc__)
+    parser = argparse.ArgumentParser(prog="codika-nb", description=__doc__ and __doc__.replace("`", ""))
     parser.add_argument("--version", action="version", version=f"codika-nb {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
@@ -109,6 +109,7 @@ def tutorials() -> Path:
 
 
 def _sandbox(arguments: argparse.Namespace) -> None:
+    from .profiles import is_loopback
     from .sandbox import Sandbox
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
@@ -128,6 +129,8 @@ def _sandbox(arguments: argparse.Namespace) -> None:
             print(f"  for others        {sandbox.url.replace('127.0.0.1', _own_address())}")
         print(f"  mail arrives at   {sandbox.inbox_url}")
         print(f"  in a notebook     %codika_signup --base-url {sandbox.url}")
+        if not is_loopback(sandbox.url):
+            print("                    (first, as this address is not encrypted: %env CODIKA_ALLOW_HTTP=1)")
         print(f"  kept in           {arguments.data or 'memory only'}", flush=True)
         stopped.wait()
 

@@ -144,6 +144,7 @@ class _Settings(API):
             "headers": {"Accept": "application/json", "User-Agent": f"codika-nb/{__version__}"},
             "cookies": _http.no_cookies(),
         }
+        self._transport = transport
         self._open({**self._options, "transport": transport})
 
     _pool: httpx.Client | httpx.AsyncClient
@@ -253,12 +254,13 @@ class _Settings(API):
         found: Runs | None = (self._lender or self)._interrupted
         return found
 
-    def _remember(self, batch: Batch, resumed: Runs | None) -> None:
+    def _remember(self, batch: Batch) -> None:
         owner = self._lender or self
         if batch.error is not None:
             owner._interrupted = batch.runs
-        elif resumed is owner._interrupted:
+        elif batch.runs is owner._interrupted:
             owner._interrupted = None
+        batch.let_go()
 
     def with_options(self: Self, *, timeout: float | httpx.Timeout) -> Self:
         """The same client with another time-out, for one call or for some; both share their connections.
@@ -430,7 +432,8 @@ class Client(Performer, _Settings):
         Stopped by hand or by an error, ``client.interrupted`` has what was done by then, and
         ``client.run_many(workflow, payloads, resume=client.interrupted)`` goes on: what has ended is not
         run again, and what has been started is waited for, not started again. ``resume`` also takes what an
-        earlier call returned, to wait for runs whose time was up.
+        earlier call returned, to wait for runs whose time was up. What it takes is filled further, and
+        returned again.
 
         Args:
             workflow: the workflow's template id, as in the use case.
@@ -465,35 +468,39 @@ class Client(Performer, _Settings):
             timeout=timeout,
             resume=resume,
         )
-        crew = [
-            threading.Thread(target=self._work, args=(batch,), name="codika-run-many", daemon=True)
-            for _ in range(batch.workers)
-        ]
         try:
-            with shown(batch, progress) as move:
-                for each in crew:
-                    each.start()
-                for each in crew:
-                    while each.is_alive() and batch.error is None:
-                        each.join(TICK)
-                        move()
-        except KeyboardInterrupt:
-            batch.give_up(batch.interruption("client.run_many"))
-        except Exception as error:
-            batch.give_up(error)
-        try:
+            try:
+                crew = [
+                    threading.Thread(target=self._work, args=(batch,), name="codika-run-many", daemon=True)
+                    for _ in range(batch.workers)
+                ]
+                with shown(batch, progress) as move:
+                    for each in crew:
+                        each.start()
+                    for each in crew:
+                        while each.is_alive() and batch.error is None:
+                            each.join(TICK)
+                            move()
+            except KeyboardInterrupt:
+                batch.give_up(batch.interruption("client.run_many"))
             return self.perform(batch.outcome())
+        except BaseException as error:
+            batch.give_up(error)
+            raise
         finally:
-            self._remember(batch, resume)
+            self._remember(batch)
 
     def _work(self, batch: Batch) -> None:
         try:
             self.perform(batch.worker())
-        except Exception as error:
+        except BaseException as error:  # also a SystemExit of whoever gives the payloads: a thread hides it
             batch.give_up(error)
 
     def to_async(self) -> AsyncClient:
         """An asynchronous client with the same key, server and settings, and with connections of its own.
+
+        Raises:
+            ConfigError: the client has a `transport` that blocks.
 
         Example:
             >>> async def greet():
@@ -503,9 +510,14 @@ class Client(Performer, _Settings):
             >>> asyncio.run(greet()).result["greeting"]
             'Hello, Ada!'
         """
+        if not isinstance(self._transport, httpx.AsyncBaseTransport | None):
+            raise ConfigError(
+                f"The client's transport blocks: {type(self._transport).__name__} cannot be awaited.",
+                next_action="Make an AsyncClient with an asynchronous transport: AsyncClient(transport=…)",
+            )
         other = AsyncClient.__new__(AsyncClient)
         vars(other).update(vars(self) | {"_lender": None, "_used": False})
-        other._open(dict(self._options))
+        other._open({**self._options, "transport": self._transport})
         return other
 
     def close(self) -> None:
@@ -609,28 +621,29 @@ class AsyncClient(AsyncPerformer, _Settings):
         )
         crew = {asyncio.create_task(self._work(batch)) for _ in range(batch.workers)}
         try:
-            with shown(batch, progress) as move:
-                while crew and batch.error is None:
-                    _, crew = await asyncio.wait(crew, timeout=TICK)
-                    move()
-        except asyncio.CancelledError as cancelled:
-            # Whoever cancels waits for this very class; a notebook shows two lines all the same.
-            text = batch.interruption("await client.run_many")
-            cancelled._render_traceback_ = text._render_traceback_  # type: ignore[attr-defined]
-            batch.give_up(cancelled)
-        except Exception as error:
-            batch.give_up(error)
-        try:
+            try:
+                with shown(batch, progress) as move:
+                    while crew and batch.error is None:
+                        _, crew = await asyncio.wait(crew, timeout=TICK)
+                        move()
+            except asyncio.CancelledError as cancelled:
+                # Whoever cancels waits for this very class; a notebook shows two lines all the same.
+                text = batch.interruption("await client.run_many")
+                cancelled._render_traceback_ = text._render_traceback_  # type: ignore[attr-defined]
+                batch.give_up(cancelled)
             return await self.perform(batch.outcome())
+        except BaseException as error:
+            batch.give_up(error)
+            raise
         finally:
-            self._remember(batch, resume)
+            self._remember(batch)
 
     run_many.__doc__ = Client.run_many.__doc__
 
     async def _work(self, batch: Batch) -> None:
         try:
             await self.perform(batch.worker())
-        except Exception as error:
+        except (Exception, KeyboardInterrupt, SystemExit) as error:  # these two would end the loop at once
             batch.give_up(error)
 
     async def aclose(self) -> None:

@@ -185,7 +185,8 @@ class _Single(Input):
     @value.setter
     def value(self, value: Any) -> None:
         try:
-            self.widget.value = self._write(value)
+            # One number out of an array or a table is as good as Python's own.
+            self.widget.value = self._write(value.item() if hasattr(value, "item") else value)
         except (TypeError, ValueError, TraitError):
             raise self._refuse(value) from None
 
@@ -378,9 +379,10 @@ class _Upload(Input):
 def _read_file(path: Path) -> File:
     try:
         content = path.expanduser().read_bytes()
-    except OSError as error:
+    except (OSError, ValueError, RuntimeError) as error:  # such as a null character, or nobody's home
+        reason = (isinstance(error, OSError) and error.strerror) or str(error)
         raise ConfigError(
-            f"The file {path} cannot be read: {error.strerror}.", next_action="Give the path of a file."
+            f"The file {path} cannot be read: {reason}.", next_action="Give the path of a file."
         ) from None
     return File.of(path.name, mimetypes.guess_type(path.name)[0] or "application/octet-stream", content)
 
@@ -398,7 +400,18 @@ class Group(Input):
         if described is not None:
             heading = [_heading(described, label)]
             inside.add_class("codika-inside")
+            self._put_default(described.default_value or {})
         self.box = stack([*heading, self._note, inside], "codika-field")
+
+    def _put_default(self, members: Mapping[str, Any]) -> None:
+        """Fill in what the object's default says, but for what does not fit."""
+        for key, member in members.items():
+            inside = self.inputs.get(key)
+            if isinstance(inside, Group) and isinstance(member, Mapping):
+                inside._put_default(member)
+            elif inside:
+                with suppress(ConfigError):
+                    inside.value = member
 
     def _make(self, schema: list[FormField], around: Around) -> Iterator[widgets.Widget]:
         for described in schema:

@@ -182,7 +182,7 @@ class CodikaMagics(Magics):
         Example: %codika_logout acme-inc
         """
         from . import session, views
-        from .profiles import ProfileStore
+        from .profiles import PRODUCTION, ProfileStore
 
         name = arguments.name
         if name is None:
@@ -194,7 +194,9 @@ class CodikaMagics(Magics):
         if session.current.profile in (name, profile):
             session.current.profile = session.current.deployment = None
             session.current.base_url = self._sandbox_url if self._sandbox_runs() else None
-        text = f"Logged out of {views.who(profile)}; the key still works until it is revoked at {DASHBOARD}."
+        until = f"until it is revoked at {DASHBOARD}" if profile.host == PRODUCTION else f"at {profile.host}"
+        what = f"profile {profile.name} is removed" if profile.name else "this kernel has forgotten the key"
+        text = f"Logged out of {views.who(profile)}: {what}. The key itself still works {until}."
         self._show(profile, views.line(text))
         return profile
 
@@ -212,7 +214,8 @@ class CodikaMagics(Magics):
 
         store = ProfileStore()
         profile = store.use(arguments.name) if arguments.save else store.get(arguments.name)
-        text = f"Now using {views.who(profile)}, profile {profile.name}."
+        saved = ", and saved as the active profile" if arguments.save else ""
+        text = f"Now using {views.who(profile)}, profile {profile.name}{saved}."
         self._show(profile, views.line(f"{text} {_use(profile)}".strip()))
         return profile
 
@@ -277,7 +280,7 @@ class CodikaMagics(Magics):
             action="append_const",
             dest="version",
             const="patch",
-            help="raise the last part (default)",
+            help="raise the last part of the version (default)",
         ),
         option("--minor", action="append_const", dest="version", const="minor", help="raise the middle part"),
         option("--major", action="append_const", dest="version", const="major", help="raise the first part"),
@@ -288,7 +291,7 @@ class CodikaMagics(Magics):
         option("--create-project", metavar="NAME", help="make a project with this name for it"),
         option("--dry-run", action="store_true", help="check it and say what would be sent; nothing is"),
         option("--no-verify", action="store_true", help="deploy it even if the check says it would not run"),
-        option("--publish", action="store_true", help="and make the new version the one in production"),
+        option("--publish", action="store_true", help="also make the new version the one in production"),
         option(
             "--rerun",
             action="store_true",
@@ -313,10 +316,10 @@ class CodikaMagics(Magics):
             if arguments.rerun:
                 return self._rerun(client, use_case, card)
             deployed = self._deploy(client, use_case, version, arguments, card)
-            rows = []
+            rows = [("Folder", f"version {use_case.version}")]
             project = use_case.project
             if project is not None and (before is None or before.project_id != project.project_id):
-                rows.append(("Note", "A project was made for it; project.json says which."))
+                rows.append(("Note", "A new project was made for it; its id is in project.json."))
             if client.credential.profile and client.credential.profile != session.resolve().profile:
                 rows.append(("As", f"{views.who(client.credential.profile)}, to whom the folder belongs"))
             # Shown before anything else is done, which may fail: the deployment is made.
@@ -340,7 +343,8 @@ class CodikaMagics(Magics):
                         next_action="Repeating the cell deploys and publishes the version after that.",
                     ) from None
                 use_case.record_published(published, project_id=project_id)
-                rows.append(("Published", published.process_instance_id or f"version {deployed.version}"))
+                instance = published.process_instance_id
+                rows.append(("Published", f"as instance {instance}" if instance else "yes"))
                 card.finish(deployed, views.deployment(deployed, title, rows))
         return deployed
 
@@ -410,14 +414,16 @@ class CodikaMagics(Magics):
         title, source = use_case.configuration.title, credential.source
         findings = use_case.verify()
         body = json.dumps(use_case.deployment(project_id=target or "new"))
-        there = {"minor_bump": "raises the second part", "major_bump": "raises the first part"}
-        versions = f"{use_case.version} → {raised(use_case.version, rule.bump)} here; the platform "
+        there = {"minor_bump": "is raised in its second part", "major_bump": "is raised in its first part"}
+        versions = (
+            f"{use_case.version} → {raised(use_case.version, rule.bump)} in the folder; the platform's own "
+        )
         workflows = [workflow.workflow_template_id for workflow in use_case.configuration.workflows]
         rows = [
             ("Project", target or f"a new one, “{arguments.create_project or title}”"),
             ("Server", credential.base_url),
             ("As", views.who(credential.profile) if credential.profile else _NOBODY.get(source, source)),
-            ("Version", versions + there.get(rule.strategy, f"takes {rule.explicit_version}")),
+            ("Version", versions + there.get(rule.strategy, f"becomes {rule.explicit_version}")),
             ("Workflows", ", ".join(workflows)),
             ("Sends", _size(body)),
             ("Then", "it is published: the version in production" if arguments.publish else ""),
@@ -475,8 +481,9 @@ class CodikaMagics(Magics):
             forms = 'JSON, {variable} or $variable: %codika_trigger greet {"name": "Ada"}'
             raise UsageError(f"{' '.join(arguments.extra)!r} is no payload. It is {forms}")
         timeout = seconds(arguments.timeout)
-        workflow, instance = arguments.workflow, self._instance(arguments.instance)
+        workflow = arguments.workflow
         with self._client() as client:
+            instance = self._instance(arguments.instance)
             try:
                 run = client.trigger_workflow(workflow, arguments.payload, instance=instance)
             except KeyboardInterrupt:
@@ -488,7 +495,7 @@ class CodikaMagics(Magics):
                 known = _known_values("codika_trigger", "")
                 error.next_action = error.next_action or (f"There is: {', '.join(known)}." if known else None)
                 raise
-            where = f", instance={instance!r}" if instance else ""
+            where = f", instance={instance!r}"
             wait = f"from codika_nb import Client; run = Client().wait_for({run.execution_id!r}{where})"
             if arguments.no_wait:
                 text = f"Run {run.execution_id} of {workflow} has started. Wait for it: {wait}"
@@ -557,8 +564,9 @@ class CodikaMagics(Magics):
         """
         from .playground import Playground
 
+        client = self._client()
         instance = self._instance(arguments.instance)
-        playground = Playground(self._client(), arguments.workflow, instance=instance)
+        playground = Playground(client, arguments.workflow, instance=instance)
         self._show(playground, None)
         return playground
 
@@ -726,12 +734,18 @@ class CodikaMagics(Magics):
             display(views.line(notice), raw=True)
         return client
 
-    def _instance(self, named: str | None) -> str | None:
+    def _instance(self, named: str | None) -> str:
         """The instance that is meant: the one named, else that of this kernel's last deployment."""
         from . import session
 
         deployed = session.current.deployment
-        return named or (deployed.process_instance_id if deployed else None)
+        found = named or (deployed.process_instance_id if deployed else os.environ.get("PROCESS_INSTANCE_ID"))
+        if not found:
+            raise ConfigError(
+                "Nothing has been deployed from this kernel yet, so it takes the id of a process instance.",
+                next_action="%codika_deploy first, or give --instance ID; Client().list_instances() has it.",
+            )
+        return found
 
     def _value(self, word: str) -> Any:
         """`word`, or what the variable holds that it names as ``$name`` or ``{name}``."""
@@ -997,12 +1011,14 @@ def _by_prompts(signin: SignIn) -> None:
     """The steps of the form as prompts, for a terminal; Ctrl-C leaves."""
     from . import views
     from .client import Client
+    from .profiles import PRODUCTION
 
     email = signin.email
     with Client(base_url=signin.base_url) as client:
         while signin.step != "done":
             if signin.step == "email":
-                client.perform(signin.request_code(email or _ask(input, "E-mail: ")))
+                where = "" if signin.base_url == PRODUCTION else f" (for {signin.base_url})"
+                client.perform(signin.request_code(email or _ask(input, f"E-mail{where}: ")))
                 email = ""
             elif signin.step == "code":
                 question = f"Six-digit code sent to {signin.email} (empty for a new one): "

@@ -30,14 +30,14 @@ from IPython.display import DisplayHandle, display
 from . import session
 from .client import AsyncClient, Client
 from .configuration import Configuration, FormField, HttpTrigger
-from .errors import CodikaError, ConfigError, WaitTimeoutError
+from .errors import CodikaError, ConfigError, InvalidResponseError, WaitTimeoutError, redact
 from .forms import FOCUS_AFTER, action_button, network, outcome_of
 from .inputs import Around, Dropdown, Group, Input, markup, stack
 from .models import Execution, Instance
 from .profiles import PRODUCTION, same_host
-from .schema import MOST_ROWS, Problem, fields, payload, problems, read_schema, result_html
+from .schema import LONGEST_TEXT, MOST_ROWS, Problem, fields, payload, problems, read_schema, result_html
 from .usecase import UseCase
-from .views import SIGN_IN_STYLE, execution, plain
+from .views import LONGEST, SIGN_IN_STYLE, execution, plain
 
 __all__ = ["Playground"]
 
@@ -80,22 +80,32 @@ def _offers(configuration: Configuration) -> dict[str, _Offer]:
     return offers
 
 
-def _deployed(instance: Instance) -> dict[str, _Offer]:
+def _deployed(instance: Instance, named: str | None) -> dict[str, _Offer]:
     """What the platform says about the workflows of an instance, and a folder nearby about their results.
 
     The platform tells the input schemas alone. Output schemas are in what a deployment leaves in the use
-    case's folder, if that one is here.
+    case's folder, if that one is here. A workflow whose schema cannot be read is left out, so that the
+    others have their forms, unless it is the one that is `named`, or there are no others.
     """
     kept = _kept_configuration(instance)
     known = _offers(kept) if kept else {}
     offers = {}
+    unreadable: InvalidResponseError | None = None
     for workflow in instance.deployment.workflows if instance.deployment else ():
         name = workflow.workflow_id
         trigger = next((each for each in workflow.triggers if each.get("type") == "http"), None)
         offer = known.get(name) or _Offer(name, workflow.workflow_name or name)
         if trigger and trigger.get("inputSchema") is not None:
-            offer = replace(offer, inputs=read_schema(trigger["inputSchema"], f'workflow "{name}"'))
+            try:
+                offer = replace(offer, inputs=read_schema(trigger["inputSchema"], f'workflow "{name}"'))
+            except InvalidResponseError as error:
+                if name == named:
+                    raise
+                unreadable = error
+                continue
         offers[name] = replace(offer, http=trigger is not None)
+    if unreadable and named is None and not any(offer.http for offer in offers.values()):
+        raise unreadable
     return offers
 
 
@@ -137,11 +147,12 @@ class Playground(widgets.VBox):
             each run. The form has connections of its own.
         workflow: the workflow's template id; the person chooses if there are several.
         instance: process instance id; that of the client that is given, the use case's, that of this
-            kernel's last deployment, or ``PROCESS_INSTANCE_ID`` if left out.
+            kernel's last deployment (of that very folder, with `use_case`), or ``PROCESS_INSTANCE_ID`` if
+            left out.
         use_case: a `UseCase`, or its folder, whose schemas are to be taken instead.
 
     Attributes:
-        run: how the last run ended, an `Execution`; None before that.
+        run: how the last run ended, an `Execution`; None until it has, and if it could not be started.
         execution_id: the run that was started last.
 
     Raises:
@@ -165,9 +176,10 @@ class Playground(widgets.VBox):
         self._client = client
         if use_case is not None and not isinstance(use_case, UseCase):
             use_case = UseCase.load(use_case)
+        self._use_case = use_case
         self.instance = instance
         self._server = ""
-        offers = network.submit(self._look_up(use_case)).result()
+        offers = network.submit(self._look_up(workflow)).result()
         self._offers = _choose(offers, workflow)
         self._forms: dict[str, Group] = {}
         self._marked: list[Input] = []
@@ -246,13 +258,7 @@ class Playground(widgets.VBox):
         """
         found = problems(self._offer.inputs, self._form.value)
         if found:
-            listed = "".join(f"\n  {self._name(problem)}: {problem.text}" for problem in found)
-            raise ConfigError(
-                f"{_count(found, 'field')} of the form for {self.workflow} cannot be sent like this:{listed}",
-                next_action="Correct them and try again.",
-                code="invalid-input",
-                details={problem.place: problem.text for problem in found},
-            )
+            raise self._unfit(found)
         return payload(self._offer.inputs, self._form.value)
 
     def settle(self, timeout: float | None = 60.0) -> Playground:
@@ -307,22 +313,23 @@ class Playground(widgets.VBox):
 
     def _start(self) -> None:
         """Send what the form holds, if it fits; while a run is under way, a click changes nothing."""
-        if not self._answered.done():
-            return
-        values = self._form.value
-        found = problems(self._offer.inputs, values)
-        self._find_fault(found)
-        if found:
-            fields_need = "one field needs" if len(self._marked) == 1 else f"{len(self._marked)} fields need"
-            self.message.value = _said("status", f"Nothing was sent: {fields_need} another look.", "error")
-            return
         answered: Future[None] = Future()
         with self._lock:
             if not self._answered.done():
                 return
+            # Whoever waits is told how this click ends, and not once more how the last one did.
+            if self._result.done():
+                self._expect_result()
+            self.run = None
+            values = self._form.value
+            found = problems(self._offer.inputs, values)
+            self._find_fault(found)
+            if found:
+                need = "one field needs" if len(self._marked) == 1 else f"{len(self._marked)} fields need"
+                self.message.value = _said("status", f"Nothing was sent: {need} another look.", "error")
+                self._result.set_exception(self._unfit(found))
+                return
             self._answered, self._stopping = answered, False
-        if self._result.done():
-            self._expect_result()
         self.execution_id = ""
         self._render_running(True)
         network.submit(self._perform(self._offer, payload(self._offer.inputs, values), answered))
@@ -362,6 +369,14 @@ class Playground(widgets.VBox):
 
     async def _carry_out(self, offer: _Offer, sent: dict[str, Any]) -> Execution:
         async with self._connected() as client:
+            # A folder may have been deployed since the form was made.
+            self.instance = self.instance or self._usual_instance(client)
+            if self._use_case and not self.instance:
+                raise ConfigError(
+                    f"{self._use_case.configuration.title} is not deployed here.",
+                    next_action="Deploy it first, or give instance=….",
+                    code="not-deployed",
+                )
             started = await client.trigger_workflow(offer.workflow, sent, instance=self.instance)
             self.execution_id = started.execution_id
             self.message.value = _said("status", f"Run {started.execution_id} is under way.", "info")
@@ -394,23 +409,32 @@ class Playground(widgets.VBox):
         async with self._client.to_async() if self._client else AsyncClient() as client:
             yield client
 
-    async def _look_up(self, use_case: UseCase | None) -> dict[str, _Offer]:
+    async def _look_up(self, workflow: str | None) -> dict[str, _Offer]:
         """Find out the server, the instance, and what its workflows take and give."""
         async with self._connected() as client:
             self._server = client.base_url
-            self.instance = self.instance or self._usual_instance(use_case, client)
-            if use_case:
-                return _offers(use_case.configuration)
-            return _deployed(await client.get_instance(self.instance, workflows=True))
+            self.instance = self.instance or self._usual_instance(client)
+            if self._use_case:
+                return _offers(self._use_case.configuration)
+            if client.public:
+                raise ConfigError(
+                    "An instance key (ck_…) cannot read what workflows take.",
+                    next_action="Give the folder that says so: use_case=….",
+                )
+            return _deployed(await client.get_instance(self.instance, workflows=True), workflow)
 
-    def _usual_instance(self, use_case: UseCase | None, client: AsyncClient) -> str | None:
-        """The instance that is meant where none is named."""
+    def _usual_instance(self, client: AsyncClient) -> str | None:
+        """The instance that is meant where none is named; of a use case, never another one's."""
         if self._client and self._client.instance:
             return self._client.instance
-        project, deployed = use_case.project if use_case else None, session.current.deployment
-        if project and same_host(project.base_url or PRODUCTION, self._server):
-            return project.dev_process_instance_id
-        return deployed.process_instance_id if deployed else client.instance
+        use_case, current = self._use_case, session.current
+        project, deployed = use_case.project if use_case else None, current.deployment
+        own = project.dev_process_instance_id if project else None
+        if project and own and same_host(project.base_url or PRODUCTION, client.base_url):
+            return own
+        if deployed and (use_case is None or _same_folder(use_case, current.use_case)):
+            return deployed.process_instance_id
+        return client.instance
 
     # --- what is seen ------------------------------------------------------------------------------
 
@@ -424,6 +448,7 @@ class Playground(widgets.VBox):
 
     def _render_form(self) -> None:
         """Show the chosen workflow's form; what was typed into the others is kept."""
+        self._find_fault([])
         offer = self._offer
         if offer.workflow not in self._forms:
             around = Around(self._changed, self._start)
@@ -500,7 +525,7 @@ class Playground(widgets.VBox):
             self.message.value = shown
         title = f'<div class="title">{html.escape(plain(offer.title))} <span>{took}</span></div>'
         self._static = {
-            "text/plain": execution(_abridged(run), offer.workflow)["text/plain"],
+            "text/plain": _cut(execution(_abridged(run), offer.workflow)["text/plain"], LONGEST_TEXT),
             "text/html": f'{STYLE}<div class="codika-form codika-playground {self._id}">{title}{shown}</div>',
         }
         self._publish()
@@ -517,7 +542,7 @@ class Playground(widgets.VBox):
     def _render_failure(self, problem: CodikaError) -> None:
         place = _refused_place(problem)
         if place and self._form.at(place) is not self._form:
-            self._find_fault([Problem(place, problem.message)])
+            self._find_fault([Problem(place, _readable(problem.message))])
         step = problem.next_action or self._next_step(problem)
         stopped = problem.code == "cancelled"
         role, kind = ("status", "info") if stopped else ("alert", "error")
@@ -529,6 +554,16 @@ class Playground(widgets.VBox):
         if problem.status == 404:
             return "It may have been removed, or live on another server: deploy it, and run this cell again."
         return "What was typed is still here: change what is wrong, or try again."
+
+    def _unfit(self, found: list[Problem]) -> ConfigError:
+        """Why nothing was sent."""
+        listed = "".join(f"\n  {self._name(problem)}: {problem.text}" for problem in found)
+        return ConfigError(
+            f"{_count(found, 'field')} of the form for {self.workflow} cannot be sent like this:{listed}",
+            next_action="Correct them and try again.",
+            code="invalid-input",
+            details={problem.place: problem.text for problem in found},
+        )
 
     def _name(self, problem: Problem) -> str:
         """A problem's place in the words of the form."""
@@ -567,6 +602,10 @@ class Playground(widgets.VBox):
         return f"Playground({self.workflow!r}, instance={self.instance!r})"
 
 
+def _same_folder(one: UseCase, other: UseCase | None) -> bool:
+    return bool(one.path and other and other.path and one.path.resolve() == other.path.resolve())
+
+
 def _choose(offers: dict[str, _Offer], workflow: str | None) -> dict[str, _Offer]:
     """The workflow that is named, or all that a form can start."""
     if workflow is not None:
@@ -595,7 +634,10 @@ def _refused_place(problem: CodikaError) -> tuple[str | int, ...]:
 
 def _abridged(run: Execution) -> Execution:
     """The run for plain text: long lists, and files and other long texts, are cut."""
-    return run.model_copy(update={"result_data": _cut(run.result_data)})
+    problem = run.error_details
+    if problem and problem.message:
+        problem = problem.model_copy(update={"message": _readable(problem.message)})
+    return run.model_copy(update={"result_data": _cut(run.result_data), "error_details": problem})
 
 
 def _cut(value: Any, longest: int = 500) -> Any:
@@ -611,5 +653,10 @@ def _count(found: list[Problem], noun: str) -> str:
 
 
 def _said(role: str, text: str, kind: str = "", details: str = "") -> str:
-    small = f"<p>{html.escape(details)}</p>" if details else ""
-    return f'<p role="{role}" class="{kind}">{html.escape(text)}</p>{small}'
+    small = f"<p>{html.escape(_readable(details))}</p>" if details else ""
+    return f'<p role="{role}" class="{kind}">{html.escape(_readable(text))}</p>{small}'
+
+
+def _readable(text: str) -> str:
+    """What a server may have written, fit to be shown."""
+    return plain(redact(text), LONGEST) if text else ""

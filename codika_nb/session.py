@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import sys
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from .errors import ConfigError, NotSignedIn
 from .profiles import (
@@ -212,6 +214,8 @@ def server(base_url: str | None = None, environment: Environment | None = None) 
 def sign_in_server(base_url: str | None = None) -> str:
     """The server to sign in to: one that is named, else the active profile's, else production.
 
+    A sandbox that is gone is no server to sign in to.
+
     Raises:
         ConfigError: the code and the key would travel to it in clear.
     """
@@ -225,7 +229,18 @@ def sign_in_server(base_url: str | None = None) -> str:
         active = ProfileStore().active()
     except ConfigError:
         active = None  # the file is dealt with, and kept, when the new profile is saved
-    return active.host if active else PRODUCTION
+    gone = active is not None and is_loopback(active.host) and not _listens(active.host)
+    return PRODUCTION if active is None or gone else active.host
+
+
+def _listens(url: str) -> bool:
+    """Whether anybody answers at an address of this machine: sandboxes come and go, their profiles stay."""
+    parts = urlsplit(url)
+    try:
+        socket.create_connection((parts.hostname or "", parts.port or 80), timeout=1.0).close()
+    except OSError:
+        return False
+    return True
 
 
 def resolve(

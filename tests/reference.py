@@ -77,4 +77,6 @@ def write(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    write(Path(*sys.argv[1:] or ["docs"]))
+    folder = Path(*sys.argv[1:] or ["docs"])
+    write(folder)
+    print(folder / "index.html")

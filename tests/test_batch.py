@@ -650,6 +650,62 @@ def test_payloads_that_raise(client: Any, account: Account) -> None:
     assert account.ran == Counter(map(str, range(8)))
 
 
+@pytest.mark.parametrize("end", [SystemExit, KeyboardInterrupt])
+def test_payloads_that_end_the_program(make_client: MakeClient, end: type[BaseException]) -> None:
+    def payloads() -> Iterator[dict[str, int]]:
+        yield from ({"n": n} for n in range(2))
+        raise end("enough")
+
+    with platform() as made:
+        client = make_client(**at(made))
+        with pytest.raises(end, match="enough"):
+            client.run_many("w", payloads(), instance="i", concurrency=1)
+        runs = client.run_many("w", [{"n": n} for n in range(3)], resume=client.interrupted)
+    assert [run.status for run in runs] == ["success"] * 3
+    assert [each["n"] for each in made.started] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("timeout", [None, "5", -1, float("nan")])
+def test_how_long(make_client: MakeClient, timeout: Any) -> None:
+    client = make_client(auth="cko_x")
+    waits: list[Callable[[], Any]] = [
+        lambda: client.run_many("w", [{}], instance="i", timeout=timeout),
+        lambda: client.run_workflow("w", instance="i", timeout=timeout),
+        lambda: client.wait_for("e", instance="i", timeout=timeout),
+    ]
+    for wait in waits:
+        with pytest.raises(ConfigError, match="Nobody can wait"):
+            wait()
+    assert not client._used  # nothing was sent
+
+
+@pytest.mark.parametrize(("workflow", "instance"), [(5, "i"), (None, "i"), ("w", 5)])
+def test_what_names_no_workflow(make_client: MakeClient, workflow: Any, instance: Any) -> None:
+    client = make_client(auth="cko_x")
+    with pytest.raises(ConfigError, match="named by a text") as refused:
+        client.run_many(workflow, [{}], instance=instance)
+    assert refused.value.next_action
+    assert client.interrupted is None
+
+
+def test_an_asynchronous_client_keeps_the_transport() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        execution = {"executionId": "e", "status": "success", "resultData": 1}
+        return httpx.Response(200, json={"success": True, "executionId": "e", "execution": execution})
+
+    async def other(client: Client) -> list[Any]:
+        async with client.to_async() as awaited:
+            return (await awaited.run_many("w", [{}], instance="i")).results
+
+    with Client(auth="cko_x", base_url="http://127.0.0.1:9", transport=httpx.MockTransport(answer)) as client:
+        assert asyncio.run(other(client)) == [1]
+    with (
+        Client(auth="cko_x", transport=httpx.HTTPTransport()) as blocking,
+        pytest.raises(ConfigError, match="HTTPTransport cannot be awaited"),
+    ):
+        blocking.to_async()
+
+
 @pytest.mark.parametrize("payloads", ["Ada", {"name": "Ada"}, 7, None, b"x"])
 def test_one_payload_is_not_many(payloads: Any) -> None:
     with Client(auth="cko_x") as client, pytest.raises(ConfigError, match="Many payloads"):
@@ -965,6 +1021,85 @@ def test_what_may_have_been_started_is_not_started_again() -> None:
     assert runs[2].error.code == "in-doubt"
     assert "list_executions" in str(runs[2].error)
     assert made.count("start", {"n": 2}) == 1
+
+
+def test_what_was_left_knows_what_was_started_when_it_went_on(make_client: MakeClient) -> None:
+    """The cell that goes on is stopped, too, and run again as it is: with the same variable."""
+    key_is_good_for = 3
+
+    def decide(kind: str, what: Any) -> tuple[int, dict[str, str]] | None:
+        return (401, {}) if kind == "start" and what["n"] >= key_is_good_for else None
+
+    payloads = [{"n": n} for n in range(10)]
+    with platform(decide) as made:
+        client = make_client(**at(made))
+        with pytest.raises(AuthenticationError):
+            client.run_many("w", payloads, instance="i", concurrency=1)
+        part = client.interrupted
+        key_is_good_for = 6
+        with pytest.raises(AuthenticationError):
+            client.run_many("w", payloads, concurrency=1, resume=part)
+        assert client.interrupted is part
+        assert [run.status for run in part] == ["success"] * 6 + ["pending"]
+        key_is_good_for = 10
+        assert client.run_many("w", payloads, concurrency=1, resume=part) is part
+    assert client.interrupted is None
+    assert [run.result for run in part] == payloads
+    assert [each["n"] for each in made.started] == list(range(10))
+
+
+def test_two_batches_never_go_on_with_the_same_runs() -> None:
+    go_on, found = threading.Event(), []
+
+    def decide(kind: str, what: Any) -> None:
+        if kind == "start" and what["n"] == 2:
+            go_on.wait(30)
+
+    payloads = [{"n": n} for n in range(6)]
+    with platform(decide) as made, Client(**at(made)) as client:
+        part = client.run_many("w", payloads[:2], instance="i")
+        other = threading.Thread(target=lambda: found.append(client.run_many("w", payloads, resume=part)))
+        other.start()
+        try:
+            while not made.count("start", {"n": 2}):
+                time.sleep(0.01)
+            with pytest.raises(ConfigError, match="still at work") as refused:
+                client.run_many("w", payloads, resume=part)
+            assert refused.value.next_action
+        finally:
+            go_on.set()
+            other.join()
+        assert found[0] is part
+        with pytest.raises(ConfigError, match="5 payloads, and 6"):
+            client.run_many("w", payloads[:5], resume=part)
+        assert client.run_many("w", payloads, resume=part).results == payloads  # a refusal keeps nothing
+    assert Counter(each["n"] for each in made.started) == Counter(range(6))
+
+
+def test_a_client_that_is_closed_before_the_answer_comes_leaves_a_doubt() -> None:
+    answer = threading.Event()
+
+    def decide(kind: str, what: Any) -> None:
+        if kind == "start" and what["n"] == 2 and not answer.is_set():
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+            answer.wait(30)
+
+    payloads = [{"n": n} for n in range(4)]
+    with platform(decide) as made:
+        with pytest.raises(Interrupted), Client(**at(made)) as client:
+            client.run_many("w", payloads, instance="i", concurrency=1)
+        answer.set()
+        part = client.interrupted
+        assert part is not None
+        while part[2].status == "pending":  # until the worker has seen that its connection is gone
+            time.sleep(0.01)
+        assert part[2].error is not None
+        assert part[2].error.code == "in-doubt"
+        assert "list_executions" in str(part[2].error)
+        with Client(**at(made)) as client:
+            runs = client.run_many("w", payloads, resume=part)
+    assert [run.status for run in runs] == ["success", "success", "failed", "success"]
+    assert Counter(each["n"] for each in made.started) == Counter(range(4))
 
 
 def test_runs_whose_time_was_up_are_waited_for_again(client: Any, account: Account) -> None:

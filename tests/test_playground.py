@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import re
 import shutil
 import struct
 import subprocess
@@ -20,6 +21,7 @@ from typing import Any
 import ipywidgets
 import nbclient
 import nbformat
+import numpy
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -39,7 +41,8 @@ from codika_nb import (
     session,
     sign_in,
 )
-from codika_nb.models import Deployment
+from codika_nb.models import Deployment, Execution, Instance, InstanceWorkflow
+from codika_nb.playground import _deployed
 from codika_nb.sandbox.configuration import check_payload
 from codika_nb.schema import File, initial, payload, problems, read_schema, result_html
 from tests.conftest import EMAIL, ROOT
@@ -258,6 +261,35 @@ def test_an_optional_object_is_all_or_nothing() -> None:
     assert payload(schema, complete) == complete
 
 
+ADDRESS = field(
+    "object",
+    key="address",
+    label="Address",
+    defaultValue={"country": "BE", "size": "huge", "floor": {"number": 2}, "elsewhere": 1},
+    schema=[
+        field("string", key="country", label="Country"),
+        field("string", key="zip", label="Zip", required=True),
+        field("select", key="size", label="Size", options=OPTIONS),
+        field("object", key="floor", label="Floor", schema=[field("number", key="number", label="Number")]),
+    ],
+)
+
+
+def test_the_default_of_an_object_is_in_its_fields_and_leaves_it_optional(greeter: Path) -> None:
+    configuration = UseCase.load(greeter).configuration.model_dump(by_alias=True, exclude_none=True)
+    configuration["workflows"][0]["triggers"][0]["inputSchema"] = [ADDRESS]
+    use_case = UseCase(configuration, {"greet": {"nodes": [], "connections": {}}})
+    form = Playground(Client(base_url="http://127.0.0.1:9"), use_case=use_case)
+    first = {"country": "BE", "zip": None, "size": None, "floor": {"number": 2}}
+    assert form["address"].value == first
+    assert form.payload() == {}
+    form["address"]["country"].value = "FR"
+    with pytest.raises(ConfigError, match="Zip"):
+        form.payload()
+    form.fill({"address": {"zip": "75001"}})
+    assert form.payload() == {"address": {"country": "FR", "zip": "75001", "floor": {"number": 2}}}
+
+
 def test_a_schema_of_a_newer_platform_is_said_to_be_one() -> None:
     with pytest.raises(InvalidResponseError, match="schema of here cannot be read") as caught:
         read_schema([field("hologram")], "here")
@@ -422,10 +454,12 @@ def test_objects_in_a_list_become_a_table_with_all_they_have() -> None:
 
 
 @pytest.mark.parametrize("kind", ["image/png", "image/jpeg", "image/gif", "image/webp", "image/svg+xml"])
-def test_pictures_are_shown_and_can_be_saved(kind: str) -> None:
+def test_pictures_are_shown_with_their_names(kind: str) -> None:
     rich = shown(field("file"), File.of("a picture", kind, PNG).to_json())
     assert f'<img alt="X: a picture" src="data:{kind};base64,' in rich
-    assert '<a download="a picture" href="data:application/octet-stream;base64,' in rich
+    assert "a picture <span" in rich
+    # Its bytes are there once.
+    assert rich.count("base64,") == 1
 
 
 @pytest.mark.parametrize(
@@ -436,7 +470,7 @@ def test_pictures_are_shown_and_can_be_saved(kind: str) -> None:
             'download="x&quot; onerror',
             "text/html",
         ),
-        (File.of("big.png", "image/png", bytes(5 * 1024**2)).to_json(), "<a download", "<img"),
+        (File.of("big.png", "image/png", bytes(5 * 1024**2)).to_json(), "5.24 MB; in .run.result", "<img"),
         (
             File.of("huge.zip", "application/zip", bytes(11 * 1024**2)).to_json(),
             "11.5 MB; in .run.result",
@@ -462,6 +496,47 @@ def test_other_files_are_links_or_names(value: Any, expected: str, never: str) -
     rich = shown(field("file"), value)
     assert expected in rich
     assert never not in rich
+
+
+COLUMNS = [field("string", key="k", label="K")]
+
+
+@pytest.mark.parametrize(
+    ("described", "value"),
+    [
+        (
+            field("objectArray", itemSchema=COLUMNS),
+            [{"k": "a"} | {f"u{n}": list(range(300)) for n in range(20)}] * 200,
+        ),
+        (field("file"), [File.of("a.png", "image/png", bytes(500_000)).to_json()] * 50),
+        (field("array", itemField={"type": "text"}), ["<" * 50_000] * 100),
+        (field("objectArray", itemSchema=COLUMNS), [{"k": "'" * 20_000}] * 150),
+        (field("object", schema=COLUMNS), {"k": "a", "more": {f"m{n}": "'" * 5000 for n in range(900)}}),
+    ],
+)
+def test_a_large_result_ends_with_how_much_more_there_is(described: dict[str, Any], value: Any) -> None:
+    rich = shown(described, value)
+    assert 500_000 < len(rich) < 2_700_000
+    assert re.search(r"… and [\d\u202f]+ more", rich) or "; in .run.result" in rich
+    assert len(result_html([], {"x": value})) < 2_700_000
+
+
+def test_many_pictures_are_shown_as_far_as_there_is_room_and_then_named() -> None:
+    picture = File.of("a.png", "image/png", bytes(500_000)).to_json()
+    rich = shown(field("file"), [picture] * 50)
+    assert rich.count("<img") == 2
+    assert rich.count("in .run.result") == 48
+
+
+def test_a_tree_says_how_many_members_there_are_in_truth() -> None:
+    rich = result_html([], {"x": list(range(1500))})
+    assert "1500 items" in rich
+    assert "… and 501 more" in rich
+
+
+@pytest.mark.parametrize("step", [float("inf"), float("nan"), 1e-300, -1.0])
+def test_a_strange_step_does_not_keep_a_number_from_being_shown(step: float) -> None:
+    assert "3.5" in shown(field("number", step=step), 3.5)
 
 
 def test_what_the_schema_does_not_mention_is_shown_all_the_same() -> None:
@@ -811,6 +886,59 @@ def test_a_failed_run_names_node_and_reason_and_the_form_stays_filled(form: Play
     assert "failed" not in message(form)
 
 
+def test_whoever_waits_hears_of_a_click_that_sends_nothing(form: Playground) -> None:
+    form.submit.click()
+    with pytest.raises(ConfigError, match="cannot be sent like this"):
+        form.wait(5)
+    click(form.fill(CLAIM))
+    assert form.wait(0)["total"] == 162.5
+    form.fill({"name": ""}).submit.click()
+    with pytest.raises(ConfigError, match=r"Name \(name\): Fill this in"):
+        form.wait(5)
+    with pytest.raises(ConfigError):
+        asyncio.run(until_done(form))
+    assert form.settle(5).run is None
+    assert click(form.fill({"name": "Ada"})).run is not None
+
+
+def test_a_run_that_could_not_start_leaves_no_run(form: Playground) -> None:
+    click(form.fill(CLAIM))
+    assert form.run is not None
+    with Client() as client:
+        client.deactivate_instance(form.instance)
+    assert click(form).run is None
+
+
+def test_what_a_server_says_is_shown_without_keys_and_control_characters(form: Playground) -> None:
+    key = "0123456789" * 3
+    said = f"401 for https://example.com/w?api_key=ck_{key}\x1b[31m and cko_{key}" + "y" * 300_000
+    problem = {"message": said, "failedNodeName": f"ck_{key}"}
+    failed = {"executionId": "e", "status": "failed", "errorDetails": problem}
+    form._render_run(form._offer, Execution.model_validate(failed))
+    told = message(form)
+    refused = CodikaError(said, next_action=said)
+    form._render_failure(refused)
+    for text in (told, message(form), *form._static.values()):
+        assert key not in text
+        assert "\x1b" not in text
+        # Where there is more than a message, it is the style.
+        assert len(text) < 20_000
+    assert "401 for https://example.com/w" in told
+    assert len(told) < 3000
+    assert len(message(form)) < 5000
+
+
+def test_single_values_out_of_arrays_fit_and_impossible_paths_are_refused(form: Playground) -> None:
+    form.fill(CLAIM | {"people": numpy.int64(3), "urgent": numpy.bool_(True), "advance": numpy.float32(1.5)})
+    assert (form["people"].value, form["urgent"].value, form["advance"].value) == (3, True, 1.5)
+    json.dumps(form.payload())
+    with pytest.raises(ConfigError, match="cannot hold this ndarray"):
+        form.fill({"people": numpy.array([1, 2])})
+    for path in ("a\0b", "~nobody-of-this-name/x"):
+        with pytest.raises(ConfigError, match="cannot be read"):
+            form.fill({"receipt": path})
+
+
 def test_a_double_click_starts_one_run(form: Playground, held: threading.Event) -> None:
     form.fill(CLAIM)
     for _ in range(5):
@@ -985,7 +1113,44 @@ def test_a_use_case_needs_no_platform_until_it_is_run(expenses: Path, sandbox: S
     assert form.fill(CLAIM).payload()["name"] == "Ada"
     form = Playground(Client(base_url=sandbox.url), use_case=UseCase.load(expenses)).fill(CLAIM)
     click(form)
-    assert "Which process instance is meant?" in message(form)
+    assert "Expense claim is not deployed here." in message(form)
+    assert "Deploy it first, or give instance=" in message(form)
+    with pytest.raises(ConfigError, match="not deployed here"):
+        form.wait(0)
+    # It may be deployed while the form is open, with what has been typed.
+    deploy(sandbox, expenses)
+    with Client(base_url=sandbox.url) as client:
+        form = Playground(client, use_case=expenses).fill(CLAIM)
+        click(form)
+    assert form.wait(0)["total"] == 162.5
+
+
+def test_a_use_case_is_never_run_as_another_one(deployed: Deployment, expenses: Path, tmp_path: Path) -> None:
+    other = copy_of_expenses(tmp_path / "other")
+    session.current.use_case = UseCase.load(expenses)
+    form = Playground(use_case=other).fill(CLAIM)
+    assert form.instance is None
+    click(form)
+    assert "is not deployed here" in message(form)
+    assert form.run is None
+    # The folder that this kernel has deployed is known, however it is spelt; and any other by its instance.
+    (expenses / "project.json").unlink()
+    for same in (expenses, expenses / ".." / expenses.name):
+        assert Playground(use_case=same).instance == deployed.process_instance_id
+    named = Playground(use_case=other, instance=deployed.process_instance_id).fill(CLAIM)
+    assert click(named).wait(0)["total"] == 162.5
+
+
+def test_an_instance_key_without_a_use_case_is_told_what_it_needs(
+    deployed: Deployment, sandbox: Sandbox
+) -> None:
+    instance = str(deployed.process_instance_id)
+    with (
+        Client(auth=sandbox.instance_key(instance), base_url=sandbox.url) as client,
+        pytest.raises(ConfigError, match="cannot read what workflows take") as caught,
+    ):
+        Playground(client, instance=instance)
+    assert "use_case=" in (caught.value.next_action or "")
 
 
 def test_an_instance_key_is_enough_with_a_use_case(
@@ -1045,6 +1210,38 @@ def test_several_workflows_are_chosen_from_and_keep_what_was_typed(
     del configuration["workflows"][:2]
     with pytest.raises(ConfigError, match="None of the workflows is started by HTTP"):
         Playground(use_case=UseCase(configuration, {"weekly": {"nodes": [], "connections": {}}}))
+
+
+def test_a_schema_that_cannot_be_read_keeps_no_other_workflow_from_its_form(deployed: Deployment) -> None:
+    with Client() as client:
+        instance = client.get_instance(deployed.process_instance_id, workflows=True)
+    assert instance.deployment
+    [claim] = instance.deployment.workflows
+    newer = claim.model_copy(
+        update={"workflow_id": "newer", "triggers": [{"type": "http", "inputSchema": [field("hologram")]}]}
+    )
+
+    def having(*workflows: InstanceWorkflow) -> Instance:
+        deployment = instance.deployment.model_copy(update={"workflows": workflows})  # type: ignore[union-attr]
+        return instance.model_copy(update={"deployment": deployment})
+
+    both = having(newer, claim)
+    assert [*_deployed(both, None)] == [*_deployed(both, "claim")] == ["claim"]
+    for workflows, named in ((both, "newer"), (having(newer), None)):
+        with pytest.raises(InvalidResponseError, match='workflow "newer"'):
+            _deployed(workflows, named)
+
+
+def test_problems_of_one_form_do_not_follow_into_another(form: Playground) -> None:
+    offer = form._offer
+    form._offers["again"] = replace(offer, workflow="again")
+    form.chooser.options = [("Claim", "claim"), ("Again", "again")]
+    click(form)
+    assert said(form)
+    form.chooser.value = "again"
+    assert said(form) == {}
+    form.chooser.value = "claim"
+    assert form["name"].problem == ""
 
 
 def test_nobody_signed_in_is_said_at_once(sandbox: Sandbox) -> None:

@@ -9,9 +9,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from codika_nb import AsyncClient, Client, ConfigError, InstanceKey, NotSignedIn, OrganizationKey, session
+from codika_nb import (
+    AsyncClient,
+    Client,
+    ConfigError,
+    InstanceKey,
+    NotSignedIn,
+    OrganizationKey,
+    Sandbox,
+    session,
+    sign_in,
+)
 from codika_nb.profiles import PRODUCTION, Profile, ProfileStore
 from codika_nb.session import Environment, resolve, server, sign_in_server, signed_in
+from tests.conftest import EMAIL
 
 STAGING = "https://staging.example.com"
 SANDBOX = "http://127.0.0.1:9"
@@ -335,3 +346,12 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     for name, reason in (("missing.env", "No such file"), ("latin.env", "UTF-8"), (".", "director")):
         with pytest.raises(ConfigError, match=reason):
             Client(base_url=PRODUCTION, env_file=tmp_path / name)
+
+
+def test_a_sandbox_that_is_gone_is_no_server_to_sign_in_to() -> None:
+    with Sandbox() as sandbox:
+        sign_in(EMAIL, ask_code=sandbox.code_for, base_url=sandbox.url)
+        assert session.sign_in_server() == sandbox.url
+    assert session.sign_in_server() == PRODUCTION
+    # What is asked for by name is not second-guessed.
+    assert session.sign_in_server(sandbox_url := "http://127.0.0.1:9") == sandbox_url

@@ -73,10 +73,10 @@ def terminal(tmp_path: Path, own_settings: Path) -> Iterator[Terminal]:
 
 def test_signing_up_at_prompts(terminal: Terminal, sandbox: Sandbox) -> None:
     terminal.type(f"%codika_signup --base-url {sandbox.url}")
-    terminal.expect("E-mail: ")
+    terminal.expect(f"E-mail .for {re.escape(sandbox.url)}.: ")
     terminal.type("ada@example")
     terminal.expect("not an e-mail address")
-    terminal.expect("E-mail: ")
+    terminal.expect("E-mail ")
     terminal.type(EMAIL)
     terminal.expect("Six-digit code sent to ada@example.com")
     right = sandbox.code_for(EMAIL)

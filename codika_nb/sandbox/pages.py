@@ -136,7 +136,8 @@ class Pages:
     def _start(self, request: Request) -> Response:
         if _wants_json(request):
             return _json({"name": "codika sandbox", "version": __version__, "url": self._url})
-        cell = f"%load_ext codika_nb\n%codika_signup --base-url {self._url}"
+        trusted = "" if self._inbox_token is None else "%env CODIKA_ALLOW_HTTP=1\n"
+        cell = f"%load_ext codika_nb\n{trusted}%codika_signup --base-url {self._url}"
         answered = sorted(self._stand_ins.by_workflow)
         inbox = (
             'Sign-in codes arrive in the <a href="inbox">inbox</a>.'
