@@ -91,7 +91,7 @@ def test_the_image_installs_checks_and_starts(tmp_path: Path) -> None:
 
 
 def test_what_binder_installs_is_what_the_tutorials_need() -> None:
-    assert (ROOT / "binder/requirements.txt").read_text().splitlines() == [".[sandbox]"]
+    assert (ROOT / "binder/requirements.txt").read_text().splitlines() == [".[sandbox]", "pandas"]
     assert (ROOT / "binder/runtime.txt").read_text().strip() == "python-3.11"
     for name in ("postBuild", "start"):
         assert os.access(ROOT / "binder" / name, os.X_OK)
