@@ -1230,7 +1230,7 @@ class API:
                 "Which process instance is meant?",
                 next_action="Give instance=…, set PROCESS_INSTANCE_ID, or deploy a use case first.",
             )
-        return found
+        return arguments.name(found, "A process instance")
 
     def _address(
         self, call: Literal["webhook", "status"], instance: str | None, target: str
@@ -1239,7 +1239,7 @@ class API:
 
         As on the platform's page "Authentication methods"; codika 3.6.0 uses the others.
         """
-        where = self._instance(instance), target
+        where = self._instance(instance), arguments.name(target, "A workflow")
         if not self.public:
             route = {"webhook": "triggerwebhookpublic", "status": "getexecutionstatuspublic"}[call]
             return None, path(route, *where)

@@ -865,6 +865,16 @@ def test_an_unclosed_client_warns(platform: Platform) -> None:
     asyncio.run(forget())
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [{"workflow": 5, "instance": "i"}, {"workflow": "greet", "instance": 5}],
+    ids=["workflow", "instance"],
+)
+def test_ids_are_texts(client: Any, arguments: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match="named by a text, not by int"):
+        client.trigger_workflow(**arguments)
+
+
 def test_methods_look_like_what_they_are() -> None:
     import inspect
 
