@@ -72,6 +72,13 @@ __all__ = ["API"]
 
 Run = str | Triggered | Execution | ExecutionSummary
 
+#: What deploying is made of: whoever shows its progress tells these calls apart.
+VERIFY_KEY, CREATE_PROJECT, DEPLOY_USE_CASE = (
+    "/verifyapikey",
+    "/createprojectviaapikey",
+    "/deployprocessusecase",
+)
+
 #: Seconds for which a fresh run may be unknown to the server that started it.
 UNKNOWN_AT_FIRST = 5.0
 
@@ -214,7 +221,7 @@ class API:
             >>> "workflows:trigger" in client.verify_key().scopes
             True
         """
-        return Call("POST", "/verifyapikey", VerifiedKey.model_validate, repeatable=True)
+        return Call("POST", VERIFY_KEY, VerifiedKey.model_validate, repeatable=True)
 
     @endpoint
     def create_organization(
@@ -377,7 +384,7 @@ class API:
         body = arguments.given(
             name=name, description=description, templateId=template_id, organizationId=organization_id
         )
-        return Call("POST", "/createprojectviaapikey", ProjectCreated.model_validate, body=body)
+        return Call("POST", CREATE_PROJECT, ProjectCreated.model_validate, body=body)
 
     @endpoint
     def list_projects(
@@ -461,11 +468,7 @@ class API:
 
         if not isinstance(use_case, UseCase):
             use_case = UseCase.load(use_case)
-        if use_case.path is None:
-            raise UseCaseError(
-                "The use case has no folder, where its project and version could be kept.",
-                next_action="Save it first: use_case.save(path).",
-            )
+        _ = use_case.folder  # what is deployed is written down there: without one, nothing is sent
         rule = version_rule(version)
         if verify:
             _refuse_what_would_not_run(use_case)
@@ -484,7 +487,7 @@ class API:
         body = use_case.deployment(
             project_id=project_id, version_strategy=rule.strategy, explicit_version=rule.explicit_version
         )
-        deployed = yield from Call("POST", "/deployprocessusecase", Deployment.model_validate, body=body)
+        deployed = yield from Call("POST", DEPLOY_USE_CASE, Deployment.model_validate, body=body)
         use_case.record(deployed, project_id=project_id, bump=rule.bump)
         return deployed
 

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from . import arguments, views
 from .api import API
-from .call import Exchange, Pause, Steps
+from .call import Exchange, Pause, Response, Step, Steps, relayed
 from .errors import (
     AuthenticationError,
     CodikaError,
@@ -498,7 +498,9 @@ class Batch:
         asked = run._asked
         if asked is None:  # what was to be sent is no JSON
             run._refused(error)
-        elif isinstance(error, RateLimitError) or not getattr(error, "may_have_acted", True):
+        elif isinstance(error, RateLimitError) or (
+            isinstance(error, TransportError) and not error.may_have_acted
+        ):
             run._asked = None
             self._hold_back(error, asked)
         elif isinstance(error, _EVERYBODYS):
@@ -543,38 +545,30 @@ class Batch:
             exchange: what is to be done.
             run: whose start it asks for, if it does.
         """
-        steps = iter(exchange)
         limited = False
-        try:
-            step = next(steps)
-            while True:
-                if isinstance(step, Pause):
-                    if limited:  # what the platform asks of one is meant for all
-                        with self._lock:
-                            self._opens_at = max(self._opens_at, time.monotonic() + step.seconds)
-                    yield from self._pause(step.seconds)
-                    step = steps.send(None)
-                    continue
-                while (left := self._opens_at - time.monotonic()) > 0:
-                    yield from self._pause(left)
-                with self._lock:
-                    # In one go: once the batch has been given up, nothing more is asked for.
-                    if self.error is not None:
-                        raise _Stopped
-                    if run is not None:
-                        run._asked = time.monotonic()
-                problem, answer = None, None
-                try:
-                    answer = yield step
-                except CodikaError as error:
-                    problem = error
-                limited = answer is not None and answer.status == 429
-                step = steps.throw(problem) if problem else steps.send(answer)
-        except StopIteration as done:
-            result: T = done.value
-            return result
-        finally:
-            steps.close()
+
+        def take(step: Step) -> Steps[Response | None]:
+            nonlocal limited
+            if isinstance(step, Pause):
+                if limited:  # what the platform asks of one is meant for all
+                    with self._lock:
+                        self._opens_at = max(self._opens_at, time.monotonic() + step.seconds)
+                yield from self._pause(step.seconds)
+                return None
+            while (left := self._opens_at - time.monotonic()) > 0:
+                yield from self._pause(left)
+            with self._lock:
+                # In one go: once the batch has been given up, nothing more is asked for.
+                if self.error is not None:
+                    raise _Stopped
+                if run is not None:
+                    run._asked = time.monotonic()
+            limited = False
+            answer = yield step
+            limited = answer is not None and answer.status == 429
+            return answer
+
+        return relayed(exchange, take)
 
     def _pause(self, seconds: float) -> Steps[None]:
         until = time.monotonic() + seconds

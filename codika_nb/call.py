@@ -86,28 +86,15 @@ class Exchange(Protocol[T_co]):
     def __iter__(self) -> Generator[Step, Response | None, T_co]: ...
 
 
-def observed(exchange: Exchange[T], tell: Callable[[Step], None], *, at_least_every: float = 0.5) -> Steps[T]:
-    """The same exchange, of which every step is told before it is taken.
-
-    Args:
-        exchange: what is to be done.
-        tell: called with each step; longer pauses are made in pieces, each of them told.
-        at_least_every: seconds that such a piece lasts at most.
-    """
+def relayed(exchange: Exchange[T], take: Callable[[Step], Steps[Response | None]]) -> Steps[T]:
+    """The same exchange, each step of which is taken by `take`, together with whatever belongs around it."""
     steps = iter(exchange)
     try:
         step = next(steps)
         while True:
-            tell(step)
-            if isinstance(step, Pause):
-                left = step.seconds - at_least_every
-                yield Pause(min(step.seconds, at_least_every))
-                step = Pause(left) if left > 0 else steps.send(None)
-                continue
-            problem: CodikaError | None = None
-            answer = None
+            problem, answer = None, None
             try:
-                answer = yield step
+                answer = yield from take(step)
             except CodikaError as error:
                 problem = error
             step = steps.throw(problem) if problem else steps.send(answer)
@@ -116,6 +103,26 @@ def observed(exchange: Exchange[T], tell: Callable[[Step], None], *, at_least_ev
         return result
     finally:
         steps.close()
+
+
+def observed(exchange: Exchange[T], tell: Callable[[Step], None], *, at_least_every: float = 0.5) -> Steps[T]:
+    """The same exchange, of which every step is told before it is taken.
+
+    Args:
+        exchange: what is to be done.
+        tell: called with each step; longer pauses are made in pieces, each of them told.
+        at_least_every: seconds that such a piece lasts at most.
+    """
+
+    def take(step: Step) -> Steps[Response | None]:
+        while isinstance(step, Pause) and step.seconds > at_least_every:
+            tell(step)
+            yield Pause(at_least_every)
+            step = Pause(step.seconds - at_least_every)
+        tell(step)
+        return (yield step)
+
+    return relayed(exchange, take)
 
 
 def path(*segments: str) -> str:
@@ -339,6 +346,8 @@ def _refusal(response: Response) -> APIError:
         details=details if isinstance(details, dict) else None,
     )
     refused.request_id = _text(body.get("requestId"))
+    # A failure without a name of the platform's comes from something in between.
+    refused.may_have_acted = isinstance(refused, ServerError) and code == f"HTTP_{response.status}"
     asked = _seconds(refused.details.get("retryInSeconds"))
     refused.retry_in = _retry_after(response) if asked is None else asked
     return refused

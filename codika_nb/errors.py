@@ -96,6 +96,9 @@ class CodikaError(Exception):
     execution_id: str = ""
     """The run that was waited for; it goes on without us, and ``client.wait_for`` takes it up again."""
 
+    may_have_acted = False
+    """Whether the server may have done what was asked for: it was sent, and nobody has heard it say no."""
+
     def __init__(
         self,
         message: str,
@@ -153,8 +156,8 @@ class UseCaseError(CodikaError):
 class TransportError(CodikaError):
     """No answer arrived: the network, a time-out, or nobody listening."""
 
+    #: Not if there was no connection.
     may_have_acted = True
-    """Whether the server may have done what was asked for; not if there was no connection."""
 
 
 class RequestTimeoutError(TransportError):
@@ -229,3 +232,5 @@ class ServerError(APIError):
 
 class InvalidResponseError(APIError):
     """The answer is not what the platform promises."""
+
+    may_have_acted = True

@@ -37,10 +37,8 @@ from .errors import (
     ConfigError,
     Interrupted,
     InvalidRequestError,
-    InvalidResponseError,
     NotFoundError,
     NotSignedIn,
-    ServerError,
     TransportError,
     UseCaseError,
 )
@@ -354,7 +352,7 @@ class CodikaMagics(Magics):
     ) -> Deployment:
         """Deploy it, and show how far that is; what the card says after a failure is known to be so."""
         from . import views
-        from .api import API
+        from .api import API, CREATE_PROJECT, DEPLOY_USE_CASE, VERIFY_KEY
         from .call import observed
 
         title, sent = use_case.configuration.title, False
@@ -362,12 +360,12 @@ class CodikaMagics(Magics):
         def tell(step: Step) -> None:
             nonlocal sent
             path = getattr(step, "path", "")
-            sent = sent or path == "/deployprocessusecase"
+            sent = sent or path == DEPLOY_USE_CASE
             size = _size(getattr(step, "content", None) or b"")
             texts = {
-                "/verifyapikey": "asking whose key this is",
-                "/createprojectviaapikey": "making a project for it",
-                "/deployprocessusecase": f"sending {size}, then waiting for the platform",
+                VERIFY_KEY: "asking whose key this is",
+                CREATE_PROJECT: "making a project for it",
+                DEPLOY_USE_CASE: f"sending {size}, then waiting for the platform",
             }
             card.update(views.deploying(title, texts.get(path, "working")))
 
@@ -414,16 +412,13 @@ class CodikaMagics(Magics):
         title, source = use_case.configuration.title, credential.source
         findings = use_case.verify()
         body = json.dumps(use_case.deployment(project_id=target or "new"))
-        there = {"minor_bump": "is raised in its second part", "major_bump": "is raised in its first part"}
-        versions = (
-            f"{use_case.version} → {raised(use_case.version, rule.bump)} in the folder; the platform's own "
-        )
+        folder = f"{use_case.version} → {raised(use_case.version, rule.bump)} in the folder"
         workflows = [workflow.workflow_template_id for workflow in use_case.configuration.workflows]
         rows = [
             ("Project", target or f"a new one, “{arguments.create_project or title}”"),
             ("Server", credential.base_url),
             ("As", views.who(credential.profile) if credential.profile else _NOBODY.get(source, source)),
-            ("Version", versions + there.get(rule.strategy, f"becomes {rule.explicit_version}")),
+            ("Version", f"{folder}; the platform's own {rule.on_platform}"),
             ("Workflows", ", ".join(workflows)),
             ("Sends", _size(body)),
             ("Then", "it is published: the version in production" if arguments.publish else ""),
@@ -483,7 +478,7 @@ class CodikaMagics(Magics):
         timeout = seconds(arguments.timeout)
         workflow = arguments.workflow
         with self._client() as client:
-            instance = self._instance(arguments.instance)
+            instance = self._instance(client, arguments.instance)
             try:
                 run = client.trigger_workflow(workflow, arguments.payload, instance=instance)
             except KeyboardInterrupt:
@@ -535,7 +530,7 @@ class CodikaMagics(Magics):
         """
         with self._client() as client:
             runs = client.list_executions(
-                self._instance(arguments.instance),
+                self._instance(client, arguments.instance),
                 workflow=arguments.workflow,
                 failed_only=arguments.failed,
                 limit=arguments.limit,
@@ -565,7 +560,7 @@ class CodikaMagics(Magics):
         from .playground import Playground
 
         client = self._client()
-        instance = self._instance(arguments.instance)
+        instance = self._instance(client, arguments.instance)
         playground = Playground(client, arguments.workflow, instance=instance)
         self._show(playground, None)
         return playground
@@ -734,12 +729,12 @@ class CodikaMagics(Magics):
             display(views.line(notice), raw=True)
         return client
 
-    def _instance(self, named: str | None) -> str:
+    def _instance(self, client: Client, named: str | None) -> str:
         """The instance that is meant: the one named, else that of this kernel's last deployment."""
         from . import session
 
         deployed = session.current.deployment
-        found = named or (deployed.process_instance_id if deployed else os.environ.get("PROCESS_INSTANCE_ID"))
+        found = named or (deployed.process_instance_id if deployed else client.instance)
         if not found:
             raise ConfigError(
                 "Nothing has been deployed from this kernel yet, so it takes the id of a process instance.",
@@ -865,13 +860,8 @@ def _checked_deployment(arguments: Namespace) -> str:
     return versions[0] if versions else "patch"
 
 
-def _may_have_acted(error: BaseException) -> bool:
-    """Whether the platform may have done what it was asked to: nobody has heard it say no."""
-    if isinstance(error, ServerError):
-        return error.code.startswith("HTTP_")  # not the platform's own word, but of something before it
-    return isinstance(error, KeyboardInterrupt | InvalidResponseError) or getattr(
-        error, "may_have_acted", False
-    )
+def _may_have_acted(error: KeyboardInterrupt | CodikaError) -> bool:
+    return isinstance(error, KeyboardInterrupt) or error.may_have_acted
 
 
 def _size(content: bytes | str) -> str:

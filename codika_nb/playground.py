@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import html
-import json
 import logging
 import os
 import re
@@ -30,14 +29,14 @@ from IPython.display import DisplayHandle, display
 from . import session
 from .client import AsyncClient, Client
 from .configuration import Configuration, FormField, HttpTrigger
-from .errors import CodikaError, ConfigError, InvalidResponseError, WaitTimeoutError, redact
+from .errors import CodikaError, ConfigError, InvalidResponseError, WaitTimeoutError, readable
 from .forms import FOCUS_AFTER, action_button, network, outcome_of
 from .inputs import Around, Dropdown, Group, Input, markup, stack
 from .models import Execution, Instance
 from .profiles import PRODUCTION, same_host
 from .schema import LONGEST_TEXT, MOST_ROWS, Problem, fields, payload, problems, read_schema, result_html
-from .usecase import UseCase
-from .views import LONGEST, SIGN_IN_STYLE, execution, plain
+from .usecase import UseCase, archived_configuration
+from .views import SIGN_IN_STYLE, execution, plain
 
 __all__ = ["Playground"]
 
@@ -118,12 +117,11 @@ def _kept_configuration(instance: Instance) -> Configuration | None:
         for file in Path().glob(depth):
             # Whatever is wrong with a file that happens to lie around is no business of a form.
             with suppress(OSError, ValueError, TypeError, LookupError, AttributeError):
-                project = json.loads(file.read_text(encoding="utf-8"))
-                instances = (project.get("devProcessInstanceId"), project.get("prodProcessInstanceId"))
-                if instance.process_instance_id in instances:
-                    archive = file.parent / "deployments" / project["projectId"] / "process"
-                    snapshot = archive / str(instance.current_version) / "config-snapshot.json"
-                    return Configuration.model_validate_json(snapshot.read_bytes())
+                found = archived_configuration(
+                    file.parent, instance.process_instance_id, str(instance.current_version)
+                )
+                if found:
+                    return found
     return None
 
 
@@ -542,7 +540,7 @@ class Playground(widgets.VBox):
     def _render_failure(self, problem: CodikaError) -> None:
         place = _refused_place(problem)
         if place and self._form.at(place) is not self._form:
-            self._find_fault([Problem(place, _readable(problem.message))])
+            self._find_fault([Problem(place, readable(problem.message))])
         step = problem.next_action or self._next_step(problem)
         stopped = problem.code == "cancelled"
         role, kind = ("status", "info") if stopped else ("alert", "error")
@@ -634,10 +632,7 @@ def _refused_place(problem: CodikaError) -> tuple[str | int, ...]:
 
 def _abridged(run: Execution) -> Execution:
     """The run for plain text: long lists, and files and other long texts, are cut."""
-    problem = run.error_details
-    if problem and problem.message:
-        problem = problem.model_copy(update={"message": _readable(problem.message)})
-    return run.model_copy(update={"result_data": _cut(run.result_data), "error_details": problem})
+    return run.model_copy(update={"result_data": _cut(run.result_data)})
 
 
 def _cut(value: Any, longest: int = 500) -> Any:
@@ -653,10 +648,5 @@ def _count(found: list[Problem], noun: str) -> str:
 
 
 def _said(role: str, text: str, kind: str = "", details: str = "") -> str:
-    small = f"<p>{html.escape(_readable(details))}</p>" if details else ""
-    return f'<p role="{role}" class="{kind}">{html.escape(_readable(text))}</p>{small}'
-
-
-def _readable(text: str) -> str:
-    """What a server may have written, fit to be shown."""
-    return plain(redact(text), LONGEST) if text else ""
+    small = f"<p>{html.escape(readable(details))}</p>" if details else ""
+    return f'<p role="{role}" class="{kind}">{html.escape(readable(text))}</p>{small}'

@@ -44,7 +44,7 @@ from .configuration import (
     TextItem,
 )
 from .errors import InvalidResponseError
-from .views import LONGEST, MOST_MEMBERS, plain, tree
+from .views import LONGEST, MOST_MEMBERS, plain, tree, visible
 
 __all__ = ["Problem", "fields", "hint", "initial", "payload", "problems", "read_schema", "result_html"]
 
@@ -692,11 +692,10 @@ def _decimals(field: NumberItem) -> int | None:
 
 
 def _paragraphs(text: str) -> str:
-    visible = "".join(c if c.isprintable() or c in "\n\t" else "·" for c in text[:LONGEST_TEXT])
-    visible += "…" if len(text) > LONGEST_TEXT else ""
-    if "\n" not in visible.strip():
-        return html.escape(visible)
-    parts = (html.escape(part.strip("\n")).replace("\n", "<br>") for part in re.split(r"\n\s*\n", visible))
+    shown = visible(text, LONGEST_TEXT)
+    if "\n" not in shown.strip():
+        return html.escape(shown)
+    parts = (html.escape(part.strip("\n")).replace("\n", "<br>") for part in re.split(r"\n\s*\n", shown))
     return "".join(f"<p>{part}</p>" for part in parts if part)
 
 

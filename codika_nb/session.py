@@ -134,14 +134,18 @@ class Environment:
             )
         return normalize_base_url(named) if named else None
 
+    @property
+    def allows_http(self) -> bool:
+        """Whether the person trusts the network with codes and keys in clear."""
+        return self.get("CODIKA_ALLOW_HTTP") in ("1", "true", "yes")
+
     def refuse_plain_http(self, url: str) -> None:
         """Refuse a server to which codes and keys would travel in clear.
 
         Raises:
             ConfigError: it is neither https nor this machine, and ``CODIKA_ALLOW_HTTP`` is not set.
         """
-        allowed = self.get("CODIKA_ALLOW_HTTP") in ("1", "true", "yes")
-        if not url.lower().startswith("https:") and not is_loopback(url) and not allowed:
+        if not url.lower().startswith("https:") and not is_loopback(url) and not self.allows_http:
             raise ConfigError(
                 f"{url} is not encrypted: codes and keys would travel in clear.",
                 next_action="Use https, or set CODIKA_ALLOW_HTTP=1 if you trust the network in between.",

@@ -53,6 +53,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Finding", "Findings", "Project", "UseCase", "VersionRule", "version_rule"]
 
+#: The configuration in the archive of a deployment.
+SNAPSHOT = "config-snapshot.json"
 LARGEST_DOCUMENT = 10 * 1024 * 1024
 
 CONTENT_TYPES = {
@@ -353,7 +355,7 @@ class UseCase:
             >>> use_case.target_for(sandbox.url, profile.organization_id) == use_case.project.project_id
             True
         """
-        _ = self._folder
+        _ = self.folder
         project = self.project
         if project is None:
             return None
@@ -394,7 +396,7 @@ class UseCase:
             >>> use_case.project.project_id
             'my-project'
         """
-        folder = self._folder
+        folder = self.folder
         _ = self.project  # what cannot be read is not overwritten
         content = {"projectId": project_id}
         if organization_id:
@@ -428,7 +430,7 @@ class UseCase:
             >>> use_case.version, use_case.record(deployed, project_id=project_id, bump="minor")
             ('1.0.1', '1.1.0')
         """
-        folder = self._folder
+        folder = self.folder
         check_path_segment(project_id, "project id")
         check_path_segment(deployment.version, "version")
         failed = deployment.deployment_status == "failed"
@@ -439,7 +441,7 @@ class UseCase:
         version = raised(self.version, bump)
         kept = read_object(folder / "version.json") or {}
         write(folder / "version.json", json_file({**kept, "version": version}, "version.json"))
-        self._archive(folder / "deployments" / project_id, deployment, project_id, version, now)
+        self._archive(folder, deployment, project_id, version, now)
         return version
 
     def record_published(self, published: Published, *, project_id: str) -> None:
@@ -459,7 +461,7 @@ class UseCase:
             >>> use_case.project.prod_process_instance_id == published.process_instance_id
             True
         """
-        folder, project = self._folder, self.project
+        folder, project = self.folder, self.project
         if project is None or project.project_id != project_id or not published.process_instance_id:
             return
         content = read_object(folder / "project.json") or {}
@@ -467,7 +469,16 @@ class UseCase:
         write(folder / "project.json", json_file(content, "project.json"))
 
     @property
-    def _folder(self) -> Path:
+    def folder(self) -> Path:
+        """The folder, in which its project and versions are kept.
+
+        Raises:
+            UseCaseError: it has none yet.
+
+        Example:
+            >>> UseCase.load("use-cases/greeter").folder.name
+            'greeter'
+        """
         if self.path is None:
             raise UseCaseError(
                 "This use case has no folder in which its project and versions could be kept.",
@@ -490,9 +501,9 @@ class UseCase:
         write(folder / "project.json", json_file(content, "project.json"))
 
     def _archive(
-        self, project_folder: Path, deployment: Deployment, project_id: str, version: str, now: str
+        self, use_case: Path, deployment: Deployment, project_id: str, version: str, now: str
     ) -> None:
-        folder = project_folder / "process" / deployment.version
+        folder = _archive_of(use_case, project_id, deployment.version)
         workflows = {name: self._source.files[name] for name in self._source.workflow_files}
         snapshot = self.configuration.to_json()
         for workflow in snapshot["workflows"]:
@@ -503,7 +514,7 @@ class UseCase:
             workflow["n8nWorkflowJsonBase64"] = "[archived in workflows/ folder]"
         for name, content in workflows.items():
             write(folder / name, content)
-        _write_archived(folder / "config-snapshot.json", snapshot)
+        _write_archived(folder / SNAPSHOT, snapshot)
         answer = deployment.model_dump(mode="json", by_alias=True, exclude_none=True)
         members = ("templateId", "deploymentInstanceId", "processId", "isNewProcess", "processInstanceId")
         info = {"version": deployment.version, "useCaseVersion": version, "deployedAt": now}
@@ -514,7 +525,7 @@ class UseCase:
         }
         _write_archived(folder / "deployment-info.json", info)
 
-        overview_file = project_folder / "project-info.json"
+        overview_file = folder.parent.parent / "project-info.json"
         try:
             overview = read_object(overview_file) or {"projectId": project_id, "createdAt": now}
             overview["lastDeployedAt"] = now
@@ -597,6 +608,13 @@ class VersionRule(NamedTuple):
     explicit_version: str | None
     bump: Literal["patch", "minor", "major"]
 
+    @property
+    def on_platform(self) -> str:
+        """What becomes of the platform's version, in words."""
+        if self.strategy == "explicit":
+            return f"becomes {self.explicit_version}"
+        return f"is raised in its {'second' if self.strategy == 'minor_bump' else 'first'} part"
+
 
 def version_rule(choice: str = "patch") -> VersionRule:
     """What to send and what to raise for a choice of version, as codika 3.6.0 does it.
@@ -658,6 +676,24 @@ def _write_new(folder: Path, files: Mapping[str, bytes]) -> None:
         raise UseCaseError(f"{folder} holds {' and '.join(taken)} already.", next_action="Give a new folder.")
     for file, content in files.items():
         write(folder / file, content)
+
+
+def _archive_of(folder: Path, project_id: str, version: str) -> Path:
+    """Where a use-case folder keeps what was deployed as this version."""
+    return folder / "deployments" / project_id / "process" / version
+
+
+def archived_configuration(folder: Path, instance: str, version: str) -> Configuration | None:
+    """What an instance runs in this version, from the archive of a folder; None if it is not of this folder.
+
+    Raises:
+        OSError, ValueError, TypeError, LookupError, AttributeError: the files are not those of a deployment.
+    """
+    project = json.loads((folder / "project.json").read_text(encoding="utf-8"))
+    if instance not in (project.get("devProcessInstanceId"), project.get("prodProcessInstanceId")):
+        return None
+    snapshot = _archive_of(folder, project["projectId"], version) / SNAPSHOT
+    return Configuration.model_validate_json(snapshot.read_bytes())
 
 
 def _write_archived(file: Path, value: object) -> None:

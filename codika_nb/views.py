@@ -268,11 +268,8 @@ def _members(value: Any, left: list[int], depth: int) -> str:
 
 def _leaf(value: Any) -> str:
     if isinstance(value, str) and value:
-        visible = "".join(c if c.isprintable() or c in "\n\t" else "·" for c in value[:LONGEST])
-        cut = "…" if len(value) > LONGEST else ""
-        return (
-            f'<span style="white-space: pre-wrap; overflow-wrap: anywhere">{html.escape(visible)}{cut}</span>'
-        )
+        text = html.escape(visible(value))
+        return f'<span style="white-space: pre-wrap; overflow-wrap: anywhere">{text}</span>'
     # As in JSON, so that the text "1" and the number 1 do not look the same.
     text = (
         json.dumps(value, default=str)
@@ -388,6 +385,12 @@ def plain(text: str | None, longest: int = 80) -> str:
     """Text from elsewhere on one line, without control characters, cut to `longest`."""
     visible = " ".join("".join(c if c.isprintable() else " " for c in text or "unnamed").split())
     return visible if len(visible) <= longest else visible[: longest - 1] + "…"
+
+
+def visible(text: str, longest: int = LONGEST) -> str:
+    """Text from elsewhere in its own lines, without other control characters, cut to `longest`."""
+    shown = "".join(c if c.isprintable() or c in "\n\t" else "·" for c in text[:longest])
+    return f"{shown}…" if len(text) > longest else shown
 
 
 def json_text(value: Any) -> str:

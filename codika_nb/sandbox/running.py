@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, NoReturn
@@ -10,6 +9,7 @@ from typing import Any, NoReturn
 from .._http import httpx
 from ..errors import ConfigError
 from ..profiles import is_loopback
+from ..session import Environment
 from .mail import Inbox, Mail
 
 __all__ = ["RunningSandbox", "find"]
@@ -21,7 +21,7 @@ def find(url: str | None) -> RunningSandbox | None:
     Args:
         url: its base URL; only addresses of this machine are asked, and with ``CODIKA_ALLOW_HTTP`` others.
     """
-    if not url or not (is_loopback(url) or os.environ.get("CODIKA_ALLOW_HTTP")):
+    if not url or not (is_loopback(url) or Environment().allows_http):
         return None
     try:
         answer = httpx.get(url, headers={"Accept": "application/json"}, timeout=2.0, trust_env=False)
