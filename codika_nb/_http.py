@@ -14,7 +14,7 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx
 
-from .errors import redact
+from .display.text import redact
 
 __all__ = ["FAILURES", "httpx", "no_cookies", "timeout", "tls"]
 

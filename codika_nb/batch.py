@@ -21,9 +21,12 @@ from decimal import Decimal
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from . import arguments, views
+from . import arguments
 from .api import API
 from .call import Exchange, Pause, Response, Step, Steps, relayed
+from .display.markup import card, line
+from .display.table import data_frame, html_table
+from .display.text import plain, redact
 from .errors import (
     AuthenticationError,
     CodikaError,
@@ -37,9 +40,8 @@ from .errors import (
     RateLimitError,
     ServerError,
     TransportError,
-    redact,
 )
-from .models import Execution, data_frame, html_table
+from .models import Execution
 from .session import somebody_sees_widgets
 
 if TYPE_CHECKING:
@@ -257,13 +259,13 @@ class Runs(list[Run]):
     def __repr__(self) -> str:
         number = max(len(self), self.total or 0)
         if not number:
-            return f"No runs of {views.plain(self.workflow)}."
+            return f"No runs of {plain(self.workflow)}."
         noun = "run" if number == 1 else "runs"
-        return f"{number:,} {noun} of {views.plain(self.workflow)}: {self._counts()}"
+        return f"{number:,} {noun} of {plain(self.workflow)}: {self._counts()}"
 
     def _repr_html_(self) -> str:
         if not self:
-            return views.line(repr(self))["text/html"]
+            return line(repr(self))["text/html"]
         failed = self.failed
         further = [run for run in failed[:_SHOWN] if run.index >= _SHOWN]
         headings = ["", *([] if self._inputs is None else ["Input"]), "Status", "ms", "Result"]
@@ -274,7 +276,7 @@ class Runs(list[Run]):
         more = f"{left:,} more: .to_frame() has all of them{', .failed what failed' if failed else ''}."
         hint = f'<div style="color: var(--codika-quiet); margin-top: 0.4rem">{more}</div>' if left else ""
         good = None if self.pending else not failed
-        return views.card(repr(self), [], good=good, rich=html_table(headings, rows) + hint)["text/html"]
+        return card(repr(self), [], good=good, rich=html_table(headings, rows) + hint)["text/html"]
 
     def _cells(self, run: Run) -> list[str]:
         given = [] if self._inputs is None else [_brief(_at(self._inputs, run.index))]
@@ -299,7 +301,7 @@ def _brief(value: Any) -> str:
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     except (TypeError, ValueError, RecursionError):  # a payload that was refused for just that
         text = repr(value)
-    return views.plain(redact(text) or " ", 60)
+    return plain(redact(text) or " ", 60)
 
 
 def _at(inputs: Any, index: int) -> Any:

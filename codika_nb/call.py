@@ -12,7 +12,7 @@ import json
 import random
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http.client import responses
 from typing import Any, Generic, Literal, Protocol, TypeVar
@@ -20,6 +20,7 @@ from urllib.parse import quote
 
 from pydantic import ValidationError
 
+from .display.text import readable, redact
 from .errors import (
     APIError,
     AuthenticationError,
@@ -36,8 +37,6 @@ from .errors import (
     RequestTimeoutError,
     ServerError,
     TransportError,
-    readable,
-    redact,
 )
 
 T = TypeVar("T")
@@ -369,7 +368,7 @@ _ADDRESS = "Is this address a Codika server? %codika_whoami shows which one is i
 
 def _text(value: object) -> str | None:
     """A text from the server, fit to be shown."""
-    return (readable(value) or None) if isinstance(value, str) else None
+    return (readable(value).strip() or None) if isinstance(value, str) else None
 
 
 def _seconds(value: object) -> float | None:
@@ -390,7 +389,7 @@ def _retry_after(response: Response) -> float | None:
         return seconds
     try:
         date = parsedate_to_datetime(value)
-        return max(0.0, (date - datetime.now(timezone.utc)).total_seconds())
+        return max(0.0, (date - datetime.now(UTC)).total_seconds())
     except (TypeError, ValueError, OverflowError):  # no date, or one without a zone
         return None
 

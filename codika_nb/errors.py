@@ -35,7 +35,6 @@ Example:
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -61,25 +60,7 @@ __all__ = [
     "UseCaseError",
     "WaitTimeoutError",
     "WebhookVerificationError",
-    "readable",
-    "redact",
 ]
-
-_SECRETS = re.compile(
-    r"(?P<parameter>\bapi_key=)[^&\s\"'\\]+|(?<![A-Za-z0-9])(?P<shown>c(?:k|ko|kp|ka)_[\w-]{4}|whsec_)[\w+/=-]{2,}",
-    re.ASCII,
-)
-
-
-def redact(text: str) -> str:
-    """Mask whatever looks like a key or a webhook secret: for text that others wrote, before it is shown."""
-    return _SECRETS.sub(lambda found: f"{found['parameter'] or found['shown']}...", text)
-
-
-def readable(text: str, longest: int = 2000) -> str:
-    """Text that others wrote, fit to be shown: no keys, no control characters, no more than a screenful."""
-    shown = redact("".join(c if c.isprintable() or c == "\n" else " " for c in text[: 2 * longest])).strip()
-    return shown if len(text) <= longest else f"{shown[:longest]}…"
 
 
 class CodikaError(Exception):

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Coroutine, Generator
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from importlib import import_module
 from typing import Any, TypeVar
 
@@ -21,10 +21,12 @@ import ipywidgets as widgets
 from IPython.display import DisplayHandle, display
 from traitlets import Unicode
 
+from .cards import signed_in
+from .display.markup import SIGN_IN_STYLE
+from .display.text import plain
 from .errors import ConfigError, NotSignedIn
 from .profiles import PRODUCTION, Profile
 from .signin import Notice, Purpose, SignIn, organization_key, six_digits
-from .views import SIGN_IN_STYLE, plain, signed_in
 
 __all__ = ["SignInForm"]
 
@@ -511,7 +513,7 @@ class SignInForm(widgets.VBox):
 
     def _render_resend(self, busy: bool) -> None:
         resend_at = self.signin.resend_at
-        left = (resend_at - datetime.now(timezone.utc)).total_seconds() if resend_at else 0.0
+        left = (resend_at - datetime.now(UTC)).total_seconds() if resend_at else 0.0
         self.resend.disabled = busy or left > 0
         self.resend.tooltip = f"possible in {left:.0f} seconds" if left > 0 else ""
         if left > 0 and self.signin.step == "code" and not busy:
@@ -522,7 +524,7 @@ class SignInForm(widgets.VBox):
     def _unlock_resend(self) -> None:
         if self.signin.step == "code" and not self._pending:
             resend_at = self.signin.resend_at
-            self.resend.disabled = bool(resend_at and resend_at > datetime.now(timezone.utc))
+            self.resend.disabled = bool(resend_at and resend_at > datetime.now(UTC))
 
     def _render_organizations(self) -> None:
         if self.signin.step != "organization":

@@ -37,10 +37,10 @@ from .configuration import (
     SelectItem,
     TextItem,
 )
+from .display.text import plain
 from .errors import ConfigError
 from .forms import LineField, action_button
 from .schema import File, hint, initial_value, read_date, size_text
-from .views import plain
 
 __all__ = ["Around", "Dropdown", "Group", "Input", "markup", "stack"]
 

@@ -13,7 +13,7 @@ import re
 import warnings
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from .errors import ConfigError, InvalidResponseError
@@ -175,7 +175,7 @@ def _asked(name: str) -> str:
 
 def metadata(given: Mapping[str, str]) -> dict[str, Any]:
     """What is stored beside the secrets, in clear."""
-    now = datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     # The platform knows the tool's own word for what was not connected in the dashboard.
     return {"connectedAt": now, "installedBy": "cli", "hasValidTokens": True, **given}
 

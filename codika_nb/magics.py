@@ -97,7 +97,7 @@ def codika_magic(*options: Any, payload: bool = False) -> Callable[[Function], A
             except KeyboardInterrupt:
                 raise Interrupted("Stopped.", next_action="Repeat the cell to try again.") from None
             except CodikaError as error:
-                from .views import plain
+                from .display.text import plain
 
                 lines = [plain(f"{type(error).__name__}: {error.message}", 1000)]
                 lines += [plain(error.next_action, 1000)] if error.next_action else []
@@ -179,7 +179,8 @@ class CodikaMagics(Magics):
 
         Example: %codika_logout acme-inc
         """
-        from . import session, views
+        from . import cards as views
+        from . import session
         from .profiles import PRODUCTION, ProfileStore
 
         name = arguments.name
@@ -207,7 +208,7 @@ class CodikaMagics(Magics):
 
         Example: %codika_use acme-inc
         """
-        from . import views
+        from . import cards as views
         from .profiles import ProfileStore
 
         store = ProfileStore()
@@ -223,7 +224,7 @@ class CodikaMagics(Magics):
 
         Example: me = %codika_whoami
         """
-        from . import views
+        from . import cards as views
 
         with self._client() as client:
             known = client.whoami()
@@ -244,7 +245,8 @@ class CodikaMagics(Magics):
         Where a sandbox runs already (codika-nb lab, Binder), that one is used.
         Example: sandbox = %codika_sandbox
         """
-        from . import session, views
+        from . import cards as views
+        from . import session
         from .sandbox import Sandbox, running
 
         if arguments.stop:
@@ -301,7 +303,8 @@ class CodikaMagics(Magics):
 
         Example: %codika_deploy use-cases/greeter
         """
-        from . import session, views
+        from . import cards as views
+        from . import session
         from .usecase import UseCase
 
         version = _checked_deployment(arguments)
@@ -351,7 +354,7 @@ class CodikaMagics(Magics):
         client: Client, use_case: UseCase, version: str, arguments: Namespace, card: _Card
     ) -> Deployment:
         """Deploy it, and show how far that is; what the card says after a failure is known to be so."""
-        from . import views
+        from . import cards as views
         from .api import API, CREATE_PROJECT, DEPLOY_USE_CASE, VERIFY_KEY
         from .call import observed
 
@@ -400,7 +403,8 @@ class CodikaMagics(Magics):
 
     def _plan_deployment(self, use_case: UseCase, version: str, arguments: Namespace) -> Findings:
         """What a deployment would do, from what is on this machine alone: nothing is sent."""
-        from . import session, views
+        from . import cards as views
+        from . import session
         from .usecase import raised, version_rule
 
         rule = version_rule(version)
@@ -428,7 +432,7 @@ class CodikaMagics(Magics):
 
     def _rerun(self, client: Client, use_case: UseCase, card: _Card) -> Redeployment:
         """Deploy an instance's present version once more; nothing of the folder is sent."""
-        from . import views
+        from . import cards as views
 
         profile, project = client.credential.profile, use_case.project
         target = use_case.target_for(client.base_url, profile.organization_id if profile else None)
@@ -467,7 +471,7 @@ class CodikaMagics(Magics):
 
         Example: run = %codika_trigger greet {"name": "Ada"}
         """
-        from . import views
+        from . import cards as views
         from .api import API
         from .arguments import seconds
         from .call import observed
@@ -661,7 +665,7 @@ class CodikaMagics(Magics):
 
     def _have_code_sent(self, signin: SignIn, arguments: Namespace) -> SignIn:
         """The first of the platform's two commands; ``--code`` is the second."""
-        from . import views
+        from . import cards as views
         from .client import Client
 
         with Client(base_url=signin.base_url) as client:
@@ -683,7 +687,7 @@ class CodikaMagics(Magics):
 
     def _signed_in(self, signin: SignIn, as_json: bool) -> Profile:
         """Use what signing in has led to from now on, and show it."""
-        from . import views
+        from . import cards as views
 
         if as_json:
             print(views.json_text(signin.document()))
@@ -718,7 +722,8 @@ class CodikaMagics(Magics):
 
         For a use case that belongs to another organization, its profile if there is one.
         """
-        from . import session, views
+        from . import cards as views
+        from . import session
         from .client import Client
         from .profiles import expiry_notice
 
@@ -999,7 +1004,7 @@ def _scrub(shell: InteractiveShell, secret: str) -> None:
 
 def _by_prompts(signin: SignIn) -> None:
     """The steps of the form as prompts, for a terminal; Ctrl-C leaves."""
-    from . import views
+    from . import cards as views
     from .client import Client
     from .profiles import PRODUCTION
 

@@ -29,14 +29,16 @@ from IPython.display import DisplayHandle, display
 from . import session
 from .client import AsyncClient, Client
 from .configuration import Configuration, FormField, HttpTrigger
-from .errors import CodikaError, ConfigError, InvalidResponseError, WaitTimeoutError, readable
+from .display.markup import SIGN_IN_STYLE
+from .display.text import plain, readable
+from .errors import CodikaError, ConfigError, InvalidResponseError, WaitTimeoutError
 from .forms import FOCUS_AFTER, action_button, network, outcome_of
 from .inputs import Around, Dropdown, Group, Input, markup, stack
 from .models import Execution, Instance
+from .models.executions import execution_card
 from .profiles import PRODUCTION, same_host
 from .schema import LONGEST_TEXT, MOST_ROWS, Problem, fields, payload, problems, read_schema, result_html
 from .usecase import UseCase, archived_configuration
-from .views import SIGN_IN_STYLE, execution, plain
 
 __all__ = ["Playground"]
 
@@ -523,7 +525,7 @@ class Playground(widgets.VBox):
             self.message.value = shown
         title = f'<div class="title">{html.escape(plain(offer.title))} <span>{took}</span></div>'
         self._static = {
-            "text/plain": _cut(execution(_abridged(run), offer.workflow)["text/plain"], LONGEST_TEXT),
+            "text/plain": _cut(execution_card(_abridged(run), offer.workflow)["text/plain"], LONGEST_TEXT),
             "text/html": f'{STYLE}<div class="codika-form codika-playground {self._id}">{title}{shown}</div>',
         }
         self._publish()

@@ -19,7 +19,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -215,7 +215,7 @@ class Profile:
         end = _instant(self.expires_at)
         if end is None:
             return None
-        now = (now or datetime.now(timezone.utc)).astimezone(timezone.utc)
+        now = (now or datetime.now(UTC)).astimezone(UTC)
         return -((now - end) // timedelta(days=1))
 
     def expired(self, now: datetime | None = None) -> bool:
@@ -931,7 +931,7 @@ def _read_once(path: Path) -> tuple[_Document, _Version | None]:
 
 def _keep_aside(target: Path, document: _Document) -> str:
     """Copy what could not be read to a name of its own; returns what to tell the owner."""
-    moment = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
+    moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     aside, number = target.with_name(f"{target.name}.corrupt-{moment}"), 2
     while os.path.lexists(aside):
         aside, number = target.with_name(f"{target.name}.corrupt-{moment}-{number}"), number + 1

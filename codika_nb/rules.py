@@ -92,7 +92,7 @@ class Findings(list[Finding]):
     def _repr_html_(self) -> str:
         if not self:
             return "<p>No findings.</p>"
-        from .models import html_table  # noqa: PLC0415 - only a notebook asks for it
+        from .display.table import html_table  # noqa: PLC0415 - only a notebook asks for it
 
         return html_table(list(self._COLUMNS), self._rows())
 

@@ -43,8 +43,9 @@ from .configuration import (
     StringItem,
     TextItem,
 )
+from .display.markup import MOST_MEMBERS, tree
+from .display.text import LONGEST, plain, readable
 from .errors import InvalidResponseError
-from .views import LONGEST, MOST_MEMBERS, plain, tree, visible
 
 __all__ = ["Problem", "fields", "hint", "initial", "payload", "problems", "read_schema", "result_html"]
 
@@ -692,7 +693,7 @@ def _decimals(field: NumberItem) -> int | None:
 
 
 def _paragraphs(text: str) -> str:
-    shown = visible(text, LONGEST_TEXT)
+    shown = readable(text, LONGEST_TEXT)
     if "\n" not in shown.strip():
         return html.escape(shown)
     parts = (html.escape(part.strip("\n")).replace("\n", "<br>") for part in re.split(r"\n\s*\n", shown))

@@ -11,7 +11,7 @@ import functools
 import inspect
 import re
 from collections.abc import Callable, Generator
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from . import session
@@ -389,7 +389,7 @@ class SignIn:
         except CodikaError as error:
             yield from self._react(error)
             return
-        now = datetime.now(timezone.utc)
+        now = datetime.now(UTC)
         self.sent = sent
         self.valid_until = now + timedelta(seconds=sent.expires_in_seconds)
         self.resend_at = now + RESEND_AFTER
@@ -468,7 +468,7 @@ class SignIn:
             self._say(Notice(str(error), "error", code=error.code), error)
             return
         if isinstance(error, RateLimitError) and error.retry_in is not None:
-            self.resend_at = datetime.now(timezone.utc) + timedelta(seconds=error.retry_in)
+            self.resend_at = datetime.now(UTC) + timedelta(seconds=error.retry_in)
         if isinstance(attempts := error.details.get("attemptsRemaining"), int):
             self.attempts_remaining = attempts
         self.organizations = _organizations(error) or self.organizations

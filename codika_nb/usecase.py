@@ -23,7 +23,7 @@ import os
 import re
 import warnings
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -31,6 +31,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from .configuration import Configuration, MetadataDocument, Skill
+from .display.markup import card
 from .errors import ConfigError, UseCaseError
 from .profiles import PRODUCTION, is_loopback, normalize_base_url, same_host
 from .rules import Finding, Findings, verify
@@ -212,8 +213,6 @@ class UseCase:
         return f"UseCase({self.configuration.title!r}, {'; '.join(self._workflow_lines())}, {where})"
 
     def _repr_html_(self) -> str:
-        from . import views  # noqa: PLC0415 - only a notebook asks for it
-
         rows = [("Workflows" if n == 0 else "", text) for n, text in enumerate(self._workflow_lines())]
         try:
             project = self.project
@@ -222,7 +221,7 @@ class UseCase:
         except UseCaseError as error:
             rows.append(("Problem", error.message))
         rows.append(("Folder", str(self.path or "none yet: save(path) writes one")))
-        return views.card(self.configuration.title, rows)["text/html"]
+        return card(self.configuration.title, rows)["text/html"]
 
     def _workflow_lines(self, most: int = 10) -> list[str]:
         # From JSON, because Python code may have put anything in place of a checked value.
@@ -655,7 +654,7 @@ def raised(version: str, bump: str) -> str:
 
 
 def _timestamp() -> str:
-    return datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 # --- files -----------------------------------------------------------------------------------------

@@ -187,7 +187,7 @@ def test_the_library_of_the_specification_verifies_what_we_sign(
 @given(secret=secrets, value=values, padded=st.booleans())
 def test_we_verify_what_the_library_of_the_specification_signs(secret: str, value: Any, padded: bool) -> None:
     body = json.dumps(value, ensure_ascii=False)
-    now = datetime.datetime.now(datetime.timezone.utc)
+    now = datetime.datetime.now(datetime.UTC)
     headers = {
         "Webhook-Id": "msg_1",
         "Webhook-Timestamp": str(int(now.timestamp())),

@@ -401,7 +401,7 @@ def test_payloads_that_are_taken_away_afterwards(client: Any) -> None:
 
 
 def test_cells_become_json() -> None:
-    moment = datetime.datetime(2024, 5, 1, 12, 30, tzinfo=datetime.timezone.utc)
+    moment = datetime.datetime(2024, 5, 1, 12, 30, tzinfo=datetime.UTC)
     rows = {
         "text": ["a", None],
         "whole": [1, 2],

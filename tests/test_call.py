@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from codika_nb import call, errors
 from codika_nb.api import API
 from codika_nb.call import Call, Pause, Request, Response, path
-from codika_nb.errors import APIError, CodikaError, InvalidResponseError, TransportError, redact
+from codika_nb.display.text import redact
+from codika_nb.errors import APIError, CodikaError, InvalidResponseError, TransportError
 from codika_nb.models import Execution, ExecutionSummary, Projects, VerifiedKey
 
 KEY = "cko_aB12" + "x" * 60
@@ -337,7 +338,7 @@ def test_when_to_try_again(details: object, header: str | None, expected: Any, s
 
 
 def test_the_server_names_a_time() -> None:
-    later = format_datetime(datetime.now(timezone.utc) + timedelta(seconds=60), usegmt=True)
+    later = format_datetime(datetime.now(UTC) + timedelta(seconds=60), usegmt=True)
     assert refused(LATER, 503, {"retry-after": later}).retry_in == pytest.approx(60, abs=5)
 
 

@@ -276,7 +276,7 @@ def test_a_key_given_by_hand_that_is_in_no_variable(platform: Platform, make_cli
 
 
 def sign_as_the_library_does(secret: str, body: str, *, age: float = 0) -> dict[str, str]:
-    now = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(seconds=age)
+    now = datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=age)
     message_id = f"msg_{time.monotonic_ns()}"
     return {
         "webhook-id": message_id,

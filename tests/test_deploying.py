@@ -19,6 +19,8 @@ import pytest
 
 from codika_nb import Client, ProfileStore, Sandbox, UseCase, UseCaseError, sign_in
 from codika_nb.call import Pause, Request, Response, Steps, observed
+from codika_nb.display.chart import Chart
+from codika_nb.display.markup import tree
 from codika_nb.errors import (
     ConfigError,
     ExecutionFailedError,
@@ -26,8 +28,8 @@ from codika_nb.errors import (
     InvalidRequestError,
     TransportError,
 )
-from codika_nb.models import Execution, ExecutionSummary
-from codika_nb.views import Chart, execution, tree
+from codika_nb.models import Execution, Executions, ExecutionSummary
+from codika_nb.models.executions import execution_card
 from tests.conftest import EMAIL
 from tests.kernels import Kernel, Outcome, kernel
 from tests.test_usecase import change, parameters
@@ -405,7 +407,7 @@ def test_what_a_workflow_says_about_its_failure_is_shown_without_keys(
 
 def test_a_large_result_is_cut_where_it_is_shown() -> None:
     run = Execution(execution_id="r", status="success", result_data=["x" * 1000] * 3000)
-    bundle = execution(run, "greet")
+    bundle = execution_card(run, "greet")
     assert len(bundle["text/plain"]) < 60_000
     assert "`result` has all 3,0" in bundle["text/plain"]
     assert len(bundle["text/html"]) < 3_000_000
@@ -490,7 +492,7 @@ def test_a_result_is_a_tree_whose_texts_are_texts() -> None:
     assert tree("only a text").count("<details") == 0
     assert "… and 4,000 more" in tree(list(range(5000)))
     run = Execution(execution_id="r", status="success", result_data=value)
-    assert json.loads(execution(run, "greet")["text/plain"].partition("\n")[2]) == value
+    assert json.loads(execution_card(run, "greet")["text/plain"].partition("\n")[2]) == value
 
 
 def test_a_chart_of_runs_in_words_and_as_a_picture() -> None:
@@ -505,7 +507,7 @@ def test_a_chart_of_runs_in_words_and_as_a_picture() -> None:
             ]
         )
     ]
-    chart = Chart([ExecutionSummary.model_validate(row) for row in rows])
+    chart = Executions(ExecutionSummary.model_validate(row) for row in rows).chart()
     assert repr(chart) == "▁█▅  3 runs, 2 failed, longest 100 ms\n✗ ✗"
     picture = chart._repr_html_()
     assert "3 runs, 2 failed, longest 100 ms" in picture

@@ -10,7 +10,8 @@ from typing import Any
 import ipywidgets
 import pytest
 
-from codika_nb import Client, Playground, ProfileStore, Sandbox, SignInForm, UseCase, sign_in, views
+from codika_nb import Client, Playground, ProfileStore, Sandbox, SignInForm, UseCase, cards, sign_in
+from codika_nb.display.markup import line
 from tests.conftest import EMAIL, GREETER
 
 CORE = {"@jupyter-widgets/base", "@jupyter-widgets/controls"}
@@ -76,7 +77,7 @@ def test_what_cells_show_loads_nothing(client: Client, sandbox: Sandbox, greeter
     ]
     for each in shown:
         assert elsewhere(each._repr_html_()) == [], each
-    for bundle in (views.sandbox(sandbox), views.identity(client.whoami()), views.line("text")):
+    for bundle in (cards.sandbox(sandbox), cards.identity(client.whoami()), line("text")):
         assert set(bundle) == {"text/plain", "text/html"}
         assert elsewhere(bundle["text/html"]) == []
 

@@ -19,7 +19,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -632,7 +632,7 @@ def test_a_corrupt_file_is_told_of_and_kept(store: ProfileStore, raw: bytes, fou
     (aside,) = store.path.parent.glob("config.json.corrupt-*")
     assert str(aside) in str(told[0].message)
     assert aside.read_bytes() == raw
-    assert aside.name.removeprefix("config.json.corrupt-").startswith(f"{datetime.now(timezone.utc):%Y%m%dT}")
+    assert aside.name.removeprefix("config.json.corrupt-").startswith(f"{datetime.now(UTC):%Y%m%dT}")
     assert os.name != "posix" or stat.S_IMODE(aside.stat().st_mode) == 0o600
     assert written(store)["activeProfile"] == "acme-inc"
     put(store, raw)
@@ -1122,7 +1122,7 @@ def test_a_masked_key_is_its_beginning() -> None:
     assert mask("") == "..."
 
 
-NOW = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -1156,7 +1156,7 @@ def test_days_are_counted_up(expires_at: str | None, days: int | None) -> None:
 
 def test_a_key_that_ends_soon_is_mentioned_once() -> None:
     def ends_in(hours: float, key: str) -> Profile:
-        end = datetime.now(timezone.utc) + timedelta(hours=hours)
+        end = datetime.now(UTC) + timedelta(hours=hours)
         return Profile(key, name="acme-inc", expires_at=end.strftime("%Y-%m-%dT%H:%M:%S.000Z"))
 
     notice = expiry_notice(ends_in(60, "cko_notice_1"))
@@ -1173,7 +1173,7 @@ def test_a_key_that_ends_soon_is_mentioned_once() -> None:
 
 
 def test_threads_mention_it_once() -> None:
-    end = datetime.now(timezone.utc) + timedelta(days=2)
+    end = datetime.now(UTC) + timedelta(days=2)
     profile = Profile("cko_notice_4", expires_at=end.isoformat(timespec="milliseconds"))
     said: list[str | None] = []
     barrier = threading.Barrier(8)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any
+from typing import Any, assert_type
 
 from pandas import DataFrame
-from typing_extensions import assert_type
 
 from codika_nb import (
     APIError,

@@ -211,7 +211,7 @@ class StandInEngine:
         try:
             with _short_turns:
                 return await asyncio.wait_for(thread.answer, stand_in.time_limit)
-        except asyncio.TimeoutError:
+        except TimeoutError:
             # Its place goes to the next one; an endless loop must not keep its share of the processor.
             thread.interrupt()
             self._overdue.append(thread)

@@ -29,7 +29,7 @@ from .store import Store
 from .wire import Clock, Refusal
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
+    from typing import Self
 
 __all__ = ["Sandbox"]
 

@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 from . import calls, files, kernel, loading, sandbox
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print("\n".join(table(figures)))
     if options.json:
         everything = {
-            "made": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            "made": datetime.now(UTC).isoformat(timespec="seconds"),
             "machine": before,
             "load_afterwards": machine()["load"],
             "versions": versions(),

@@ -1,0 +1,160 @@
+"""Runs: started, looked at, and as the workflow engine has recorded them."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import AfterValidator, Field
+
+from ..display.chart import Bar, Chart
+from ..display.markup import LONGEST_RESULT, Bundle, card, tree
+from ..display.text import readable
+from ..errors import ExecutionFailedError
+from .answer import Answer, Table
+
+
+class Triggered(Answer):
+    """A run has been started; `execution_id` is the handle to wait for it."""
+
+    execution_id: str
+    message: str = ""
+
+
+# What a workflow says about its failure may repeat anything that it has been given.
+_Readable = Annotated[str, AfterValidator(readable)]
+
+
+class ExecutionProblem(Answer):
+    """Why a run failed, and at which node."""
+
+    type: _Readable = ""
+    message: _Readable = ""
+    code: _Readable | None = None
+    failed_node_name: _Readable | None = None
+
+
+class Execution(Answer):
+    """One run of a workflow: its state, and its result once it has ended well."""
+
+    execution_id: str
+    status: Literal["pending", "success", "failed"] | str
+    created_at: datetime | None = None
+    duration: int | None = Field(default=None, description="milliseconds")
+    result_data: Any = None
+    error_details: ExecutionProblem | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether the run is over; anything but ``pending`` is final."""
+        return self.status != "pending"
+
+    @property
+    def result(self) -> Any:
+        """The result of the workflow; raises `ExecutionFailedError` when there is none."""
+        if self.status == "success":
+            return self.result_data
+        problem = self.error_details
+        if not self.ended:
+            message, action = f"Run {self.execution_id} has not ended yet.", "Wait: client.wait_for(run)"
+        elif problem is None:
+            message, action = f"Run {self.execution_id} ended as {self.status}.", None
+        else:
+            at = f" at node “{problem.failed_node_name}”" if problem.failed_node_name else ""
+            message, action = f"The workflow failed{at}: {problem.message}", None
+        error = ExecutionFailedError(
+            message, next_action=action, code=(problem.code or problem.type) if problem else self.status
+        )
+        error.execution = self
+        error.execution_id = self.execution_id
+        raise error
+
+    def __repr__(self) -> str:
+        took = f", {self.duration} ms" if self.duration is not None else ""
+        if self.status == "success":
+            return f"Execution({self.status}{took}, result={self.result_data!r})"
+        why = f", {self.error_details.message!r}" if self.error_details else ""
+        return f"Execution({self.status}{took}{why}, id={self.execution_id!r})"
+
+    def _repr_html_(self) -> str:
+        return execution_card(self, "The run")["text/html"]
+
+
+class ExecutionDetails(Answer):
+    """A run as the workflow engine recorded it, node by node, in `n8n_execution`."""
+
+    codika_execution_id: str
+    n8n_execution_id: str | None = Field(default=None, alias="n8nExecutionId")
+    status: str
+    n8n_execution: Any = Field(default=None, alias="n8nExecution", repr=False)
+
+
+class ExecutionSummary(Answer):
+    """A run as it appears in a list."""
+
+    execution_id: str
+    workflow_id: str | None = None
+    trigger_id: str | None = None
+    status: Literal["pending", "success", "failed"] | str | None = None
+    created_at: datetime | None = None
+    duration: int | None = Field(default=None, description="milliseconds")
+    n8n_execution_id: str | None = Field(default=None, alias="n8nExecutionId")
+    error_details: ExecutionProblem | None = None
+
+    @property
+    def error(self) -> str | None:
+        """Why it failed, and at which node, in one line; None if it did not fail."""
+        if self.error_details is None:
+            return None
+        node = self.error_details.failed_node_name
+        return f"{node}: {self.error_details.message}" if node else self.error_details.message
+
+    def bar(self) -> Bar | None:
+        """What a chart shows of it; nothing before it has ended."""
+        began = self.created_at
+        if began is None or self.status == "pending":
+            return None
+        took = f"{self.duration or '?'} ms"
+        about = f"{self.workflow_id}, {self.status}, {took}, {began:%Y-%m-%d %H:%M:%S}"
+        zoned = began if began.tzinfo else began.replace(tzinfo=UTC)
+        # The platform gives no duration for some failures.
+        return Bar(zoned, max(self.duration or 0, 0), self.status == "success", about)
+
+
+class Executions(Table[ExecutionSummary], row=ExecutionSummary, member="executions"):
+    """Runs, newest first, as a list."""
+
+    columns: ClassVar[dict[str, str]] = {
+        "Run": "execution_id",
+        "Workflow": "workflow_id",
+        "Status": "status",
+        "Started": "created_at",
+        "ms": "duration",
+        "Error": "error",
+    }
+
+    def chart(self) -> Chart:
+        """States and durations over time, as a picture."""
+        return Chart(bar for run in self if (bar := run.bar()))
+
+
+def execution_card(run: Execution, workflow: str, wait: str = "") -> Bundle:
+    """The outcome of a run: its result, or the node and the reason it failed; or how to `wait` for it."""
+    took = ("Took", f"{run.duration} ms" if run.duration is not None else "")
+    if run.status == "success":
+        result = json.dumps(run.result_data, indent=2, ensure_ascii=False, default=str)
+        if len(result) > LONGEST_RESULT:
+            all_of_it = f"the run's `result` has all {len(result):,} characters"
+            result = f"{result[:LONGEST_RESULT]}\n… cut here: {all_of_it}"
+        return card(f"{workflow} succeeded", [took], good=True, text=result, rich=tree(run.result_data))
+    if not run.ended:
+        return card(f"{workflow} is running", [("Run", run.execution_id), ("Wait for it", wait)])
+    problem = run.error_details
+    rows = [
+        ("Run", run.execution_id),
+        took,
+        ("Node", problem.failed_node_name or "" if problem else ""),
+        ("Reason", problem.message if problem and problem.message else run.status),
+    ]
+    return card(f"{workflow} failed", rows, good=False)

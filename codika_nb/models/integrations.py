@@ -1,0 +1,83 @@
+"""Integrations, and the credentials that they take."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
+
+from .answer import Answer, Table
+
+
+class Integration(Answer):
+    """A credential that an organization, a member or an instance has connected."""
+
+    integration_id: str
+    context_type: Literal["organization", "member", "process_instance"] | str | None = None
+    connected: bool | None = None
+    connected_at: datetime | None = None
+    connected_by: str | None = None
+    has_valid_tokens: bool | None = None
+    n8n_credential_id: str | None = Field(default=None, alias="n8nCredentialId")
+    custom_schema: dict[str, Any] | None = Field(default=None, repr=False)
+
+
+class Integrations(Table[Integration], row=Integration, member="integrations"):
+    """Connected integrations, as a list."""
+
+    columns: ClassVar[dict[str, str]] = {
+        "Integration": "integration_id",
+        "For": "context_type",
+        "Connected": "connected",
+        "Valid": "has_valid_tokens",
+        "Since": "connected_at",
+    }
+
+
+class IntegrationConnected(Answer):
+    """An integration whose secrets the platform has taken."""
+
+    message: str = ""
+    n8n_credential_id: str | None = Field(default=None, alias="n8nCredentialId")
+
+
+class PendingInstance(Answer):
+    """An instance that needs the integration."""
+
+    process_instance_id: str
+    title: str | None = None
+
+
+class PendingDeactivations(Answer):
+    """The instances that would be switched off."""
+
+    count: int
+    processes: tuple[PendingInstance, ...] = ()
+
+
+class IntegrationDeleted(Answer):
+    """What has become of an integration that was to be deleted.
+
+    With `pending_deactivations` it is still there: these instances need it and would be switched off.
+    Repeat with ``confirm=True`` to delete it all the same.
+    """
+
+    message: str = ""
+    deactivated_count: int | None = None
+    pending_deactivations: PendingDeactivations | None = None
+
+    @property
+    def deleted(self) -> bool:
+        """Whether it is gone; otherwise a confirmation is waited for."""
+        return self.pending_deactivations is None
+
+
+class CredentialSchema(Answer):
+    """Which fields a type of credential has, and which of them it needs (a JSON schema)."""
+
+    type: str
+    properties: dict[str, Any] = Field(default_factory=dict)
+    required: tuple[str, ...] = ()
+    additional_properties: bool | None = None
+    all_of: tuple[Any, ...] | None = None
