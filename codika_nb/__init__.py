@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 
     from IPython.core.interactiveshell import InteractiveShell
 
-    from .auth import InstanceKey, OrganizationKey, QueryKey, TriggerURL, WebhookSignature, verify_webhook
-    from .batch import Runs
-    from .client import AsyncClient, Client
+    from .client.auth import InstanceKey, OrganizationKey, QueryKey, TriggerURL
+    from .client.client import AsyncClient, Client
+    from .client.runs import Runs
+    from .client.webhooks import WebhookSignature, verify_webhook
     from .errors import (
         APIError,
         AuthenticationError,
@@ -47,12 +48,13 @@ if TYPE_CHECKING:
         WaitTimeoutError,
         WebhookVerificationError,
     )
-    from .forms import SignInForm
-    from .playground import Playground
+    from .notebook.playground import Playground
+    from .notebook.signin_form import SignInForm
     from .profiles import Profile, ProfileStore
     from .sandbox import Sandbox
-    from .signin import SignIn, asign_in, sign_in
-    from .usecase import UseCase
+    from .signin.recipe import asign_in, sign_in
+    from .signin.signin import SignIn
+    from .usecases.usecase import UseCase
 
 __version__ = "0.1.0"
 
@@ -100,22 +102,22 @@ __all__ = [
 
 # Names are imported when they are first used, so that loading the extension costs next to nothing.
 _HOMES = {
-    "auth": (
+    "client.auth": (
         "InstanceKey",
         "OrganizationKey",
         "QueryKey",
         "TriggerURL",
-        "WebhookSignature",
-        "verify_webhook",
     ),
-    "batch": ("Runs",),
-    "client": ("AsyncClient", "Client"),
-    "forms": ("SignInForm",),
-    "playground": ("Playground",),
+    "client.webhooks": ("WebhookSignature", "verify_webhook"),
+    "client.runs": ("Runs",),
+    "client.client": ("AsyncClient", "Client"),
+    "notebook.signin_form": ("SignInForm",),
+    "notebook.playground": ("Playground",),
     "profiles": ("Profile", "ProfileStore"),
     "sandbox": ("Sandbox",),
-    "signin": ("SignIn", "asign_in", "sign_in"),
-    "usecase": ("UseCase",),
+    "signin.recipe": ("asign_in", "sign_in"),
+    "signin.signin": ("SignIn",),
+    "usecases.usecase": ("UseCase",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -136,13 +138,13 @@ def __dir__() -> list[str]:
 
 def load_ipython_extension(ipython: InteractiveShell) -> None:
     """Register the ``%codika_…`` magics: what ``%load_ext codika_nb`` does."""
-    from .magics import load  # noqa: PLC0415 - importing the package must not import IPython
+    from .notebook.magics import load  # noqa: PLC0415 - importing the package must not import IPython
 
     load(ipython)
 
 
 def unload_ipython_extension(ipython: InteractiveShell) -> None:
     """Take them away again: what ``%unload_ext codika_nb`` does."""
-    from .magics import unload  # noqa: PLC0415 - as above
+    from .notebook.magics import unload  # noqa: PLC0415 - as above
 
     unload(ipython)

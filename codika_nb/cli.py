@@ -245,11 +245,11 @@ def _end(server: subprocess.Popen[bytes]) -> None:
 
 
 def _demo(_: argparse.Namespace) -> None:
-    from .client import Client
+    from .client.client import Client
     from .profiles import ProfileStore
     from .sandbox import Sandbox
-    from .signin import sign_in
-    from .usecase import UseCase
+    from .signin.recipe import sign_in
+    from .usecases.usecase import UseCase
 
     email = "ada@example.com"
     with tempfile.TemporaryDirectory(prefix="codika-demo-") as scratch:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from codika_nb import session
+from codika_nb.profiles import credential as session
 from codika_nb.sandbox import Sandbox
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -23,7 +23,7 @@ def own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempP
     for name in [name for name in os.environ if name.startswith("CODIKA_")] + ["PROCESS_INSTANCE_ID"]:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(home))
-    monkeypatch.setattr(session, "current", session.Session())
+    vars(session.current).update(vars(session.Session()))
     return home
 
 

@@ -13,8 +13,8 @@ from pydantic_core import PydanticUndefined
 
 import codika_nb
 from codika_nb import Profile, ProfileStore, errors
-from codika_nb.call import Exchange, Step
-from codika_nb.endpoint import endpoint
+from codika_nb.client.endpoint import endpoint
+from codika_nb.client.steps import Exchange, Step
 
 PAGES = ("codika_nb", "codika_nb.configuration", "codika_nb.errors", "codika_nb.models", "codika_nb.sandbox")
 

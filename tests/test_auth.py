@@ -24,8 +24,8 @@ from codika_nb import (
     WebhookVerificationError,
     verify_webhook,
 )
-from codika_nb._http import httpx
-from codika_nb.auth import auth_for
+from codika_nb.client.auth import auth_for
+from codika_nb.client.http import httpx
 
 # The vector of the Standard Webhooks specification's reference libraries.
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"

@@ -48,9 +48,9 @@ from codika_nb import (
     ServerError,
     TransportError,
     WaitTimeoutError,
-    batch,
 )
-from codika_nb._http import httpx
+from codika_nb.client import batch, payloads
+from codika_nb.client.http import httpx
 from codika_nb.models import Executions, Instances, Notes
 from codika_nb.sandbox import Sandbox
 
@@ -423,7 +423,7 @@ def test_cells_become_json() -> None:
         7: [0, 1],
     }
     frame = pd.DataFrame({name: pd.Series(values) for name, values in rows.items()})
-    full, empty = batch._rows_of(frame)
+    full, empty = payloads.rows_of(frame)
 
     assert json.loads(json.dumps(full, allow_nan=False)) == {
         "text": "a",

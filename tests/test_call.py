@@ -14,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from codika_nb import call, errors
-from codika_nb.api import API
-from codika_nb.call import Call, Pause, Request, Response, path
+from codika_nb.client.api import API
+from codika_nb.client.call import Call, path
+from codika_nb.client.steps import Pause, Request, Response
 from codika_nb.display.text import redact
 from codika_nb.errors import APIError, CodikaError, InvalidResponseError, TransportError
 from codika_nb.models import Execution, ExecutionSummary, Projects, VerifiedKey

@@ -39,8 +39,8 @@ from codika_nb import (
     WebhookVerificationError,
     verify_webhook,
 )
-from codika_nb._http import httpx
-from codika_nb.auth import auth_for
+from codika_nb.client.auth import auth_for
+from codika_nb.client.http import httpx
 
 from .colours import MakeClient, make_client
 from .test_client import Platform, platform

@@ -39,8 +39,8 @@ from codika_nb import (
     WebhookSignature,
     __version__,
 )
-from codika_nb._http import httpx
-from codika_nb.api import API
+from codika_nb.client.api import API
+from codika_nb.client.http import httpx
 from codika_nb.models import Deployment, Executions, StageDocument
 from codika_nb.profiles import Profile, ProfileStore
 from codika_nb.sandbox import Sandbox
@@ -384,7 +384,7 @@ def test_runs_that_cannot_start(client: Any, platform: Platform) -> None:
 
 
 def test_an_id_that_stays_unknown(client: Any, platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("codika_nb.api.UNKNOWN_AT_FIRST", 0.1)
+    monkeypatch.setattr("codika_nb.client.api.UNKNOWN_AT_FIRST", 0.1)
     with pytest.raises(NotFoundError) as unknown:
         client.wait_for("nope", instance=platform.instance)
     assert unknown.value.execution_id == "nope"

@@ -29,7 +29,7 @@ from codika_nb import (
     WaitTimeoutError,
     call,
 )
-from codika_nb._http import httpx
+from codika_nb.client.http import httpx
 
 from .colours import MakeClient, make_client
 

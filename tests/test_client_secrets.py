@@ -19,13 +19,13 @@ from codika_nb import (
     QueryKey,
     WebhookSignature,
     WebhookVerificationError,
-    session,
     sign_in,
     verify_webhook,
 )
-from codika_nb._http import httpx
+from codika_nb.client.http import httpx
 from codika_nb.models import KeyBundle, MintedKey
 from codika_nb.profiles import ProfileStore
+from codika_nb.profiles import credential as session
 from codika_nb.sandbox import Sandbox
 
 from .colours import MakeClient, make_client

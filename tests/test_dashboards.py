@@ -24,7 +24,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, Response, WebSocket, expect
 
 from codika_nb import Client
-from codika_nb._http import httpx
+from codika_nb.client.http import httpx
 
 from .browser import _environment, chromium, keep, needs_chromium, served
 from .conftest import GREETER, ROOT

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from codika_nb import Client, ProfileStore, Sandbox, UseCase, UseCaseError, sign_in
-from codika_nb.call import Pause, Request, Response, Steps, observed
+from codika_nb.client.steps import Pause, Request, Response, Steps, observed
 from codika_nb.display.chart import Chart
 from codika_nb.display.markup import tree
 from codika_nb.errors import (

@@ -19,8 +19,9 @@ from typing import Any
 import pytest
 
 import codika_nb
-from codika_nb import Client, ProfileStore, configuration, errors, models, session, sign_in
-from codika_nb.endpoint import endpoint
+from codika_nb import Client, ProfileStore, configuration, errors, models, sign_in
+from codika_nb.client.endpoint import endpoint
+from codika_nb.profiles import credential as session
 from codika_nb.sandbox import Sandbox
 
 from .conftest import EMAIL, GREETER, ROOT

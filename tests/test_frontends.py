@@ -10,8 +10,9 @@ from typing import Any
 import ipywidgets
 import pytest
 
-from codika_nb import Client, Playground, ProfileStore, Sandbox, SignInForm, UseCase, cards, sign_in
+from codika_nb import Client, Playground, ProfileStore, Sandbox, SignInForm, UseCase, sign_in
 from codika_nb.display.markup import line
+from codika_nb.notebook import cards
 from tests.conftest import EMAIL, GREETER
 
 CORE = {"@jupyter-widgets/base", "@jupyter-widgets/controls"}

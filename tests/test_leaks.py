@@ -31,7 +31,7 @@ SESSION = [
     "%codika_whoami",
     "from codika_nb import Client\nclient = Client()\n"
     "print(repr(client), client.auth, vars(client)); client.verify_key()",
-    "from codika_nb import session\n"
+    "from codika_nb.profiles import credential as session\n"
     "print(session.current, session.resolve(), form.signin, vars(form.signin))",
     "%codika_login",
     "again = %codika_logout\nagain",

@@ -83,7 +83,7 @@ def test_with_nobody_there_it_fails_at_once_with_the_ways_out(
 def test_a_form_is_there_in_few_messages_and_before_what_it_needs_later(
     shell: Kernel, sandbox: Sandbox
 ) -> None:
-    loaded = "import sys; print(sorted({'httpx', 'pydantic', 'codika_nb.api'} & set(sys.modules)))"
+    loaded = "import sys; print(sorted({'httpx', 'pydantic', 'codika_nb.client.api'} & set(sys.modules)))"
     outcome = shell.run(f"form = %codika_signup --base-url {sandbox.url}\n{loaded}", person=True)
     assert "[]" in outcome.text.splitlines()
     assert 10 < len([m for m in outcome.messages if m["msg_type"].startswith("comm_")]) < 30
@@ -276,7 +276,7 @@ def test_help_is_the_magics_own(shell: Kernel) -> None:
 
 def test_unloading_leaves_no_trace(shell: Kernel) -> None:
     shell.run("%codika_sandbox")
-    shell.run("import codika_nb.session; url = codika_nb.session.current.sandbox.url")
+    shell.run("from codika_nb.profiles.credential import current; url = current.sandbox.url")
     assert not shell.run("%reload_ext codika_nb").error
     assert not shell.run("%unload_ext codika_nb").error
     magics = "get_ipython().magics_manager.magics['line']"

@@ -38,13 +38,15 @@ from codika_nb import (
     Sandbox,
     UseCase,
     WaitTimeoutError,
-    session,
     sign_in,
 )
 from codika_nb.models import Deployment, Execution, Instance, InstanceWorkflow
-from codika_nb.playground import _deployed
+from codika_nb.notebook.offers import offers_at
+from codika_nb.notebook.result import result_html
+from codika_nb.profiles import credential as session
 from codika_nb.sandbox.configuration import check_payload
-from codika_nb.schema import File, initial, payload, problems, read_schema, result_html
+from codika_nb.usecases.schema import initial, payload, problems, read_schema
+from codika_nb.usecases.uploads import File
 from tests.conftest import EMAIL, ROOT
 from tests.kernels import kernel
 
@@ -1226,10 +1228,10 @@ def test_a_schema_that_cannot_be_read_keeps_no_other_workflow_from_its_form(depl
         return instance.model_copy(update={"deployment": deployment})
 
     both = having(newer, claim)
-    assert [*_deployed(both, None)] == [*_deployed(both, "claim")] == ["claim"]
+    assert [*offers_at(both, None)] == [*offers_at(both, "claim")] == ["claim"]
     for workflows, named in ((both, "newer"), (having(newer), None)):
         with pytest.raises(InvalidResponseError, match='workflow "newer"'):
-            _deployed(workflows, named)
+            offers_at(workflows, named)
 
 
 def test_problems_of_one_form_do_not_follow_into_another(form: Playground) -> None:

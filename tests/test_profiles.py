@@ -28,7 +28,6 @@ from filelock import FileLock
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from codika_nb import profiles
 from codika_nb.errors import ConfigError
 from codika_nb.profiles import (
     PRODUCTION,
@@ -41,6 +40,7 @@ from codika_nb.profiles import (
     normalize_base_url,
     same_host,
 )
+from codika_nb.profiles import document as profiles
 
 unix_modes = pytest.mark.skipif(os.name != "posix", reason="needs Unix file modes")
 

@@ -17,11 +17,12 @@ from codika_nb import (
     NotSignedIn,
     OrganizationKey,
     Sandbox,
-    session,
     sign_in,
 )
 from codika_nb.profiles import PRODUCTION, Profile, ProfileStore
-from codika_nb.session import Environment, resolve, server, sign_in_server, signed_in
+from codika_nb.profiles import credential as session
+from codika_nb.profiles.credential import resolve, server, sign_in_server, signed_in
+from codika_nb.profiles.environment import Environment
 from tests.conftest import EMAIL
 
 STAGING = "https://staging.example.com"
@@ -268,7 +269,7 @@ def test_an_expired_profile_is_said_before_anything_is_sent() -> None:
 
 
 def test_no_exchange_takes_the_key_elsewhere() -> None:
-    from codika_nb.call import Call
+    from codika_nb.client.call import Call
 
     with Client(auth="cko_x1234567", base_url=PRODUCTION) as client:
         with pytest.raises(ConfigError, match=r"belongs to https://api\.codika\.io"):

@@ -23,9 +23,10 @@ from codika_nb import (
     asign_in,
     sign_in,
 )
-from codika_nb.call import Pause, Request, Response
+from codika_nb.client.steps import Pause, Request, Response
 from codika_nb.errors import ConflictError, InvalidRequestError
-from codika_nb.signin import REACTIONS, Organization, Purpose, looks_like_an_address, six_digits
+from codika_nb.signin.reactions import REACTIONS, Organization, Purpose
+from codika_nb.signin.typed import looks_like_an_address, six_digits
 from tests.conftest import EMAIL
 
 KEY = "cko_" + "k" * 64

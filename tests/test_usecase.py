@@ -16,7 +16,9 @@ import pytest
 from codika_nb.configuration import Configuration, HttpTrigger, Workflow
 from codika_nb.errors import ConfigError, UseCaseError
 from codika_nb.models import Deployment
-from codika_nb.usecase import Findings, UseCase, version_rule
+from codika_nb.usecases.rules.findings import Findings
+from codika_nb.usecases.usecase import UseCase
+from codika_nb.usecases.versions import version_rule
 
 PRODUCTION = "https://api.codika.io"
 SANDBOX = "http://127.0.0.1:8765"

@@ -14,7 +14,7 @@ ROUNDS = """
 import json, os, random, signal, sys, time
 from pathlib import Path
 from codika_nb.models import Deployment
-from codika_nb.usecase import UseCase
+from codika_nb.usecases.usecase import UseCase
 
 folder, chance, minor = Path(sys.argv[1]), random.Random(1), 0
 use_case = UseCase.load(folder)

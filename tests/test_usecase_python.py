@@ -14,7 +14,7 @@ import pytest
 from codika_nb.configuration import Configuration, HttpTrigger, Skill, Workflow, webhook_url
 from codika_nb.errors import UseCaseError
 from codika_nb.models import Deployment
-from codika_nb.usecase import UseCase
+from codika_nb.usecases.usecase import UseCase
 
 from .conftest import GREETER
 

@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from codika_nb import source
 from codika_nb.errors import UseCaseError
-from codika_nb.usecase import UseCase
+from codika_nb.usecases import config_ts as source
+from codika_nb.usecases.usecase import UseCase
 from tests.codika_tool import Tool, codika_tool
 
 __all__ = ["codika_tool"]

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from codika_nb.configuration import CustomIntegration
-from codika_nb.rules import Finding, Findings
-from codika_nb.usecase import UseCase
+from codika_nb.usecases.rules.findings import Finding, Findings
+from codika_nb.usecases.usecase import UseCase
 
 from .test_usecase import change, connect, parameters
 

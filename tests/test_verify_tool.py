@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from codika_nb.errors import UseCaseError
-from codika_nb.usecase import UseCase
+from codika_nb.usecases.usecase import UseCase
 from tests.codika_tool import Tool, codika_tool
 
 from .test_usecase import BREAKAGES, change, into_subworkflow, scheduled

@@ -25,9 +25,9 @@ from codika_nb import (
     WebhookSignature,
     verify_webhook,
 )
-from codika_nb.api import API
-from codika_nb.batch import Run
-from codika_nb.call import Exchange
+from codika_nb.client.api import API
+from codika_nb.client.runs import Run
+from codika_nb.client.steps import Exchange
 from codika_nb.models import (
     AcceptedDocuments,
     CodeSent,

@@ -11,8 +11,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from codika_nb import AsyncClient, Client, __version__, _http
-from codika_nb._http import httpx
+from codika_nb import AsyncClient, Client, __version__
+from codika_nb.client import http as _http
+from codika_nb.client.http import httpx
 
 from .figures import Aim, Figure, Scale, compared, interleaved
 from .processes import serving

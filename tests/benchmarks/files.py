@@ -165,8 +165,8 @@ def _packed(side: str, folder: Path) -> dict[str, Any]:
 
 def pack(side: str, folder: str) -> None:
     """Pack a use case, and print how long it took, how much memory, and what came of it."""
-    from codika_nb.call import Call
-    from codika_nb.usecase import UseCase
+    from codika_nb.client.call import Call
+    from codika_nb.usecases.usecase import UseCase
 
     began = time.perf_counter()
     if side == "ours":

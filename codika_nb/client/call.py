@@ -1,0 +1,164 @@
+"""A request is a value: what to send, how to read the answer, and when to try again. No I/O here.
+
+A `Call` describes one endpoint. Iterating over it gives an *exchange*: a generator that yields
+what is to be done (a `Request` to send, a `Pause` to make), receives the `Response`, and returns
+the typed result. Longer conversations (trigger and wait, signing in) are exchanges too, made of
+calls with ``yield from``. Whoever performs an exchange needs to know only these three classes.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, Literal
+from urllib.parse import quote
+
+from pydantic import ValidationError
+
+from ..errors import (
+    APIError,
+    CodikaError,
+    ConfigError,
+    RateLimitError,
+    RequestTimeoutError,
+    ServerError,
+    TransportError,
+)
+from .refusals import decoded, invalid, refusal
+from .steps import Pause, Request, Response, Steps, T
+
+
+def path(*segments: str) -> str:
+    """Join path segments, each percent-encoded, so that an id can never change the path.
+
+    Dots are what URL normalisation acts on, so a segment of dots alone is encoded by hand.
+    """
+    return "".join("/" + (quote(s, safe="") if s.strip(".") else s.replace(".", "%2E")) for s in segments)
+
+
+#: Where an answer holds its result: ``data`` under ``data``; ``flat`` beside ``success``, which such
+#: answers may leave out when all is well (trigger, status); ``pending`` as ``data``, also in a refusal
+#: that only asks to confirm; ``none`` is no JSON at all, but a text.
+Envelope = Literal["data", "flat", "pending", "none"]
+
+
+@dataclass(frozen=True)
+class Call(Generic[T]):
+    """One call of one endpoint.
+
+    Args:
+        method, path, query, body: what is sent; `body` as JSON, ``None`` for an empty body.
+        read: makes the result out of the JSON object that carries it.
+        envelope: where in the answer that object is.
+        authenticated: whether the key goes along; one-time-code calls need none.
+        repeatable: whether the same call may be sent again after a failure that may have
+            happened before or after the server acted.
+        base_url: what the path is appended to, where that is not the client's server.
+        timeout: seconds that one answer may take, where that is less than the client allows.
+    """
+
+    method: Literal["GET", "POST"]
+    path: str
+    read: Callable[[Any], T]
+    query: Mapping[str, str] = field(default_factory=dict)
+    body: Any = field(default=None, repr=False)
+    envelope: Envelope = "data"
+    authenticated: bool = True
+    repeatable: bool = False
+    base_url: str | None = None
+    timeout: float | None = None
+
+    def __iter__(self) -> Steps[T]:
+        """Send, read, and for repeatable calls try again after passing failures."""
+        request = Request(
+            self.method,
+            self.path,
+            self.query,
+            None if self.body is None else _encoded(self.body),
+            self.authenticated,
+            self.base_url,
+            self.timeout,
+        )
+        attempts = ATTEMPTS if self.repeatable else 1
+        for attempt in range(1, attempts + 1):
+            try:
+                response = yield request
+                if response is None:
+                    raise TypeError("a request was answered with nothing")
+                return self.parse(response)
+            except (TransportError, APIError) as error:
+                delay = _delay(error, attempt)
+                if attempt == attempts or delay is None:
+                    raise
+            yield Pause(delay)
+        raise AssertionError("unreachable")
+
+    def parse(self, response: Response) -> T:
+        """The result in `response`, or the error it stands for."""
+        if self.envelope == "none":
+            return self._parse_text(response)
+        answer = decoded(response.content)
+        members = answer if isinstance(answer, dict) else {}
+        refused = members.get("success") is False
+        to_confirm = self.envelope == "pending" and refused and "error" not in members and "data" in members
+        if (response.status >= 400 or refused) and not to_confirm:
+            raise refusal(response)
+        if 300 <= response.status < 400:
+            raise invalid(response, "it redirects elsewhere, and redirects are not followed")
+        if not isinstance(answer, dict):
+            raise invalid(response, "it is not a JSON object")
+        if not to_confirm and answer.get("success", self.envelope == "flat") is not True:
+            raise invalid(response, "it does not say whether the call succeeded")
+        try:
+            return self.read(answer if self.envelope == "flat" else answer.get("data"))
+        except ValidationError as error:
+            first = error.errors(include_input=False, include_url=False)[0]
+            where = ".".join(str(part) for part in first["loc"]) or "data"
+        # Raised only now: the library's error holds what it could not read, which may be a fresh key.
+        raise invalid(response, f"{where}: {first['msg']}")
+
+    def _parse_text(self, response: Response) -> T:
+        if response.status >= 400:
+            raise refusal(response)
+        if response.status != 200:
+            raise invalid(response, "it redirects elsewhere, and redirects are not followed")
+        return self.read(response.content.decode("utf-8", "replace"))
+
+
+def _encoded(body: Any) -> bytes:
+    try:
+        return json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        problem = str(error)
+    raise ConfigError(
+        f"What is to be sent cannot be written as JSON: {problem}.",
+        next_action="Give plain values: texts, finite numbers, True, False, None, lists and dicts of them.",
+        code="not-json",
+    )
+
+
+ATTEMPTS = 3
+
+
+FIRST_PAUSE = 0.5
+
+
+LONGEST_PAUSE = 8.0
+
+
+_PASSING = {429, 502, 503, 504}
+
+
+def _delay(error: CodikaError, attempt: int) -> float | None:
+    """Seconds until the next attempt; None when trying again is pointless."""
+    if isinstance(error, APIError):
+        if error.status not in _PASSING or not isinstance(error, RateLimitError | ServerError):
+            return None
+        if error.retry_in is not None:
+            return error.retry_in if error.retry_in <= LONGEST_PAUSE else None
+    elif isinstance(error, RequestTimeoutError):
+        return None  # the caller has said how long to wait, and that was it
+    backoff = min(FIRST_PAUSE * 2.0 ** (attempt - 1), LONGEST_PAUSE)
+    return backoff * random.uniform(0.75, 1.0)  # noqa: S311 - spreads retries, guards nothing

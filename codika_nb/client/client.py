@@ -1,0 +1,364 @@
+"""`Client` and `AsyncClient`: the two ways to perform what `API` describes.
+
+Both take the same arguments and have the same methods. All knowledge of the protocol is in
+`api` and `call`; here is only what differs between blocking and awaiting, and what a client
+knows besides: its server, its credential, its time-outs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from ..errors import AuthenticationError, CodikaError, ConfigError
+from . import http as _http
+from .batch import TICK, Batch
+from .endpoint import AsyncPerformer, Performer
+from .http import httpx
+from .progress import shown
+from .runs import Runs
+from .settings import Self, Settings
+from .steps import Exchange, Pause, Response, T
+from .unreachable import unreachable
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+
+class Client(Performer, Settings):
+    """Talk to Codika; every method waits for the answer.
+
+    With no argument, key and server come from the environment, then from the profile that
+    ``%codika_signup``, ``%codika_login`` or the ``codika`` tool saved. A client may be used from
+    several threads at once.
+
+    Beside what it names, any method raises `NotSignedIn` (there is no key), `TransportError` (no answer),
+    `AuthenticationError` (the key is not accepted), `PermissionDeniedError` (it lacks a scope),
+    `ServerError`, and `ConfigError` for an argument that cannot be right (nothing was sent).
+
+    Args:
+        auth: a key as text, or one of `OrganizationKey`, `InstanceKey`, `QueryKey`, `WebhookSignature`.
+        profile: name of a saved profile to use.
+        base_url: the server; ``https://api.codika.io`` if nothing else names one.
+        env_file: a ``.env`` file with variables that the environment itself does not have:
+            ``CODIKA_API_KEY``, ``CODIKA_BASE_URL``, ``PROCESS_INSTANCE_ID``, ``CODIKA_TRIGGER_BASE_URL``,
+            ``CODIKA_STATUS_BASE_URL``.
+        timeout: seconds to wait for an answer, 30 unless given; connecting may take 5 of them.
+            `with_options` changes it for single calls.
+        transport: an httpx transport, for tests and proxies.
+
+    Raises:
+        ConfigError: contradictory settings, or a key that would travel unencrypted.
+
+    Example:
+        >>> with Client() as client:
+        ...     client.run_workflow("greet", {"name": "Ada"}).result
+        {'greeting': 'Hello, Ada!', 'language': 'en'}
+    """
+
+    _pool: httpx.Client
+
+    def _open(self, options: dict[str, Any]) -> None:
+        self._pool = httpx.Client(**options)
+
+    def perform(self, exchange: Exchange[T]) -> T:
+        """Do what `exchange` describes, and return its result.
+
+        Args:
+            exchange: a verb of `SignIn`, or what another program has described with `codika_nb.api`.
+
+        Example:
+            >>> client.perform(SignIn("login").request_code("ada@example.com"))
+            SignIn('login', step='code')
+        """
+        steps = iter(exchange)
+        try:
+            step = next(steps)
+            while True:
+                if isinstance(step, Pause):
+                    time.sleep(step.seconds)
+                    step = steps.send(None)
+                    continue
+                problem: CodikaError | None = None
+                try:
+                    answer = self._pool.request(**self._outgoing(step))
+                except ConfigError as error:
+                    problem = error  # nothing was sent: whoever describes the exchange has to know
+                except _http.FAILURES as error:
+                    problem = unreachable(error, step.base_url or self.base_url)
+                step = steps.throw(problem) if problem else steps.send(_received(answer))
+        except StopIteration as done:
+            result: T = done.value
+            return result
+        except AuthenticationError as error:
+            self._explain(error)
+            raise
+        finally:
+            steps.close()
+
+    def run_many(
+        self,
+        workflow: str,
+        payloads: Iterable[Mapping[str, Any] | None] | DataFrame,
+        *,
+        instance: str | None = None,
+        concurrency: int = 16,
+        timeout: float = 120.0,
+        progress: bool = True,
+        resume: Runs | None = None,
+    ) -> Runs:
+        """Run a workflow once for each payload, several at a time; returns what has become of each, in order.
+
+        A run that fails, a payload that is refused, a run that takes too long: that is kept with its row
+        (``runs.failed``, ``runs[3].error``), and the others go on. An error is raised only for what no
+        other payload would change: the key is not accepted or not allowed to, there is no such workflow or
+        instance, it is switched off, the client is closed, or the platform is down. When it asks for a
+        pause (429), all wait, and what it refused is tried again.
+
+        Stopped by hand or by an error, ``client.interrupted`` has what was done by then, and
+        ``client.run_many(workflow, payloads, resume=client.interrupted)`` goes on: what has ended is not
+        run again, and what has been started is waited for, not started again. ``resume`` also takes what an
+        earlier call returned, to wait for runs whose time was up. What it takes is filled further, and
+        returned again.
+
+        Args:
+            workflow: the workflow's template id, as in the use case.
+            payloads: a list, a pandas data frame (each row an object, without the cells that hold nothing;
+                moments as ISO 8601, time spans in seconds), or an iterator. That one is asked for the next
+                payload when a hand is free (by `Client` on other threads), and what it gave is not kept.
+            instance: process instance id; the client's own (``PROCESS_INSTANCE_ID``) if left out.
+            concurrency: how many runs are under way at once, 1 to 100.
+            timeout: seconds to wait for each run at most; the run itself goes on after that.
+            progress: show a bar, where somebody can see it.
+            resume: what an earlier call has done.
+
+        Raises:
+            Interrupted: by Ctrl-C or the stop button (`asyncio.CancelledError` where it is awaited).
+            AuthenticationError, PermissionDeniedError, NotFoundError, ConflictError, ConfigError: see above.
+            RateLimitError, TransportError: after a long time of trying again, or no connection at first.
+            TransportError, ServerError, InvalidResponseError: row after row met with the same.
+
+        Example:
+            >>> runs = client.run_many("greet", [{"name": "Ada"}, {"name": " "}])
+            >>> runs
+            2 runs of greet: 1 succeeded, 1 failed
+            >>> runs.failed[0].error.message
+            'The workflow failed at node “greet”: ...A name is required.'
+        """
+        batch = Batch(
+            self,
+            workflow,
+            payloads,
+            instance=instance,
+            concurrency=concurrency,
+            timeout=timeout,
+            resume=resume,
+        )
+        try:
+            try:
+                crew = [
+                    threading.Thread(target=self._work, args=(batch,), name="codika-run-many", daemon=True)
+                    for _ in range(batch.workers)
+                ]
+                with shown(batch, progress) as move:
+                    for each in crew:
+                        each.start()
+                    for each in crew:
+                        while each.is_alive() and batch.error is None:
+                            each.join(TICK)
+                            move()
+            except KeyboardInterrupt:
+                batch.give_up(batch.interruption("client.run_many"))
+            return self.perform(batch.outcome())
+        except BaseException as error:
+            batch.give_up(error)
+            raise
+        finally:
+            self._remember(batch)
+
+    def _work(self, batch: Batch) -> None:
+        try:
+            self.perform(batch.worker())
+        except BaseException as error:  # also a SystemExit of whoever gives the payloads: a thread hides it
+            batch.give_up(error)
+
+    def to_async(self) -> AsyncClient:
+        """An asynchronous client with the same key, server and settings, and with connections of its own.
+
+        Raises:
+            ConfigError: the client has a `transport` that blocks.
+
+        Example:
+            >>> async def greet():
+            ...     async with client.to_async() as other:
+            ...         here = deployed.process_instance_id
+            ...         return await other.run_workflow("greet", {"name": "Ada"}, instance=here)
+            >>> asyncio.run(greet()).result["greeting"]
+            'Hello, Ada!'
+        """
+        if not isinstance(self._transport, httpx.AsyncBaseTransport | None):
+            raise ConfigError(
+                f"The client's transport blocks: {type(self._transport).__name__} cannot be awaited.",
+                next_action="Make an AsyncClient with an asynchronous transport: AsyncClient(transport=…)",
+            )
+        other = AsyncClient.__new__(AsyncClient)
+        vars(other).update(vars(self) | {"_lender": None, "_used": False})
+        other._open({**self._options, "transport": self._transport})
+        return other
+
+    def close(self) -> None:
+        """Give the connections back; may be called again.
+
+        On what `with_options` has made it does nothing: the connections are not its own.
+        """
+        if self._lender is None:
+            self._pool.close()
+
+    def __enter__(self: Self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        if self._warn_if_unclosed():
+            self.close()
+
+
+class AsyncClient(AsyncPerformer, Settings):
+    """Talk to Codika from asynchronous code; every method is awaited.
+
+    The arguments and methods are those of `Client`. Use one per event loop. In a notebook, what is in
+    ``main`` here can stand in a cell as it is.
+
+    Example:
+        >>> async def main():
+        ...     async with AsyncClient() as client:
+        ...         work = [client.run_workflow("greet", {"name": name}) for name in ("Ada", "Grace")]
+        ...         return [run.result["greeting"] for run in await asyncio.gather(*work)]
+        >>> asyncio.run(main())
+        ['Hello, Ada!', 'Hello, Grace!']
+    """
+
+    _pool: httpx.AsyncClient
+
+    def _open(self, options: dict[str, Any]) -> None:
+        self._pool = httpx.AsyncClient(**options)
+
+    async def perform(self, exchange: Exchange[T]) -> T:
+        """Do what `exchange` describes, and return its result.
+
+        Args:
+            exchange: a verb of `SignIn`, or what another program has described with `codika_nb.api`.
+
+        Example:
+            >>> async def main():
+            ...     async with AsyncClient() as client:
+            ...         return await client.perform(SignIn("login").request_code("ada@example.com"))
+            >>> asyncio.run(main())
+            SignIn('login', step='code')
+        """
+        steps = iter(exchange)
+        try:
+            step = next(steps)
+            while True:
+                if isinstance(step, Pause):
+                    await asyncio.sleep(step.seconds)
+                    step = steps.send(None)
+                    continue
+                problem: CodikaError | None = None
+                try:
+                    answer = await self._pool.request(**self._outgoing(step))
+                except ConfigError as error:
+                    problem = error  # nothing was sent: whoever describes the exchange has to know
+                except _http.FAILURES as error:
+                    problem = unreachable(error, step.base_url or self.base_url)
+                step = steps.throw(problem) if problem else steps.send(_received(answer))
+        except StopIteration as done:
+            result: T = done.value
+            return result
+        except AuthenticationError as error:
+            self._explain(error)
+            raise
+        finally:
+            steps.close()
+
+    async def run_many(
+        self,
+        workflow: str,
+        payloads: Iterable[Mapping[str, Any] | None] | DataFrame,
+        *,
+        instance: str | None = None,
+        concurrency: int = 16,
+        timeout: float = 120.0,
+        progress: bool = True,
+        resume: Runs | None = None,
+    ) -> Runs:
+        batch = Batch(
+            self,
+            workflow,
+            payloads,
+            instance=instance,
+            concurrency=concurrency,
+            timeout=timeout,
+            resume=resume,
+        )
+        crew = {asyncio.create_task(self._work(batch)) for _ in range(batch.workers)}
+        try:
+            try:
+                with shown(batch, progress) as move:
+                    while crew and batch.error is None:
+                        _, crew = await asyncio.wait(crew, timeout=TICK)
+                        move()
+            except asyncio.CancelledError as cancelled:
+                # Whoever cancels waits for this very class; a notebook shows two lines all the same.
+                text = batch.interruption("await client.run_many")
+                cancelled._render_traceback_ = text._render_traceback_  # type: ignore[attr-defined]
+                batch.give_up(cancelled)
+            return await self.perform(batch.outcome())
+        except BaseException as error:
+            batch.give_up(error)
+            raise
+        finally:
+            self._remember(batch)
+
+    run_many.__doc__ = Client.run_many.__doc__
+
+    async def _work(self, batch: Batch) -> None:
+        try:
+            await self.perform(batch.worker())
+        except (Exception, KeyboardInterrupt, SystemExit) as error:  # these two would end the loop at once
+            batch.give_up(error)
+
+    async def aclose(self) -> None:
+        """Give the connections back; may be called again.
+
+        On what `with_options` has made it does nothing: the connections are not its own.
+        """
+        if self._lender is None:
+            await self._pool.aclose()
+
+    async def __aenter__(self: Self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def __del__(self) -> None:
+        # Its connections can only be closed where something awaits that.
+        self._warn_if_unclosed()
+
+
+def _received(answer: httpx.Response) -> Response:
+    # Stream and answer refer to each other, so that what was sent and received would stay in memory until
+    # the garbage collector finds them: with large payloads, and many, that is much.
+    answer.stream = httpx.ByteStream(b"")
+    return Response(answer.status_code, answer.headers, answer.content)

@@ -1,0 +1,98 @@
+"""How a method that describes an exchange becomes one that performs it, at once or when awaited."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import re
+from collections.abc import Callable, Coroutine
+from types import MethodType
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
+
+from .steps import Exchange
+
+P = ParamSpec("P")
+
+
+T = TypeVar("T")
+
+
+class Performer:
+    """Performs what its endpoints describe before they return."""
+
+    def perform(self, exchange: Exchange[T]) -> T:
+        """Do what `exchange` describes, and return its result."""
+        raise NotImplementedError
+
+    def carry_out(self, describe: Callable[[], Exchange[T]]) -> T:
+        """What an endpoint does when it is called."""
+        return self.perform(describe())
+
+
+class AsyncPerformer:
+    """Performs what its endpoints describe when they are awaited."""
+
+    async def perform(self, exchange: Exchange[T]) -> T:
+        """Do what `exchange` describes, and return its result."""
+        raise NotImplementedError
+
+    async def carry_out(self, describe: Callable[[], Exchange[T]]) -> T:
+        """What an endpoint does when it is called and awaited."""
+        # Described only here: a wrong argument is an error of the awaited call, as in every coroutine.
+        return await self.perform(describe())
+
+
+class _Described(Generic[T]):
+    """A call of a method that describes, to be made later."""
+
+    def __init__(self, describe: Callable[..., Exchange[T]], api: object, args: Any, kwargs: Any) -> None:
+        self._describe = describe
+        self._arguments = (api, *args), kwargs
+
+    def __call__(self) -> Exchange[T]:
+        args, kwargs = self._arguments
+        return self._describe(*args, **kwargs)
+
+
+class endpoint(Generic[P, T]):  # noqa: N801 - used as a decorator
+    """Makes a method that describes an exchange into one that is performed where it is called.
+
+    On a class that performs nothing itself the method still only describes.
+    """
+
+    def __init__(self, describe: Callable[Concatenate[Any, P], Exchange[T]]) -> None:
+        self.describe = describe
+
+        # Under the name, signature and text of what it stands for: completion and `?` show them.
+        @functools.wraps(describe)
+        def method(api: Any, *args: P.args, **kwargs: P.kwargs) -> Any:
+            described = _Described(describe, api, args, kwargs)
+            # Codes and secrets are passed here, and some tracebacks show the variables of every frame.
+            del args, kwargs
+            return api.carry_out(described) if isinstance(api, Performer | AsyncPerformer) else described()
+
+        # What it gives is the outcome of the exchange: `-> Deployment`, not `-> Steps[Deployment]`.
+        described = inspect.signature(describe)
+        outcome = re.fullmatch(r"\w+\[(.+)\]", str(described.return_annotation))
+        method.__signature__ = described.replace(  # type: ignore[attr-defined]
+            return_annotation=outcome[1] if outcome else described.return_annotation
+        )
+        self._method = method
+
+        functools.update_wrapper(self, method)  # asked about by way of the class, it looks the same
+
+    def __call__(self, api: Any, *args: P.args, **kwargs: P.kwargs) -> Any:
+        """``Client.verify_key(client)``, as with any method."""
+        return self._method(api, *args, **kwargs)
+
+    @overload
+    def __get__(self, api: None, owner: object) -> endpoint[P, T]: ...
+    @overload
+    def __get__(self, api: Performer, owner: object) -> Callable[P, T]: ...
+    @overload
+    # With Any in the place of object, mypy loses T in asyncio.gather().
+    def __get__(self, api: AsyncPerformer, owner: object) -> Callable[P, Coroutine[object, object, T]]: ...
+    @overload
+    def __get__(self, api: object, owner: object) -> Callable[P, Exchange[T]]: ...
+    def __get__(self, api: object, owner: object) -> Any:
+        return self if api is None else MethodType(self._method, api)

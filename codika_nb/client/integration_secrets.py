@@ -1,0 +1,233 @@
+"""What is known about integrations beforehand, and how their secrets are sealed before they leave.
+
+(codika 3.6.0, ``integration set``.)
+"""
+
+from __future__ import annotations
+
+import base64
+import getpass
+import json
+import os
+import re
+import warnings
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from ..errors import ConfigError, InvalidResponseError
+
+Context = Literal["organization", "member", "process_instance"]
+
+
+_ORGANIZATION = {
+    "openai": ("OPENAI_API_KEY",),
+    "anthropic": ("ANTHROPIC_API_KEY",),
+    "google_gemini": ("GOOGLE_GEMINI_API_KEY",),
+    "mistral": ("MISTRAL_API_KEY",),
+    "deep_seek": ("DEEP_SEEK_API_KEY",),
+    "cohere": ("COHERE_API_KEY",),
+    "x_ai": ("X_AI_API_KEY",),
+    "open_router": ("OPEN_ROUTER_API_KEY",),
+    "tavily": ("TAVILY_API_KEY",),
+    "pinecone": ("PINECONE_API_KEY",),
+    "folk": ("FOLK_API_KEY",),
+    "pipedrive": ("PIPEDRIVE_API_TOKEN",),
+    "odoo": ("ODOO_URL", "ODOO_DATABASE", "ODOO_USERNAME", "ODOO_PASSWORD"),
+    "twilio": ("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN"),
+    "whatsapp": ("WHATSAPP_ACCESS_TOKEN", "WHATSAPP_BUSINESS_ACCOUNT_ID"),
+    "whatsapp_trigger": ("WHATSAPP_CLIENT_ID", "WHATSAPP_CLIENT_SECRET"),
+}
+
+
+_PROCESS_INSTANCE = {
+    "supabase": ("SUPABASE_HOST", "SUPABASE_SERVICE_ROLE_KEY"),
+    "postgres": (
+        "POSTGRES_HOST",
+        "POSTGRES_PORT",
+        "POSTGRES_DATABASE",
+        "POSTGRES_USER",
+        "POSTGRES_PASSWORD",
+        "POSTGRES_SSL",
+    ),
+    "telegram": ("TELEGRAM_ACCESS_TOKEN",),
+}
+
+
+_OPTIONAL = {"POSTGRES_SSL"}
+
+
+_SECRETS = {**_ORGANIZATION, **_PROCESS_INSTANCE}
+
+
+_GOOGLE = ("gmail", "calendar", "drive", "sheets", "docs", "slides", "tasks", "contacts")
+
+
+_MICROSOFT = ("teams", "teams_advanced", "sharepoint", "outlook", "to_do", "excel", "onedrive")
+
+
+_OAUTH_ORGANIZATION = {"slack", "shopify"}
+
+
+_OAUTH_MEMBER = {
+    *(f"google_{app}" for app in _GOOGLE),
+    *(f"microsoft_{app}" for app in _MICROSOFT),
+    "notion",
+    "calendly",
+}
+
+
+def context_of(integration_id: str) -> Context:
+    """Whom an integration is connected for, unless said otherwise."""
+    if integration_id in _OAUTH_MEMBER:
+        return "member"
+    if integration_id in _PROCESS_INSTANCE or integration_id.startswith("cstm_"):
+        return "process_instance"
+    return "organization"
+
+
+class Secrets(dict[str, str]):
+    """Secrets by name, which show themselves by name only."""
+
+    def __repr__(self) -> str:
+        return f"Secrets({', '.join(self)})"
+
+
+def refuse_oauth(integration_id: str) -> None:
+    """Refuse what can only be connected in a browser.
+
+    Raises:
+        ConfigError: the integration is connected by OAuth.
+    """
+    if integration_id in _OAUTH_MEMBER | _OAUTH_ORGANIZATION:
+        raise ConfigError(
+            f"{integration_id} is connected by signing in to it, which takes a browser.",
+            code="OAUTH_REQUIRED",
+            next_action="Connect it in the dashboard: https://app.codika.io",
+        )
+
+
+def checked(
+    integration_id: str,
+    secrets: Mapping[str, str] | None,
+    custom_schema: Mapping[str, Any] | None = None,
+) -> Secrets:
+    """The secrets of an integration: those given, or found in the environment, or asked for.
+
+    Warns of names that the integration does not have, and of those that are missing.
+
+    Args:
+        integration_id: which integration.
+        secrets: by name; None to look them up by the names that are known.
+        custom_schema: the definition of an integration of one's own, which names its secrets.
+
+    Raises:
+        ConfigError: there is nothing to connect it with.
+    """
+    if secrets is None:
+        secrets = _found(_SECRETS.get(integration_id) or _names_in(custom_schema or {}))
+    if not isinstance(secrets, Mapping) or not all(re.fullmatch(r"[A-Za-z_]\w*", str(n)) for n in secrets):
+        # Neither is repeated here: where they are swapped, the name is the secret.
+        raise ConfigError(
+            f"The secrets of {integration_id} are to be given by their names, which are words.",
+            next_action='Give a dict, such as secrets={"OPENAI_API_KEY": key}.',
+        )
+    if not secrets or not all(isinstance(s, str) and s for each in secrets.items() for s in each):
+        wanted = ", ".join(f'"{name}": …' for name in _SECRETS.get(integration_id, ("NAME",)))
+        raise ConfigError(
+            f"{integration_id} cannot be connected without its secrets, all of them texts.",
+            next_action=f"Give secrets={{{wanted}}}.",
+        )
+    known = set(_SECRETS.get(integration_id, secrets))
+    if unknown := set(secrets) - known:
+        warnings.warn(f"{integration_id} has no secret called {', '.join(sorted(unknown))}.", stacklevel=2)
+    if missing := known - set(secrets) - _OPTIONAL:
+        warnings.warn(f"{integration_id} lacks its secret {', '.join(sorted(missing))}.", stacklevel=2)
+    return Secrets(secrets)
+
+
+def _names_in(custom_schema: Mapping[str, Any]) -> tuple[str, ...]:
+    fields = custom_schema.get("secretFields")
+    known = [field for field in fields if isinstance(field, Mapping)] if isinstance(fields, list) else []
+    return tuple(str(field["key"]) for field in known if field.get("key"))
+
+
+def _found(names: Iterable[str]) -> Secrets:
+    """Secrets from the environment, and those that are not there from whoever sits at the keyboard."""
+    found = Secrets()
+    for name in names:
+        value = os.environ.get(name) or ("" if name in _OPTIONAL else _asked(name))
+        if value:
+            found[name] = value
+    return found
+
+
+def _asked(name: str) -> str:
+    try:
+        with warnings.catch_warnings():
+            # Where what is typed would be seen, nothing is to be typed.
+            warnings.simplefilter("error", getpass.GetPassWarning)
+            return getpass.getpass(f"{name} (is not shown): ")
+    except (EOFError, NotImplementedError, getpass.GetPassWarning):
+        pass  # a kernel without a keyboard raises NotImplementedError
+    raise ConfigError(
+        f"{name} is not set, and nobody is there to be asked for it.",
+        next_action=f"Set {name} in the environment, or give secrets={{…}}.",
+    )
+
+
+def metadata(given: Mapping[str, str]) -> dict[str, Any]:
+    """What is stored beside the secrets, in clear."""
+    now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    # The platform knows the tool's own word for what was not connected in the dashboard.
+    return {"connectedAt": now, "installedBy": "cli", "hasValidTokens": True, **given}
+
+
+def require_cryptography() -> None:
+    """Make sure, before anything is sent, that secrets can be sealed.
+
+    Raises:
+        ConfigError: the package it takes is not installed.
+    """
+    try:
+        import cryptography  # noqa: F401, PLC0415 - an extra, which most notebooks do without
+    except ImportError:
+        problem = "Secrets are encrypted before they are sent, which takes the package cryptography."
+    else:
+        return
+    raise ConfigError(problem, next_action="pip install 'codika-nb[integrations]'", code="missing-package")
+
+
+def seal(secrets: Mapping[str, str], public_key: str) -> dict[str, dict[str, Any]]:
+    """Encrypt secrets for the platform: AES-256-GCM, each with a key of its own, that under RSA-OAEP.
+
+    Raises:
+        InvalidResponseError: what the server gave as its public key is none, or a weak one.
+    """
+    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415 - as above
+    from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415
+    from cryptography.hazmat.primitives.asymmetric import padding, rsa  # noqa: PLC0415
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415
+
+    key: object = None
+    with suppress(ValueError, UnsupportedAlgorithm):
+        key = serialization.load_pem_public_key(public_key.encode())
+    if not isinstance(key, rsa.RSAPublicKey) or key.key_size < 2048:
+        raise InvalidResponseError(
+            "The server's encryption key cannot be used: it is no RSA key of 2048 bits or more.",
+            code="invalid-response",
+            next_action="Nothing was sent. Does CODIKA_PUBLIC_KEY_URL name the right address?",
+        )
+    oaep = padding.OAEP(padding.MGF1(hashes.SHA256()), hashes.SHA256(), label=None)
+    sealed = {}
+    for name, value in secrets.items():
+        session_key, nonce = AESGCM.generate_key(bit_length=256), os.urandom(12)
+        parts = {
+            "encryptedKey": key.encrypt(session_key, oaep),
+            "encryptedData": AESGCM(session_key).encrypt(nonce, value.encode(), None),
+            "iv": nonce,
+        }
+        text = json.dumps({part: base64.b64encode(content).decode() for part, content in parts.items()})
+        sealed[name] = {"value": text, "encrypted": True, "description": name}
+    return sealed

@@ -1,0 +1,102 @@
+"""What a cell shows about accounts, deployments and runs."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from ..display.markup import Bundle, card
+from ..display.text import plain
+
+if TYPE_CHECKING:
+    from ..models import Identity, Redeployment
+    from ..profiles import Profile
+    from ..usecases.rules.findings import Findings
+    from ..usecases.usecase import UseCase
+
+
+def signed_in(profile: Profile, note: str = "") -> Bundle:
+    """The one sentence that stays: who, which profile, which key; and what else has to be said."""
+    where = f" at {profile.host}" if profile.base_url else ""
+    name = f"profile {profile.name}" if profile.name else "for this kernel only"
+    text = f"Signed in: {who(profile)}, {name}, key {profile.masked_key.rstrip('.')}…{where}"
+    text = f"{text}. {note}" if note else text
+    tick = '<span aria-hidden="true" style="color: var(--jp-success-color0, #2e7d32)">✓</span>'
+    return {"text/plain": text, "text/html": f"{tick} {html.escape(text)}"}
+
+
+def deploying(title: str, what: str) -> Bundle:
+    """A deployment that is under way."""
+    return card(f"{title} is being deployed", [("Now", what)])
+
+
+def maybe_deployed(title: str) -> Bundle:
+    """A deployment of which nobody has heard how it went."""
+    return card(f"It is not known whether {title} was deployed", [])
+
+
+def not_recorded(title: str) -> Bundle:
+    """A deployment that the folder knows nothing of; why follows as an error."""
+    return card(f"{title} was deployed, but that could not be written down", [], good=False)
+
+
+def not_deployed(title: str, findings: Findings | None = None) -> Bundle:
+    """A deployment that came to nothing; why follows as an error, or is what a check has found."""
+    return card(f"{title} was not deployed", [], good=False, **_findings(findings))
+
+
+def redeployment(redeployed: Redeployment, title: str) -> Bundle:
+    """The outcome of deploying a version once more."""
+    good = redeployed.deployment_status != "failed"
+    rows = [("Workflows", f"{len(redeployed.n8n_workflow_ids)} in the engine")]
+    return card(f"{title} {'runs again' if good else 'could not be deployed again'}", rows, good=good)
+
+
+def plan(use_case: UseCase, rows: Iterable[tuple[str, str]], findings: Findings) -> Bundle:
+    """What a deployment would send, and whether it would run."""
+    title, good = use_case.configuration.title, not findings.must
+    text = f"{title} can be deployed" if good else f"{title} would not run"
+    return card(text, rows, good=good, **_findings(findings))
+
+
+def _findings(findings: Findings | None) -> dict[str, str]:
+    if not findings:
+        return {}
+    return {"text": repr(findings), "rich": findings._repr_html_(), "width": "64rem"}
+
+
+def waiting(workflow: str, execution_id: str, seconds: float) -> Bundle:
+    """A run that is being waited for."""
+    return card(f"{workflow} is running", [("Run", execution_id), ("For", f"{seconds:.0f} s")])
+
+
+def identity(known: Identity) -> Bundle:
+    """Who is signed in, with what, where, and which source that came from."""
+    rows = [
+        (
+            "Organization",
+            f"{plain(known.organization)}  ({known.organization_id})" if known.organization else "",
+        ),
+        ("Server", known.server),
+        ("Key", ", ".join(plain(part) for part in (known.key, known.key_name, known.kind) if part)),
+        ("Expires", known.expires_at or ("" if known.note else "never")),
+        ("Scopes", ", ".join(known.scopes)),
+        ("From", known.source),
+        ("Hides", ", ".join(known.hides)),
+        ("Note", known.note or ""),
+    ]
+    return card("Signed in", rows, good=True)
+
+
+def sandbox(running: Any) -> Bundle:
+    """Where the sandbox is, and where its mail arrives."""
+    text = f"Sandbox at {running.url}; its mail arrives at {running.inbox_url}"
+    link = f'<a href="{html.escape(running.inbox_url)}" target="_blank" rel="noopener">inbox</a>'
+    rich = f"Sandbox at <code>{html.escape(running.url)}</code>; its mail arrives in the {link} (<code>sandbox.inbox</code>)."
+    return {"text/plain": text, "text/html": f"<span>{rich}</span>"}
+
+
+def who(profile: Profile) -> str:
+    """The organization's name, fit to stand in a sentence."""
+    return plain(profile.organization_name or profile.organization_id)

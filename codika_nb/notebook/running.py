@@ -1,0 +1,88 @@
+"""A sandbox that runs in another process, as a notebook sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, NoReturn
+
+from ..client.http import httpx
+from ..errors import ConfigError
+from ..profiles import is_loopback
+from ..profiles.environment import Environment
+from ..sandbox.mail import Inbox, Mail
+
+
+def find(url: str | None) -> RunningSandbox | None:
+    """The sandbox at `url`, or None if none answers there.
+
+    Args:
+        url: its base URL; only addresses of this machine are asked, and with ``CODIKA_ALLOW_HTTP`` others.
+    """
+    if not url or not (is_loopback(url) or Environment().allows_http):
+        return None
+    try:
+        answer = httpx.get(url, headers={"Accept": "application/json"}, timeout=2.0, trust_env=False)
+        known = answer.json()
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError):
+        return None
+    if isinstance(known, dict) and known.get("name") == "codika sandbox":
+        return RunningSandbox(url.rstrip("/"))
+    return None
+
+
+class RunningSandbox:
+    """A sandbox of another process: its address and its mail; it is not this process's to stop."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.inbox_url = f"{url}/inbox"
+
+    @property
+    def inbox(self) -> Inbox:
+        """The mail, newest first."""
+        return self._mail()
+
+    def code_for(self, email: str) -> str:
+        """The newest code that was mailed to `email`.
+
+        Raises:
+            LookupError: no mail has come for it.
+        """
+        mail = self._mail(email=email)
+        if not mail:
+            raise LookupError(f"No mail for {email} in the sandbox's inbox: request a code first.")
+        return mail[0].code
+
+    def workflow(self, name: str) -> Callable[[Any], NoReturn]:
+        """Not here: what answers a workflow has to be given where the sandbox is started."""
+        raise ConfigError(
+            f"The sandbox at {self.url} runs in another process and cannot call a function of this one.",
+            next_action="Start it with --stand-ins FILE, or run %env CODIKA_BASE_URL= and %codika_sandbox "
+            "to have one in this kernel.",
+        )
+
+    def stop(self) -> None:
+        """Leave it running: whoever started it stops it."""
+
+    def __repr__(self) -> str:
+        return f"RunningSandbox({self.url!r})"
+
+    def _mail(self, **query: str) -> Inbox:
+        headers = {"Accept": "application/json"}
+        answer = httpx.get(self.inbox_url, params=query, headers=headers, timeout=5.0, trust_env=False)
+        if answer.status_code in (401, 403):
+            raise ConfigError(
+                f"The mail of the sandbox at {self.url} is not open to everybody.",
+                next_action="Ask who runs it for your code, or for the address of its inbox page.",
+            )
+        answer.raise_for_status()
+        return Inbox(
+            Mail(each["to"], each["subject"], _time(each["sentAt"]), each["code"], each["text"])
+            for each in answer.json()
+        )
+
+
+def _time(iso: str) -> datetime:
+    # Python 3.10 does not read the "Z" that the platform writes.
+    return datetime.fromisoformat(iso.replace("Z", "+00:00"))

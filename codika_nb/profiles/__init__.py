@@ -1,0 +1,20 @@
+"""Which key goes to which server: saved profiles, variables, and the choice among them."""
+
+from __future__ import annotations
+
+from .address import PRODUCTION, is_loopback, normalize_base_url, same_host
+from .profile import MaskedKey, Profile, expiry_notice, mask
+from .store import ConfigWarning, ProfileStore
+
+__all__ = [
+    "PRODUCTION",
+    "ConfigWarning",
+    "MaskedKey",
+    "Profile",
+    "ProfileStore",
+    "expiry_notice",
+    "is_loopback",
+    "mask",
+    "normalize_base_url",
+    "same_host",
+]

@@ -1,0 +1,238 @@
+"""Which account is meant: which key, and which server.
+
+A key only ever goes to the server it belongs to: a profile's to the profile's, the environment's to the
+environment's."""
+
+from __future__ import annotations
+
+import os
+import socket
+import warnings
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from ..errors import ConfigError, NotSignedIn
+from .address import PRODUCTION, is_loopback, normalize_base_url, same_host
+from .environment import Environment
+from .profile import Profile, mask
+from .store import ProfileStore
+
+if TYPE_CHECKING:
+    from ..models import Deployment
+    from ..usecases.usecase import UseCase
+
+
+@dataclass
+class Session:
+    """What this kernel has chosen; nothing of it is saved."""
+
+    base_url: str | None = None
+    profile: Profile | str | None = None
+    sandbox: Any = None
+    deployment: Deployment | None = None
+    #: What that was a deployment of.
+    use_case: UseCase | None = None
+
+
+current = Session()
+
+
+@dataclass(frozen=True)
+class Credential:
+    """A key with the server it belongs to, and where both came from."""
+
+    base_url: str
+    key: str | None = field(default=None, repr=False)
+    source: str = "none"
+    profile: Profile | None = None
+    #: What would have been used, had something else not counted more.
+    hidden: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        key = mask(self.key) if self.key else None
+        return f"Credential({self.base_url!r}, key={key!r}, source={self.source!r})"
+
+    def remedy(self, *, public: bool) -> str:
+        """What to do when the server does not accept the key; `public` for one of a single instance."""
+        if self.profile:
+            return f"The key of {self.source} was not accepted: %codika_login makes a new one."
+        if self.source == "argument":
+            what, update = "The key given as auth", "Give the new one."
+        else:
+            what, place = f"The key from {self.source}", self.source.removesuffix(" (CODIKA_API_KEY)")
+            where = "" if place == "env" else f" in {place}"
+            update = f"Set CODIKA_API_KEY{where} to the new one, and start again."
+        lost = (
+            "It may have been regenerated in the dashboard, whose trigger panel shows the new one"
+            if public
+            else "It may be revoked or expired"
+        )
+        return f"{what} was not accepted. {lost}. {update}"
+
+
+def server(base_url: str | None = None, environment: Environment | None = None) -> str | None:
+    """The server that has been named: argument, this kernel's choice, environment; None if none was."""
+    named = base_url or current.base_url
+    return normalize_base_url(named) if named else (environment or Environment()).server()
+
+
+def sign_in_server(base_url: str | None = None) -> str:
+    """The server to sign in to: one that is named, else the active profile's, else production.
+
+    A sandbox that is gone is no server to sign in to.
+
+    Raises:
+        ConfigError: the code and the key would travel to it in clear.
+    """
+    named = server(base_url)
+    if named:
+        Environment().refuse_plain_http(named)
+        return named
+    if os.environ.get("CODIKA_API_KEY"):
+        return PRODUCTION  # where that key belongs
+    try:
+        active = ProfileStore().active()
+    except ConfigError:
+        active = None  # the file is dealt with, and kept, when the new profile is saved
+    gone = active is not None and is_loopback(active.host) and not _listens(active.host)
+    return PRODUCTION if active is None or gone else active.host
+
+
+def _listens(url: str) -> bool:
+    """Whether anybody answers at an address of this machine: sandboxes come and go, their profiles stay."""
+    parts = urlsplit(url)
+    try:
+        socket.create_connection((parts.hostname or "", parts.port or 80), timeout=1.0).close()
+    except OSError:
+        return False
+    return True
+
+
+def resolve(
+    *,
+    base_url: str | None = None,
+    profile: str | None = None,
+    store: ProfileStore | None = None,
+    environment: Environment | None = None,
+) -> Credential:
+    """Find key and server: argument → environment → named profile → active profile → production.
+
+    Args:
+        base_url: the server, where the caller names one.
+        profile: the profile, where the caller names one.
+        store: where profiles are kept; the shared config file if left out.
+        environment: where variables are looked up; those of the process if left out.
+
+    Returns:
+        A credential; its `key` is None when nobody is signed in at that server.
+
+    Raises:
+        ConfigError: an unknown profile, one of another server, or a config file that cannot be read.
+    """
+    store = store or ProfileStore()
+    environment = environment or Environment()
+    named = server(base_url, environment)
+    elsewhere: tuple[str, ...] = ()
+    if keys := environment.api_keys():
+        (source, key), *others = keys
+        # A key of one instance may be beside addresses that say more than CODIKA_BASE_URL.
+        home = environment.server(public=key.startswith("ck_"))
+        if _goes_to(base_url or current.base_url, home, by_argument=bool(base_url)):
+            hidden = [place for place, value in others if value != key]
+            try:
+                chosen = _choose(store, profile, named)
+                hidden += [f'profile "{chosen.name}"'] if chosen else []
+            except ConfigError:
+                if profile:
+                    raise
+                # A key that needs no config file is not kept from working by a broken one.
+            if profile:
+                warnings.warn(
+                    f"{source} is used, not profile {profile!r}; unset it to change that.", stacklevel=4
+                )
+            return Credential(named or home or PRODUCTION, key, source, None, tuple(hidden))
+        elsewhere = (source,)
+    chosen = _choose(store, profile, named)
+    if chosen is None:
+        return Credential(named or PRODUCTION, hidden=elsewhere)
+    source = f'profile "{chosen.name}"' if chosen.name else "this kernel"
+    return Credential(chosen.host, chosen.api_key, source, chosen)
+
+
+def _goes_to(wanted: str | None, home: str | None, *, by_argument: bool) -> bool:
+    """Whether the environment's key, which belongs to server `home`, may be sent to server `wanted`."""
+    if wanted is None or same_host(wanted, home):
+        return True
+    # A server that the caller spells out gets the key if the environment names none for it. A kernel
+    # that has been pointed elsewhere (to a sandbox) never takes the environment's key along.
+    return by_argument and home is None and not (current.base_url and same_host(wanted, current.base_url))
+
+
+def _choose(store: ProfileStore, name: str | None, wanted: str | None) -> Profile | None:
+    """The profile to use at server `wanted` (None: at the profile's own)."""
+    chosen = name or current.profile
+    if chosen is not None:
+        profile = store.get(chosen) if isinstance(chosen, str) else chosen
+        if wanted is None or same_host(profile.host, wanted):
+            return profile
+        if name:
+            raise ConfigError(
+                f"Profile {name!r} belongs to {profile.host}, and its key is not sent to {wanted}.",
+                next_action=f"Sign in there: %codika_login --base-url {wanted}",
+            )
+    active = store.active()
+    if wanted is None:
+        return active
+    candidates = ([active] if active else []) + store.list()
+    return next((each for each in candidates if same_host(each.host, wanted)), None)
+
+
+def profile_for(organization_id: str | None, home: str) -> str | None:
+    """The saved profile to use for what belongs to an organization, where the one in use is another's.
+
+    Only where nobody has chosen: a key in the environment and this kernel's own choice stay as they are.
+
+    Args:
+        organization_id: whose it is, if known.
+        home: its server.
+
+    Returns:
+        The profile's name; None to go on with what is in use.
+
+    Raises:
+        ConfigError: the config file cannot be read.
+    """
+    used, named = resolve().profile, server()
+    if organization_id is None or used is None or current.profile is not None:
+        return None
+    if used.organization_id == organization_id or (named and not same_host(home, named)):
+        return None
+    fitting = (
+        profile.name
+        for profile in ProfileStore().list()
+        if profile.organization_id == organization_id and same_host(profile.host, home)
+    )
+    return next(fitting, None)
+
+
+def signed_in(credential: Credential) -> str:
+    """The key of `credential`, or `NotSignedIn` with the ways to get one."""
+    if not credential.key:
+        at = "" if credential.base_url == PRODUCTION else f" at {credential.base_url}"
+        but = (
+            f" (The key from {credential.hidden[0]} belongs to another server.)" if credential.hidden else ""
+        )
+        raise NotSignedIn(
+            f"Nobody is signed in{at}.{but}",
+            next_action="Run %codika_signup or %codika_login, or set CODIKA_API_KEY.",
+            code="not-signed-in",
+        )
+    profile = credential.profile
+    if profile and profile.expired():
+        raise NotSignedIn(
+            f"The key of profile {profile.name!r} has expired.",
+            next_action="Run %codika_login for a new one.",
+            code="key-expired",
+        )
+    return credential.key

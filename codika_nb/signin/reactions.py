@@ -1,0 +1,141 @@
+"""What each error code means for the next step of signing in."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Literal, NamedTuple
+
+from ..errors import CodikaError
+
+Step = Literal["email", "code", "organization", "key", "done"]
+
+
+Purpose = Literal["signup", "login"]
+
+
+Field = Literal["email", "company", "code", "organization", "key"]
+
+
+RESEND_AFTER = timedelta(seconds=30)
+
+
+LONGEST_COMPANY = 100
+
+
+class Notice(NamedTuple):
+    """What to tell the person now, and which field it is about."""
+
+    text: str
+    kind: Literal["info", "error"] = "info"
+    field: Field | None = None
+    code: str = ""
+
+
+class Organization(NamedTuple):
+    """One of the organizations an account belongs to."""
+
+    id: str
+    name: str
+
+
+class Reaction(NamedTuple):
+    """What an error code means: the step to be in, the words for it, and what stays valid."""
+
+    step: Step | None
+    say: str
+    field: Field | None = None
+    #: The account is of the other kind: go on there, with what has been typed.
+    switch: Purpose | None = None
+    #: Whether the code from the mail still works.
+    code_lives: bool = True
+
+
+_NEW_CODE = "Ask for a new one with “Send a new code”."
+
+
+#: Every error code of the platform's one-time-code page, and the client's own two.
+REACTIONS: dict[str, Reaction] = {
+    "EMAIL_REQUIRED": Reaction("email", "Type your e-mail address.", "email"),
+    "EMAIL_INVALID": Reaction("email", "That is not an e-mail address. Check it and send again.", "email"),
+    "USER_ALREADY_HAS_ORGANIZATION": Reaction(
+        None, "This e-mail already has an account, so this is a login.", switch="login", code_lives=False
+    ),
+    "USER_NOT_FOUND": Reaction(
+        None, "This e-mail has no account yet, so this is a sign-up.", switch="signup", code_lives=False
+    ),
+    "USER_HAS_NO_ORGANIZATION": Reaction(
+        None,
+        "The account has no organization yet, so this is a sign-up.",
+        switch="signup",
+        code_lives=False,
+    ),
+    "OTP_RESEND_COOLDOWN": Reaction(
+        "code", "A code was sent a moment ago: type that one, or ask for another in {retry} s.", "code"
+    ),
+    "EMAIL_RATE_LIMITED": Reaction(
+        None, "Too many codes were sent to this e-mail within an hour. Try again later.", "email"
+    ),
+    "IP_RATE_LIMITED": Reaction(
+        None, "Too many codes were asked for from this network within an hour. Try again later.", "email"
+    ),
+    "OTP_INVALID": Reaction("code", "That code is not right{attempts}. Look at the mail again.", "code"),
+    "OTP_NOT_FOUND": Reaction(
+        "code", f"There is no code waiting for this e-mail. {_NEW_CODE}", "code", code_lives=False
+    ),
+    "OTP_EXPIRED": Reaction("code", f"That code is too old. {_NEW_CODE}", "code", code_lives=False),
+    "OTP_ALREADY_USED": Reaction(
+        "code", f"That code has been used already. {_NEW_CODE}", "code", code_lives=False
+    ),
+    "OTP_PURPOSE_MISMATCH": Reaction(
+        "code", f"That code was made for something else. {_NEW_CODE}", "code", code_lives=False
+    ),
+    "OTP_LOCKED_OUT": Reaction(
+        "code", f"Too many wrong codes, so the code is gone. {_NEW_CODE}", "code", code_lives=False
+    ),
+    "COMPANY_NAME_TOO_LONG": Reaction(
+        None, f"The organization's name is too long: at most {LONGEST_COMPANY} characters.", "company"
+    ),
+    "INVALID_EXPIRES_IN_DAYS": Reaction(
+        None, "A key can last 1 to 365 days. Start again with such a number."
+    ),
+    "ORGANIZATION_CREATION_FAILED": Reaction(
+        None, "The organization could not be made: {message} Try again."
+    ),
+    "MULTIPLE_ORGANIZATIONS": Reaction(
+        "organization", "This account has several organizations. Which one is it?", "organization"
+    ),
+    "ORGANIZATION_NOT_MEMBER": Reaction(
+        "organization", "This account is not in that organization. Pick one of these.", "organization"
+    ),
+    "MAX_API_KEYS_REACHED": Reaction(
+        None, "The organization has 20 active keys already. Revoke one in the dashboard, then try again."
+    ),
+    "INTERNAL": Reaction(None, "The platform had a hiccup. Try again in a few seconds."),
+    "network-error": Reaction(None, "{message} {next_action}"),
+    "invalid-response": Reaction(None, "{message} {next_action}"),
+}
+
+
+def _notice(code: str, error: CodikaError | None = None) -> Notice:
+    reaction = REACTIONS[code]
+    details = error.details if error else {}
+    attempts = details.get("attemptsRemaining")
+    left = f": {attempts} attempt{'' if attempts == 1 else 's'} left" if isinstance(attempts, int) else ""
+    retry = getattr(error, "retry_in", None)
+    text = reaction.say.format(
+        attempts=left,
+        retry=f"{retry:.0f}" if retry is not None else "30",
+        message=error.message if error else "",
+        next_action=(error.next_action or "") if error else "",
+    )
+    return Notice(text.strip(), "info" if code == "MULTIPLE_ORGANIZATIONS" else "error", reaction.field, code)
+
+
+def _organizations(error: CodikaError) -> list[Organization]:
+    listed = error.details.get("organizations")
+    entries = listed if isinstance(listed, list) else []
+    return [
+        Organization(entry["id"], str(entry.get("name") or entry["id"]))
+        for entry in entries
+        if isinstance(entry, dict) and isinstance(entry.get("id"), str)
+    ]

@@ -1,0 +1,143 @@
+"""Signing in from a script: the recipe of the platform's command-line one-time-code page."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Generator
+from typing import TYPE_CHECKING, Any
+
+from ..errors import InvalidRequestError
+from ..profiles import Profile, ProfileStore
+from ..profiles.credential import sign_in_server
+from .reactions import REACTIONS, Organization, Purpose
+from .signin import SignIn
+
+if TYPE_CHECKING:
+    from ..client.steps import Steps
+
+Question = Callable[[], Any]
+
+
+_TRIES = 5
+
+
+def sign_in(
+    email: str,
+    *,
+    ask_code: Callable[[str], str],
+    ask_organization: Callable[[list[Organization]], str] | None = None,
+    purpose: Purpose = "signup",
+    **options: Any,
+) -> Profile:
+    """Sign up, or log in if the account exists, from a script; returns the saved profile.
+
+    The recipe of the platform's command-line one-time-code page: try a sign-up first, fall back
+    to a login; a wrong code is asked for again, a dead one is replaced.
+
+    Args:
+        email: the address the code is sent to.
+        ask_code: gets the address, returns the code; called again after a wrong one.
+        ask_organization: gets the `Organization` list, returns the ``id`` of one; only needed for
+            accounts with several, and where `organization_id` does not say which.
+        purpose: ``"signup"`` or ``"login"``: what is tried first.
+        options: the remaining arguments of `SignIn`; `base_url` defaults to the server in use and
+            `store` to the shared config file.
+
+    Raises:
+        APIError: what the platform refused for good.
+        TransportError: the platform cannot be reached.
+        ConfigError: an option that cannot be right, or a config file that cannot be written; no code is
+            used up.
+
+    Example:
+        >>> sign_in("ada@example.com", ask_code=lambda email: input(f"Code sent to {email}: "))
+        Profile('acme', organization='Acme', key='cko_...')
+    """
+    from ..client.client import Client  # noqa: PLC0415 - the state machine is usable without the HTTP library
+
+    signin = _for_script(purpose, options)
+    steps = _conversation(signin, email, ask_code, ask_organization)
+    with Client(base_url=signin.base_url) as client:
+        answer: Any = None
+        try:
+            while True:
+                todo = steps.send(answer)
+                answer = todo() if callable(todo) else client.perform(todo)
+        except StopIteration:
+            return signin.profile  # type: ignore[return-value]  # the conversation ends in "done"
+
+
+async def asign_in(
+    email: str,
+    *,
+    ask_code: Callable[[str], Any],
+    ask_organization: Callable[[list[Organization]], Any] | None = None,
+    purpose: Purpose = "signup",
+    **options: Any,
+) -> Profile:
+    """Sign up or log in from asynchronous code: `sign_in`, whose questions may be awaitable.
+
+    Arguments, result and errors are those of `sign_in`.
+
+    Example:
+        >>> asyncio.run(asign_in("ada@example.com", ask_code=input))
+        Profile('acme', organization='Acme', key='cko_...')
+    """
+    from ..client.client import AsyncClient  # noqa: PLC0415 - see sign_in
+
+    signin = _for_script(purpose, options)
+    steps = _conversation(signin, email, ask_code, ask_organization)
+    async with AsyncClient(base_url=signin.base_url) as client:
+        answer: Any = None
+        try:
+            while True:
+                todo = steps.send(answer)
+                answer = todo() if callable(todo) else await client.perform(todo)
+                if inspect.isawaitable(answer):
+                    answer = await answer
+        except StopIteration:
+            return signin.profile  # type: ignore[return-value]  # the conversation ends in "done"
+
+
+def _for_script(purpose: Purpose, options: dict[str, Any]) -> SignIn:
+    options = {"store": ProfileStore(), **options}
+    options["base_url"] = sign_in_server(options.get("base_url"))
+    return SignIn(purpose, **options)
+
+
+def _conversation(
+    signin: SignIn,
+    email: str,
+    ask_code: Callable[[str], Any],
+    ask_organization: Callable[[list[Organization]], Any] | None,
+) -> Generator[Steps[SignIn] | Question, Any, None]:
+    """What a script does with a `SignIn`: exchanges to perform and questions to ask, in turn."""
+    yield signin.request_code(email)
+    for _ in range(_TRIES):
+        if signin.step == "email" or (signin.error and not _can_go_on(signin)):
+            raise signin.error or InvalidRequestError(
+                signin.notice.text if signin.notice else "The code could not be requested.",
+                code=signin.notice.code if signin.notice else "",
+            )
+        if signin.step == "code":
+            if signin.error and not REACTIONS[signin.error.code].code_lives:
+                yield signin.resend()
+                continue
+            yield signin.submit_code((yield lambda: ask_code(signin.email)))
+        if signin.step == "organization":
+            if ask_organization is None:
+                break
+            ask = functools.partial(ask_organization, signin.organizations)
+            yield signin.choose_organization((yield ask))
+        if signin.step == "done":
+            return
+    raise signin.error or InvalidRequestError(
+        "No six-digit code was given.", code="OTP_INVALID", next_action="Return the digits from the mail."
+    )
+
+
+def _can_go_on(signin: SignIn) -> bool:
+    """Whether asking again, or asking for a new code, may still lead to a key."""
+    code = signin.error.code if signin.error else ""
+    return signin.step == "organization" or code.startswith("OTP_")

@@ -1,0 +1,417 @@
+"""Signing in, without any user interface: what each answer of the platform means for the next step.
+
+`SignIn` goes ``email → code → (organization) → done``. Its verbs are exchanges: whoever drives it
+(the form, a terminal, a script) performs them with a client and then shows what `SignIn` says.
+An expected failure raises nothing; it becomes the next step and a `notice`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from ..errors import AuthenticationError, CodikaError, ConfigError, RateLimitError
+from ..profiles import PRODUCTION, Profile, ProfileStore
+from .reactions import (
+    LONGEST_COMPANY,
+    REACTIONS,
+    RESEND_AFTER,
+    Notice,
+    Organization,
+    Purpose,
+    Step,
+    _notice,
+    _organizations,
+)
+from .typed import looks_like_an_address, organization_key, six_digits
+
+if TYPE_CHECKING:
+    from ..client.steps import Steps
+    from ..models import CodeSent, KeyBundle, VerifiedKey
+
+
+class SignIn:
+    """The steps of signing up and logging in, and what every answer means for the next one.
+
+    Args:
+        purpose: where to begin; the account decides, so ``"signup"`` becomes ``"login"`` by itself
+            for an e-mail that has an account, and the reverse, at most once each way.
+        email: the address, where a code has been sent already and only `submit_code` is to come.
+        base_url: the server; it is remembered in the profile unless it is production.
+        store: where the profile is saved; None keeps the key in memory only.
+        company, description: the new organization's, for a sign-up.
+        key_name, key_expires_in: label of the key, and its days (1 to 365).
+        name: what the saved profile is to be called; derived from the organization if left out.
+        organization_id: which organization, for an account with several.
+        activate: whether the saved profile becomes the active one.
+
+    Attributes:
+        step: ``"email"``, ``"code"``, ``"organization"`` or ``"done"``; ``"key"`` where an existing key
+            is asked for instead of an e-mail.
+        notice: what to tell the person, or None.
+        error: the error behind the notice, or None.
+        organizations: the choices, in step ``"organization"``.
+        valid_until, resend_at: aware UTC times, or None.
+        attempts_remaining: for the code; None when unknown.
+        profile: the result, in step ``"done"``.
+        sent, bundle: what the platform answered to the request and to the completion.
+
+    Raises:
+        ConfigError: an option that cannot be right, said before anything is sent.
+
+    Example:
+        >>> signin = SignIn("login", base_url=sandbox.url, store=ProfileStore())
+        >>> with Client(base_url=sandbox.url) as client:
+        ...     client.perform(signin.request_code("ada@example.com"))
+        ...     client.perform(signin.submit_code(input("code: ")))
+        SignIn('login', step='code')
+        SignIn('login', step='done')
+    """
+
+    def __init__(
+        self,
+        purpose: Purpose = "signup",
+        *,
+        email: str = "",
+        base_url: str = PRODUCTION,
+        store: ProfileStore | None = None,
+        company: str = "",
+        description: str = "",
+        key_name: str | None = None,
+        key_expires_in: int | None = None,
+        name: str | None = None,
+        organization_id: str | None = None,
+        activate: bool = True,
+    ) -> None:
+        if key_expires_in is not None and not 1 <= key_expires_in <= 365:
+            raise ConfigError(
+                f"A key can last 1 to 365 days, not {key_expires_in}.",
+                code="INVALID_EXPIRES_IN_DAYS",
+                next_action="Leave it out for a key that never expires.",
+            )
+        self.purpose: Purpose = purpose
+        self.base_url = base_url
+        self.store = store
+        self.company = company
+        self.description = description
+        self.key_name = key_name
+        self.key_expires_in = key_expires_in
+        self.name = name
+        self.organization_id = self._given_organization = organization_id
+        self.activate = activate
+
+        self.step: Step = "email"
+        self.email = email.strip()
+        self.notice: Notice | None = None
+        self.error: CodikaError | None = None
+        self.organizations: list[Organization] = []
+        self.valid_until: datetime | None = None
+        self.resend_at: datetime | None = None
+        self.attempts_remaining: int | None = None
+        self.profile: Profile | None = None
+        self.sent: CodeSent | None = None
+        self.bundle: KeyBundle | None = None
+        self._code = ""
+        self._switched: set[Purpose] = set()
+
+    def __repr__(self) -> str:
+        return f"SignIn({self.purpose!r}, step={self.step!r})"
+
+    # --- verbs -------------------------------------------------------------------------------------
+
+    def request_code(self, email: str, *, company: str | None = None) -> Steps[SignIn]:
+        """Have a code sent to `email`; also how a new code is asked for.
+
+        Args:
+            email: the address; what is typed wrong becomes a `notice`, and nothing is sent.
+            company: the new organization's name, for a sign-up; as it was if left out.
+
+        Example:
+            >>> signin = client.perform(SignIn("signup").request_code("ada@example.com"))
+            >>> signin.purpose, signin.notice.text
+            ('login', 'This e-mail already has an account, so this is a login.')
+        """
+        self.email = email.strip()
+        if company is not None:
+            self.company = company.strip()
+        self._say(None)
+        problem = self._wrong_input()
+        if problem:
+            self._say(problem)
+        else:
+            yield from self._request()
+        return self
+
+    def resend(self) -> Steps[SignIn]:
+        """Have a new code sent to the same address.
+
+        Example:
+            >>> signin = client.perform(SignIn("login").request_code("ada@example.com"))
+            >>> client.perform(signin.resend()).notice.text
+            'A code was sent a moment ago: type that one, or ask for another in ... s.'
+        """
+        return (yield from self.request_code(self.email))
+
+    def submit_code(self, code: str, *, company: str | None = None) -> Steps[SignIn]:
+        """Complete with the code from the mail; spaces and text around the six digits do no harm.
+
+        Args:
+            code: what was typed or pasted.
+            company: the new organization's name, for a sign-up; as it was if left out.
+
+        Example:
+            >>> signin = client.perform(SignIn("login").request_code("ada@example.com"))
+            >>> client.perform(signin.submit_code("Your code is 000 000.")).notice.text
+            'That code is not right: 4 attempts left. Look at the mail again.'
+        """
+        digits = six_digits(code)
+        if company is not None:
+            self.company = company.strip()
+        self._say(None)
+        problem = self._wrong_input()
+        if digits is None:
+            problem = Notice("The code is the six digits in the mail.", "error", "code", "OTP_INVALID")
+        if problem or digits is None:
+            self._say(problem)
+        else:
+            self._code = digits
+            yield from self._complete()
+        return self
+
+    def choose_organization(self, organization_id: str) -> Steps[SignIn]:
+        """Complete with one of `organizations`, and the code that was already given.
+
+        Args:
+            organization_id: its ``id``.
+
+        Example:
+            >>> beta = sandbox.add_organization("ada@example.com", "Beta Corp")
+            >>> signin = client.perform(SignIn("login").request_code("ada@example.com"))
+            >>> [each.name for each in client.perform(signin.submit_code(input("code: "))).organizations]
+            ['Acme', 'Beta Corp']
+            >>> client.perform(signin.choose_organization(beta)).profile
+            Profile(organization='Beta Corp', key='cko_...')
+        """
+        self.organization_id = organization_id
+        self._say(None)
+        yield from self._complete()
+        return self
+
+    def submit_key(self, key: str) -> Steps[SignIn]:
+        """Sign in with a key from the dashboard; to be performed by a client that has this key.
+
+        Args:
+            key: the organization's key, ``cko_…``, whole.
+
+        Example:
+            >>> signin = SignIn(base_url=sandbox.url)
+            >>> client.perform(signin.submit_key(profile.api_key)).profile
+            Profile(organization='Acme', key='cko_...')
+        """
+        self._say(None)
+        whole = organization_key(key)
+        if whole is None:
+            text = "That is the key of one instance; here an organization key is needed: cko_…"
+            other = "A key from the dashboard begins with cko_. Copy it again, whole."
+            self._say(Notice(text if key.strip().startswith("ck_") else other, "error", "key"))
+            return self
+        from ..client.api import API  # noqa: PLC0415 - its models are imported while the person types
+
+        try:
+            if self.store:
+                self.store.check_writable()
+            known = yield from API.verify_key.describe(None)
+        except CodikaError as error:
+            if isinstance(error, AuthenticationError):
+                text = "The platform does not accept this key: it is unknown, revoked or expired."
+                self._say(Notice(text, "error", "key", error.code), error)
+            else:
+                yield from self._react(error)
+            return self
+        self._keep(profile_of_key(whole, known, self.base_url))
+        self.step = "done"
+        return self
+
+    def document(self) -> dict[str, Any]:
+        """What has happened, as the JSON document that codika 3.6.0 prints; without the key itself.
+
+        Example:
+            >>> client.perform(SignIn("login").request_code("ada@example.com")).document()
+            {'success': True, 'data': {'email': 'ada@example.com', 'expiresInSeconds': 600}}
+        """
+        if self.error is not None and self.step != "done":
+            about: dict[str, Any] = {"code": self.error.code, "message": self.error.message}
+            if self.error.next_action:
+                about["nextAction"] = self.error.next_action
+            if self.error.details:
+                about["details"] = self.error.details
+            return {"success": False, "status": self.error.status, "error": about}
+        if self.notice and self.notice.kind == "error" and self.step != "done":
+            about = {"code": self.notice.code, "message": self.notice.text}
+            return {"success": False, "status": 0, "error": about}
+        if self.bundle is not None:
+            data = self.bundle.model_dump(mode="json", by_alias=True, exclude_none=True)
+            del data["apiKey"]["raw"]
+            name = self.profile.name if self.profile else None
+            return {"success": True, "data": {"profileName": name, **data}}
+        return {"success": True, "data": self.sent.model_dump(by_alias=True) if self.sent else {}}
+
+    @property
+    def suggested(self) -> str | None:
+        """Which of `organizations` to offer first: the one used last on this machine, if it is among them."""
+        ids = [organization.id for organization in self.organizations]
+        try:
+            active = self.store.active() if self.store else None
+        except ConfigError:
+            active = None
+        if active and active.organization_id in ids:
+            return active.organization_id
+        return ids[0] if ids else None
+
+    def back(self) -> None:
+        """Return to the e-mail, which stays as it was typed.
+
+        Example:
+            >>> signin = client.perform(SignIn("login").request_code("ada@example.com"))
+            >>> signin.back()
+            >>> signin.step, signin.email
+            ('email', 'ada@example.com')
+        """
+        self.step = "email"
+        self._code = ""
+        self.organizations = []
+        self.organization_id = self._given_organization  # what was picked was another account's
+        self._switched.clear()
+        self._say(None)
+
+    # --- how they work -----------------------------------------------------------------------------
+
+    def _request(self) -> Steps[None]:
+        from ..client.api import API  # noqa: PLC0415 - its models are imported while the person types
+
+        describe = API.request_signup_code if self.purpose == "signup" else API.request_login_code
+        try:
+            sent: CodeSent = yield from describe.describe(None, self.email)
+        except CodikaError as error:
+            yield from self._react(error)
+            return
+        now = datetime.now(UTC)
+        self.sent = sent
+        self.valid_until = now + timedelta(seconds=sent.expires_in_seconds)
+        self.resend_at = now + RESEND_AFTER
+        self.attempts_remaining = None
+        self.step = "code"
+
+    def _complete(self) -> Steps[None]:
+        try:
+            if self.store:
+                # The key is shown once: better to learn now that it cannot be kept.
+                self.store.check_writable()
+            bundle = yield from self._completion()
+        except CodikaError as error:
+            yield from self._react(error)
+            return
+        self._code, self.email, self.sent = "", "", None  # what was typed is not needed any more
+        self._say(None)
+        self.bundle = bundle
+        minted = bundle.api_key
+        self._keep(
+            Profile(
+                api_key=minted.raw.get_secret_value(),
+                organization_id=bundle.organization_id,
+                organization_name=bundle.organization_name,
+                key_name=minted.name,
+                key_prefix=minted.key_prefix,
+                scopes=tuple(minted.scopes),
+                created_at=minted.created_at,
+                expires_at=minted.expires_at,
+                base_url=self.base_url,
+            )
+        )
+        self.step = "done"
+
+    def _completion(self) -> Generator[Any, Any, KeyBundle]:
+        from ..client.api import API  # noqa: PLC0415 - as above
+
+        key: dict[str, Any] = {"key_name": self.key_name, "key_expires_in": self.key_expires_in}
+        if self.purpose == "login":
+            where = self.organization_id
+            login = API.complete_login.describe
+            return (yield from login(None, self.email, code=self._code, organization_id=where, **key))
+        key |= {"company": self.company or None, "description": self.description or None}
+        return (yield from API.complete_signup.describe(None, self.email, code=self._code, **key))
+
+    def _keep(self, profile: Profile) -> None:
+        if self.store is None:
+            self.profile = profile
+            return
+        try:
+            self.profile = self.store.save(profile, name=self.name, activate=self.activate)
+        except ConfigError as error:
+            # The key exists by now and is not shown again: keep it for as long as this process lives.
+            self.profile = profile
+            self._say(Notice(f"You are signed in, but only until this kernel ends: {error.message}", "error"))
+
+    def _wrong_input(self) -> Notice | None:
+        if not self.email:
+            return _notice("EMAIL_REQUIRED")
+        if not looks_like_an_address(self.email):
+            return _notice("EMAIL_INVALID")
+        if self.purpose == "signup" and len(self.company) > LONGEST_COMPANY:
+            text = (
+                f"The organization's name has {len(self.company)} characters: at most {LONGEST_COMPANY} fit."
+            )
+            return Notice(text, "error", "company", "COMPANY_NAME_TOO_LONG")
+        return None
+
+    def _say(self, notice: Notice | None, error: CodikaError | None = None) -> None:
+        self.notice, self.error = notice, error
+
+    def _react(self, error: CodikaError) -> Steps[None]:
+        """Turn a refusal into the next step."""
+        reaction = REACTIONS.get(error.code)
+        if reaction is None:
+            self._say(Notice(str(error), "error", code=error.code), error)
+            return
+        if isinstance(error, RateLimitError) and error.retry_in is not None:
+            self.resend_at = datetime.now(UTC) + timedelta(seconds=error.retry_in)
+        if isinstance(attempts := error.details.get("attemptsRemaining"), int):
+            self.attempts_remaining = attempts
+        self.organizations = _organizations(error) or self.organizations
+        if not reaction.code_lives:
+            self._code = ""
+            self.valid_until = None
+        self.step = reaction.step or self.step
+        if reaction.switch is None:
+            self._say(_notice(error.code, error), error)
+        elif reaction.switch in self._switched:
+            text = "The platform contradicts itself about this account. Try again in a minute."
+            self._say(Notice(text, "error", "email", error.code), error)
+        else:
+            self._switched.add(reaction.switch)
+            self.purpose = reaction.switch
+            self.step = "email"
+            yield from self._request()
+            if self.notice is None:
+                self._say(_notice(error.code, error)._replace(kind="info"))
+            elif self.notice.code == "OTP_RESEND_COOLDOWN":
+                # The code on its way is of the other kind: it would not be accepted here.
+                text = f"{reaction.say} Ask for a new code as soon as the button allows it."
+                self._say(self.notice._replace(text=text), self.error)
+
+
+def profile_of_key(key: str, known: VerifiedKey, base_url: str) -> Profile:
+    """The profile of a key that the platform has verified."""
+    return Profile(
+        api_key=key,
+        type=known.type,
+        organization_id=known.organization_id,
+        organization_name=known.organization_name,
+        key_name=known.key_name,
+        key_prefix=known.key_prefix,
+        scopes=tuple(known.scopes),
+        created_at=known.created_at,
+        expires_at=known.expires_at,
+        base_url=base_url,
+    )

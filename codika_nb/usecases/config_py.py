@@ -1,0 +1,72 @@
+"""``config.py``: a configuration that is run."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import traceback
+from pathlib import Path
+from types import ModuleType
+
+from pydantic import ValidationError
+
+from ..errors import UseCaseError
+from .complaints import problems
+
+
+def run_python(file: Path, source: str) -> object:
+    """What a ``config.py`` defines, run as if by ``import config`` in its folder, without a trace."""
+    # The names that an import finds in the folder, set free while it runs: another use case's `forms`
+    # must not be taken for this one's, nor this one's be left for the next.
+    own = {entry.stem for entry in file.parent.iterdir() if entry.suffix == ".py" or entry.is_dir()}
+    own -= {__name__.partition(".")[0]}
+    displaced = _take_modules(own)
+    path, writes_bytecode = list(sys.path), sys.dont_write_bytecode
+    module = ModuleType(file.stem)
+    module.__file__ = str(file)
+    try:
+        sys.path.insert(0, str(file.parent))
+        sys.dont_write_bytecode = True
+        sys.modules[module.__name__] = module
+        importlib.invalidate_caches()
+        exec(compile(source, str(file), "exec"), module.__dict__)  # noqa: S102 - the person's own file
+        if hasattr(module, "get_configuration"):
+            return module.get_configuration()
+        if hasattr(module, "configuration"):
+            return module.configuration
+    except (Exception, SystemExit) as error:
+        raise _python_error(file, error) from error
+    finally:
+        sys.path[:], sys.dont_write_bytecode = path, writes_bytecode
+        _take_modules(own)
+        sys.modules.update(displaced)
+    raise UseCaseError(
+        f"{file.name} defines neither configuration nor get_configuration().",
+        next_action="End it with: configuration = Configuration(…).",
+    )
+
+
+def _take_modules(names: set[str]) -> dict[str, ModuleType]:
+    taken = {name: module for name, module in sys.modules.items() if name.partition(".")[0] in names}
+    for name in taken:
+        del sys.modules[name]
+    return taken
+
+
+def _python_error(file: Path, error: BaseException) -> UseCaseError:
+    places = [
+        (Path(frame.filename), frame.lineno)
+        for frame in traceback.extract_tb(error.__traceback__)
+        if Path(frame.filename).is_relative_to(file.parent)
+    ]
+    if isinstance(error, SyntaxError) and error.filename:
+        places.append((Path(error.filename), error.lineno))
+    where, line = places[-1] if places else (file, None)
+    name = where.relative_to(file.parent) if where.is_relative_to(file.parent) else where
+    place = f"{name}, line {line}" if line else str(name)
+    if isinstance(error, ValidationError):
+        message = problems(place, error, None)
+    else:
+        text = error.msg if isinstance(error, SyntaxError) else str(error)
+        message = f"{place}: {type(error).__name__}: {' '.join(text.split())}"
+    return UseCaseError(message, next_action=f"Correct {name} and load it again.")

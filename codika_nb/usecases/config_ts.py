@@ -1,0 +1,154 @@
+"""``config.ts``, the platform's own: read by Node."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+from ..errors import UseCaseError
+
+# Seconds; loading a configuration takes a fraction of one.
+_TYPESCRIPT_PATIENCE = 20.0
+
+
+_OLDEST_NODE = (22, 6)
+
+
+_STRIPS_TYPES_UNASKED = (23, 6)
+
+
+# What Node gets of the environment: enough to run, and none of the keys that may be in it.
+_HARMLESS_VARIABLES = ("PATH", "HOME", "USERPROFILE", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "LANG", "TZ")
+
+
+# The answer goes into a file of its own: what a configuration prints is its own affair.
+_ASK_FOR_CONFIGURATION = """
+import { writeFileSync } from 'node:fs';
+import { pathToFileURL } from 'node:url';
+
+const [file, answer] = process.argv.slice(1);
+const found = {};
+try {
+  const { WORKFLOW_FILES, getConfiguration } = await import(pathToFileURL(file));
+  found.workflowFiles = WORKFLOW_FILES;
+  found.callable = typeof getConfiguration === 'function';
+  if (found.callable) {
+    const configuration = getConfiguration();
+    found.promise = typeof configuration?.then === 'function';
+    found.configuration = configuration;
+  }
+  writeFileSync(answer, JSON.stringify(found));
+} catch (error) {
+  const { name = 'Error', code, message = String(error), stack = '' } = error ?? {};
+  writeFileSync(answer, JSON.stringify({ error: { name, code, message, stack } }));
+}
+process.exit();
+"""
+
+
+def run_typescript(file: Path) -> tuple[object, tuple[str, ...]]:
+    """What a ``config.ts`` gives as its configuration, and the workflow files that it lists."""
+    node = _node()
+    with tempfile.TemporaryDirectory(prefix="codika-config-") as scratch:
+        answer = Path(scratch, "answer.json")
+        options = ["--no-warnings", "--input-type=module", f"--eval={_ASK_FOR_CONFIGURATION}"]
+        try:
+            finished = _quietly([*node, *options, "--", str(file), str(answer)], file.parent)
+        except subprocess.TimeoutExpired as late:
+            raise UseCaseError(
+                f"config.ts has not given its configuration after {_TYPESCRIPT_PATIENCE:.0f} seconds.",
+                next_action="See what it waits for: getConfiguration() should only put values together.",
+            ) from late
+        if not answer.is_file():
+            raise UseCaseError(
+                f"config.ts ended Node (exit code {finished.returncode}) without giving its configuration.",
+                next_action="Leave process.exit out of it.",
+            )
+        found = json.loads(answer.read_bytes())
+    if error := found.get("error"):
+        raise _typescript_error(file, error)
+    if not found["callable"]:
+        raise UseCaseError(
+            "config.ts does not export a function getConfiguration.",
+            next_action="Add: export function getConfiguration() { return { … }; }",
+        )
+    if found["promise"]:
+        raise UseCaseError(
+            "config.ts: getConfiguration() gives a promise; the platform expects the configuration itself.",
+            next_action="Make it a function that is not async.",
+        )
+    listed = found.get("workflowFiles")
+    return found.get("configuration"), tuple(
+        Path(os.path.relpath(path, file.parent)).as_posix() for path in _texts(listed)
+    )
+
+
+def _texts(value: object) -> list[str]:
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+
+
+def _node() -> list[str]:
+    """The command that runs TypeScript on this machine."""
+    node = shutil.which("node")
+    version = ""
+    if node:
+        with suppress(OSError, subprocess.SubprocessError):
+            asked = subprocess.run(  # noqa: S603 - the person's own Node
+                [node, "--version"], env=_harmless(), capture_output=True, text=True, timeout=10, check=True
+            )
+            version = asked.stdout.strip()
+        numbers = tuple(map(int, re.findall(r"\d+", version)[:2]))
+        if numbers >= _STRIPS_TYPES_UNASKED:
+            return [node]
+        if numbers >= _OLDEST_NODE:
+            return [node, "--experimental-strip-types"]
+    has = f"this machine has {version}" if version else "this machine has none"
+    oldest = ".".join(map(str, _OLDEST_NODE))
+    raise UseCaseError(
+        f"config.ts is TypeScript, which Node {oldest} or later can read; {has}.",
+        next_action="Install Node (https://nodejs.org), or write the configuration as config.json or .py.",
+    )
+
+
+def _harmless() -> dict[str, str]:
+    return {name: os.environ[name] for name in _HARMLESS_VARIABLES if name in os.environ}
+
+
+def _quietly(command: list[str], folder: Path) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(  # noqa: S603 - the person's own file
+        command,
+        cwd=folder,
+        env=_harmless(),
+        # No pipes: whatever it starts itself could hold them open beyond the time limit.
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        timeout=_TYPESCRIPT_PATIENCE,
+        check=False,
+    )
+
+
+def _typescript_error(file: Path, error: Mapping[str, Any]) -> UseCaseError:
+    place = file.name
+    for path, line in re.findall(r"(?:file://)?(/[^\n()]+?|[A-Za-z]:[^\n()]+?):(\d+)\b", str(error["stack"])):
+        where = Path(unquote(path))
+        if where.is_relative_to(file.parent) and "node_modules" not in where.parts:
+            place = f"{where.relative_to(file.parent)}, line {line}"
+            break
+    message = " ".join(str(error["message"]).split())
+    missing = error.get("code") == "ERR_MODULE_NOT_FOUND" and "package" in message
+    return UseCaseError(
+        f"{place}: {error['name']}: {message}",
+        next_action=f"Run npm install in {file.parent}, or where its package.json is."
+        if missing
+        else f"Correct {place.partition(',')[0]} and load it again.",
+    )

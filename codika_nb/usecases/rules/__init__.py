@@ -1,0 +1,1 @@
+"""The rules that decide whether a deployment of a use case runs."""

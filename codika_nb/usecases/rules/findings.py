@@ -1,0 +1,60 @@
+"""What a check has found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Severity = Literal["must", "should", "nit"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that a check has found.
+
+    Attributes:
+        rule: its name, as in ``codika verify``.
+        severity: ``must`` keeps the use case from running, ``should`` may surprise, ``nit`` is taste.
+        message: what is wrong and what would be right.
+        path: the file, inside the folder.
+        node: the node of the workflow, if it is about one.
+    """
+
+    rule: str
+    severity: Severity
+    message: str
+    path: str
+    node: str | None = None
+
+
+class Findings(list[Finding]):
+    """What `UseCase.verify` has found; a list that shows itself as a table."""
+
+    _COLUMNS = ("Severity", "Rule", "File", "Node", "Message")
+
+    @property
+    def must(self) -> Findings:
+        """Those that keep the use case from running."""
+        return Findings(finding for finding in self if finding.severity == "must")
+
+    def _rows(self) -> list[list[str]]:
+        rows = ([f.severity, f.rule, f.path, f.node or "", f.message] for f in self)
+        return [[" ".join(cell.split()) for cell in row] for row in rows]
+
+    def __repr__(self) -> str:
+        if not self:
+            return "No findings."
+        rows = [list(self._COLUMNS), *self._rows()]
+        # The last column is as wide as it likes.
+        widths = [*(max(map(len, column)) for column in zip(*rows, strict=True)), 0]
+        del widths[-2]
+        return "\n".join(
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows
+        )
+
+    def _repr_html_(self) -> str:
+        if not self:
+            return "<p>No findings.</p>"
+        from ...display.table import html_table  # noqa: PLC0415 - only a notebook asks for it
+
+        return html_table(list(self._COLUMNS), self._rows())

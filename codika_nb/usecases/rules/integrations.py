@@ -1,0 +1,99 @@
+"""Rules about credentials and integrations."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+
+from ..configuration import CustomIntegration
+from .view import CHAIN, CREDENTIAL, CREDENTIAL_KINDS, PLACEHOLDER_SUFFIXES, Note, View, mapping
+
+
+def _integrations_are_declared(view: View) -> Iterator[Note]:
+    used = {flow.template_id: flow.integrations for flow in view.flows}
+    for place, workflow, flow in view.workflows:
+        needed = [*flow.integrations, *(uid for called in flow.calls for uid in used.get(called, []))]
+        declared = workflow.integration_uids or []
+        if missing := [uid for uid in dict.fromkeys(needed) if uid not in declared]:
+            yield view.note(f"{place}.integrationUids: {', '.join(missing)} is used, but not declared.")
+
+
+def _credentials_are_placeholders(view: View) -> Iterator[Note]:
+    others = tuple(f"{{{{{kind}_" for kind in PLACEHOLDER_SUFFIXES if kind not in CREDENTIAL_KINDS)
+    for flow in view.flows:
+        for node in flow.nodes:
+            for service, credential in mapping(node.data.get("credentials")).items():
+                for member in ("id", "name"):
+                    value = str(mapping(credential).get(member))
+                    match = CREDENTIAL.fullmatch(value)
+                    if not (value.startswith(others) or (match and match[3] == member.upper())):
+                        example = f"{{{{FLEXCRED_{service.upper()}_{member.upper()}_DERCXELF}}}}"
+                        yield flow.note(
+                            f"credentials.{service}.{member} is not a placeholder, as in {example}.", node
+                        )
+
+
+def _model_output_is_unwrapped(view: View) -> Iterator[Note]:
+    for flow in view.flows:
+        chains = [
+            node
+            for node in flow.nodes
+            if node.type == CHAIN and node.parameters.get("hasOutputParser") is True
+        ]
+        for chain in chains:
+            after = {node.name for node in flow.after(chain)}
+            named = (
+                rf"""\$\(\\?['"]{re.escape(chain.name)}\\?['"]\)\.(?:first\(\)|item|all\(\)\[\d+\])\.json"""
+            )
+            for node in flow.nodes:
+                if node.type == CHAIN or "outputParser" in node.type or "lmChat" in node.type:
+                    continue  # a part of a chain, not what follows it
+                text = json.dumps(node.data, ensure_ascii=False)
+                start = rf"(?:{named}|\$json)" if node.name in after else named
+                for field in dict.fromkeys(re.findall(rf"{start}\.(?!output\b)([A-Za-z_]\w*)", text)):
+                    if "output?." not in text:  # which reads both forms
+                        yield flow.note(
+                            f'"{chain.name}" gives its parsed answer as output: write output.{field}.', node
+                        )
+
+
+def _custom_integrations_are_complete(view: View) -> Iterator[Note]:
+    for place, said in view.problems:
+        if place.startswith("customIntegrations"):
+            yield view.note(f"{place}: {said}")
+    if view.problems:
+        return
+    defined: set[str] = set()
+    for n, integration in enumerate(view.configuration.custom_integrations or []):
+        place = f"customIntegrations[{n}]"
+        if integration.id in defined:
+            yield view.note(f'{place}.id: "{integration.id}" is that of an earlier one as well.')
+        defined.add(integration.id)
+        for message in _custom_integration(integration):
+            yield view.note(f"{place}.{message}")
+    wanted = [("integrationUids", view.configuration.integration_uids)]
+    wanted += [(f"{place}.integrationUids", w.integration_uids or []) for place, w, _ in view.workflows]
+    for place, uids in wanted:
+        for uid in uids:
+            if uid.startswith("cstm_") and uid not in defined:
+                yield view.note(f'{place}: "{uid}" is not defined in customIntegrations.')
+
+
+def _custom_integration(integration: CustomIntegration) -> Iterator[str]:
+    """What is wrong inside one definition."""
+    keys: list[str] = []
+    given = {"secretFields": integration.secret_fields, "metadataFields": integration.metadata_fields or []}
+    for member, fields in given.items():
+        for n, field in enumerate(fields):
+            if not re.fullmatch(r"[A-Z][A-Z0-9_]*", field.key):
+                yield f'{member}[{n}].key: "{field.key}" is not UPPER_SNAKE_CASE.'
+            if field.key in keys:
+                yield f'{member}[{n}].key: "{field.key}" is that of an earlier field as well.'
+            keys.append(field.key)
+    mapping = integration.n8n_credential_mapping or {}
+    if not mapping and integration.n8n_credential_type != "none":
+        yield "n8nCredentialMapping says which field fills which part of the credential, and is empty."
+    for key in mapping:
+        if key not in keys:
+            yield f'n8nCredentialMapping: "{key}" is the key of no field.'

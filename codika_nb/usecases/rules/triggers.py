@@ -1,0 +1,95 @@
+"""Rules about the configuration, and whether it fits the workflows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..triggers import ENGINE_WEBHOOKS, HttpTrigger, ScheduleTrigger, SubworkflowTrigger
+from .view import WEBHOOK, Note, View
+
+
+def _has_triggers(view: View) -> Iterator[Note]:
+    for place, workflow, _ in view.workflows:
+        if not workflow.triggers:
+            yield view.note(f"{place}.triggers: a workflow without a trigger can never run.")
+
+
+def _schedule_is_complete(view: View) -> Iterator[Note]:
+    members = ("cronExpression", "timezone", "humanReadable", "manualTriggerUrl")
+    for place, trigger, _ in view.triggers:
+        given = trigger.to_json()
+        empty = [member for member in members if not given.get(member)]
+        if isinstance(trigger, ScheduleTrigger) and empty:
+            yield view.note(f"{place}: the platform insists on {', '.join(empty)}.")
+
+
+def _trigger_types_are_known(view: View) -> Iterator[Note]:
+    for place, said in view.problems:
+        if ".triggers" in place and "Schema" not in place:
+            yield view.note(f"{place}: {said}")
+
+
+def _schema_types_are_known(view: View) -> Iterator[Note]:
+    for place, said in view.problems:
+        if "Schema" in place:
+            yield view.note(f"{place}: {said}")
+
+
+def _configuration_is_valid(view: View) -> Iterator[Note]:
+    for place, said in view.problems:
+        if not place.startswith("customIntegrations") and ".triggers" not in place and "Schema" not in place:
+            yield view.note(f"{place}: {said}")
+
+
+def _workflows_have_files(view: View) -> Iterator[Note]:
+    if view.unpaired:
+        yield view.note(view.unpaired)
+    if view.source.listed is not None:
+        listed, there = set(view.source.listed), set(view.source.workflow_files)
+        for name in sorted(listed - there):
+            yield view.note(f"WORKFLOW_FILES: there is no {name}.")
+        for name in sorted(there - listed):
+            yield Note("Is not among the exported WORKFLOW_FILES.", name)
+
+
+def _trigger_fits_nodes(view: View) -> Iterator[Note]:
+    for place, trigger, flow in view.triggers:
+        kinds = {kind for node in flow.nodes if (kind := node.starts)}
+        # A webhook beside another trigger is there to run the workflow by hand.
+        kinds = kinds - {"http"} or kinds
+        if trigger.type != "data_ingestion" and trigger.type not in kinds:
+            found = " and ".join(sorted(kinds)) or "nothing"
+            yield view.note(f'{place}.type: "{trigger.type}", but {flow.path} is started by {found}.')
+
+
+def _webhook_paths_agree(view: View) -> Iterator[Note]:
+    for place, trigger, flow in view.triggers:
+        if isinstance(trigger, HttpTrigger):
+            member, url = "url", trigger.url
+        elif isinstance(trigger, ScheduleTrigger):
+            member, url = "manualTriggerUrl", trigger.manual_trigger_url
+        else:
+            continue
+        paths = [str(node.parameters.get("path", "")) for node in flow.nodes if node.type == WEBHOOK]
+        if not url.startswith(ENGINE_WEBHOOKS):
+            yield view.note(f"{place}.{member} has to begin with {ENGINE_WEBHOOKS}.")
+        elif (path := url.removeprefix(ENGINE_WEBHOOKS)) not in paths:
+            found = " and ".join(paths) or "no webhook node"
+            yield view.note(f"{place}.{member} ends in {path}, but {flow.path} has {found}.")
+
+
+def _subworkflows_exist(view: View) -> Iterator[Note]:
+    known = {flow.template_id for flow in view.flows}
+    for flow in view.flows:
+        for called in flow.calls:
+            if called not in known:
+                node = flow.node_with(f"SUBWKFL_{called}_LFKWBUS")
+                yield flow.note(f'Calls "{called}", which is no workflow of this use case.', node)
+
+
+def _callers_are_named(view: View) -> Iterator[Note]:
+    for place, trigger, flow in view.triggers:
+        callers = [caller.template_id for caller in view.flows if flow.template_id in caller.calls]
+        named = (trigger.called_by or []) if isinstance(trigger, SubworkflowTrigger) else callers
+        if missing := [caller for caller in callers if caller not in named]:
+            yield view.note(f"{place}.calledBy: {', '.join(missing)} is missing.")

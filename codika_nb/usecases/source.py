@@ -1,0 +1,251 @@
+"""What a use case consists of: read from its folder, or made in Python."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..errors import UseCaseError
+from .complaints import validated
+from .config_py import run_python
+from .config_ts import run_typescript
+from .configuration import Configuration, Skill, Workflow
+from .documents import _text, check_path_segment, check_workflow, json_object, read
+from .skills import read_skill, skill_file, skill_page
+
+CONFIGURATION_FILES = ("config.json", "config.py", "config.ts")
+
+
+@dataclass
+class Source:
+    """What a use case consists of, whether it was read from a folder or made in Python.
+
+    Attributes:
+        config: what complaints call the configuration.
+        files: by path inside the folder, in the order in which the platform gets them: configuration,
+            workflows, skills.
+        skill_folders: the folders in ``skills``, with a ``SKILL.md`` or without.
+        listed: what a ``config.ts`` exports as ``WORKFLOW_FILES``; None where nothing lists them.
+        skills: the skills, in the order of their folders.
+    """
+
+    config: str
+    files: dict[str, bytes]
+    skill_folders: tuple[str, ...] = ()
+    listed: tuple[str, ...] | None = None
+    skills: list[Skill] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.skills = [
+            read_skill(folder, _text(self.files[name], name))
+            for folder in self.skill_folders
+            if (name := skill_file(folder)) in self.files
+        ]
+
+    @property
+    def workflow_files(self) -> list[str]:
+        """The paths of the workflows."""
+        return [name for name in self.files if name.startswith("workflows/")]
+
+    def workflow(self, workflow: Workflow, place: str) -> tuple[str, bytes]:
+        """The file of a workflow and its content: what the configuration carries itself comes first.
+
+        Raises:
+            UseCaseError: there is none; the message begins with `place`.
+        """
+        name = workflow_file(workflow.workflow_template_id)
+        if not workflow.n8n_workflow_json_base64:
+            if name not in self.files:
+                raise UseCaseError(
+                    f'{place}.workflowTemplateId: "{workflow.workflow_template_id}" has no file {name}.',
+                    next_action="Name the workflow's file after its workflowTemplateId.",
+                )
+            return name, self.files[name]
+        try:
+            content = base64.b64decode(workflow.n8n_workflow_json_base64, validate=True)
+        except (binascii.Error, ValueError) as error:
+            raise UseCaseError(f"{place}.n8nWorkflowJsonBase64: not base64 ({error}).") from error
+        # A config.ts may give a workflow another id than its file has.
+        candidates = [name, *self.workflow_files]
+        file = next((file for file in candidates if self.files.get(file) == content), None)
+        if file is None:  # its id will name one, in the archive or when it is saved
+            check_path_segment(workflow.workflow_template_id, "workflowTemplateId")
+        return file or self.config, content
+
+    def pair(self, configuration: Configuration) -> None:
+        """Make sure that every workflow of the configuration is there, and every file a workflow's.
+
+        Raises:
+            UseCaseError: something is missing, left over or no workflow; names the member or the file.
+        """
+        ids: set[str] = set()
+        for n, workflow in enumerate(configuration.workflows):
+            place = f"{self.config}: workflows[{n}]"
+            if workflow.workflow_template_id in ids:
+                raise UseCaseError(
+                    f'{place}.workflowTemplateId: "{workflow.workflow_template_id}" is the id of an earlier '
+                    "workflow as well.",
+                    next_action="Give each workflow an id of its own.",
+                )
+            ids.add(workflow.workflow_template_id)
+            file, content = self.workflow(workflow, place)
+            if file == self.config:  # the others have been checked when they were read
+                check_workflow(content, f"{place}.n8nWorkflowJsonBase64")
+        if self.listed is None:
+            for name in self.workflow_files:
+                if Path(name).stem not in ids:
+                    raise UseCaseError(
+                        f"{name} is no workflow of {self.config}.",
+                        next_action=f'Add one with workflowTemplateId "{Path(name).stem}", or move it away.',
+                    )
+
+
+def workflow_file(template_id: str) -> str:
+    return f"workflows/{template_id}.json"
+
+
+def read_source(folder: Path) -> tuple[Configuration, Source]:
+    """Read the use case in a folder.
+
+    Raises:
+        UseCaseError: something is missing or wrong; names the file and the place in it.
+    """
+    config = _config_name(folder)
+    files = {config: read(folder / config)}
+    listed = None
+    given: object
+    if config == "config.py":
+        given = run_python(folder / config, _text(files[config], config))
+    elif config == "config.ts":
+        given, listed = run_typescript(folder / config)
+    else:
+        given = json_object(_text(files[config], config).removeprefix("\ufeff"), config)
+    configuration = given if isinstance(given, Configuration) else validated(given, config)
+    for name in _workflow_files(folder):
+        files[name] = read(folder / name)
+        check_workflow(files[name], name)
+    skill_folders = _subfolders(folder / "skills")
+    for name in map(skill_file, skill_folders):
+        if (folder / name).is_file():
+            files[name] = read(folder / name)
+    source = Source(config, files, skill_folders, listed)
+    source.pair(configuration)
+    return configuration, source
+
+
+def _config_name(folder: Path) -> str:
+    found = [name for name in CONFIGURATION_FILES if (folder / name).is_file()]
+    if len(found) > 1 and found[-1] == "config.ts":
+        found.pop()  # whoever writes another beside it does so where there is no Node
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise UseCaseError(f"{folder} has both a {' and a '.join(found)}.", next_action="Keep one of them.")
+    raise UseCaseError(
+        f"{folder} has no config.json, no config.py and no config.ts.",
+        next_action="Give the folder of a use case, or begin one with UseCase.init(path, name=…).",
+    )
+
+
+def _workflow_files(folder: Path) -> list[str]:
+    workflows = folder / "workflows"
+    next_action = "Put the n8n workflows there, one .json file each."
+    if not workflows.is_dir():
+        raise UseCaseError(f"{folder} has no folder workflows.", next_action=next_action)
+    names = sorted(file.name for file in workflows.glob("*.json") if file.is_file() and file.name[0] != ".")
+    if not names:
+        raise UseCaseError(f"{workflows} holds no workflow.", next_action=next_action)
+    return [f"workflows/{name}" for name in names]
+
+
+def _subfolders(folder: Path) -> tuple[str, ...]:
+    # Jupyter leaves .ipynb_checkpoints everywhere; hidden folders are nobody's skills.
+    if not folder.is_dir():
+        return ()
+    return tuple(sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and entry.name[0] != "."))
+
+
+def made_source(
+    configuration: Configuration,
+    workflows: Mapping[str, Mapping[str, Any] | str],
+    skills: Iterable[Skill],
+) -> Source:
+    """The files that a use case made in Python would have.
+
+    Raises:
+        UseCaseError: they do not fit together; names the member.
+    """
+    known = {workflow.workflow_template_id: workflow for workflow in configuration.workflows}
+    files = {"config.json": configuration_file(configuration)}
+    for name, given in workflows.items():
+        member = f"workflows[{json.dumps(name, ensure_ascii=False)}]"
+        if name not in known:
+            raise UseCaseError(
+                f"{member} is no workflow of the configuration.",
+                next_action=f'Add Workflow(workflow_template_id="{name}", …) to it, or leave this one out.',
+            )
+        if known[name].n8n_workflow_json_base64:
+            raise UseCaseError(f"{member} is in the configuration already, as n8nWorkflowJsonBase64.")
+        check_path_segment(name, "workflowTemplateId")
+        content = given.encode() if isinstance(given, str) else json_file(given, member)
+        check_workflow(content, member)
+        files[workflow_file(name)] = content
+    for n, (name, workflow) in enumerate(known.items()):
+        if name not in workflows and not workflow.n8n_workflow_json_base64:
+            raise UseCaseError(
+                f'configuration: workflows[{n}].workflowTemplateId: "{name}" is missing in workflows.',
+                next_action=f'Give its n8n workflow: workflows={{"{name}": {{…}}}}.',
+            )
+    folders = []
+    for n, skill in enumerate(skills):
+        if skill.name in folders:
+            raise UseCaseError(f'skills[{n}].name: "{skill.name}" is that of an earlier skill as well.')
+        check_path_segment(skill.name, "skill's name, which is its folder's, too")
+        folders.append(skill.name)
+        files[skill_file(skill.name)] = skill_page(skill).encode()
+    source = Source("configuration", files, tuple(folders))
+    source.pair(configuration)
+    return source
+
+
+def configuration_file(configuration: Configuration) -> bytes:
+    """A ``config.json``; the workflows are files of their own beside it."""
+    content = configuration.to_json()
+    for workflow in content["workflows"]:
+        workflow.pop("n8nWorkflowJsonBase64", None)
+    return json_file(content, "configuration")
+
+
+def json_file(value: Any, name: str, *, end: str = "\n") -> bytes:
+    """A value as the content of a JSON file, laid out as the codika tool does it."""
+    try:
+        return (json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + end).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        place = ""
+        with suppress(RecursionError):  # what contains itself is nowhere in particular
+            place = _no_json(value)
+        raise UseCaseError(f"{name}{place}: not JSON ({error}).") from error
+
+
+def _no_json(value: Any) -> str:
+    """Where in a value the first thing is that JSON has no form for."""
+    parts: Iterable[tuple[str, Any]] = ()
+    if isinstance(value, dict):
+        parts = ((f".{name}", part) for name, part in value.items())
+    elif isinstance(value, list | tuple):
+        parts = ((f"[{n}]", part) for n, part in enumerate(value))
+    return next((place + _no_json(part) for place, part in parts if not _is_json(part)), "")
+
+
+def _is_json(value: Any) -> bool:
+    try:
+        json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
+    except (TypeError, ValueError):
+        return False
+    return True

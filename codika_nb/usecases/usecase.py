@@ -1,0 +1,597 @@
+"""Use cases: made or read, checked, packed for the platform, and kept up to date after a deployment.
+
+A use case comes from a folder, or from Python::
+
+    my-use-case/
+      config.json             or config.py, or config.ts: what it is called, its workflows, their forms
+      workflows/<id>.json     one n8n workflow for each workflow of the configuration
+      skills/<name>/SKILL.md  optional: pages that tell agents how to use a workflow
+      project.json            where the folder is deployed to      ┐
+      version.json            its own version                      ├ kept by deployments
+      deployments/            what was deployed, version by version┘
+
+The last three have the shape that codika 3.6.0 gives them, so that a folder may be deployed by that
+tool and from a notebook in turn.
+"""
+
+from __future__ import annotations
+
+import base64
+import importlib.resources
+import json
+import os
+import re
+import warnings
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from ..display.markup import card
+from ..errors import ConfigError, UseCaseError
+from ..profiles import PRODUCTION, is_loopback, normalize_base_url, same_host
+from .complaints import problems, validated
+from .configuration import Configuration, MetadataDocument, Skill
+from .documents import check_path_segment, read_object, write
+from .record import SNAPSHOT, Project, archive_of, timestamp, write_archived
+from .rules.findings import Findings
+from .rules.verify import verify
+from .source import (
+    CONFIGURATION_FILES,
+    configuration_file,
+    json_file,
+    made_source,
+    read_source,
+    workflow_file,
+)
+from .versions import check_target_version, raised
+
+if TYPE_CHECKING:
+    from ..models import Deployment, Published
+
+
+LARGEST_DOCUMENT = 10 * 1024 * 1024
+
+
+CONTENT_TYPES = {
+    ".json": "application/json",
+    ".md": "text/markdown",
+    ".py": "text/x-python",
+    ".ts": "text/typescript",
+}
+
+
+class UseCase:
+    """A use case: read from its folder with `UseCase.load(path)`, or made in Python.
+
+    Everything is read once: what `verify` checks, `deployment` packs and `record` archives is the same,
+    whatever happens to the folder in between. ``project.json`` and ``version.json`` are read when they
+    are asked for.
+
+    Args:
+        configuration: the configuration, as a `Configuration` or a dictionary.
+        workflows: the n8n workflows by ``workflow_template_id``, as dictionaries or as JSON text (in
+            which deployment parameters may stand without quotes). Those that the configuration carries
+            itself are not repeated here.
+        skills: pages for agents, whose front matter is written for them if they have none.
+
+    Attributes:
+        path: the folder; None until a use case made in Python is saved.
+        configuration: the configuration, checked.
+        skills: the skills, in the order of their folders.
+
+    Raises:
+        UseCaseError: something does not fit; names the member.
+
+    Example:
+        >>> from codika_nb.configuration import Configuration, HttpTrigger, Workflow, webhook_url
+        >>> trigger = HttpTrigger(url=webhook_url("greet"))
+        >>> workflow = Workflow(workflow_template_id="greet", triggers=[trigger])
+        >>> configuration = Configuration(title="Greeter", description="Greets.", workflows=[workflow])
+        >>> UseCase(configuration, {"greet": {"name": "Greet", "nodes": [], "connections": {}}})
+        UseCase('Greeter', greet (http), no folder)
+    """
+
+    path: Path | None
+    configuration: Configuration
+
+    def __init__(
+        self,
+        configuration: Configuration | Mapping[str, Any],
+        workflows: Mapping[str, Mapping[str, Any] | str] | None = None,
+        *,
+        skills: Iterable[Skill] = (),
+    ) -> None:
+        self.path = None
+        self.configuration = validated(
+            configuration.to_json() if isinstance(configuration, Configuration) else configuration,
+            "configuration",
+        )
+        self._source = made_source(self.configuration, workflows or {}, skills)
+        self._made = True
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> UseCase:
+        """Read the use case in a folder.
+
+        Args:
+            path: a folder with ``workflows/*.json`` and a configuration. ``config.json`` holds one.
+                ``config.py`` is run; it defines ``configuration``, a dictionary or a `Configuration`,
+                or ``get_configuration()`` that returns one. ``config.ts``, the platform's own, is read
+                by Node where there is no other.
+
+        Raises:
+            UseCaseError: something is missing or wrong; names the file and the place in it.
+
+        Example:
+            >>> UseCase.load("use-cases/greeter")
+            UseCase('Greeter', greet (http), '.../use-cases/greeter')
+        """
+        folder = Path(path).expanduser().absolute()
+        if not folder.is_dir():
+            raise UseCaseError(
+                f"There is no folder {folder}.",
+                next_action="Give the folder that holds the configuration and workflows/.",
+            )
+        use_case = cls.__new__(cls)
+        use_case.path = folder
+        use_case.configuration, use_case._source = read_source(folder)
+        use_case._made = False
+        _ = use_case.project, use_case.version  # a folder that cannot be recorded in is better refused now
+        for name, content in use_case._source.files.items():
+            if len(content) > LARGEST_DOCUMENT:
+                warnings.warn(
+                    f"{name} is larger than 10 MiB: it is deployed, but no copy is stored with it.",
+                    stacklevel=2,
+                )
+        return use_case
+
+    @classmethod
+    def init(cls, path: str | os.PathLike[str], *, name: str) -> UseCase:
+        """Write a new use case that deploys and runs as it is, to be changed from there.
+
+        Args:
+            path: the folder; made if it is not there.
+            name: what the use case is called.
+
+        Raises:
+            UseCaseError: the folder holds a use case already, or cannot be written to.
+
+        Example:
+            >>> UseCase.init("use-cases/word-counter", name="Word counter")
+            UseCase('Word counter', main-workflow (http), '.../use-cases/word-counter')
+        """
+        title = " ".join(name.split())
+        if not title:
+            raise UseCaseError("A use case needs a name.", next_action='Give one, as in name="Word counter".')
+        folder = Path(path).expanduser().absolute()
+        starter = importlib.resources.files(__package__) / "starter"
+        files = {file: starter.joinpath(*file.split("/")).read_bytes() for file in STARTER_FILES}
+        configuration = json.loads(files["config.json"])
+        page = configuration["processDeploymentMarkdown"]
+        configuration |= {
+            "title": title,
+            "processDeploymentMarkdown": page.replace(configuration["title"], title, 1),
+        }
+        _write_new(folder, {**files, "config.json": json_file(configuration, "config.json")})
+        return cls.load(folder)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the use case to a new folder, and keep it there from now on.
+
+        Args:
+            path: the folder; made if it is not there. It gets a ``config.json`` whatever the
+                configuration was written in.
+
+        Raises:
+            UseCaseError: the folder holds a use case already, or cannot be written to.
+
+        Example:
+            >>> use_case = UseCase.load("use-cases/greeter")
+            >>> use_case.save("use-cases/welcome")
+            >>> use_case.path.name, use_case.project
+            ('welcome', None)
+        """
+        folder = Path(path).expanduser().absolute()
+        checked = self._checked()
+        files = {"config.json": configuration_file(checked)}
+        for n, workflow in enumerate(checked.workflows):
+            _, content = self._source.workflow(workflow, f"workflows[{n}]")
+            files[workflow_file(workflow.workflow_template_id)] = content
+        skills = {skill.relative_path: skill.content_markdown.encode() for skill in self.skills}
+        _write_new(folder, files | skills)
+        self.path = folder
+        _, self._source = read_source(folder)
+
+    def __repr__(self) -> str:
+        where = repr(str(self.path)) if self.path else "no folder"
+        return f"UseCase({self.configuration.title!r}, {'; '.join(self._workflow_lines())}, {where})"
+
+    def _repr_html_(self) -> str:
+        rows = [("Workflows" if n == 0 else "", text) for n, text in enumerate(self._workflow_lines())]
+        try:
+            project = self.project
+            rows.append(("Version", self.version))
+            rows.append(("Project", project.project_id if project else "none yet"))
+        except UseCaseError as error:
+            rows.append(("Problem", error.message))
+        rows.append(("Folder", str(self.path or "none yet: save(path) writes one")))
+        return card(self.configuration.title, rows)["text/html"]
+
+    def _workflow_lines(self, most: int = 10) -> list[str]:
+        # From JSON, because Python code may have put anything in place of a checked value.
+        workflows = self.configuration.to_json()["workflows"]
+        lines = [
+            f"{workflow.get('workflowTemplateId')} "
+            f"({', '.join(str(t.get('type')) for t in workflow.get('triggers', [])) or 'no trigger'})"
+            for workflow in workflows[:most]
+        ]
+        return lines + ([f"and {len(workflows) - most} more"] if len(workflows) > most else [])
+
+    # --- reading -----------------------------------------------------------------------------------
+
+    @property
+    def skills(self) -> list[Skill]:
+        """Its skills, in the order of their folders."""
+        return self._source.skills
+
+    @property
+    def documents(self) -> list[MetadataDocument]:
+        """The files that are stored with a deployment, so that they can be fetched again."""
+        self._checked()
+        return [MetadataDocument.model_validate(document) for document in self._documents(self._encoded())]
+
+    def _checked(self) -> Configuration:
+        """The configuration as it is now: Python code may have changed it since it was checked."""
+        checked = validated(self.configuration.to_json(), self._source.config)
+        self._source.pair(checked)
+        if self._made:
+            self._source.files["config.json"] = configuration_file(checked)
+        return checked
+
+    @property
+    def project(self) -> Project | None:
+        """Where this folder is deployed to (``project.json``), or None when nobody has said yet.
+
+        Raises:
+            UseCaseError: the file is there but cannot be read, or lacks its ``projectId``.
+        """
+        content = read_object(self.path / "project.json") if self.path else None
+        if content is None:
+            return None
+        try:
+            return Project.model_validate(content)
+        except ValidationError as error:
+            raise UseCaseError(
+                problems("project.json", error, content),
+                next_action="Correct project.json, or move it away to start with a project of its own.",
+            ) from error
+
+    @property
+    def version(self) -> str:
+        """The folder's own version ``X.Y.Z`` (``version.json``); "1.0.0" before the first deployment.
+
+        Raises:
+            UseCaseError: the file is there but does not say a version.
+        """
+        content = read_object(self.path / "version.json") if self.path else None
+        if content is None:
+            return "1.0.0"
+        version = content.get("version")
+        if not (isinstance(version, str) and re.fullmatch(r"\d+\.\d+\.\d+", version)):
+            raise UseCaseError(
+                f'version.json: version: {version!r} is not of the form "X.Y.Z".',
+                next_action='Correct version.json, as in {"version": "1.0.0"}.',
+            )
+        return version
+
+    # --- deploying ---------------------------------------------------------------------------------
+
+    def deployment(
+        self, *, project_id: str, version_strategy: str = "minor_bump", explicit_version: str | None = None
+    ) -> dict[str, Any]:
+        """The body of ``POST /deployprocessusecase``, as codika 3.6.0 sends it.
+
+        Args:
+            project_id: the project to deploy to.
+            version_strategy: ``minor_bump``, ``major_bump`` or ``explicit``.
+            explicit_version: ``X.Y``, with ``explicit`` and only then.
+
+        Raises:
+            UseCaseError: the configuration has been changed and no longer fits the workflows.
+            ConfigError: a version where none belongs, none where one does, or one of another form.
+
+        Example:
+            >>> body = UseCase.load("use-cases/greeter").deployment(project_id="my-project")
+            >>> list(body)
+            ['projectId', 'configuration', 'versionStrategy', 'metadataDocuments', 'skills']
+        """
+        if (version_strategy == "explicit") != (explicit_version is not None):
+            raise ConfigError('An explicit version goes with the strategy "explicit", and only with it.')
+        if explicit_version is not None:
+            check_target_version(explicit_version)
+        check_path_segment(project_id, "project id")
+        checked = self._checked()
+        encoded = self._encoded()
+        configuration = checked.to_json()
+        for workflow in configuration["workflows"]:
+            if not workflow.get("n8nWorkflowJsonBase64"):
+                workflow["n8nWorkflowJsonBase64"] = encoded[workflow_file(workflow["workflowTemplateId"])]
+        body: dict[str, Any] = {
+            "projectId": project_id,
+            "configuration": configuration,
+            "versionStrategy": version_strategy,
+        }
+        if explicit_version is not None:
+            body["explicitVersion"] = explicit_version
+        if documents := self._documents(encoded):
+            body["metadataDocuments"] = documents
+        if self.skills:
+            body["skills"] = [skill.to_json() for skill in self.skills]
+        return body
+
+    def target_for(self, base_url: str, organization_id: str | None) -> str | None:
+        """The project that this folder goes to on a server, or None when one has to be made.
+
+        Sandboxes come and go, and a project on another one is forgotten with it. A project anywhere
+        else is not: deploying to another place than ``project.json`` says needs a word from the person.
+
+        Args:
+            base_url: the server to deploy to.
+            organization_id: the organization signed in to there, if known.
+
+        Raises:
+            ConfigError: ``project.json`` belongs to another organization or server.
+            UseCaseError: ``project.json`` cannot be read, or there is no folder to keep one in.
+
+        Example:
+            >>> use_case = UseCase.load("use-cases/greeter")
+            >>> use_case.target_for(sandbox.url, profile.organization_id) == use_case.project.project_id
+            True
+        """
+        _ = self.folder
+        project = self.project
+        if project is None:
+            return None
+        home = project.base_url or PRODUCTION
+        organizations = {organization_id, project.organization_id} - {None}
+        if same_host(home, base_url) and len(organizations) <= 1:
+            return project.project_id
+        if is_loopback(home):
+            return None
+        raise ConfigError(
+            f"project.json points to project {project.project_id} of organization "
+            f"{project.organization_id or '(not said)'} on {home}, but you are signed in to "
+            f"organization {organization_id or '(unknown)'} on {base_url}.",
+            next_action="Sign in to that organization (%codika_use), "
+            "or give a project of its own: --create-project NAME.",
+        )
+
+    def record_project(
+        self, project_id: str, organization_id: str | None, base_url: str | None = None
+    ) -> None:
+        """Make a project the one that this folder is deployed to (``project.json``, written afresh).
+
+        `Client.deploy_use_case` does this where it makes a project.
+
+        Args:
+            project_id: the project.
+            organization_id: its organization, if known.
+            base_url: its server; kept in the file unless it is production, so that a project of a
+                sandbox is not looked for there.
+
+        Raises:
+            UseCaseError: ``project.json`` is there but cannot be read, it cannot be written, or there is
+                no folder for it.
+
+        Example:
+            >>> use_case = UseCase.init("use-cases/word-counter", name="Word counter")
+            >>> use_case.record_project("my-project", profile.organization_id, sandbox.url)
+            >>> use_case.project.project_id
+            'my-project'
+        """
+        folder = self.folder
+        _ = self.project  # what cannot be read is not overwritten
+        content = {"projectId": project_id}
+        if organization_id:
+            content["organizationId"] = organization_id
+        if base_url and not same_host(base_url, PRODUCTION):
+            content["baseUrl"] = normalize_base_url(base_url)
+        write(folder / "project.json", json_file(content, "project.json"))
+
+    def record(self, deployment: Deployment, *, project_id: str, bump: str = "patch") -> str:
+        """Write down what a deployment has made: ``project.json``, ``version.json``, the archive.
+
+        `Client.deploy_use_case` has done this already. In this order, each file whole or not at all, other
+        members kept. A deployment that the platform calls failed leaves version and archive alone.
+        ``project.json`` is only added to when it is about this project.
+
+        Args:
+            deployment: the platform's answer.
+            project_id: the project that was deployed to.
+            bump: what to raise in ``version.json``: ``patch``, ``minor`` or ``major``, as in
+                `VersionRule.bump`.
+
+        Returns:
+            The folder's own version, raised or not.
+
+        Raises:
+            UseCaseError: a file cannot be read or written, or there is no folder for them.
+
+        Example:
+            >>> use_case = UseCase.load("use-cases/greeter")
+            >>> project_id = use_case.project.project_id
+            >>> use_case.version, use_case.record(deployed, project_id=project_id, bump="minor")
+            ('1.0.1', '1.1.0')
+        """
+        folder = self.folder
+        check_path_segment(project_id, "project id")
+        check_path_segment(deployment.version, "version")
+        failed = deployment.deployment_status == "failed"
+        now = timestamp()
+        self._record_in_project(folder, deployment, project_id, now, failed=failed)
+        if failed:
+            return self.version
+        version = raised(self.version, bump)
+        kept = read_object(folder / "version.json") or {}
+        write(folder / "version.json", json_file({**kept, "version": version}, "version.json"))
+        self._archive(folder, deployment, project_id, version, now)
+        return version
+
+    def record_published(self, published: Published, *, project_id: str) -> None:
+        """Write down which instance is the production instance (``project.json``), other members kept.
+
+        Args:
+            published: the platform's answer.
+            project_id: the project it was published in; the file is left alone when it is about another.
+
+        Raises:
+            UseCaseError: the file cannot be read or written, or there is no folder for it.
+
+        Example:
+            >>> use_case = UseCase.load("use-cases/greeter")
+            >>> published = client.publish_use_case(deployed, project_id=use_case.project.project_id)
+            >>> use_case.record_published(published, project_id=use_case.project.project_id)
+            >>> use_case.project.prod_process_instance_id == published.process_instance_id
+            True
+        """
+        folder, project = self.folder, self.project
+        if project is None or project.project_id != project_id or not published.process_instance_id:
+            return
+        content = read_object(folder / "project.json") or {}
+        content["prodProcessInstanceId"] = published.process_instance_id
+        write(folder / "project.json", json_file(content, "project.json"))
+
+    @property
+    def folder(self) -> Path:
+        """The folder, in which its project and versions are kept.
+
+        Raises:
+            UseCaseError: it has none yet.
+
+        Example:
+            >>> UseCase.load("use-cases/greeter").folder.name
+            'greeter'
+        """
+        if self.path is None:
+            raise UseCaseError(
+                "This use case has no folder in which its project and versions could be kept.",
+                next_action='Save it first: use_case.save("use-cases/my-use-case").',
+            )
+        return self.path
+
+    def _record_in_project(
+        self, folder: Path, deployment: Deployment, project_id: str, now: str, *, failed: bool
+    ) -> None:
+        project = self.project
+        if project is None or project.project_id != project_id:
+            return
+        content = read_object(folder / "project.json") or {}
+        if deployment.process_instance_id:
+            content["devProcessInstanceId"] = deployment.process_instance_id
+        if not failed:
+            entry = {"templateId": deployment.template_id, "createdAt": now}
+            content["deployments"] = {**(content.get("deployments") or {}), deployment.version: entry}
+        write(folder / "project.json", json_file(content, "project.json"))
+
+    def _archive(
+        self, use_case: Path, deployment: Deployment, project_id: str, version: str, now: str
+    ) -> None:
+        folder = archive_of(use_case, project_id, deployment.version)
+        workflows = {name: self._source.files[name] for name in self._source.workflow_files}
+        snapshot = self.configuration.to_json()
+        for workflow in snapshot["workflows"]:
+            carried = base64.b64decode(workflow.get("n8nWorkflowJsonBase64") or "")
+            if carried and carried not in workflows.values():
+                check_path_segment(workflow["workflowTemplateId"], "workflowTemplateId")
+                workflows[workflow_file(workflow["workflowTemplateId"])] = carried
+            workflow["n8nWorkflowJsonBase64"] = "[archived in workflows/ folder]"
+        for name, content in workflows.items():
+            write(folder / name, content)
+        write_archived(folder / SNAPSHOT, snapshot)
+        answer = deployment.model_dump(mode="json", by_alias=True, exclude_none=True)
+        members = ("templateId", "deploymentInstanceId", "processId", "isNewProcess", "processInstanceId")
+        info = {"version": deployment.version, "useCaseVersion": version, "deployedAt": now}
+        info |= {
+            name: answer[name]
+            for name in (*members, "workflowsDeployed", "deploymentStatus")
+            if name in answer
+        }
+        write_archived(folder / "deployment-info.json", info)
+
+        overview_file = folder.parent.parent / "project-info.json"
+        try:
+            overview = read_object(overview_file) or {"projectId": project_id, "createdAt": now}
+            overview["lastDeployedAt"] = now
+            mappings = overview.setdefault("versionMappings", {})
+            mappings.setdefault("process", {})[deployment.version] = {
+                "useCaseVersion": version,
+                "deployedAt": now,
+            }
+            mappings.setdefault("dataIngestion", {})
+        except (UseCaseError, AttributeError, TypeError):
+            # The deployment is made and recorded; an index that someone has broken is no reason to fail.
+            warnings.warn(f"{overview_file} cannot be read and was left as it is.", stacklevel=3)
+            return
+        write_archived(overview_file, overview)
+
+    def _encoded(self) -> dict[str, str]:
+        # One encoding per file, however often it travels: large use cases consist of nothing else.
+        return {
+            name: base64.b64encode(content).decode("ascii") for name, content in self._source.files.items()
+        }
+
+    def _documents(self, encoded: Mapping[str, str]) -> list[dict[str, Any]]:
+        skill_names = {skill.relative_path: skill.name for skill in self.skills}
+        return [
+            {
+                "relativePath": name,
+                "contentType": CONTENT_TYPES[Path(name).suffix],
+                "contentBase64": encoded[name],
+                "description": (
+                    f"Skill: {skill_names[name]}"
+                    if name in skill_names
+                    else f"Workflow: {Path(name).name}"
+                    if name.startswith("workflows/")
+                    else "Use case configuration"
+                ),
+            }
+            for name, content in self._source.files.items()
+            if len(content) <= LARGEST_DOCUMENT
+        ]
+
+    # --- checking ----------------------------------------------------------------------------------
+
+    def verify(self) -> Findings:
+        """Check what decides whether a deployment of this use case runs.
+
+        The rules and their names are those of ``codika verify`` 3.6.0 that are about running; those
+        about style are left to that tool.
+
+        Returns:
+            What was found; empty when all is well. A deployment with a ``must`` finding does not run.
+
+        Example:
+            >>> UseCase.load("use-cases/greeter").verify()
+            No findings.
+        """
+        return verify(self._source, self.configuration)
+
+
+STARTER_FILES = (
+    "config.json",
+    "workflows/main-workflow.json",
+    "skills/main-workflow/SKILL.md",
+    "stand_ins.py",
+    "version.json",
+)
+
+
+def _write_new(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write the files of a use case to a folder that has none yet."""
+    taken = [file for file in dict.fromkeys((*CONFIGURATION_FILES, *files)) if (folder / file).exists()]
+    if taken:
+        raise UseCaseError(f"{folder} holds {' and '.join(taken)} already.", next_action="Give a new folder.")
+    for file, content in files.items():
+        write(folder / file, content)

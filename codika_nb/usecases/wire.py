@@ -1,0 +1,44 @@
+"""How members are spelled in Python and on the wire."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
+from pydantic.alias_generators import to_camel
+
+# The wire names that are not simply the camel-cased field name.
+_IRREGULAR_NAMES = {
+    "schema_": "schema",
+    "n8n_workflow_json_base64": "n8nWorkflowJsonBase64",
+    "n8n_credential_type": "n8nCredentialType",
+    "n8n_credential_mapping": "n8nCredentialMapping",
+    "cost_estimation_for_llm_tokens": "costEstimationForLLMTokens",
+}
+
+
+def wire_name(field: str) -> str:
+    return _IRREGULAR_NAMES.get(field) or to_camel(field)
+
+
+class Model(BaseModel):
+    """A part of the configuration; unknown members are kept."""
+
+    model_config = ConfigDict(alias_generator=wire_name, populate_by_name=True, extra="allow")
+
+    # Members that may be null on the wire; in all others, null is the same as absent.
+    _nullable: ClassVar[tuple[str, ...]] = ()
+
+    @model_serializer(mode="wrap")
+    def _with_nulls(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        members: dict[str, Any] = serialize(self)
+        if not isinstance(self, Model):  # Python code can put anything in place of a checked value
+            return members
+        given = {name: getattr(self, name) for name in self._nullable if name in self.model_fields_set}
+        nulls = [name for name, value in (given | (self.model_extra or {})).items() if value is None]
+        return members | dict.fromkeys(nulls)
+
+    def to_json(self) -> dict[str, Any]:
+        """As the platform expects it: its own spelling, absent members left out."""
+        # No warnings: what Python code has put in place of a checked value is for `UseCase.verify` to say.
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True, warnings=False)

@@ -1,0 +1,114 @@
+"""Fields, numbers, dates and sizes in words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import date
+from typing import Any
+
+from .fields import (
+    ArrayField,
+    DateItem,
+    FileField,
+    FormField,
+    ItemField,
+    MultiselectField,
+    NumberItem,
+    ObjectArrayField,
+    ObjectField,
+    StringItem,
+    TextItem,
+    fields,
+)
+
+
+def hint(field: FormField | ItemField) -> str:  # noqa: PLR0911 - one for each kind of field
+    """The limits of a field in words, for those that are better known before than after."""
+    match field:
+        case NumberItem():
+            return _range_text(field.min, field.max, number_text)
+        case DateItem():
+            return _range_text(read_date(field.min_date), read_date(field.max_date), date_text)
+        case StringItem() | TextItem() if (field.min_length or 0) > 1:
+            return f"At least {field.min_length} characters."
+        case MultiselectField():
+            return _range_text(field.min_selections, field.max_selections, str, "Choose ")
+        case ArrayField() | ObjectArrayField() if (field.min_items or 0) > 1:
+            return f"At least {field.min_items}."
+        case ObjectField() if not field.required and any(each.required for each in fields(field.schema_)):
+            return "May be left out altogether."
+        case FileField():
+            kinds = kinds_text(field.allowed_mime_types or ())
+            most = f"at most {size_text(field.max_size)}" if field.max_size else ""
+            text = ", ".join(part for part in (kinds, most) if part)
+            return f"{text[0].upper()}{text[1:]}." if text else ""
+        case _:
+            return ""
+
+
+def _range_text(least: Any, most: Any, written: Any, before: str = "") -> str:
+    if least is not None and most is not None:
+        text = f"{written(least)} to {written(most)}" if least != most else f"exactly {written(least)}"
+    elif least is not None or most is not None:
+        text = f"at least {written(least)}" if most is None else f"at most {written(most)}"
+    else:
+        return ""
+    text = f"{before}{text}."
+    return text[0].upper() + text[1:]
+
+
+def number_text(value: Any, decimals: int | None = None) -> str:
+    """A number for people: thousands set apart from five digits on, as few decimals as needed."""
+    text = f"{value:,}" if isinstance(value, int) else f"{value:,.12g}"
+    if decimals is not None and abs(value) < 1e15:
+        text = f"{value:,.{decimals}f}"
+    return text.replace(",", "\u202f" if abs(value) >= 10_000 else "")
+
+
+def date_text(day: date) -> str:
+    """A date for people; the month in letters, so that no two countries read it differently."""
+    return f"{day.day} {day:%B %Y}"
+
+
+def size_text(size: float) -> str:
+    """A number of bytes for people."""
+    for unit in ("bytes", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.3g} {unit}"
+        size /= 1000
+    return f"{size:,.3g} GB"
+
+
+def kinds_text(kinds: Iterable[str]) -> str:
+    """Types of files for people: "PNG, JPEG or PDF"."""
+    *others, last = [kind_text(kind) for kind in kinds] or [""]
+    return f"{', '.join(others)} or {last}" if others else last
+
+
+def kind_text(kind: str) -> str:
+    group, _, name = kind.partition("/")
+    if name == "*":
+        return f"any {group}"
+    return (
+        _KINDS.get(kind) or (name or kind).removeprefix("x-").lstrip(".").upper() or "a file of unknown type"
+    )
+
+
+_KINDS = {
+    "text/plain": "text",
+    "image/svg+xml": "SVG",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "Word",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "Excel",
+    "application/octet-stream": "any file",
+}
+
+
+def read_date(value: Any) -> date | None:
+    """The day that an ISO text begins with; None if it is none."""
+    if not isinstance(value, str) or not re.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(T|$)", value):
+        return None
+    try:
+        return date.fromisoformat(value[:10])
+    except ValueError:
+        return None
