@@ -138,13 +138,13 @@ def __dir__() -> list[str]:
 
 def load_ipython_extension(ipython: InteractiveShell) -> None:
     """Register the ``%codika_…`` magics: what ``%load_ext codika_nb`` does."""
-    from .notebook.magics import load  # noqa: PLC0415 - importing the package must not import IPython
+    from .notebook.extension import load  # noqa: PLC0415 - importing the package must not import IPython
 
     load(ipython)
 
 
 def unload_ipython_extension(ipython: InteractiveShell) -> None:
     """Take them away again: what ``%unload_ext codika_nb`` does."""
-    from .notebook.magics import unload  # noqa: PLC0415 - as above
+    from .notebook.extension import unload  # noqa: PLC0415 - as above
 
     unload(ipython)

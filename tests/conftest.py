@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from codika_nb.profiles import credential as session
+from codika_nb.client.deployed import forget
+from codika_nb.profiles.credential import context
 from codika_nb.sandbox import Sandbox
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -23,7 +24,8 @@ def own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempP
     for name in [name for name in os.environ if name.startswith("CODIKA_")] + ["PROCESS_INSTANCE_ID"]:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(home))
-    vars(session.current).update(vars(session.Session()))
+    context.reset()
+    forget()
     return home
 
 

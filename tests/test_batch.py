@@ -676,7 +676,7 @@ def test_how_long(make_client: MakeClient, timeout: Any) -> None:
     for wait in waits:
         with pytest.raises(ConfigError, match="Nobody can wait"):
             wait()
-    assert not client._used  # nothing was sent
+    assert not client._connections.used  # nothing was sent
 
 
 @pytest.mark.parametrize(("workflow", "instance"), [(5, "i"), (None, "i"), ("w", 5)])

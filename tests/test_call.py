@@ -13,10 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from codika_nb import call, errors
+from codika_nb import errors
+from codika_nb.client import call
 from codika_nb.client.api import API
 from codika_nb.client.call import Call, path
-from codika_nb.client.steps import Pause, Request, Response
+from codika_nb.client.steps import Pause, Request, Response, Work
 from codika_nb.display.text import redact
 from codika_nb.errors import APIError, CodikaError, InvalidResponseError, TransportError
 from codika_nb.models import Execution, ExecutionSummary, Projects, VerifiedKey
@@ -109,33 +110,31 @@ def test_members_of_lists_are_checked_too() -> None:
 def test_a_flat_answer_may_leave_success_out_but_not_the_rest() -> None:
     api = API()
     api.instance = "i"
-    status = api.get_execution_status("e")
-    assert isinstance(status, Call)
-    assert status.parse(answer({"execution": {"executionId": "e", "status": "pending"}})).ended is False
+    pending = answer({"execution": {"executionId": "e", "status": "pending"}})
+    assert outcome(api.get_execution_status("e"), pending).ended is False
     for body in ({}, {"execution": "x"}, {"execution": {"status": "success"}}, {"success": False}):
         with pytest.raises(APIError):
-            status.parse(answer(body))
-    trigger = api.trigger_workflow("w")
-    assert isinstance(trigger, Call)
+            outcome(api.get_execution_status("e"), answer(body))
     with pytest.raises(InvalidResponseError, match="executionId"):
-        trigger.parse(answer({"message": "Execution started"}))
+        outcome(api.trigger_workflow("w"), answer({"message": "Execution started"}))
 
 
 def test_a_deletion_that_waits_is_a_result_with_any_status() -> None:
-    delete = API().delete_integration("openai")
-    assert isinstance(delete, Call)
+    def delete(response: Response) -> Any:
+        return outcome(API().delete_integration("openai"), response)
+
     pending = {"count": 1, "processes": [{"processInstanceId": "i", "title": "T"}]}
     body = {"success": False, "data": {"message": "m", "pendingDeactivations": pending}, "requestId": "r"}
     for status in (200, 409):
-        asked = delete.parse(answer(body, status))
+        asked = delete(answer(body, status))
         assert not asked.deleted
         assert asked.pending_deactivations is not None
         assert asked.pending_deactivations.processes[0].title == "T"
     with pytest.raises(errors.PermissionDeniedError):
-        delete.parse(answer({"success": False, "error": {"code": "FORBIDDEN", "message": "no"}}, 403))
+        delete(answer({"success": False, "error": {"code": "FORBIDDEN", "message": "no"}}, 403))
     with pytest.raises(InvalidResponseError):
-        delete.parse(answer({"success": False, "data": "text"}, 409))
-    assert delete.parse(answer({"success": True, "data": {"message": "gone", "deactivatedCount": 2}})).deleted
+        delete(answer({"success": False, "data": "text"}, 409))
+    assert delete(answer({"success": True, "data": {"message": "gone", "deactivatedCount": 2}})).deleted
 
 
 # --- refusals --------------------------------------------------------------------------------------
@@ -349,6 +348,14 @@ OK = {"success": True, "data": {"organizationId": "org"}}
 LATER = {"success": False, "error": {"message": "Later."}}
 
 
+def outcome(exchange: Any, *answers: Any) -> Any:
+    """What an exchange gives when it is answered like this, or the error it ends with."""
+    _, _, result = carry_out(exchange, *answers)
+    if isinstance(result, CodikaError):
+        raise result
+    return result
+
+
 def carry_out(exchange: Any, *outcomes: Response | CodikaError) -> tuple[list[Request], list[float], Any]:
     """Play the server; returns the requests, the pauses, and what came of it."""
     requests: list[Request] = []
@@ -362,9 +369,12 @@ def carry_out(exchange: Any, *outcomes: Response | CodikaError) -> tuple[list[Re
                 pauses.append(step.seconds)
                 step = steps.send(None)
                 continue
+            if isinstance(step, Work):
+                step = steps.send(step.do())
+                continue
             requests.append(step)
-            outcome = left.pop(0)
-            step = steps.throw(outcome) if isinstance(outcome, CodikaError) else steps.send(outcome)
+            given = left.pop(0)
+            step = steps.throw(given) if isinstance(given, CodikaError) else steps.send(given)
     except StopIteration as done:
         assert not left
         return requests, pauses, done.value
@@ -527,7 +537,7 @@ def test_out_of_time() -> None:
     api = API()
     api.instance = "i"
     _, _, error = carry_out(api.wait_for("e", timeout=0), running())
-    assert "client.wait_for('e')" in str(error)
+    assert "client.wait_for('e', instance='i')" in str(error)
 
 
 @pytest.mark.parametrize(

@@ -384,7 +384,7 @@ def test_runs_that_cannot_start(client: Any, platform: Platform) -> None:
 
 
 def test_an_id_that_stays_unknown(client: Any, platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("codika_nb.client.api.UNKNOWN_AT_FIRST", 0.1)
+    monkeypatch.setattr("codika_nb.client.api.runs.UNKNOWN_AT_FIRST", 0.1)
     with pytest.raises(NotFoundError) as unknown:
         client.wait_for("nope", instance=platform.instance)
     assert unknown.value.execution_id == "nope"
@@ -421,7 +421,7 @@ def test_limits_are_whole_and_in_range(limit: Any) -> None:
         lambda limit: API().list_executions("i", limit=limit),
     ):
         with pytest.raises(ConfigError, match="1 to 100"):
-            describe(limit=limit)
+            next(iter(describe(limit=limit)))
 
 
 # --- reading back ----------------------------------------------------------------------------------
@@ -818,7 +818,8 @@ def test_gathered_calls(platform: Platform) -> None:
 def test_a_wrong_argument_is_an_error_of_the_awaited_call() -> None:
     async def main() -> Any:
         async with AsyncClient(auth="cko_x") as client:
-            calls = [client.trigger_workflow("greet"), client.list_projects(limit=0)]
+            no_object: Any = [1]
+            calls = [client.trigger_workflow("greet", no_object), client.list_projects(limit=0)]
             return await asyncio.gather(*calls, return_exceptions=True)
 
     assert [type(outcome) for outcome in asyncio.run(main())] == [ConfigError, ConfigError]

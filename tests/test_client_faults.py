@@ -27,8 +27,8 @@ from codika_nb import (
     ServerError,
     TransportError,
     WaitTimeoutError,
-    call,
 )
+from codika_nb.client import call
 from codika_nb.client.http import httpx
 
 from .colours import MakeClient, make_client

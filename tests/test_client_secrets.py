@@ -112,7 +112,7 @@ def test_calls_that_reach_nobody(
     way: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("codika_nb.call.FIRST_PAUSE", 0.001)
+    monkeypatch.setattr("codika_nb.client.call.FIRST_PAUSE", 0.001)
     client = make_client(auth=WAYS[way](), base_url="http://127.0.0.1:1")
     with pytest.raises(CodikaError) as unreachable:
         client.get_execution_status("e", instance="i")

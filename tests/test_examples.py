@@ -91,7 +91,7 @@ def names(sandbox: Sandbox, tmp_path: Path, greeter: Path, monkeypatch: pytest.M
     """What examples take for granted: a sandbox in use, Ada signed in, and the greeter deployed."""
     shutil.copytree(greeter, tmp_path / "use-cases" / "greeter")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(session.current, "base_url", sandbox.url)
+    monkeypatch.setattr(session.context, "base_url", sandbox.url)
     monkeypatch.setenv("OPENAI_API_KEY", "sk-example")
     profile = sign_in(EMAIL, ask_code=sandbox.code_for, company="Acme")
     with Client() as client:

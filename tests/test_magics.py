@@ -274,16 +274,15 @@ def test_help_is_the_magics_own(shell: Kernel) -> None:
         assert option in message
 
 
-def test_unloading_leaves_no_trace(shell: Kernel) -> None:
-    shell.run("%codika_sandbox")
-    shell.run("from codika_nb.profiles.credential import current; url = current.sandbox.url")
+def test_loading_again_ends_nothing_and_unloading_leaves_no_magic(shell: Kernel) -> None:
+    shell.run("s = %codika_sandbox")
+    shell.run(f"from codika_nb import sign_in; sign_in({EMAIL!r}, ask_code=s.code_for, company='Acme')")
     assert not shell.run("%reload_ext codika_nb").error
+    assert "Acme" in shell.run("%codika_whoami").text
     assert not shell.run("%unload_ext codika_nb").error
     magics = "get_ipython().magics_manager.magics['line']"
     assert shell.run(f"[name for name in {magics} if 'codika' in name]").text == "[]\n"
-    url = shell.run("print(url)").text.strip()
-    with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), timeout=1)
+    assert shell.run("s.inbox").error == ""
 
 
 def test_the_kernel_stays_free_while_the_network_does_not_answer(shell: Kernel) -> None:
@@ -465,10 +464,14 @@ def test_a_key_in_the_environment_that_hides_a_fresh_sign_in_is_named(
         assert "and wins until it is unset" in shell.run("%codika_use my-organization").text
 
 
-def test_an_address_on_the_line_of_an_unattended_notebook_is_no_obstacle(
-    shell: Kernel, profile_name: str
-) -> None:
-    assert f"profile {profile_name}" in shell.run(f"_ = %codika_login {EMAIL}").text
+def test_an_address_on_the_line_means_that_account_unattended_too(shell: Kernel, profile_name: str) -> None:
+    """Whoever is signed in: going on as somebody else would deploy to the wrong organization."""
+    for line in (f"%codika_login {EMAIL}", "%codika_signup --company Other"):
+        outcome = shell.run(line)
+        assert outcome.error == "NotSignedIn"
+        assert "--no-form and then --code" in "".join(outcome.traceback)
+        assert outcome.seconds < 5
+    assert f"profile {profile_name}" in shell.run("_ = %codika_login").text
 
 
 def test_the_environments_key_goes_to_no_other_server(tmp_path: Path, own_settings: Path) -> None:

@@ -40,10 +40,10 @@ from codika_nb import (
     WaitTimeoutError,
     sign_in,
 )
+from codika_nb.client.deployed import forget
 from codika_nb.models import Deployment, Execution, Instance, InstanceWorkflow
 from codika_nb.notebook.offers import offers_at
 from codika_nb.notebook.result import result_html
-from codika_nb.profiles import credential as session
 from codika_nb.sandbox.configuration import check_payload
 from codika_nb.usecases.schema import initial, payload, problems, read_schema
 from codika_nb.usecases.uploads import File
@@ -631,8 +631,7 @@ def deployed(sandbox: Sandbox, expenses: Path, monkeypatch: pytest.MonkeyPatch) 
     """The expense claim, deployed by whoever is signed in now; the folder it is in is the current one."""
     monkeypatch.setenv("CODIKA_BASE_URL", sandbox.url)
     monkeypatch.chdir(expenses.parent)
-    session.current.deployment = deploy(sandbox, expenses)
-    return session.current.deployment
+    return deploy(sandbox, expenses)
 
 
 @pytest.fixture
@@ -1129,7 +1128,6 @@ def test_a_use_case_needs_no_platform_until_it_is_run(expenses: Path, sandbox: S
 
 def test_a_use_case_is_never_run_as_another_one(deployed: Deployment, expenses: Path, tmp_path: Path) -> None:
     other = copy_of_expenses(tmp_path / "other")
-    session.current.use_case = UseCase.load(expenses)
     form = Playground(use_case=other).fill(CLAIM)
     assert form.instance is None
     click(form)
@@ -1159,7 +1157,7 @@ def test_an_instance_key_is_enough_with_a_use_case(
     deployed: Deployment, sandbox: Sandbox, expenses: Path
 ) -> None:
     instance = str(deployed.process_instance_id)
-    session.current.deployment = None
+    forget()
     with Client(auth=sandbox.instance_key(instance), base_url=sandbox.url) as client:
         # The folder says where it was deployed to.
         form = Playground(client, use_case=expenses).fill(CLAIM)
@@ -1192,7 +1190,7 @@ def test_several_workflows_are_chosen_from_and_keep_what_was_typed(
     sandbox.workflow("short")(lambda payload: {"got": payload})
     sandbox.workflow("weekly")(lambda payload: {"got": payload})
     with Client() as client:
-        session.current.deployment = client.deploy_use_case(UseCase.load(expenses), verify=False)
+        client.deploy_use_case(UseCase.load(expenses), verify=False)
     form = Playground().fill(CLAIM)
     assert [value for _, value in form.chooser.options] == ["claim", "short"]
     assert form.chooser.layout.display is None

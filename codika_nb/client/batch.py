@@ -29,6 +29,7 @@ from ..errors import (
 )
 from . import arguments
 from .api import API
+from .api.instances import which_instance
 from .payloads import is_frame
 from .runs import Run, Runs, bare
 from .steps import Exchange, Pause, Response, Step, Steps, T, relayed
@@ -82,18 +83,13 @@ class Batch:
         workflow: str,
         payloads: Any,
         *,
-        instance: str | None,
+        instance: str,
         concurrency: int,
         timeout: float,
         resume: Runs | None,
     ) -> None:
-        _check(payloads, concurrency, resume)
         self._api = api
-        self._timeout = arguments.seconds(timeout)
-        workflow = arguments.name(workflow, "A workflow")
-        instance = arguments.name(
-            api._instance(instance or (None if resume is None else resume.instance)), "A process instance"
-        )
+        self._timeout = timeout
         known = self.runs = _claimed(resume, workflow, instance, payloads)
         self._source = self.runs._source
         self._left = deque(run for run in known if run.status == "pending")
@@ -226,7 +222,7 @@ class Batch:
         """
         limited = False
 
-        def take(step: Step) -> Steps[Response | None]:
+        def take(step: Step) -> Steps[Any]:
             nonlocal limited
             if isinstance(step, Pause):
                 if limited:  # what the platform asks of one is meant for all
@@ -244,7 +240,7 @@ class Batch:
                     run._asked = time.monotonic()
             limited = False
             answer = yield step
-            limited = answer is not None and answer.status == 429
+            limited = isinstance(answer, Response) and answer.status == 429
             return answer
 
         return relayed(exchange, take)
@@ -308,6 +304,37 @@ class Batch:
     def let_go(self) -> None:
         """Let another batch go on with the runs; this one has ended, or has been given up."""
         self.runs._at_work.release()
+
+
+def prepared(
+    api: API,
+    workflow: str,
+    payloads: Any,
+    *,
+    instance: str | None,
+    concurrency: int,
+    timeout: float,
+    resume: Runs | None,
+) -> Steps[Batch]:
+    """A batch that is ready to be worked on; what cannot be right is refused before anything is started.
+
+    Args:
+        api: what describes the calls.
+        workflow, payloads, instance, concurrency, timeout, resume: as in ``run_many``.
+    """
+    _check(payloads, concurrency, resume)
+    seconds = arguments.seconds(timeout)
+    workflow = arguments.name(workflow, "A workflow")
+    there = yield from which_instance(api, instance or (resume.instance if resume else None), workflow)
+    return Batch(
+        api,
+        workflow,
+        payloads,
+        instance=there,
+        concurrency=concurrency,
+        timeout=seconds,
+        resume=resume,
+    )
 
 
 def _in_doubt() -> TransportError:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Literal
 from urllib.parse import quote
 
@@ -57,6 +57,7 @@ class Call(Generic[T]):
             happened before or after the server acted.
         base_url: what the path is appended to, where that is not the client's server.
         timeout: seconds that one answer may take, where that is less than the client allows.
+        stage: which part of a longer conversation it is.
     """
 
     method: Literal["GET", "POST"]
@@ -69,6 +70,11 @@ class Call(Generic[T]):
     repeatable: bool = False
     base_url: str | None = None
     timeout: float | None = None
+    stage: str = ""
+
+    def encoded(self) -> Call[T]:
+        """The same call, whose body has been written as JSON already."""
+        return replace(self, body=encoded(self.body))
 
     def __iter__(self) -> Steps[T]:
         """Send, read, and for repeatable calls try again after passing failures."""
@@ -76,10 +82,11 @@ class Call(Generic[T]):
             self.method,
             self.path,
             self.query,
-            None if self.body is None else _encoded(self.body),
+            self.body if isinstance(self.body, bytes | None) else encoded(self.body),
             self.authenticated,
             self.base_url,
             self.timeout,
+            self.stage,
         )
         attempts = ATTEMPTS if self.repeatable else 1
         for attempt in range(1, attempts + 1):
@@ -127,7 +134,7 @@ class Call(Generic[T]):
         return self.read(response.content.decode("utf-8", "replace"))
 
 
-def _encoded(body: Any) -> bytes:
+def encoded(body: Any) -> bytes:
     try:
         return json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
     except (TypeError, ValueError, RecursionError) as error:

@@ -8,28 +8,31 @@ knows besides: its server, its credential, its time-outs.
 from __future__ import annotations
 
 import asyncio
+import contextvars
+import inspect
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from ..errors import AuthenticationError, CodikaError, ConfigError
-from . import http as _http
-from .batch import TICK, Batch
+from ..errors import AuthenticationError, ConfigError
+from . import http
+from .batch import TICK, Batch, prepared
 from .endpoint import AsyncPerformer, Performer
 from .http import httpx
 from .progress import shown
 from .runs import Runs
-from .settings import Self, Settings
-from .steps import Exchange, Pause, Response, T
+from .settings import Connected, Self
+from .steps import Exchange, Pause, Response, Step, T, Turns, Work
 from .unreachable import unreachable
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
 
-class Client(Performer, Settings):
+class Client(Performer, Connected[httpx.Client]):
     """Talk to Codika; every method waits for the answer.
 
     With no argument, key and server come from the environment, then from the profile that
@@ -60,10 +63,8 @@ class Client(Performer, Settings):
         {'greeting': 'Hello, Ada!', 'language': 'en'}
     """
 
-    _pool: httpx.Client
-
-    def _open(self, options: dict[str, Any]) -> None:
-        self._pool = httpx.Client(**options)
+    def _open(self, options: dict[str, Any]) -> httpx.Client:
+        return httpx.Client(**options)
 
     def perform(self, exchange: Exchange[T]) -> T:
         """Do what `exchange` describes, and return its result.
@@ -75,30 +76,31 @@ class Client(Performer, Settings):
             >>> client.perform(SignIn("login").request_code("ada@example.com"))
             SignIn('login', step='code')
         """
-        steps = iter(exchange)
+        turns = Turns(exchange)
         try:
-            step = next(steps)
-            while True:
-                if isinstance(step, Pause):
-                    time.sleep(step.seconds)
-                    step = steps.send(None)
-                    continue
-                problem: CodikaError | None = None
+            for step in turns:
                 try:
-                    answer = self._pool.request(**self._outgoing(step))
-                except ConfigError as error:
-                    problem = error  # nothing was sent: whoever describes the exchange has to know
-                except _http.FAILURES as error:
-                    problem = unreachable(error, step.base_url or self.base_url)
-                step = steps.throw(problem) if problem else steps.send(_received(answer))
-        except StopIteration as done:
-            result: T = done.value
-            return result
+                    turns.give(self._take(step))
+                except Exception as error:
+                    turns.fail(error)
+            return turns.result
         except AuthenticationError as error:
             self._explain(error)
             raise
         finally:
-            steps.close()
+            turns.close()
+
+    def _take(self, step: Step) -> Any:
+        """Do one step."""
+        if isinstance(step, Pause):
+            return time.sleep(step.seconds)
+        if isinstance(step, Work):
+            return step.do()
+        try:
+            return _received(self._pool.request(**self._outgoing(step)))
+        except http.FAILURES as error:
+            problem = unreachable(error, step.base_url or self.base_url)
+        raise problem  # only now: the library's error holds the request, and the request the key
 
     def run_many(
         self,
@@ -149,14 +151,16 @@ class Client(Performer, Settings):
             >>> runs.failed[0].error.message
             'The workflow failed at node “greet”: ...A name is required.'
         """
-        batch = Batch(
-            self,
-            workflow,
-            payloads,
-            instance=instance,
-            concurrency=concurrency,
-            timeout=timeout,
-            resume=resume,
+        batch = self.perform(
+            prepared(
+                self,
+                workflow,
+                payloads,
+                instance=instance,
+                concurrency=concurrency,
+                timeout=timeout,
+                resume=resume,
+            )
         )
         try:
             try:
@@ -205,17 +209,14 @@ class Client(Performer, Settings):
                 f"The client's transport blocks: {type(self._transport).__name__} cannot be awaited.",
                 next_action="Make an AsyncClient with an asynchronous transport: AsyncClient(transport=…)",
             )
-        other = AsyncClient.__new__(AsyncClient)
-        vars(other).update(vars(self) | {"_lender": None, "_used": False})
-        other._open({**self._options, "transport": self._transport})
-        return other
+        return AsyncClient(_settings=self._settings, timeout=self._timeout, transport=self._transport)
 
     def close(self) -> None:
         """Give the connections back; may be called again.
 
         On what `with_options` has made it does nothing: the connections are not its own.
         """
-        if self._lender is None:
+        if self._owner:
             self._pool.close()
 
     def __enter__(self: Self) -> Self:
@@ -226,12 +227,8 @@ class Client(Performer, Settings):
     ) -> None:
         self.close()
 
-    def __del__(self) -> None:
-        if self._warn_if_unclosed():
-            self.close()
 
-
-class AsyncClient(AsyncPerformer, Settings):
+class AsyncClient(AsyncPerformer, Connected[httpx.AsyncClient]):
     """Talk to Codika from asynchronous code; every method is awaited.
 
     The arguments and methods are those of `Client`. Use one per event loop. In a notebook, what is in
@@ -246,10 +243,8 @@ class AsyncClient(AsyncPerformer, Settings):
         ['Hello, Ada!', 'Hello, Grace!']
     """
 
-    _pool: httpx.AsyncClient
-
-    def _open(self, options: dict[str, Any]) -> None:
-        self._pool = httpx.AsyncClient(**options)
+    def _open(self, options: dict[str, Any]) -> httpx.AsyncClient:
+        return httpx.AsyncClient(**options)
 
     async def perform(self, exchange: Exchange[T]) -> T:
         """Do what `exchange` describes, and return its result.
@@ -264,30 +259,32 @@ class AsyncClient(AsyncPerformer, Settings):
             >>> asyncio.run(main())
             SignIn('login', step='code')
         """
-        steps = iter(exchange)
+        turns = Turns(exchange)
         try:
-            step = next(steps)
-            while True:
-                if isinstance(step, Pause):
-                    await asyncio.sleep(step.seconds)
-                    step = steps.send(None)
-                    continue
-                problem: CodikaError | None = None
+            for step in turns:
                 try:
-                    answer = await self._pool.request(**self._outgoing(step))
-                except ConfigError as error:
-                    problem = error  # nothing was sent: whoever describes the exchange has to know
-                except _http.FAILURES as error:
-                    problem = unreachable(error, step.base_url or self.base_url)
-                step = steps.throw(problem) if problem else steps.send(_received(answer))
-        except StopIteration as done:
-            result: T = done.value
-            return result
+                    turns.give(await self._take(step))
+                except Exception as error:
+                    turns.fail(error)
+            return turns.result
         except AuthenticationError as error:
             self._explain(error)
             raise
         finally:
-            steps.close()
+            turns.close()
+
+    async def _take(self, step: Step) -> Any:
+        """Do one step; the loop stays free meanwhile."""
+        if isinstance(step, Pause):
+            return await asyncio.sleep(step.seconds)
+        if isinstance(step, Work):
+            outcome = await _elsewhere(step.do)
+            return await outcome if inspect.isawaitable(outcome) else outcome
+        try:
+            return _received(await self._pool.request(**self._outgoing(step)))
+        except http.FAILURES as error:
+            problem = unreachable(error, step.base_url or self.base_url)
+        raise problem  # as above
 
     async def run_many(
         self,
@@ -300,14 +297,16 @@ class AsyncClient(AsyncPerformer, Settings):
         progress: bool = True,
         resume: Runs | None = None,
     ) -> Runs:
-        batch = Batch(
-            self,
-            workflow,
-            payloads,
-            instance=instance,
-            concurrency=concurrency,
-            timeout=timeout,
-            resume=resume,
+        batch = await self.perform(
+            prepared(
+                self,
+                workflow,
+                payloads,
+                instance=instance,
+                concurrency=concurrency,
+                timeout=timeout,
+                resume=resume,
+            )
         )
         crew = {asyncio.create_task(self._work(batch)) for _ in range(batch.workers)}
         try:
@@ -341,7 +340,7 @@ class AsyncClient(AsyncPerformer, Settings):
 
         On what `with_options` has made it does nothing: the connections are not its own.
         """
-        if self._lender is None:
+        if self._owner:
             await self._pool.aclose()
 
     async def __aenter__(self: Self) -> Self:
@@ -352,9 +351,38 @@ class AsyncClient(AsyncPerformer, Settings):
     ) -> None:
         await self.aclose()
 
-    def __del__(self) -> None:
-        # Its connections can only be closed where something awaits that.
-        self._warn_if_unclosed()
+
+async def _elsewhere(do: Callable[[], T]) -> T:
+    """What a function gives that takes its time; the loop goes on meanwhile.
+
+    On a thread of its own, which ends with the process: whoever gives up waits for no keyboard.
+    """
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[T] = loop.create_future()
+    context = contextvars.copy_context()
+
+    def settle(outcome: T | None, problem: BaseException | None) -> None:
+        if done.cancelled():
+            return
+        if problem:
+            done.set_exception(problem)
+        else:
+            done.set_result(outcome)  # type: ignore[arg-type]  # there is one, if there is no problem
+
+    def run() -> None:
+        outcome, problem = None, None
+        try:
+            outcome = context.run(do)
+        except BaseException as error:
+            problem = error
+        with suppress(RuntimeError):  # the loop has ended meanwhile
+            loop.call_soon_threadsafe(settle, outcome, problem)
+
+    try:
+        threading.Thread(target=run, name="codika-work", daemon=True).start()
+    except RuntimeError:  # there are no threads here
+        return do()
+    return await done
 
 
 def _received(answer: httpx.Response) -> Response:

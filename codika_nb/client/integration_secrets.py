@@ -87,6 +87,13 @@ def context_of(integration_id: str) -> Context:
     return "organization"
 
 
+class Hidden:
+    """A value that no traceback shows, whatever it is."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
 class Secrets(dict[str, str]):
     """Secrets by name, which show themselves by name only."""
 

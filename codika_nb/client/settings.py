@@ -6,53 +6,93 @@ import copy
 import os
 import threading
 import warnings
-from collections.abc import Mapping
-from dataclasses import replace
-from typing import Any, TypeVar
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from .. import __version__
 from ..errors import AuthenticationError, ConfigError
 from ..models import Identity
 from ..profiles import PRODUCTION, MaskedKey, is_loopback, mask, normalize_base_url
-from ..profiles.credential import Credential, current, resolve, server, signed_in
+from ..profiles.credential import Credential, context, resolve, server, signed_in
 from ..profiles.environment import Environment
-from . import http as _http
+from . import arguments, http
 from .api import API
+from .api.instances import known_instance
 from .auth import InstanceKey, QueryKey, TriggerURL, auth_for
 from .batch import Batch
+from .deployed import Account, Deployed, latest, remember
 from .endpoint import endpoint
 from .http import httpx
 from .runs import Runs
 from .steps import Request, Steps
 from .webhooks import WebhookSignature
 
-Self = TypeVar("Self", bound="Settings")
+if TYPE_CHECKING:
+    from ..models import Deployment
+    from ..usecases.usecase import UseCase
+
+Self = TypeVar("Self", bound="Connected[Any]")
+Pool = TypeVar("Pool", httpx.Client, httpx.AsyncClient)
 
 
 #: Seconds to wait for an answer; five of them to be connected.
 TIMEOUT = 30.0
 
 
-class _Access:
-    """The key and the server of a client: found when first needed, and then the same for good."""
+class Settings:
+    """What a client knows: its server, its key, where both came from.
+
+    Args:
+        auth, profile, base_url, env_file: as in `Client`.
+
+    Raises:
+        ConfigError: contradictory settings, or a key that would travel unencrypted.
+    """
 
     def __init__(
         self,
-        auth: httpx.Auth | None,
-        base_url: str | None,
+        auth: httpx.Auth | str | None,
         profile: str | None,
-        environment: Environment,
+        base_url: str | None,
+        env_file: str | os.PathLike[str] | None,
     ) -> None:
-        self._auth = auth
-        self._base_url = base_url
-        self._profile = profile
-        self._environment = environment
+        if isinstance(auth, str):
+            auth = auth_for(auth)
+        if auth is not None and profile:
+            raise ConfigError(
+                "Both auth and profile were given.", next_action="Give one of them: they each name a key."
+            )
+        self.environment = environment = Environment(env_file)
+        self._given = auth, profile, base_url
         self._lock = threading.Lock()
         self._found: tuple[Credential, httpx.Auth | None] | None = None
+        if auth is not None or profile or not base_url:
+            # Said now, what is wrong with it. Only a client that is told its server alone may turn out to
+            # need no key at all: one that signs in has to work whatever the config file looks like.
+            _ = self.credential
+        self.base_url = normalize_base_url(base_url) if base_url else self.credential.base_url
+        # A server that is named for this client, or this kernel, has the addresses of its own.
+        elsewhere = base_url or context.base_url
+        self.public_bases = {} if elsewhere else environment.public_bases()
+        self.hosts = {self.base_url, *self.public_bases.values()}
+        for each in self.hosts:
+            environment.refuse_plain_http(each)
+        self.instance = environment.get("PROCESS_INSTANCE_ID")
+        own = API.public_key_url if self.base_url == PRODUCTION else f"{self.base_url}/encryption/public.pem"
+        self.public_key_url = environment.get("CODIKA_PUBLIC_KEY_URL") or own
+        self.options: dict[str, Any] = {
+            "verify": http.tls(),
+            "follow_redirects": False,
+            # What goes to this machine itself is no business of a proxy.
+            "trust_env": not all(map(is_loopback, self.hosts)),
+            "headers": {"Accept": "application/json", "User-Agent": f"codika-nb/{__version__}"},
+            "cookies": http.no_cookies(),
+        }
 
     @property
     def is_known(self) -> bool:
-        """Whether it has been found already."""
+        """Whether the key has been found already."""
         return self._found is not None
 
     @property
@@ -65,18 +105,27 @@ class _Access:
         """How the key is sent; None if there is none."""
         return self._find()[1]
 
+    def account(self) -> Account | None:
+        """Whom the key speaks for, as far as that is known; None for a signature, and without a key."""
+        key = getattr(self.auth, "_key", None)
+        if key is None:
+            return None
+        profile = self.credential.profile
+        return Account(self.base_url, key, profile.organization_id if profile else None, profile)
+
     def _find(self) -> tuple[Credential, httpx.Auth | None]:
+        # Found when first needed, and then the same for good.
         with self._lock:
             if self._found is None:
                 self._found = self._look_up()
             return self._found
 
     def _look_up(self) -> tuple[Credential, httpx.Auth | None]:
-        environment = self._environment
-        if self._auth is not None:
-            named = server(self._base_url, environment) or environment.server(public=_is_public(self._auth))
-            return Credential(named or PRODUCTION, source="argument"), self._auth
-        credential = resolve(base_url=self._base_url, profile=self._profile, environment=environment)
+        (auth, profile, base_url), environment = self._given, self.environment
+        if auth is not None:
+            named = server(base_url, environment) or environment.server(public=_is_public(auth))
+            return Credential(named or PRODUCTION, source="argument"), auth
+        credential = resolve(base_url=base_url, profile=profile, environment=environment)
         return credential, auth_for(credential.key) if credential.key else None
 
 
@@ -84,8 +133,26 @@ def _is_public(auth: httpx.Auth | None) -> bool:
     return bool(getattr(auth, "public", False))
 
 
-class Settings(API):
-    """What both clients know: server, credential, time-outs."""
+@dataclass(eq=False)
+class Connections(Generic[Pool]):
+    """The connections of a client, shared by those that `with_options` makes of it."""
+
+    pool: Pool
+    #: Whose they are.
+    owner: str
+    used: bool = False
+    #: How far the last batch was that has not come to its end.
+    interrupted: Runs | None = None
+
+    def __del__(self) -> None:
+        if self.used and not self.pool.is_closed:
+            warnings.warn(f"unclosed {self.owner}", ResourceWarning, stacklevel=2, source=self)
+            if isinstance(self.pool, httpx.Client):  # others can only be closed where something awaits that
+                self.pool.close()
+
+
+class Connected(API, Generic[Pool]):
+    """What both clients are: settings, connections, and what follows from them."""
 
     def __init__(
         self,
@@ -96,62 +163,38 @@ class Settings(API):
         env_file: str | os.PathLike[str] | None = None,
         timeout: float | httpx.Timeout = TIMEOUT,
         transport: Any = None,
+        _settings: Settings | None = None,
     ) -> None:
         if isinstance(auth, str):
-            auth = MaskedKey(auth)  # what is no key raises: with this frame in the traceback
-            auth = auth_for(auth)
-        if auth is not None and profile:
-            raise ConfigError(
-                "Both auth and profile were given.", next_action="Give one of them: they each name a key."
-            )
-        self._environment = Environment(env_file)
-        self._access = _Access(auth, base_url, profile, self._environment)
-        if auth is not None or profile or not base_url:
-            # Said now, what is wrong with it. Only a client that is told its server alone may turn out to
-            # need no key at all: one that signs in has to work whatever the config file looks like.
-            _ = self._access.credential
-        self.base_url = normalize_base_url(base_url) if base_url else self._access.credential.base_url
-        # A server that is named for this client, or this kernel, has the addresses of its own.
-        elsewhere = base_url or current.base_url
-        self._public_bases = {} if elsewhere else self._environment.public_bases()
-        self._hosts = {self.base_url, *self._public_bases.values()}
-        for each in self._hosts:
-            self._environment.refuse_plain_http(each)
-        self.instance = self._environment.get("PROCESS_INSTANCE_ID")
-        own = API.public_key_url if self.base_url == PRODUCTION else f"{self.base_url}/encryption/public.pem"
-        self.public_key_url = self._environment.get("CODIKA_PUBLIC_KEY_URL") or own
+            auth = MaskedKey(auth)  # some tracebacks show the variables of every frame
+        self._settings = settings = _settings or Settings(auth, profile, base_url, env_file)
+        self.base_url, self.instance = settings.base_url, settings.instance
+        self.public_key_url = settings.public_key_url
         self._timeout = _checked(timeout)
-        #: The client whose connections these are, if they are not this one's.
-        self._lender: Any = None
-        self._used = False
-        self._interrupted: Runs | None = None
-        self._options = {
-            "verify": _http.tls(),
-            "follow_redirects": False,
-            # What goes to this machine itself is no business of a proxy.
-            "trust_env": not all(map(is_loopback, self._hosts)),
-            "headers": {"Accept": "application/json", "User-Agent": f"codika-nb/{__version__}"},
-            "cookies": _http.no_cookies(),
-        }
         self._transport = transport
-        self._open({**self._options, "transport": transport})
+        pool = self._open({**settings.options, "transport": transport})
+        self._connections: Connections[Pool] = Connections(pool, repr(self))
+        #: Whether the connections end with this client; they are another one's where options were changed.
+        self._owner = True
 
-    _pool: httpx.Client | httpx.AsyncClient
-
-    def _open(self, options: dict[str, Any]) -> None:
+    def _open(self, options: dict[str, Any]) -> Pool:
         raise NotImplementedError
+
+    @property
+    def _pool(self) -> Pool:
+        return self._connections.pool
 
     # --- what it knows -----------------------------------------------------------------------------
 
     @property
     def credential(self) -> Credential:
         """The key in use, its server, and where they came from."""
-        return self._access.credential
+        return self._settings.credential
 
     @property
     def auth(self) -> httpx.Auth | None:
         """How the client authenticates; None if it can only make calls that need no key."""
-        return self._access.auth
+        return self._settings.auth
 
     @property
     def public(self) -> bool:
@@ -161,7 +204,7 @@ class Settings(API):
     @property
     def public_bases(self) -> Mapping[str, str]:
         """Those addresses, as far as the environment names any."""
-        return self._public_bases
+        return self._settings.public_bases
 
     @endpoint
     def whoami(self) -> Steps[Identity]:
@@ -182,7 +225,7 @@ class Settings(API):
         credential, key = self.credential, _shown(self.auth)
         hides = credential.hidden
         if credential.source == "argument":
-            hides = _hidden_by_argument(self.base_url, self._environment)
+            hides = _hidden_by_argument(self.base_url, self._settings.environment)
         if self.public:
             return Identity(
                 server=self.public_bases.get("webhook", self.base_url),
@@ -234,21 +277,26 @@ class Settings(API):
                 next_action="Copy the instance's key from its trigger panel in the dashboard, under "
                 "“Public API Access”, and make a client with it: Client(auth=key).",
             )
-        base_url, where = self._address("webhook", instance, workflow)
+        there = known_instance(self, instance, arguments.name(workflow, "A workflow"))
+        if not there:
+            raise ConfigError(
+                "Which process instance is meant?",
+                next_action="Give instance=…, or set PROCESS_INSTANCE_ID.",
+                code="which-instance",
+            )
+        base_url, where = self.address("webhook", there, workflow)
         return TriggerURL((base_url or self.base_url) + where, self.auth)
 
     @property
     def interrupted(self) -> Runs | None:
         """How far the last `run_many` was that has not come to its end; ``resume=`` goes on from there."""
-        found: Runs | None = (self._lender or self)._interrupted
-        return found
+        return self._connections.interrupted
 
     def _remember(self, batch: Batch) -> None:
-        owner = self._lender or self
         if batch.error is not None:
-            owner._interrupted = batch.runs
-        elif batch.runs is owner._interrupted:
-            owner._interrupted = None
+            self._connections.interrupted = batch.runs
+        elif batch.runs is self._connections.interrupted:
+            self._connections.interrupted = None
         batch.let_go()
 
     def with_options(self: Self, *, timeout: float | httpx.Timeout) -> Self:
@@ -266,14 +314,29 @@ class Settings(API):
         """
         other = copy.copy(self)
         other._timeout = _checked(timeout)
-        other._lender = self._lender or self
+        other._owner = False
         return other
 
     def __repr__(self) -> str:
         # Looking at a client must not be what makes it read files, or fail.
-        access: _Access | None = getattr(self, "_access", None)
-        auth = f", auth={self.auth!r}" if access and access.is_known else ""
+        settings: Settings | None = getattr(self, "_settings", None)
+        if settings is None:
+            return f"{type(self).__name__}()"
+        auth = f", auth={self.auth!r}" if settings.is_known else ""
         return f"{type(self).__name__}({self.base_url!r}{auth})"
+
+    # --- what has been deployed --------------------------------------------------------------------
+
+    def deployed(self) -> Iterable[Deployed]:
+        """What this process has deployed with this account, the latest first."""
+        account = self._settings.account()
+        return latest(account) if account else ()
+
+    def remember(self, deployment: Deployment, use_case: UseCase, organization_id: str | None) -> None:
+        """Keep what has just been deployed, for those who ask which instance is meant."""
+        if account := self._settings.account():
+            known = replace(account, organization_id=account.organization_id or organization_id)
+            remember(Deployed(deployment, use_case, known))
 
     # --- what the two ways to perform share --------------------------------------------------------
 
@@ -282,8 +345,8 @@ class Settings(API):
         if self._pool.is_closed:
             raise ConfigError("This client has been closed.", next_action="Make a new one: Client()")
         base_url = request.base_url or self.base_url
-        if base_url not in self._hosts:
-            self._environment.refuse_plain_http(base_url)
+        if base_url not in self._settings.hosts:
+            self._settings.environment.refuse_plain_http(base_url)
             if request.authenticated:
                 raise ConfigError(
                     f"The key belongs to {self.base_url} and is not sent to {base_url}.",
@@ -291,7 +354,7 @@ class Settings(API):
                 )
         if request.authenticated and self.credential.source != "argument":
             signed_in(self.credential)  # no key, or an expired one: said here, not after a round trip
-        (self._lender or self)._used = True
+        self._connections.used = True
         return {
             "method": request.method,
             "url": base_url + request.path,
@@ -299,12 +362,12 @@ class Settings(API):
             "content": request.content,
             "headers": {"Content-Type": "application/json"} if request.method == "POST" else None,
             "auth": self.auth if request.authenticated else None,
-            "timeout": _http.timeout(self._timeout, request.timeout),
+            "timeout": http.timeout(self._timeout, request.timeout),
         }
 
     def _explain(self, error: AuthenticationError) -> None:
         """Say what to do about a key that is not accepted: only the client knows where it came from."""
-        if error.next_action is not None or not self._access.is_known:
+        if error.next_action is not None or not self._settings.is_known:
             return
         if isinstance(self.auth, WebhookSignature):
             wait = f"Client(auth=key).wait_for({error.execution_id!r})"
@@ -317,15 +380,9 @@ class Settings(API):
         credential, key = self.credential, getattr(self.auth, "_key", None)
         if credential.source == "argument":
             # auth=QueryKey(os.environ["CODIKA_API_KEY"]): what has to be changed is the variable.
-            places = [place for place, value in self._environment.api_keys() if value == key]
+            places = [place for place, value in self._settings.environment.api_keys() if value == key]
             credential = replace(credential, source=places[0]) if places else credential
         error.next_action = credential.remedy(public=self.public)
-
-    def _warn_if_unclosed(self) -> bool:
-        unclosed = getattr(self, "_used", False) and self._lender is None and not self._pool.is_closed
-        if unclosed:
-            warnings.warn(f"unclosed {self!r}", ResourceWarning, stacklevel=3, source=self)
-        return unclosed
 
 
 def _checked(timeout: float | httpx.Timeout) -> float | httpx.Timeout:

@@ -1,22 +1,18 @@
-"""A request is a value: what to send, how to read the answer, and when to try again. No I/O here.
+"""What an exchange is made of. No I/O here.
 
-A `Call` describes one endpoint. Iterating over it gives an *exchange*: a generator that yields
-what is to be done (a `Request` to send, a `Pause` to make), receives the `Response`, and returns
-the typed result. Longer conversations (trigger and wait, signing in) are exchanges too, made of
-calls with ``yield from``. Whoever performs an exchange needs to know only these three classes.
+An *exchange* is a generator that yields what is to be done, receives the outcome, and returns a typed
+result. There are three kinds of steps: a `Request` to send, a `Pause` to make, and `Work` of this machine.
+`Call` describes one endpoint; longer conversations (deploying, trigger and wait, signing in) are made of
+calls and work with ``yield from``. Whoever performs an exchange needs to know only these three classes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, TypeVar
-
-from ..errors import CodikaError
+from typing import Any, Generic, Literal, Protocol, TypeVar
 
 T = TypeVar("T")
-
-
 T_co = TypeVar("T_co", covariant=True)
 
 
@@ -34,6 +30,8 @@ class Request:
     base_url: str | None = None
     #: Seconds that the answer may take, where that is less than the client allows.
     timeout: float | None = None
+    #: Which part of a longer conversation it is, for whoever shows progress.
+    stage: str = ""
 
 
 @dataclass(frozen=True)
@@ -52,10 +50,25 @@ class Pause:
     seconds: float
 
 
-Step = Request | Pause
+@dataclass(frozen=True)
+class Work(Generic[T]):
+    """Something of this machine that takes its time: a file, a lock, a program, a question at the keyboard.
+
+    ``yield from Work(function)`` gives what the function returns, or raises what it raises.
+    """
+
+    do: Callable[[], T]
+    #: As in a `Request`.
+    stage: str = ""
+
+    def __iter__(self) -> Steps[T]:
+        result: T = yield self
+        return result
 
 
-Steps = Generator[Step, Response | None, T]
+Step = Request | Pause | Work[Any]
+# What is sent back is the answer to a request, the result of work, and nothing after a pause.
+Steps = Generator[Step, Any, T]
 
 
 class Exchange(Protocol[T_co]):
@@ -64,23 +77,59 @@ class Exchange(Protocol[T_co]):
     def __iter__(self) -> Generator[Step, Response | None, T_co]: ...
 
 
-def relayed(exchange: Exchange[T], take: Callable[[Step], Steps[Response | None]]) -> Steps[T]:
+class Turns(Generic[T]):
+    """An exchange on its way: gives the steps in turn, and in the end the result.
+
+    Example:
+        >>> turns = Turns(SignIn("login").request_code("ada@example.com"))
+        >>> [type(step).__name__ for step in turns if turns.fail(TransportError("No network."))]
+        ['Request']
+    """
+
+    def __init__(self, exchange: Exchange[T]) -> None:
+        self._steps = iter(exchange)
+        self._outcome: Any = None
+        self._problem: Exception | None = None
+        self.result: T
+
+    def __iter__(self) -> Turns[T]:
+        return self
+
+    def __next__(self) -> Step:
+        outcome, problem = self._outcome, self._problem
+        self._outcome = self._problem = None
+        try:
+            return self._steps.throw(problem) if problem else self._steps.send(outcome)
+        except StopIteration as done:
+            self.result = done.value
+            raise
+
+    def give(self, outcome: Any) -> None:
+        """What has come of the step."""
+        self._outcome = outcome
+
+    def fail(self, problem: Exception) -> bool:
+        """What went wrong with it: raised where the exchange has asked for it."""
+        self._problem = problem
+        return True
+
+    def close(self) -> None:
+        """End it where it stands."""
+        self._steps.close()
+
+
+def relayed(exchange: Exchange[T], take: Callable[[Step], Steps[Any]]) -> Steps[T]:
     """The same exchange, each step of which is taken by `take`, together with whatever belongs around it."""
-    steps = iter(exchange)
+    turns = Turns(exchange)
     try:
-        step = next(steps)
-        while True:
-            problem, answer = None, None
+        for step in turns:
             try:
-                answer = yield from take(step)
-            except CodikaError as error:
-                problem = error
-            step = steps.throw(problem) if problem else steps.send(answer)
-    except StopIteration as done:
-        result: T = done.value
-        return result
+                turns.give((yield from take(step)))
+            except Exception as error:
+                turns.fail(error)
+        return turns.result
     finally:
-        steps.close()
+        turns.close()
 
 
 def observed(exchange: Exchange[T], tell: Callable[[Step], None], *, at_least_every: float = 0.5) -> Steps[T]:
@@ -92,7 +141,7 @@ def observed(exchange: Exchange[T], tell: Callable[[Step], None], *, at_least_ev
         at_least_every: seconds that such a piece lasts at most.
     """
 
-    def take(step: Step) -> Steps[Response | None]:
+    def take(step: Step) -> Steps[Any]:
         while isinstance(step, Pause) and step.seconds > at_least_every:
             tell(step)
             yield Pause(at_least_every)

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Any
+
+
+def in_kernel() -> bool:
+    """Whether this runs in a kernel, whose outputs are shown elsewhere, and not in a terminal."""
+    return _kernel() is not None
 
 
 def somebody_sees_widgets() -> bool:
     """Whether a person could click: exactly what the front end has told the kernel, no guessing by brand."""
-    ipython = sys.modules.get("IPython")
-    kernel = getattr(ipython and ipython.get_ipython(), "kernel", None)
+    kernel = _kernel()
     # Voilà offers no prompts, but its widgets work.
     in_voila = os.environ.get("SERVER_SOFTWARE", "").startswith("voila/")
     return kernel is not None and (bool(getattr(kernel, "_allow_stdin", False)) or in_voila)
+
+
+def _kernel() -> Any:
+    ipython = sys.modules.get("IPython")
+    return getattr(ipython and ipython.get_ipython(), "kernel", None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field
 
@@ -14,12 +14,20 @@ from ..display.text import readable
 from ..errors import ExecutionFailedError
 from .answer import Answer, Table
 
+#: Where a run is; no member of the platform's answers, but known to whoever has asked.
+INSTANCE: Any = Field(default=None, exclude=True, repr=False)
+
 
 class Triggered(Answer):
     """A run has been started; `execution_id` is the handle to wait for it."""
 
     execution_id: str
     message: str = ""
+    instance: str | None = INSTANCE
+
+    def at(self, instance: str) -> Self:
+        """The same run, which knows its process instance."""
+        return self.model_copy(update={"instance": instance})
 
 
 # What a workflow says about its failure may repeat anything that it has been given.
@@ -44,6 +52,11 @@ class Execution(Answer):
     duration: int | None = Field(default=None, description="milliseconds")
     result_data: Any = None
     error_details: ExecutionProblem | None = None
+    instance: str | None = INSTANCE
+
+    def at(self, instance: str) -> Self:
+        """The same run, which knows its process instance."""
+        return self.model_copy(update={"instance": instance})
 
     @property
     def ended(self) -> bool:
@@ -101,6 +114,7 @@ class ExecutionSummary(Answer):
     duration: int | None = Field(default=None, description="milliseconds")
     n8n_execution_id: str | None = Field(default=None, alias="n8nExecutionId")
     error_details: ExecutionProblem | None = None
+    instance: str | None = INSTANCE
 
     @property
     def error(self) -> str | None:
@@ -133,6 +147,10 @@ class Executions(Table[ExecutionSummary], row=ExecutionSummary, member="executio
         "ms": "duration",
         "Error": "error",
     }
+
+    def at(self, instance: str) -> Self:
+        """The same runs, which know their process instance."""
+        return type(self)(run.model_copy(update={"instance": instance}) for run in self)
 
     def chart(self) -> Chart:
         """States and durations over time, as a picture."""

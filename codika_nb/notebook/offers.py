@@ -6,9 +6,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from ..client.api.instances import which_instance
+from ..client.client import AsyncClient
+from ..client.deployed import latest
 from ..errors import ConfigError, InvalidResponseError
 from ..models import Instance
-from ..profiles.credential import current
+from ..profiles import PRODUCTION, same_host
 from ..usecases.configuration import Configuration
 from ..usecases.fields import FormField
 from ..usecases.record import archived_configuration
@@ -77,9 +80,9 @@ def offers_at(instance: Instance, named: str | None) -> dict[str, Offer]:
 
 def _kept_configuration(instance: Instance) -> Configuration | None:
     """The configuration of this very version: of what this kernel deployed, or from a folder's archive."""
-    deployed, use_case = current.deployment, current.use_case
-    if deployed and use_case and deployed.process_instance_id == instance.process_instance_id:
-        return use_case.configuration
+    for made in latest():
+        if made.instance == instance.process_instance_id:
+            return made.use_case.configuration
     for depth in ("project.json", "*/project.json", "*/*/project.json"):
         for file in Path().glob(depth):
             # Whatever is wrong with a file that happens to lie around is no business of a form.
@@ -90,6 +93,17 @@ def _kept_configuration(instance: Instance) -> Configuration | None:
                 if found:
                     return found
     return None
+
+
+async def instance_for(client: AsyncClient, workflow: str | None, use_case: UseCase | None) -> str | None:
+    """The instance that is meant where none is named; of a use case, never another one's."""
+    if use_case is None:
+        return await client.perform(which_instance(client, None, workflow))
+    made = next((each.instance for each in client.deployed() if same_folder(use_case, each.use_case)), None)
+    project = use_case.project
+    if made is None and project and same_host(project.base_url or PRODUCTION, client.base_url):
+        made = project.dev_process_instance_id
+    return made or client.instance
 
 
 def same_folder(one: UseCase, other: UseCase | None) -> bool:

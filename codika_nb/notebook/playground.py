@@ -30,8 +30,7 @@ from ..display.text import plain, readable
 from ..errors import CodikaError, ConfigError, WaitTimeoutError
 from ..models import Execution
 from ..models.executions import execution_card
-from ..profiles import PRODUCTION, same_host
-from ..profiles.credential import current
+from ..profiles import PRODUCTION
 from ..usecases.fields import fields
 from ..usecases.schema import Problem, payload, problems
 from ..usecases.usecase import UseCase
@@ -39,7 +38,7 @@ from .background import network, outcome_of
 from .controls import Dropdown, markup, stack
 from .entry import FOCUS_AFTER, action_button
 from .inputs import Around, Group, Input
-from .offers import Offer, _choose, offers_at, offers_of, same_folder
+from .offers import Offer, _choose, instance_for, offers_at, offers_of
 from .result import LONGEST_TEXT, MOST_ROWS, result_html
 
 log = logging.getLogger(__name__)
@@ -295,7 +294,7 @@ class Playground(widgets.VBox):
     async def _carry_out(self, offer: Offer, sent: dict[str, Any]) -> Execution:
         async with self._connected() as client:
             # A folder may have been deployed since the form was made.
-            self.instance = self.instance or self._usual_instance(client)
+            self.instance = self.instance or await instance_for(client, offer.workflow, self._use_case)
             if self._use_case and not self.instance:
                 raise ConfigError(
                     f"{self._use_case.configuration.title} is not deployed here.",
@@ -338,7 +337,7 @@ class Playground(widgets.VBox):
         """Find out the server, the instance, and what its workflows take and give."""
         async with self._connected() as client:
             self._server = client.base_url
-            self.instance = self.instance or self._usual_instance(client)
+            self.instance = self.instance or await instance_for(client, workflow, self._use_case)
             if self._use_case:
                 return offers_of(self._use_case.configuration)
             if client.public:
@@ -347,19 +346,6 @@ class Playground(widgets.VBox):
                     next_action="Give the folder that says so: use_case=….",
                 )
             return offers_at(await client.get_instance(self.instance, workflows=True), workflow)
-
-    def _usual_instance(self, client: AsyncClient) -> str | None:
-        """The instance that is meant where none is named; of a use case, never another one's."""
-        if self._client and self._client.instance:
-            return self._client.instance
-        use_case, deployed = self._use_case, current.deployment
-        project = use_case.project if use_case else None
-        own = project.dev_process_instance_id if project else None
-        if project and own and same_host(project.base_url or PRODUCTION, client.base_url):
-            return own
-        if deployed and (use_case is None or same_folder(use_case, current.use_case)):
-            return deployed.process_instance_id
-        return client.instance
 
     # --- what is seen ------------------------------------------------------------------------------
 

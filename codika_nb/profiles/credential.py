@@ -1,7 +1,8 @@
 """Which account is meant: which key, and which server.
 
 A key only ever goes to the server it belongs to: a profile's to the profile's, the environment's to the
-environment's."""
+environment's.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +10,6 @@ import os
 import socket
 import warnings
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from ..errors import ConfigError, NotSignedIn
@@ -18,24 +18,26 @@ from .environment import Environment
 from .profile import Profile, mask
 from .store import ProfileStore
 
-if TYPE_CHECKING:
-    from ..models import Deployment
-    from ..usecases.usecase import UseCase
-
 
 @dataclass
-class Session:
-    """What this kernel has chosen; nothing of it is saved."""
+class Context:
+    """What this process has chosen (``%codika_use``, ``%codika_sandbox``, signing in); it ends with it."""
 
     base_url: str | None = None
     profile: Profile | str | None = None
-    sandbox: Any = None
-    deployment: Deployment | None = None
-    #: What that was a deployment of.
-    use_case: UseCase | None = None
+    #: Whether a person has chosen that profile; else it is that of what was deployed last.
+    by_person: bool = True
+
+    def choose(self, profile: Profile, *, by_person: bool = True) -> None:
+        """Go on with an account."""
+        self.base_url, self.profile, self.by_person = profile.host, profile.name or profile, by_person
+
+    def reset(self) -> None:
+        """Choose nothing."""
+        self.base_url, self.profile, self.by_person = None, None, True
 
 
-current = Session()
+context = Context()
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,8 @@ class Credential:
     profile: Profile | None = None
     #: What would have been used, had something else not counted more.
     hidden: tuple[str, ...] = ()
+    #: The profile that would be used if its sandbox still ran.
+    gone: Profile | None = None
 
     def __repr__(self) -> str:
         key = mask(self.key) if self.key else None
@@ -73,7 +77,7 @@ class Credential:
 
 def server(base_url: str | None = None, environment: Environment | None = None) -> str | None:
     """The server that has been named: argument, this kernel's choice, environment; None if none was."""
-    named = base_url or current.base_url
+    named = base_url or context.base_url
     return normalize_base_url(named) if named else (environment or Environment()).server()
 
 
@@ -95,18 +99,19 @@ def sign_in_server(base_url: str | None = None) -> str:
         active = ProfileStore().active()
     except ConfigError:
         active = None  # the file is dealt with, and kept, when the new profile is saved
-    gone = active is not None and is_loopback(active.host) and not _listens(active.host)
-    return PRODUCTION if active is None or gone else active.host
+    return PRODUCTION if active is None or _is_gone(active) else active.host
 
 
-def _listens(url: str) -> bool:
-    """Whether anybody answers at an address of this machine: sandboxes come and go, their profiles stay."""
-    parts = urlsplit(url)
+def _is_gone(profile: Profile) -> bool:
+    """Whether it is of a sandbox that runs no more: sandboxes come and go, their profiles stay."""
+    if not is_loopback(profile.host):
+        return False
+    parts = urlsplit(profile.host)
     try:
         socket.create_connection((parts.hostname or "", parts.port or 80), timeout=1.0).close()
     except OSError:
-        return False
-    return True
+        return True
+    return False
 
 
 def resolve(
@@ -138,7 +143,7 @@ def resolve(
         (source, key), *others = keys
         # A key of one instance may be beside addresses that say more than CODIKA_BASE_URL.
         home = environment.server(public=key.startswith("ck_"))
-        if _goes_to(base_url or current.base_url, home, by_argument=bool(base_url)):
+        if _goes_to(base_url or context.base_url, home, by_argument=bool(base_url)):
             hidden = [place for place, value in others if value != key]
             try:
                 chosen = _choose(store, profile, named)
@@ -154,6 +159,8 @@ def resolve(
             return Credential(named or home or PRODUCTION, key, source, None, tuple(hidden))
         elsewhere = (source,)
     chosen = _choose(store, profile, named)
+    if chosen and not (profile or named or context.profile) and _is_gone(chosen):
+        return Credential(PRODUCTION, hidden=elsewhere, gone=chosen)
     if chosen is None:
         return Credential(named or PRODUCTION, hidden=elsewhere)
     source = f'profile "{chosen.name}"' if chosen.name else "this kernel"
@@ -166,12 +173,12 @@ def _goes_to(wanted: str | None, home: str | None, *, by_argument: bool) -> bool
         return True
     # A server that the caller spells out gets the key if the environment names none for it. A kernel
     # that has been pointed elsewhere (to a sandbox) never takes the environment's key along.
-    return by_argument and home is None and not (current.base_url and same_host(wanted, current.base_url))
+    return by_argument and home is None and not (context.base_url and same_host(wanted, context.base_url))
 
 
 def _choose(store: ProfileStore, name: str | None, wanted: str | None) -> Profile | None:
     """The profile to use at server `wanted` (None: at the profile's own)."""
-    chosen = name or current.profile
+    chosen = name or context.profile
     if chosen is not None:
         profile = store.get(chosen) if isinstance(chosen, str) else chosen
         if wanted is None or same_host(profile.host, wanted):
@@ -204,7 +211,7 @@ def profile_for(organization_id: str | None, home: str) -> str | None:
         ConfigError: the config file cannot be read.
     """
     used, named = resolve().profile, server()
-    if organization_id is None or used is None or current.profile is not None:
+    if organization_id is None or used is None or (context.profile and context.by_person):
         return None
     if used.organization_id == organization_id or (named and not same_host(home, named)):
         return None
@@ -223,6 +230,8 @@ def signed_in(credential: Credential) -> str:
         but = (
             f" (The key from {credential.hidden[0]} belongs to another server.)" if credential.hidden else ""
         )
+        if gone := credential.gone:
+            but += f" (Profile {gone.name!r} is of a sandbox that runs no more: {gone.host}.)"
         raise NotSignedIn(
             f"Nobody is signed in{at}.{but}",
             next_action="Run %codika_signup or %codika_login, or set CODIKA_API_KEY.",

@@ -43,12 +43,13 @@ class Environment:
         return f"Environment({None if self._file is None else str(self._file)!r})"
 
     def sources(self, name: str) -> list[tuple[str, str]]:
-        """Where a variable is set, and to what, the place that counts first; empty is not set."""
+        """Where a variable is set, and to what, the place that counts first; blank is not set."""
         places = [
             (f"env ({name})", os.environ.get(name)),
             (f"{self._file} ({name})", self._written.get(name)),
         ]
-        return [(place, value) for place, value in places if value]
+        # Blanks and line ends around a value come from files and from pasting.
+        return [(place, value.strip()) for place, value in places if value and value.strip()]
 
     def api_keys(self) -> list[tuple[str, MaskedKey]]:
         """Where keys are set, as `sources`; masked, as some tracebacks show the variables of every frame."""

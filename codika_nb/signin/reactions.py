@@ -50,9 +50,6 @@ class Reaction(NamedTuple):
     code_lives: bool = True
 
 
-_NEW_CODE = "Ask for a new one with “Send a new code”."
-
-
 #: Every error code of the platform's one-time-code page, and the client's own two.
 REACTIONS: dict[str, Reaction] = {
     "EMAIL_REQUIRED": Reaction("email", "Type your e-mail address.", "email"),
@@ -80,17 +77,17 @@ REACTIONS: dict[str, Reaction] = {
     ),
     "OTP_INVALID": Reaction("code", "That code is not right{attempts}. Look at the mail again.", "code"),
     "OTP_NOT_FOUND": Reaction(
-        "code", f"There is no code waiting for this e-mail. {_NEW_CODE}", "code", code_lives=False
+        "code", "There is no code waiting for this e-mail. {new_code}", "code", code_lives=False
     ),
-    "OTP_EXPIRED": Reaction("code", f"That code is too old. {_NEW_CODE}", "code", code_lives=False),
+    "OTP_EXPIRED": Reaction("code", "That code is too old. {new_code}", "code", code_lives=False),
     "OTP_ALREADY_USED": Reaction(
-        "code", f"That code has been used already. {_NEW_CODE}", "code", code_lives=False
+        "code", "That code has been used already. {new_code}", "code", code_lives=False
     ),
     "OTP_PURPOSE_MISMATCH": Reaction(
-        "code", f"That code was made for something else. {_NEW_CODE}", "code", code_lives=False
+        "code", "That code was made for something else. {new_code}", "code", code_lives=False
     ),
     "OTP_LOCKED_OUT": Reaction(
-        "code", f"Too many wrong codes, so the code is gone. {_NEW_CODE}", "code", code_lives=False
+        "code", "Too many wrong codes, so the code is gone. {new_code}", "code", code_lives=False
     ),
     "COMPANY_NAME_TOO_LONG": Reaction(
         None, f"The organization's name is too long: at most {LONGEST_COMPANY} characters.", "company"
@@ -116,10 +113,16 @@ REACTIONS: dict[str, Reaction] = {
 }
 
 
-def _notice(code: str, error: CodikaError | None = None) -> Notice:
+def notice_of(code: str, error: CodikaError | None = None, *, new_code: str = "") -> Notice:
+    """What to tell about a failure that is known.
+
+    Args:
+        code: which one it is.
+        error: the failure itself, where there was an answer.
+        new_code: how a new code is asked for in this place.
+    """
     reaction = REACTIONS[code]
-    details = error.details if error else {}
-    attempts = details.get("attemptsRemaining")
+    attempts = error.details.get("attemptsRemaining") if error else None
     left = f": {attempts} attempt{'' if attempts == 1 else 's'} left" if isinstance(attempts, int) else ""
     retry = getattr(error, "retry_in", None)
     text = reaction.say.format(
@@ -127,11 +130,12 @@ def _notice(code: str, error: CodikaError | None = None) -> Notice:
         retry=f"{retry:.0f}" if retry is not None else "30",
         message=error.message if error else "",
         next_action=(error.next_action or "") if error else "",
+        new_code=new_code,
     )
     return Notice(text.strip(), "info" if code == "MULTIPLE_ORGANIZATIONS" else "error", reaction.field, code)
 
 
-def _organizations(error: CodikaError) -> list[Organization]:
+def organizations_in(error: CodikaError) -> list[Organization]:
     listed = error.details.get("organizations")
     entries = listed if isinstance(listed, list) else []
     return [

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import functools
-import inspect
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from ..client.steps import Steps, Work
 from ..errors import InvalidRequestError
 from ..profiles import Profile, ProfileStore
-from ..profiles.credential import sign_in_server
 from .reactions import REACTIONS, Organization, Purpose
 from .signin import SignIn
 
 if TYPE_CHECKING:
     from ..client.steps import Steps
-
-Question = Callable[[], Any]
-
 
 _TRIES = 5
 
@@ -56,16 +52,9 @@ def sign_in(
     """
     from ..client.client import Client  # noqa: PLC0415 - the state machine is usable without the HTTP library
 
-    signin = _for_script(purpose, options)
-    steps = _conversation(signin, email, ask_code, ask_organization)
+    signin = SignIn(purpose, **{"store": ProfileStore(), **options})
     with Client(base_url=signin.base_url) as client:
-        answer: Any = None
-        try:
-            while True:
-                todo = steps.send(answer)
-                answer = todo() if callable(todo) else client.perform(todo)
-        except StopIteration:
-            return signin.profile  # type: ignore[return-value]  # the conversation ends in "done"
+        return client.perform(_conversation(signin, email, ask_code, ask_organization))
 
 
 async def asign_in(
@@ -86,24 +75,9 @@ async def asign_in(
     """
     from ..client.client import AsyncClient  # noqa: PLC0415 - see sign_in
 
-    signin = _for_script(purpose, options)
-    steps = _conversation(signin, email, ask_code, ask_organization)
+    signin = SignIn(purpose, **{"store": ProfileStore(), **options})
     async with AsyncClient(base_url=signin.base_url) as client:
-        answer: Any = None
-        try:
-            while True:
-                todo = steps.send(answer)
-                answer = todo() if callable(todo) else await client.perform(todo)
-                if inspect.isawaitable(answer):
-                    answer = await answer
-        except StopIteration:
-            return signin.profile  # type: ignore[return-value]  # the conversation ends in "done"
-
-
-def _for_script(purpose: Purpose, options: dict[str, Any]) -> SignIn:
-    options = {"store": ProfileStore(), **options}
-    options["base_url"] = sign_in_server(options.get("base_url"))
-    return SignIn(purpose, **options)
+        return await client.perform(_conversation(signin, email, ask_code, ask_organization))
 
 
 def _conversation(
@@ -111,9 +85,9 @@ def _conversation(
     email: str,
     ask_code: Callable[[str], Any],
     ask_organization: Callable[[list[Organization]], Any] | None,
-) -> Generator[Steps[SignIn] | Question, Any, None]:
-    """What a script does with a `SignIn`: exchanges to perform and questions to ask, in turn."""
-    yield signin.request_code(email)
+) -> Steps[Profile]:
+    """What a script does with a `SignIn`: its verbs, and questions to ask, in turn."""
+    yield from signin.request_code(email)
     for _ in range(_TRIES):
         if signin.step == "email" or (signin.error and not _can_go_on(signin)):
             raise signin.error or InvalidRequestError(
@@ -122,16 +96,19 @@ def _conversation(
             )
         if signin.step == "code":
             if signin.error and not REACTIONS[signin.error.code].code_lives:
-                yield signin.resend()
+                yield from signin.resend()
                 continue
-            yield signin.submit_code((yield lambda: ask_code(signin.email)))
+            code: Any = yield from Work(lambda: ask_code(signin.email))
+            if not isinstance(code, str):
+                break
+            yield from signin.submit_code(code)
         if signin.step == "organization":
             if ask_organization is None:
                 break
             ask = functools.partial(ask_organization, signin.organizations)
-            yield signin.choose_organization((yield ask))
-        if signin.step == "done":
-            return
+            yield from signin.choose_organization((yield from Work(ask)))
+        if signin.profile is not None:
+            return signin.profile
     raise signin.error or InvalidRequestError(
         "No six-digit code was given.", code="OTP_INVALID", next_action="Return the digits from the mail."
     )
@@ -140,4 +117,4 @@ def _conversation(
 def _can_go_on(signin: SignIn) -> bool:
     """Whether asking again, or asking for a new code, may still lead to a key."""
     code = signin.error.code if signin.error else ""
-    return signin.step == "organization" or code.startswith("OTP_")
+    return code in REACTIONS and (signin.step == "organization" or code.startswith("OTP_"))

@@ -11,8 +11,10 @@ from collections.abc import Generator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from ..client.steps import Work
 from ..errors import AuthenticationError, CodikaError, ConfigError, RateLimitError
-from ..profiles import PRODUCTION, Profile, ProfileStore
+from ..profiles import Profile, ProfileStore
+from ..profiles.credential import sign_in_server
 from .reactions import (
     LONGEST_COMPANY,
     REACTIONS,
@@ -21,8 +23,8 @@ from .reactions import (
     Organization,
     Purpose,
     Step,
-    _notice,
-    _organizations,
+    notice_of,
+    organizations_in,
 )
 from .typed import looks_like_an_address, organization_key, six_digits
 
@@ -38,13 +40,16 @@ class SignIn:
         purpose: where to begin; the account decides, so ``"signup"`` becomes ``"login"`` by itself
             for an e-mail that has an account, and the reverse, at most once each way.
         email: the address, where a code has been sent already and only `submit_code` is to come.
-        base_url: the server; it is remembered in the profile unless it is production.
+        base_url: the server; the one in use if left out. It is remembered in the profile unless it is
+            production.
         store: where the profile is saved; None keeps the key in memory only.
         company, description: the new organization's, for a sign-up.
         key_name, key_expires_in: label of the key, and its days (1 to 365).
         name: what the saved profile is to be called; derived from the organization if left out.
         organization_id: which organization, for an account with several.
         activate: whether the saved profile becomes the active one.
+        follow: whether a sign-up goes on as a login by itself, and the reverse, where the account is of the
+            other kind.
 
     Attributes:
         step: ``"email"``, ``"code"``, ``"organization"`` or ``"done"``; ``"key"`` where an existing key
@@ -74,7 +79,7 @@ class SignIn:
         purpose: Purpose = "signup",
         *,
         email: str = "",
-        base_url: str = PRODUCTION,
+        base_url: str | None = None,
         store: ProfileStore | None = None,
         company: str = "",
         description: str = "",
@@ -83,6 +88,7 @@ class SignIn:
         name: str | None = None,
         organization_id: str | None = None,
         activate: bool = True,
+        follow: bool = True,
     ) -> None:
         if key_expires_in is not None and not 1 <= key_expires_in <= 365:
             raise ConfigError(
@@ -91,7 +97,7 @@ class SignIn:
                 next_action="Leave it out for a key that never expires.",
             )
         self.purpose: Purpose = purpose
-        self.base_url = base_url
+        self.base_url = sign_in_server(base_url)
         self.store = store
         self.company = company
         self.description = description
@@ -100,6 +106,9 @@ class SignIn:
         self.name = name
         self.organization_id = self._given_organization = organization_id
         self.activate = activate
+        self.follow = follow
+        #: How a new code is asked for in this place.
+        self.new_code = "Ask for a new one with “Send a new code”."
 
         self.step: Step = "email"
         self.email = email.strip()
@@ -220,8 +229,8 @@ class SignIn:
 
         try:
             if self.store:
-                self.store.check_writable()
-            known = yield from API.verify_key.describe(None)
+                yield from Work(self.store.check_writable)
+            known = yield from API().verify_key()
         except CodikaError as error:
             if isinstance(error, AuthenticationError):
                 text = "The platform does not accept this key: it is unknown, revoked or expired."
@@ -229,7 +238,7 @@ class SignIn:
             else:
                 yield from self._react(error)
             return self
-        self._keep(profile_of_key(whole, known, self.base_url))
+        yield from self._keep(profile_of_key(whole, known, self.base_url))
         self.step = "done"
         return self
 
@@ -290,9 +299,9 @@ class SignIn:
     def _request(self) -> Steps[None]:
         from ..client.api import API  # noqa: PLC0415 - its models are imported while the person types
 
-        describe = API.request_signup_code if self.purpose == "signup" else API.request_login_code
+        request = API().request_signup_code if self.purpose == "signup" else API().request_login_code
         try:
-            sent: CodeSent = yield from describe.describe(None, self.email)
+            sent = yield from request(self.email)
         except CodikaError as error:
             yield from self._react(error)
             return
@@ -307,7 +316,7 @@ class SignIn:
         try:
             if self.store:
                 # The key is shown once: better to learn now that it cannot be kept.
-                self.store.check_writable()
+                yield from Work(self.store.check_writable)
             bundle = yield from self._completion()
         except CodikaError as error:
             yield from self._react(error)
@@ -316,7 +325,7 @@ class SignIn:
         self._say(None)
         self.bundle = bundle
         minted = bundle.api_key
-        self._keep(
+        yield from self._keep(
             Profile(
                 api_key=minted.raw.get_secret_value(),
                 organization_id=bundle.organization_id,
@@ -337,17 +346,20 @@ class SignIn:
         key: dict[str, Any] = {"key_name": self.key_name, "key_expires_in": self.key_expires_in}
         if self.purpose == "login":
             where = self.organization_id
-            login = API.complete_login.describe
-            return (yield from login(None, self.email, code=self._code, organization_id=where, **key))
+            login = API().complete_login
+            return (yield from login(self.email, code=self._code, organization_id=where, **key))
         key |= {"company": self.company or None, "description": self.description or None}
-        return (yield from API.complete_signup.describe(None, self.email, code=self._code, **key))
+        return (yield from API().complete_signup(self.email, code=self._code, **key))
 
-    def _keep(self, profile: Profile) -> None:
-        if self.store is None:
+    def _keep(self, profile: Profile) -> Steps[None]:
+        store = self.store
+        if store is None:
             self.profile = profile
             return
         try:
-            self.profile = self.store.save(profile, name=self.name, activate=self.activate)
+            self.profile = yield from Work(
+                lambda: store.save(profile, name=self.name, activate=self.activate)
+            )
         except ConfigError as error:
             # The key exists by now and is not shown again: keep it for as long as this process lives.
             self.profile = profile
@@ -355,9 +367,9 @@ class SignIn:
 
     def _wrong_input(self) -> Notice | None:
         if not self.email:
-            return _notice("EMAIL_REQUIRED")
+            return notice_of("EMAIL_REQUIRED")
         if not looks_like_an_address(self.email):
-            return _notice("EMAIL_INVALID")
+            return notice_of("EMAIL_INVALID")
         if self.purpose == "signup" and len(self.company) > LONGEST_COMPANY:
             text = (
                 f"The organization's name has {len(self.company)} characters: at most {LONGEST_COMPANY} fit."
@@ -370,6 +382,7 @@ class SignIn:
 
     def _react(self, error: CodikaError) -> Steps[None]:
         """Turn a refusal into the next step."""
+        late = bool(self._code)
         reaction = REACTIONS.get(error.code)
         if reaction is None:
             self._say(Notice(str(error), "error", code=error.code), error)
@@ -378,13 +391,21 @@ class SignIn:
             self.resend_at = datetime.now(UTC) + timedelta(seconds=error.retry_in)
         if isinstance(attempts := error.details.get("attemptsRemaining"), int):
             self.attempts_remaining = attempts
-        self.organizations = _organizations(error) or self.organizations
+        self.organizations = organizations_in(error) or self.organizations
+        if error.code == "OTP_PURPOSE_MISMATCH" and self._code:
+            other: Purpose = "login" if self.purpose == "signup" else "signup"
+            if other not in self._switched:
+                # The code is good, and is for the other kind of account.
+                self._switched |= {self.purpose, other}
+                self.purpose = other
+                yield from self._complete()
+                return
         if not reaction.code_lives:
             self._code = ""
             self.valid_until = None
         self.step = reaction.step or self.step
-        if reaction.switch is None:
-            self._say(_notice(error.code, error), error)
+        if reaction.switch is None or not self.follow:
+            self._say(self._notice(error), error)
         elif reaction.switch in self._switched:
             text = "The platform contradicts itself about this account. Try again in a minute."
             self._say(Notice(text, "error", "email", error.code), error)
@@ -394,11 +415,14 @@ class SignIn:
             self.step = "email"
             yield from self._request()
             if self.notice is None:
-                self._say(_notice(error.code, error)._replace(kind="info"))
+                self._say(self._notice(error)._replace(kind="info"))
             elif self.notice.code == "OTP_RESEND_COOLDOWN":
-                # The code on its way is of the other kind: it would not be accepted here.
-                text = f"{reaction.say} Ask for a new code as soon as the button allows it."
-                self._say(self.notice._replace(text=text), self.error)
+                # A code that was typed in vain is of the other kind; one that is only on its way may fit.
+                then = "Ask for a new code as soon as the button allows it." if late else self.notice.text
+                self._say(self.notice._replace(text=f"{reaction.say} {then}"), self.error)
+
+    def _notice(self, error: CodikaError) -> Notice:
+        return notice_of(error.code, error, new_code=self.new_code)
 
 
 def profile_of_key(key: str, known: VerifiedKey, base_url: str) -> Profile:

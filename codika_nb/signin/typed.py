@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 
 def organization_key(text: str) -> str | None:
@@ -13,6 +14,8 @@ def organization_key(text: str) -> str | None:
 
 def six_digits(text: str) -> str | None:
     """The six-digit code in what somebody typed or pasted, or None: ``123 456`` → ``123456``."""
+    # Whatever script the digits are in.
+    text = "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in text)
     found: list[tuple[str, str]] = re.findall(r"(?<!\d)(\d{3})[\s\u00a0.-]?(\d{3})(?!\d)", text, re.ASCII)
     codes = {first + second for first, second in found}
     if len(codes) == 1:

@@ -13,7 +13,7 @@ from ..profiles.environment import Environment
 from ..sandbox.mail import Inbox, Mail
 
 
-def find(url: str | None) -> RunningSandbox | None:
+def find(url: str | None) -> RemoteSandbox | None:
     """The sandbox at `url`, or None if none answers there.
 
     Args:
@@ -27,11 +27,11 @@ def find(url: str | None) -> RunningSandbox | None:
     except (httpx.HTTPError, httpx.InvalidURL, ValueError):
         return None
     if isinstance(known, dict) and known.get("name") == "codika sandbox":
-        return RunningSandbox(url.rstrip("/"))
+        return RemoteSandbox(url.rstrip("/"))
     return None
 
 
-class RunningSandbox:
+class RemoteSandbox:
     """A sandbox of another process: its address and its mail; it is not this process's to stop."""
 
     def __init__(self, url: str) -> None:
@@ -66,7 +66,7 @@ class RunningSandbox:
         """Leave it running: whoever started it stops it."""
 
     def __repr__(self) -> str:
-        return f"RunningSandbox({self.url!r})"
+        return f"RemoteSandbox({self.url!r})"
 
     def _mail(self, **query: str) -> Inbox:
         headers = {"Accept": "application/json"}

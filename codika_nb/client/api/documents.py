@@ -1,0 +1,107 @@
+"""Reading back what was deployed: files and skills."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from ...errors import (
+    InvalidResponseError,
+)
+from ...files import write_inside
+from ...models import (
+    Skills,
+    UseCaseFiles,
+)
+from .. import arguments
+from ..call import Call, path
+from ..endpoint import endpoint
+from ..steps import Steps
+
+if TYPE_CHECKING:
+    pass
+
+from .instances import which_instance
+from .platform import Platform
+
+
+class DocumentsAPI(Platform):
+    """Reading back what was deployed: files and skills."""
+
+    @endpoint
+    def get_use_case(
+        self,
+        project_id: str,
+        *,
+        version: str | None = None,
+        content: bool = True,
+        data_ingestion: bool = True,
+        data_ingestion_version: str | None = None,
+        into: str | os.PathLike[str] | None = None,
+    ) -> Steps[UseCaseFiles]:
+        """Fetch the files that a use case was deployed with, and write them into a folder if one is named.
+
+        Args:
+            project_id: the project it was deployed to.
+            version: ``"X.Y"``; the newest if left out. One that does not exist has no files.
+            content: with the files themselves, not only their names and sizes.
+            data_ingestion: with the data ingestion's file.
+            data_ingestion_version: its version, ``"X.Y"``; the newest if left out.
+            into: the folder; files of the same names are replaced.
+
+        Raises:
+            InvalidResponseError: a file would not stay in the folder; nothing was written.
+            ConfigError: a version of another form (nothing was sent), or the folder cannot be written.
+
+        Example:
+            >>> [greeter] = client.list_projects()
+            >>> client.get_use_case(greeter.id, into="copies/greeter")
+            File                           Bytes  Type              Uploaded
+            config.json                    ...    application/json  ...
+            workflows/greet.json           ...    application/json  ...
+            skills/greet-someone/SKILL.md  ...    text/markdown     ...
+        """
+        body = {
+            "projectId": project_id,
+            **arguments.given(version=arguments.version(version, "X.Y")),
+            "includeContent": content or into is not None,
+            "includeDataIngestion": data_ingestion,
+            **arguments.given(dataIngestionVersion=arguments.version(data_ingestion_version, "X.Y")),
+        }
+        files = yield from Call(
+            "POST", "/getmetadatadocumentsendpoint", UseCaseFiles.read, body=body, repeatable=True
+        )
+        if into is not None:
+            contents = [(file.relative_path, file.content) for file in files if file.content is not None]
+            if len(contents) < len(files):
+                raise InvalidResponseError(
+                    "The server sent files without their content; nothing was written.",
+                    code="invalid-response",
+                )
+            files.written = write_inside(into, contents)
+        return files
+
+    @endpoint
+    def get_skills(
+        self, instance: str | None = None, *, into: str | os.PathLike[str] | None = None
+    ) -> Steps[Skills]:
+        """Fetch an instance's skills, and write them into a folder (``NAME/SKILL.md``) if one is named.
+
+        Args:
+            instance: process instance id; the client's own (``PROCESS_INSTANCE_ID``) if left out.
+            into: the folder; files of the same names are replaced.
+
+        Raises:
+            InvalidResponseError: a file would not stay in the folder; nothing was written.
+
+        Example:
+            >>> client.get_skills()
+            Skill          Workflow  Description
+            greet-someone  greet     Greets a person by name, ...
+        """
+        where = path("getprocessskillspublic", (yield from which_instance(self, instance)))
+        skills = yield from Call("GET", where, Skills.read, repeatable=True)
+        if into is not None:
+            contents = [(f"{skill.name}/SKILL.md", skill.content_markdown.encode()) for skill in skills]
+            skills.written = write_inside(into, contents)
+        return skills

@@ -1,0 +1,203 @@
+"""Process instances; and which of them is meant, which is decided here and in no other place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
+
+from ...display.text import plain
+from ...errors import (
+    ConfigError,
+    NotFoundError,
+    PermissionDeniedError,
+)
+from ...models import (
+    Instance,
+    Instances,
+    InstanceState,
+    InstanceSummary,
+)
+from .. import arguments
+from ..call import Call
+from ..endpoint import endpoint
+from ..steps import Steps
+
+if TYPE_CHECKING:
+    pass
+
+from .platform import Platform
+
+#: How many instances are asked for their workflows, where nobody has said which is meant.
+MOST_ASKED = 20
+
+
+def known_instance(api: Platform, instance: str | None, workflow: str | None = None) -> str | None:
+    """The instance that is meant, from what is known without asking anybody.
+
+    What is named; else what this process has deployed with this account, the latest that has the workflow;
+    else ``PROCESS_INSTANCE_ID``.
+    """
+    if instance:
+        return arguments.name(instance, "A process instance")
+    made = next((each.instance for each in api.deployed() if each.has(workflow)), None)
+    return made or api.instance
+
+
+def which_instance(api: Platform, instance: str | None, workflow: str | None = None) -> Steps[str]:
+    """The process instance that is meant.
+
+    What is named → what this process has deployed with this account → ``PROCESS_INSTANCE_ID`` → the only
+    instance of the organization, or the only one that has the workflow.
+
+    Args:
+        api: who asks.
+        instance: what has been named, if anything.
+        workflow: the workflow that is meant, if one is.
+
+    Raises:
+        ConfigError: several could be meant, or none; lists the choices.
+        NotFoundError: none of the organization's instances has this workflow.
+    """
+    known = known_instance(api, instance, workflow)
+    if known:
+        return known
+    if api.public:  # such a key reads no lists
+        raise ConfigError(
+            "Which process instance is meant?",
+            next_action="Give instance=…, or set PROCESS_INSTANCE_ID: the key belongs to one instance.",
+            code="which-instance",
+        )
+    try:
+        listed = yield from InstancesAPI.list_instances.describe(api, limit=100)
+    except PermissionDeniedError as error:
+        raise ConfigError(
+            "Which process instance is meant? This key may not list them.",
+            next_action="Give instance=…, set PROCESS_INSTANCE_ID, or deploy a use case first.",
+            code="which-instance",
+        ) from error
+    if not listed:
+        raise ConfigError(
+            "Which process instance is meant? Nothing is deployed in this organization yet.",
+            next_action="Deploy a use case first.",
+            code="which-instance",
+        )
+    if workflow is None:
+        return _only(listed, "")
+    fitting, others = [], []
+    for each in listed[:MOST_ASKED]:
+        there = yield from InstancesAPI.get_instance.describe(api, each.process_instance_id)
+        names = [flow.workflow_id for flow in there.deployment.workflows] if there.deployment else []
+        others += names
+        if workflow in names:
+            fitting.append(each)
+    if not fitting:
+        raise NotFoundError(
+            f"There is no workflow “{plain(workflow)}” in this organization.",
+            next_action=f"There is: {', '.join(map(plain, dict.fromkeys(others))) or 'none'}.",
+            code="workflow-not-found",
+        )
+    return _only(fitting, f"Workflow “{plain(workflow)}” is in {len(fitting)} process instances. ")
+
+
+def _only(instances: Sequence[InstanceSummary], before: str) -> str:
+    if len(instances) == 1:
+        return instances[0].process_instance_id
+    choices = [
+        f"{each.process_instance_id} ({plain(each.title)}, {each.environment}, {each.current_version})"
+        for each in instances[:MOST_ASKED]
+    ]
+    raise ConfigError(
+        f"{before}Which process instance is meant?",
+        next_action=f"Give instance=…, one of: {', '.join(choices)}.",
+        code="which-instance",
+        details={"instances": [each.process_instance_id for each in instances]},
+    )
+
+
+class InstancesAPI(Platform):
+    """Process instances."""
+
+    @endpoint
+    def list_instances(
+        self,
+        *,
+        environment: Literal["dev", "prod"] | None = None,
+        archived: bool = False,
+        limit: int | None = None,
+        organization_id: str | None = None,
+    ) -> Call[Instances]:
+        """List the organization's process instances.
+
+        Args:
+            environment: only ``"dev"`` or only ``"prod"``.
+            archived: the archived ones, and only those.
+            limit: how many at most, 1 to 100; the platform's default is 20.
+            organization_id: only needed for personal and admin keys.
+
+        Example:
+            >>> client.list_instances(environment="dev")
+            Title    Instance  Environment  Version  Active  Last run
+            Greeter  ...       dev          1.0      yes
+        """
+        query = arguments.query(
+            environment=environment,
+            archived=archived,
+            limit=arguments.limit(limit),
+            organizationId=organization_id,
+        )
+        return Call("GET", "/listprocessinstancespublic", Instances.read, query=query, repeatable=True)
+
+    @endpoint
+    def get_instance(self, instance: str | None = None, *, workflows: bool = False) -> Steps[Instance]:
+        """Look at a process instance: version, state, deployment.
+
+        Args:
+            instance: process instance id; the client's own (``PROCESS_INSTANCE_ID``) if left out.
+            workflows: with each workflow's triggers, cost and integrations.
+
+        Raises:
+            NotFoundError: there is no such instance.
+
+        Example:
+            >>> client.get_instance(deployed.process_instance_id).current_version
+            '1.0'
+        """
+        body = arguments.given(
+            processInstanceId=(yield from which_instance(self, instance)),
+            includeWorkflowDetails=workflows or None,
+        )
+        return (
+            yield from Call(
+                "POST", "/getprocessinstancepublic", Instance.model_validate, body=body, repeatable=True
+            )
+        )
+
+    @endpoint
+    def activate_instance(self, instance: str | None = None) -> Steps[InstanceState]:
+        """Switch an instance on: its workflows can be triggered.
+
+        Args:
+            instance: process instance id; the client's own (``PROCESS_INSTANCE_ID``) if left out.
+
+        Example:
+            >>> client.activate_instance().is_active
+            True
+        """
+        return (yield from self._switch("/activateprocessinstancepublic", instance))
+
+    @endpoint
+    def deactivate_instance(self, instance: str | None = None) -> Steps[InstanceState]:
+        """Switch an instance off: triggering its workflows is refused until it is on again.
+
+        Args:
+            instance: process instance id; the client's own (``PROCESS_INSTANCE_ID``) if left out.
+
+        Example:
+            >>> client.deactivate_instance().is_active
+            False
+        """
+        return (yield from self._switch("/deactivateprocessinstancepublic", instance))
+
+    def _switch(self, route: str, instance: str | None) -> Steps[InstanceState]:
+        body = {"processInstanceId": (yield from which_instance(self, instance))}
+        return (yield from Call("POST", route, InstanceState.model_validate, body=body, repeatable=True))

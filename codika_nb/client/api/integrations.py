@@ -1,0 +1,183 @@
+"""Integrations and their credentials."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from ...models import (
+    CredentialSchema,
+    IntegrationConnected,
+    IntegrationDeleted,
+    Integrations,
+)
+from .. import arguments
+from .. import integration_secrets as integrations
+from ..call import Call
+from ..endpoint import endpoint
+from ..steps import Steps, Work
+
+if TYPE_CHECKING:
+    pass
+
+from .instances import which_instance
+from .keys import KeysAPI
+from .platform import Platform
+
+
+class IntegrationsAPI(Platform):
+    """Integrations and their credentials."""
+
+    @endpoint
+    def set_integration(
+        self,
+        integration_id: str,
+        *,
+        secrets: Mapping[str, str] | None = None,
+        context_type: integrations.Context | None = None,
+        organization_id: str | None = None,
+        member_id: str | None = None,
+        instance: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        custom_schema: Mapping[str, Any] | None = None,
+    ) -> Steps[IntegrationConnected]:
+        """Connect an integration; its secrets are encrypted here, so that only the platform reads them.
+
+        Args:
+            integration_id: ``"openai"``, ``"postgres"``, …, or ``"cstm_…"`` for one of your own.
+            secrets: by name: ``{"OPENAI_API_KEY": …}``. Left out, they are taken from environment variables
+                of these names, and what is not set is asked for as a password is. Never put one into a cell.
+            context_type: whom it is for, ``"organization"``, ``"member"`` or ``"process_instance"``; what
+                suits the integration if left out.
+            organization_id: only needed for personal and admin keys.
+            member_id: which member, for a member's.
+            instance: which process instance, for an instance's; the client's own if left out.
+            metadata: what is stored beside the secrets, in clear.
+            custom_schema: the definition of one of your own.
+
+        Raises:
+            ConfigError: it takes a browser to connect it, secrets are missing, or the package
+                ``cryptography`` is; nothing was sent.
+
+        Example:
+            >>> client.set_integration("openai")
+            IntegrationConnected(message='openai is connected.', n8n_credential_id='...')
+        """
+        integrations.refuse_oauth(integration_id)
+        yield from Work(integrations.require_cryptography)
+        where = yield from self._context(integration_id, context_type, organization_id, member_id, instance)
+        if secrets is None:
+            yield from KeysAPI.verify_key.describe(self)  # nobody is asked for secrets that cannot be used
+        # Asked for at the keyboard, where neither caller nor environment has them.
+        given = integrations.Hidden(secrets)
+        del secrets
+        checked = yield from Work(lambda: integrations.checked(integration_id, given.value, custom_schema))
+        public_key = yield from Call(
+            "GET",
+            "",
+            str,
+            envelope="none",
+            authenticated=False,
+            repeatable=True,
+            base_url=self.public_key_url,
+        )
+        sealed = yield from Work(lambda: integrations.seal(checked, public_key))
+        body = {
+            **where,
+            "secrets": sealed,
+            "metadata": integrations.metadata(metadata or {}),
+            **arguments.given(customIntegrationSchema=None if custom_schema is None else dict(custom_schema)),
+        }
+        connected = IntegrationConnected.model_validate
+        return (yield from Call("POST", "/createintegrationpublic", connected, body=body))
+
+    @endpoint
+    def delete_integration(
+        self,
+        integration_id: str,
+        *,
+        confirm: bool = False,
+        context_type: integrations.Context | None = None,
+        organization_id: str | None = None,
+        member_id: str | None = None,
+        instance: str | None = None,
+    ) -> Steps[IntegrationDeleted]:
+        """Disconnect an integration, at once if nothing needs it, and else when you confirm.
+
+        Where active instances need it, what it returns lists them in ``pending_deactivations`` and nothing
+        has happened yet; with ``confirm=True`` they are switched off. Deleting what is not there is no error.
+
+        Args:
+            integration_id: as in `set_integration`.
+            confirm: also when instances are switched off by it.
+            context_type, organization_id, member_id, instance: as in `set_integration`.
+
+        Example:
+            >>> connected = client.set_integration("openai")
+            >>> client.delete_integration("openai").deleted
+            True
+        """
+        where = yield from self._context(integration_id, context_type, organization_id, member_id, instance)
+        return (
+            yield from Call(
+                "POST",
+                "/deleteintegrationpublic",
+                IntegrationDeleted.model_validate,
+                body={**where, "confirmDeletion": confirm},
+                envelope="pending",
+                repeatable=True,
+            )
+        )
+
+    @endpoint
+    def list_integrations(
+        self, *, organization_id: str | None = None, instance: str | None = None
+    ) -> Call[Integrations]:
+        """List the integrations that are connected for the organization, for you, and for an instance.
+
+        Args:
+            organization_id: only needed for personal and admin keys.
+            instance: the process instance whose own are listed too.
+
+        Example:
+            >>> connected = client.set_integration("openai")
+            >>> client.list_integrations()
+            Integration  For           Connected  Valid  Since
+            openai       organization  yes        yes    ...
+        """
+        body = arguments.given(organizationId=organization_id, processInstanceId=instance)
+        return Call("POST", "/listintegrationspublic", Integrations.read, body=body, repeatable=True)
+
+    @endpoint
+    def get_credential_schema(self, credential_type: str) -> Call[CredentialSchema]:
+        """Which fields a credential type of the workflow engine has, and which of them it needs.
+
+        Args:
+            credential_type: the engine's name for it, such as ``"httpHeaderAuth"``.
+
+        Example:
+            >>> client.get_credential_schema("httpHeaderAuth").required
+            ('name', 'value')
+        """
+        query = {"type": credential_type}
+        read = CredentialSchema.model_validate
+        return Call("GET", "/getcredentialschemapublic", read, query=query, repeatable=True)
+
+    def _context(
+        self,
+        integration_id: str,
+        context_type: integrations.Context | None,
+        organization_id: str | None,
+        member_id: str | None,
+        instance: str | None,
+    ) -> Steps[dict[str, Any]]:
+        """The members that say which integration, and whose."""
+        context = context_type or integrations.context_of(integration_id)
+        own = context == "process_instance"
+        return arguments.given(
+            organizationId=organization_id,
+            integrationId=integration_id,
+            contextType=context,
+            memberId=member_id,
+            processInstanceId=(yield from which_instance(self, instance)) if own else None,
+        )

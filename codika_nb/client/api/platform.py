@@ -1,0 +1,57 @@
+"""Where calls go: what every endpoint knows of the server and of the credential."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Literal
+
+from ...profiles import PRODUCTION
+from .. import arguments
+from ..call import path
+from ..deployed import Deployed
+
+if TYPE_CHECKING:
+    from ...models import Deployment
+    from ...usecases.usecase import UseCase
+
+
+class Platform:
+    """A server, and what is known about who speaks to it."""
+
+    base_url: str = PRODUCTION
+    """The server, without a trailing slash."""
+    instance: str | None = None
+    """The process instance that the environment names (``PROCESS_INSTANCE_ID``)."""
+    public_key_url: str = "https://app.codika.io/encryption/public.pem"
+    """Where the key is that secrets of integrations are encrypted with."""
+
+    @property
+    def public(self) -> bool:
+        """Whether the credential belongs to one process instance, which has addresses of its own."""
+        return False
+
+    @property
+    def public_bases(self) -> Mapping[str, str]:
+        """Those addresses, ``webhook`` and ``status``, where they are not the server's own."""
+        return {}
+
+    def deployed(self) -> Iterable[Deployed]:
+        """What this process has deployed with this account, the latest first."""
+        return ()
+
+    def remember(self, deployment: Deployment, use_case: UseCase, organization_id: str | None) -> None:
+        """Keep what has just been deployed, for those who ask which instance is meant."""
+
+    def address(
+        self, call: Literal["webhook", "status"], instance: str, target: str
+    ) -> tuple[str | None, str]:
+        """Base and path of the two calls that instance keys and signatures have addresses of their own for.
+
+        As on the platform's page "Authentication methods"; codika 3.6.0 uses the others.
+        """
+        where = instance, arguments.name(target, "A workflow")
+        if not self.public:
+            route = {"webhook": "triggerwebhookpublic", "status": "getexecutionstatuspublic"}[call]
+            return None, path(route, *where)
+        base_url = self.public_bases.get(call)
+        return base_url, path(*where) if base_url else path(call, *where)

@@ -1,0 +1,280 @@
+"""Runs: started, waited for, looked into."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from ...errors import (
+    CodikaError,
+    ConfigError,
+    InvalidResponseError,
+    NotFoundError,
+    RateLimitError,
+    ServerError,
+    TransportError,
+    WaitTimeoutError,
+)
+from ...models import (
+    Execution,
+    ExecutionDetails,
+    Executions,
+    ExecutionSummary,
+    Triggered,
+)
+from .. import arguments
+from ..call import Call, path
+from ..endpoint import endpoint
+from ..steps import Pause, Steps
+
+if TYPE_CHECKING:
+    pass
+
+from .instances import which_instance
+from .platform import Platform
+
+Run = str | Triggered | Execution | ExecutionSummary
+
+#: Seconds for which a fresh run may be unknown to the server that started it.
+UNKNOWN_AT_FIRST = 5.0
+
+
+class RunsAPI(Platform):
+    """Runs: started, waited for, looked into."""
+
+    @endpoint
+    def trigger_workflow(
+        self, workflow: str, payload: Mapping[str, Any] | None = None, *, instance: str | None = None
+    ) -> Steps[Triggered]:
+        """Start a run and return its id at once; each call is a new run.
+
+        Args:
+            workflow: the workflow's template id, as in the use case.
+            payload: the input, by the workflow's input schema; empty if left out.
+            instance: process instance id; the client's own (``PROCESS_INSTANCE_ID``) if left out.
+
+        Raises:
+            NotFoundError: no such instance or workflow.
+            ConflictError: the instance is switched off (412).
+            ConfigError: no instance is named, or the payload is no object; nothing was sent.
+
+        Example:
+            >>> run = client.trigger_workflow("greet", {"name": "Ada"})
+            >>> client.wait_for(run).result
+            {'greeting': 'Hello, Ada!', 'language': 'en'}
+        """
+        if payload is not None and not isinstance(payload, Mapping):
+            raise ConfigError(
+                f"The payload of a workflow is an object, not {type(payload).__name__}.",
+                next_action='Give a dict, such as {"name": "Ada"}.',
+            )
+        workflow = arguments.name(workflow, "A workflow")
+        there = yield from which_instance(self, instance, workflow)
+        base_url, where = self.address("webhook", there, workflow)
+        body = {"payload": dict(payload or {})}
+        read = Triggered.model_validate
+        started = yield from Call("POST", where, read, body=body, envelope="flat", base_url=base_url)
+        return started.at(there)
+
+    @endpoint
+    def get_execution_status(self, execution: Run, *, instance: str | None = None) -> Steps[Execution]:
+        """Where a run stands: ``pending``, ``success`` with its result, or ``failed`` with the reason.
+
+        Args:
+            execution: the run, or its id.
+            instance: process instance id; the client's own if left out.
+
+        Raises:
+            NotFoundError: there is no such run; for a moment the platform may say so of one just started.
+
+        Example:
+            >>> run = client.run_workflow("greet", {"name": "Ada"})
+            >>> client.get_execution_status(run.execution_id)
+            Execution(success, ... ms, result={'greeting': 'Hello, Ada!', 'language': 'en'})
+        """
+        there = yield from which_instance(self, instance or _instance_of(execution))
+        return (yield from self._status(execution, there))
+
+    def _status(self, execution: Run, instance: str) -> Call[Execution]:
+        base_url, where = self.address("status", instance, _run_id(execution))
+        return Call(
+            "GET",
+            where,
+            lambda answer: Execution.model_validate(answer.get("execution")).at(instance),
+            envelope="flat",
+            repeatable=True,
+            base_url=base_url,
+        )
+
+    @endpoint
+    def wait_for(
+        self, execution: Run, *, instance: str | None = None, timeout: float = 120.0
+    ) -> Steps[Execution]:
+        """Wait until a run has ended, however it ended; ``.result`` of what it returns is the result.
+
+        Asks quickly at first and less and less often later, and keeps asking through passing failures.
+        Of a run that ended badly, ``.result`` raises `ExecutionFailedError`, and ``.status`` says so quietly.
+
+        Args:
+            execution: the run, or its id.
+            instance: process instance id; the client's own if left out.
+            timeout: seconds to wait at most.
+
+        Raises:
+            WaitTimeoutError: it still runs; the error carries ``execution_id`` to wait on, as every other
+                error that ends the waiting does.
+            NotFoundError: there is no such run.
+
+        Example:
+            >>> runs = [client.trigger_workflow("greet", {"name": name}) for name in ("Ada", "Grace")]
+            >>> [client.wait_for(run, timeout=600).result["greeting"] for run in runs]
+            ['Hello, Ada!', 'Hello, Grace!']
+        """
+        execution_id, timeout = _run_id(execution), arguments.seconds(timeout)
+        there = yield from which_instance(self, instance or _instance_of(execution))
+        # What the call would repeat, this loop repeats.
+        status = replace(self._status(execution_id, there), repeatable=False)
+        began = time.monotonic()
+        pause = 0.05
+        while True:
+            left = began + timeout - time.monotonic()
+            problem: CodikaError | None = None
+            try:
+                state = yield from replace(status, timeout=max(left, 1.0))
+                if state.ended:
+                    return state
+            except CodikaError as error:
+                error.execution_id = execution_id
+                if not _may_pass(error, time.monotonic() - began):
+                    raise
+                problem = error
+            left = began + timeout - time.monotonic()
+            if left <= 0:
+                late = WaitTimeoutError(
+                    f"Run {execution_id} has not ended within {timeout:g} s"
+                    + (f" (last answer: {problem.message})." if problem else "."),
+                    next_action=f"It goes on: client.wait_for({execution_id!r}, instance={there!r}) "
+                    "waits for it again.",
+                    code="timeout",
+                )
+                late.execution_id = execution_id
+                raise late
+            yield Pause(min(max(pause, getattr(problem, "retry_in", None) or 0.0), left))
+            pause = min(pause * 1.5, 3.0)
+
+    @endpoint
+    def run_workflow(
+        self,
+        workflow: str,
+        payload: Mapping[str, Any] | None = None,
+        *,
+        instance: str | None = None,
+        timeout: float = 120.0,
+    ) -> Steps[Execution]:
+        """Start a run and wait until it has ended; ``.result`` is what the workflow returned.
+
+        `trigger_workflow` and `wait_for` in one.
+
+        Args:
+            workflow: the workflow's template id, as in the use case.
+            payload: the input, by the workflow's input schema; empty if left out.
+            instance: process instance id; the client's own (``PROCESS_INSTANCE_ID``) if left out.
+            timeout: seconds to wait at most; the run itself goes on after that.
+
+        Raises:
+            WaitTimeoutError: it still runs; the error carries ``execution_id`` to wait on.
+            NotFoundError, ConflictError, ConfigError: as in `trigger_workflow`; no run was started.
+
+        Example:
+            >>> client.run_workflow("greet", {"name": "Ada", "language": "de"}).result
+            {'greeting': 'Hallo, Ada!', 'language': 'de'}
+        """
+        timeout = arguments.seconds(timeout)
+        started = yield from RunsAPI.trigger_workflow.describe(self, workflow, payload, instance=instance)
+        return (yield from RunsAPI.wait_for.describe(self, started, timeout=timeout))
+
+    @endpoint
+    def get_execution(
+        self, execution: Run, *, instance: str | None = None, deep: bool = False, slim: bool = False
+    ) -> Steps[ExecutionDetails]:
+        """Look into a run, node by node, as the workflow engine has recorded it.
+
+        Args:
+            execution: the run, or its id.
+            instance: process instance id; the client's own if left out.
+            deep: with the runs of sub-workflows.
+            slim: without the workflow itself, and without what links items to each other.
+
+        Raises:
+            NotFoundError: there is no such run.
+
+        Example:
+            >>> run = client.run_workflow("greet", {"name": "Ada"})
+            >>> list(client.get_execution(run).n8n_execution["data"]["resultData"]["runData"])
+            ['Codika Init', 'Codika Submit Result']
+        """
+        there = yield from which_instance(self, instance or _instance_of(execution))
+        return (
+            yield from Call(
+                "GET",
+                path("getexecutiondetailspublic", there, _run_id(execution)),
+                lambda answer: ExecutionDetails.model_validate(answer.get("execution")),
+                query=arguments.query(deep=deep, slim=slim),
+                envelope="flat",
+                repeatable=True,
+            )
+        )
+
+    @endpoint
+    def list_executions(
+        self,
+        instance: str | None = None,
+        *,
+        workflow: str | None = None,
+        failed_only: bool = False,
+        limit: int | None = None,
+    ) -> Steps[Executions]:
+        """List an instance's runs, newest first.
+
+        Args:
+            instance: process instance id; the client's own (``PROCESS_INSTANCE_ID``) if left out.
+            workflow: only this workflow's, by its template id.
+            failed_only: only those that failed.
+            limit: how many at most, 1 to 100; the platform's default is 20.
+
+        Raises:
+            NotFoundError: there is no such instance.
+
+        Example:
+            >>> run = client.run_workflow("greet", {"name": " "})
+            >>> client.list_executions(failed_only=True, limit=5)
+            Run  Workflow  Status  Started  ms   Error
+            ...  greet     failed  ...      ...  greet: ...A name is required.
+        """
+        query = arguments.query(
+            workflowId=workflow, status="failed" if failed_only else None, limit=arguments.limit(limit)
+        )
+        there = yield from which_instance(self, instance, workflow)
+        where = path("listexecutionspublic", there)
+        runs = yield from Call("GET", where, Executions.read, query=query, repeatable=True)
+        return runs.at(there)
+
+
+def _instance_of(run: Run) -> str | None:
+    """A run knows where it was started."""
+    return None if isinstance(run, str) else run.instance
+
+
+def _run_id(run: Run) -> str:
+    return run if isinstance(run, str) else run.execution_id
+
+
+def _may_pass(error: CodikaError, waited: float) -> bool:
+    """Whether a failure to look at a run may be over by the next look."""
+    if isinstance(error, NotFoundError):
+        # Right after a trigger the platform may not know the run yet: its public documentation asks
+        # clients to keep polling. An id that stays unknown is a wrong one.
+        return waited <= UNKNOWN_AT_FIRST
+    return isinstance(error, TransportError | ServerError | RateLimitError | InvalidResponseError)

@@ -1,0 +1,109 @@
+"""Deploying a use case, step by step.
+
+Each step says in ``stage`` which one it is, for whoever shows how far a deployment is:
+
+    ``read``      the folder is read and checked
+    ``account``   the platform is asked whose key this is
+    ``project``   a project is made
+    ``pack``      what is to be sent is put together
+    ``send``      it is sent, and the platform deploys it
+    ``record``    what has been deployed is written down in the folder
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from ..errors import UseCaseError
+from ..models import Deployment
+from ..usecases.usecase import UseCase
+from ..usecases.versions import VersionRule, version_rule
+from .api.keys import KeysAPI
+from .api.platform import Platform
+from .api.projects import ProjectsAPI
+from .call import Call
+from .steps import Exchange, Request, Step, Steps, T, Work, relayed
+
+
+def deploy(
+    api: Platform,
+    use_case: UseCase | str | os.PathLike[str],
+    *,
+    version: str,
+    project_id: str | None,
+    create_project: str | None,
+    organization_id: str | None,
+    verify: bool,
+) -> Steps[Deployment]:
+    """What `Client.deploy_use_case` does; arguments and errors as there."""
+    rule = version_rule(version)
+    made = yield from _local("read", lambda: _read(use_case, verify=verify))
+    target, owner = project_id, organization_id
+    if target is None or made.project is None:
+        known = yield from _staged("account", KeysAPI.verify_key.describe(api))
+        owner = known.organization_id or organization_id
+    if target is None and create_project is None:
+        target = yield from _local("read", lambda: made.target_for(api.base_url, owner))
+    if target is None:
+        name = create_project or made.configuration.title
+        create = ProjectsAPI.create_project.describe(api, name, organization_id=organization_id)
+        target = (yield from _staged("project", create)).project_id
+        # There from now on, whatever becomes of the deployment: the next one goes to it, too.
+        yield from _record_project(api, made, target, owner)
+    deployed = yield from _send(api, made, target, rule)
+    api.remember(deployed, made, owner)
+    try:
+        if made.project is None:
+            yield from _record_project(api, made, target, owner)
+        yield from _local("record", lambda: made.record(deployed, project_id=target, bump=rule.bump))
+    except UseCaseError as error:
+        error.deployment = deployed  # it is made all the same
+        raise
+    return deployed
+
+
+def _read(use_case: UseCase | str | os.PathLike[str], *, verify: bool) -> UseCase:
+    """The use case, of which everything is known that can be wrong with it on this machine."""
+    read = use_case if isinstance(use_case, UseCase) else UseCase.load(use_case)
+    _ = read.folder  # what is deployed is written down there: without one, nothing is sent
+    if verify and (must := read.verify().must):
+        error = UseCaseError(
+            f"{read.configuration.title} would not run:\n{must!r}",
+            next_action="Correct that, or deploy it all the same: verify=False (--no-verify).",
+            code="verify-failed",
+        )
+        error.findings = must
+        raise error
+    return read
+
+
+def _send(api: Platform, use_case: UseCase, project_id: str, rule: VersionRule) -> Steps[Deployment]:
+    def pack() -> Call[Deployment]:
+        body = use_case.deployment(
+            project_id=project_id,
+            version_strategy=rule.strategy,
+            explicit_version=rule.explicit_version,
+        )
+        route = "/deployprocessusecase"
+        # Encoded here: of a large use case this is what takes long.
+        return Call("POST", route, Deployment.model_validate, body=body, stage="send").encoded()
+
+    return (yield from (yield from _local("pack", pack)))
+
+
+def _record_project(api: Platform, use_case: UseCase, project_id: str, owner: str | None) -> Steps[None]:
+    yield from _local("record", lambda: use_case.record_project(project_id, owner, api.base_url))
+
+
+def _local(stage: str, do: Callable[[], T]) -> Steps[T]:
+    return (yield from Work(do, stage))
+
+
+def _staged(stage: str, exchange: Exchange[T]) -> Steps[T]:
+    def take(step: Step) -> Steps[Any]:
+        return (yield replace(step, stage=stage) if isinstance(step, Request) else step)
+
+    return relayed(exchange, take)

@@ -1,0 +1,321 @@
+"""``%codika_signup``, ``_login``, ``_logout``, ``_use``, ``_whoami``: who works in this kernel."""
+
+from __future__ import annotations
+
+import getpass
+import shlex
+from argparse import Namespace
+from typing import Any, cast
+
+from IPython.core.error import UsageError
+from IPython.core.interactiveshell import InteractiveShell
+
+from ..display.front_end import in_kernel
+from ..display.markup import line
+from ..display.text import json_text
+from ..errors import (
+    APIError,
+    CodikaError,
+    ConfigError,
+    InvalidRequestError,
+    NotSignedIn,
+    TransportError,
+)
+from ..profiles import PRODUCTION, Profile, ProfileStore, is_loopback, same_host
+from ..profiles.credential import context, resolve, sign_in_server, signed_in
+from ..signin.reactions import Purpose
+from ..signin.signin import SignIn, profile_of_key
+from ..signin.typed import organization_key
+from .cards import identity, who
+from .cards import signed_in as signed_in_card
+from .kernel import can_show_a_form, client_in_use, kernel, open_client, use
+from .magic import magic, option, show
+from .prompts import ask, by_prompts
+
+DASHBOARD = "https://app.codika.io"
+
+#: The options of the platform's ``signup-…`` and ``login-…`` commands, and ours.
+SIGN_IN_OPTIONS = (
+    option("email", nargs="?", help="the address the code is sent to"),
+    option("--email", dest="email_option", metavar="EMAIL", help="the same, by name"),
+    option("--code", help="complete at once with the six digits from the mail (or $variable)"),
+    option("--no-form", action="store_true", help="only have the code sent; complete with --code later"),
+    option("--company", default="", help="name of the new organization (My Organization)"),
+    option("--description", default="", help="what the new organization is"),
+    option("--organization-id", help="which organization, for an account with several"),
+    option("--key-name", help="label of the key (CLI default key)"),
+    option("--key-expires-in", type=int, metavar="DAYS", help="1 to 365; never if left out"),
+    option("--name", help="name of the saved profile (made from the organization's)"),
+    option("--ephemeral", action="store_true", help="keep the key in this kernel's memory only"),
+    option("--base-url", help="the server (production)"),
+    option("--api-url", help="the full address of one of its sign-in endpoints"),
+    option("--json", action="store_true", help="print the outcome as the codika tool's JSON"),
+)
+#: What counts when the code is sent back.
+REPEATED = (
+    *("--company", "--description", "--organization-id", "--key-name", "--key-expires-in"),
+    *("--name", "--ephemeral", "--base-url", "--api-url"),
+)
+
+
+@magic(*SIGN_IN_OPTIONS)
+def codika_signup(shell: InteractiveShell, arguments: Namespace) -> Any:
+    """Create a Codika account (or log in to an existing one) with a code sent by e-mail.
+
+    Example: %codika_signup ada@example.com --company "Acme, Inc."
+    """
+    return _in_json(shell, "signup", arguments)
+
+
+@magic(
+    *SIGN_IN_OPTIONS,
+    option(
+        "--api-key",
+        nargs="?",
+        const="",
+        metavar="$VARIABLE",
+        help="sign in with a key from the dashboard: asked for, or in a variable",
+    ),
+)
+def codika_login(shell: InteractiveShell, arguments: Namespace) -> Any:
+    """Log in to a Codika account (or create one) with a code sent by e-mail.
+
+    Example: %codika_login ada@example.com
+    """
+    if arguments.api_key is not None:
+        return _sign_in_with_key(shell, arguments)
+    return _in_json(shell, "login", arguments)
+
+
+@magic(option("name", nargs="?", help="the profile to remove; the one in use if left out"))
+def codika_logout(shell: InteractiveShell, arguments: Namespace) -> Profile:
+    """Remove a saved profile from this machine; its key lives on until it is revoked in the dashboard.
+
+    Example: %codika_logout acme-inc
+    """
+    name = arguments.name
+    if name is None:
+        used = resolve().profile
+        if used is None:
+            raise NotSignedIn("Nobody is signed in.", next_action="There is nothing to log out from.")
+        name = used.name
+    profile = ProfileStore().remove(name) if name else cast(Profile, context.profile)
+    if context.profile in (name, profile):
+        context.reset()
+        context.base_url = kernel.sandbox_url if kernel.running_sandbox else None
+    until = f"until it is revoked at {DASHBOARD}" if profile.host == PRODUCTION else f"at {profile.host}"
+    what = f"profile {profile.name} is removed" if profile.name else "this kernel has forgotten the key"
+    show(shell, profile, line(f"Logged out of {who(profile)}: {what}. The key itself still works {until}."))
+    return profile
+
+
+@magic(
+    option("name", help="the profile to use"),
+    option("--save", action="store_true", help="make it the active profile for other programs too"),
+)
+def codika_use(shell: InteractiveShell, arguments: Namespace) -> Profile:
+    """Use another saved profile in this kernel.
+
+    Example: %codika_use acme-inc
+    """
+    store = ProfileStore()
+    profile = store.use(arguments.name) if arguments.save else store.get(arguments.name)
+    saved = ", and saved as the active profile" if arguments.save else ""
+    text = f"Now using {who(profile)}, profile {profile.name}{saved}."
+    show(shell, profile, line(f"{text} {use(profile)}".strip()))
+    return profile
+
+
+@magic()
+def codika_whoami(shell: InteractiveShell, arguments: Namespace) -> Any:
+    """Show who is signed in: profile, organization, server, key (eight characters), scopes, expiry.
+
+    Example: me = %codika_whoami
+    """
+    with client_in_use() as client:
+        known = client.whoami()
+    show(shell, known, identity(known))
+    return known
+
+
+# --- signing in ------------------------------------------------------------------------------------
+
+
+def _in_json(shell: InteractiveShell, purpose: Purpose, arguments: Namespace) -> Any:
+    """Sign in; with ``--json``, what cannot be right is a document, too."""
+    signin: SignIn | None = None
+    try:
+        if arguments.email and arguments.email_option:
+            raise UsageError("The e-mail was given twice: once on its own and once with --email.")
+        email = arguments.email or arguments.email_option or ""
+        # Made first, so that an option that cannot be right is said before anything else.
+        signin = _new_sign_in(purpose, arguments, email)
+    except ConfigError as error:
+        if arguments.json:
+            about = {"code": error.code, "message": error.message, "nextAction": error.next_action}
+            document = {
+                "success": False,
+                "status": error.status,
+                "error": {k: v for k, v in about.items() if v},
+            }
+            print(json_text(document))
+        raise
+    return _sign_in(shell, signin, arguments)
+
+
+def _sign_in(shell: InteractiveShell, signin: SignIn, arguments: Namespace) -> Any:
+    if arguments.code:
+        signin.new_code = f"Ask for a new one: %codika_{signin.purpose} {signin.email} --no-form"
+        with open_client(base_url=signin.base_url) as client:
+            client.perform(signin.submit_code(arguments.code))
+        return _done(shell, signin, as_json=arguments.json)
+    if arguments.no_form:
+        return _have_code_sent(shell, signin, arguments)
+    # Whatever the line says means that account, and not whoever is signed in.
+    asked_for = bool(signin.email) or any(_given(arguments, name) for name in REPEATED)
+    profile = None if asked_for else _who_is_signed_in(signin.base_url)
+    if can_show_a_form():
+        return _show_form(shell, signin, email=signin.email, already=profile)
+    if profile is None and in_kernel():
+        raise _nobody_there()
+    if profile is None:
+        by_prompts(signin)
+    else:
+        signin.step, signin.profile = "done", profile
+    return _done(shell, signin, as_json=arguments.json)
+
+
+def _sign_in_with_key(shell: InteractiveShell, arguments: Namespace) -> Any:
+    """Take a key from the dashboard: from a variable, the form, or a prompt."""
+    signin = _new_sign_in("login", arguments)
+    signin.step = "key"
+    if arguments.api_key:
+        key = arguments.api_key
+    elif can_show_a_form():
+        return _show_form(shell, signin)
+    elif in_kernel():
+        raise _nobody_there()
+    else:
+        key = ask(getpass.getpass, "Key from the dashboard (cko_…): ")
+    with open_client(auth=organization_key(key), base_url=signin.base_url) as client:
+        client.perform(signin.submit_key(key))
+    return _done(shell, signin, as_json=arguments.json)
+
+
+def _new_sign_in(purpose: Purpose, arguments: Namespace, email: str = "") -> SignIn:
+    base_url = arguments.base_url
+    if arguments.api_url:
+        base_url = arguments.api_url.rstrip("/").rpartition("/")[0]
+    server = sign_in_server(base_url)
+    return SignIn(
+        purpose,
+        email=email,
+        base_url=server,
+        store=None if arguments.ephemeral else ProfileStore(),
+        company=arguments.company,
+        description=arguments.description,
+        key_name=arguments.key_name,
+        key_expires_in=arguments.key_expires_in,
+        name=arguments.name,
+        organization_id=arguments.organization_id,
+        activate=_may_activate(server),
+        # The two documented commands say themselves what to do next.
+        follow=not arguments.json,
+    )
+
+
+def _show_form(shell: InteractiveShell, signin: SignIn, **options: Any) -> Any:
+    from .signin_form import SignInForm  # noqa: PLC0415 - most magics show no form
+
+    form = SignInForm(signin=signin, on_done=use, **options)
+    show(shell, form, None)
+    return form
+
+
+def _given(arguments: Namespace, name: str) -> Any:
+    return getattr(arguments, name[2:].replace("-", "_"))
+
+
+def _have_code_sent(shell: InteractiveShell, signin: SignIn, arguments: Namespace) -> SignIn:
+    """The first of the platform's two commands; ``--code`` is the second."""
+    with open_client(base_url=signin.base_url) as client:
+        client.perform(signin.request_code(signin.email))
+    if arguments.json:
+        print(json_text(signin.document()))
+    if signin.step != "code":
+        raise _refusal(signin)
+    asked = [
+        name if value is True else f"{name} {shlex.quote(str(value))}"
+        for name in REPEATED
+        if (value := _given(arguments, name))
+    ]
+    command = " ".join([f"%codika_{signin.purpose} {signin.email} --code $code", *asked])
+    text = f"A code is on its way to {signin.email}. Complete with: {command}"
+    if signin.notice and signin.error:
+        text = f"{signin.notice.text} Complete with: {command}"
+    show(shell, signin, {} if arguments.json else line(text))
+    return signin
+
+
+def _done(shell: InteractiveShell, signin: SignIn, *, as_json: bool) -> Profile:
+    """Use what signing in has led to from now on, and show it."""
+    if as_json:
+        print(json_text(signin.document()))
+    if signin.profile is None:
+        raise _refusal(signin)
+    note = use(signin.profile)
+    show(shell, signin.profile, {} if as_json else signed_in_card(signin.profile, note))
+    return signin.profile
+
+
+def _may_activate(server: str) -> bool:
+    """Whether a sign-in at `server` becomes the active profile of other programs too.
+
+    A sandbox is gone sooner or later: it doesn't take over from a profile of the real platform.
+    """
+    if not is_loopback(server):
+        return True
+    try:
+        active = ProfileStore().active()
+    except ConfigError:
+        return True
+    return active is None or is_loopback(active.host)
+
+
+def _who_is_signed_in(server: str) -> Profile | None:
+    """The profile whose key works at `server` right now."""
+    try:
+        credential = resolve()
+        if not same_host(credential.base_url, server):
+            # Only a key that is known to belong there: the environment's was not made for this server.
+            credential = resolve(base_url=server)
+            if credential.profile is None:
+                return None
+        key = signed_in(credential)
+        with open_client(auth=key, base_url=server, timeout=5.0) as client:
+            known = client.verify_key()
+    except (ConfigError, APIError, TransportError):
+        return None  # the form says what is wrong when it is used
+    return credential.profile or profile_of_key(key, known, server)
+
+
+def _nobody_there() -> NotSignedIn:
+    return NotSignedIn(
+        "Nobody is there to type a code.",
+        next_action="Set CODIKA_API_KEY, or sign in once on this machine (the profile is found again), "
+        "or use --no-form and then --code.",
+        code="not-signed-in",
+    )
+
+
+def _refusal(signin: SignIn) -> CodikaError:
+    """The error a sign-in without a form has ended with, in the words of its notice."""
+    notice = signin.notice
+    text = notice.text if notice else "Signing in has not ended."
+    if signin.step == "organization":
+        ids = ", ".join(f"{o.id} ({o.name})" for o in signin.organizations)
+        text += f" Repeat with --organization-id: {ids}"
+    if signin.error is None:
+        return InvalidRequestError(text, code=notice.code if notice else "")
+    signin.error.message, signin.error.next_action = text, None
+    return signin.error

@@ -1,0 +1,50 @@
+"""Completing the options of our magics, and values that this machine knows by itself."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from IPython.core.completer import CompletionContext, SimpleCompletion
+
+from ..errors import ConfigError
+from ..profiles import ProfileStore
+from .extension import MAGICS, magic_of
+from .run_magics import known_workflows
+
+
+def complete(context: CompletionContext) -> dict[str, Any]:
+    """What may stand where the cursor is."""
+    line = context.text_until_cursor.rpartition("\n")[2]
+    found = re.search(r"%(codika_\w+)((?:\s+\S+)*)\s+(\S*)$", line)
+    if not found or found[1] not in MAGICS:
+        return {"completions": [], "suppress": False}
+    before, fragment = found[2].split(), found[3]
+    if fragment.startswith("-"):
+        parser = magic_of(found[1]).parser
+        names = [name for action in parser._actions for name in action.option_strings]
+    else:
+        names = _known_values(found[1], before[-1] if before else "")
+    completions = [SimpleCompletion(name, type="codika") for name in names if name.startswith(fragment)]
+    return {
+        "completions": completions,
+        # Where we know nothing (a path, a payload) IPython's own completions are the better ones.
+        "suppress": bool(completions) or fragment.startswith("-"),
+        "matched_fragment": fragment,
+    }
+
+
+def _known_values(magic: str, previous: str) -> list[str]:
+    try:
+        profiles = ProfileStore().list()
+    except ConfigError:
+        profiles = []
+    if previous == "--name" or (magic in ("codika_use", "codika_logout") and not previous):
+        return [profile.name for profile in profiles if profile.name]
+    if previous == "--organization-id":
+        return [profile.organization_id for profile in profiles if profile.organization_id]
+    if previous == "--base-url":
+        return sorted({profile.host for profile in profiles})
+    if magic in ("codika_trigger", "codika_executions", "codika_playground") and not previous:
+        return known_workflows()
+    return []

@@ -1,0 +1,233 @@
+"""``%codika_deploy``: a folder of workflows becomes HTTP endpoints."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from argparse import Namespace
+from typing import Any
+
+from IPython.core.error import UsageError
+from IPython.core.interactiveshell import InteractiveShell
+
+from ..client.api import API
+from ..client.client import Client
+from ..client.steps import Request, Step, observed
+from ..errors import CodikaError, ConfigError, Interrupted, UseCaseError
+from ..models import Deployment, Redeployment
+from ..models.deployments import deployment_card
+from ..profiles.credential import context, resolve
+from ..usecases.rules.findings import Findings
+from ..usecases.usecase import UseCase
+from ..usecases.versions import raised, version_rule
+from . import cards
+from .card import Card
+from .kernel import client_for_folder, folders_profile
+from .magic import magic, option, show
+
+_NOBODY = {"none": "nobody is signed in there yet"}
+#: What is shown at which stage of a deployment.
+_STAGES = {
+    "read": "reading the folder",
+    "account": "asking whose key this is",
+    "project": "making a project for it",
+    "pack": "putting together what is to be sent",
+    "record": "writing down what has been deployed",
+}
+
+
+@magic(
+    option("path", help="the use-case folder"),
+    option(
+        "--patch",
+        action="append_const",
+        dest="version",
+        const="patch",
+        help="raise the last part of the version (default)",
+    ),
+    option("--minor", action="append_const", dest="version", const="minor", help="raise the middle part"),
+    option("--major", action="append_const", dest="version", const="major", help="raise the first part"),
+    option("--target-version", action="append", dest="version", metavar="X.Y", help="deploy as this version"),
+    option("--project", metavar="ID", help="deploy to this project"),
+    option("--create-project", metavar="NAME", help="make a project with this name for it"),
+    option("--dry-run", action="store_true", help="check it and say what would be sent; nothing is"),
+    option("--no-verify", action="store_true", help="deploy it even if the check says it would not run"),
+    option("--publish", action="store_true", help="also make the new version the one in production"),
+    option(
+        "--rerun",
+        action="store_true",
+        help="deploy the present version once more, with fresh credentials",
+    ),
+)
+def codika_deploy(shell: InteractiveShell, arguments: Namespace) -> Any:
+    """Deploy a use-case folder: its workflows become HTTP endpoints.
+
+    Example: %codika_deploy use-cases/greeter
+    """
+    version = _checked(arguments)
+    use_case = UseCase.load(arguments.path)
+    if arguments.dry_run:
+        return _plan(shell, use_case, version, arguments)
+    title, before, in_use = use_case.configuration.title, use_case.project, resolve().profile
+    card = Card(shell)
+    with client_for_folder(use_case) as client:
+        if arguments.rerun:
+            return _rerun(client, use_case, card)
+        deployed = _deploy(client, use_case, version, arguments, card)
+        rows = [("Folder", f"version {use_case.version}")]
+        project, owner = use_case.project, client.credential.profile
+        if project is not None and (before is None or before.project_id != project.project_id):
+            rows.append(("Note", "A new project was made for it; its id is in project.json."))
+        if owner and owner != in_use:
+            # What comes next is about this deployment, and so is done with its account.
+            context.choose(owner, by_person=False)
+            rows.append(("As", f"{cards.who(owner)}, to whom the folder belongs; so do the next cells"))
+        # Shown before anything else is done, which may fail: the deployment is made.
+        card.finish(deployed, deployment_card(deployed, title, rows))
+        if deployed.deployment_status == "failed":
+            again = f"%codika_deploy {shlex.quote(str(arguments.path))} --rerun"
+            raise UseCaseError(
+                f"The platform could not deploy {title}"
+                + (", so it was not published." if arguments.publish else "."),
+                next_action=f"The card says why. {again} tries the same version again.",
+                code="deployment-failed",
+            )
+        if arguments.publish:
+            project_id = arguments.project or (project.project_id if project else "")
+            rows.append(_publish(client, use_case, deployed, project_id))
+            card.finish(deployed, deployment_card(deployed, title, rows))
+    return deployed
+
+
+def _deploy(client: Client, use_case: UseCase, version: str, arguments: Namespace, card: Card) -> Deployment:
+    """Deploy it, and show how far that is; what the card says after a failure is known to be so."""
+    title, sent = use_case.configuration.title, False
+
+    def tell(step: Step) -> None:
+        nonlocal sent
+        stage = getattr(step, "stage", "")
+        text = _STAGES.get(stage, "")
+        if isinstance(step, Request) and stage == "send":
+            sent, text = True, f"sending {_size(step.content or b'')}, then waiting for the platform"
+        if text:
+            card.update(cards.deploying(title, text))
+
+    exchange = API.deploy_use_case.describe(
+        client,
+        use_case,
+        version=version,
+        project_id=arguments.project,
+        create_project=arguments.create_project,
+        verify=not arguments.no_verify,
+    )
+    try:
+        return client.perform(observed(exchange, tell))
+    except UseCaseError as error:
+        if error.findings:
+            card.finish(None, cards.not_deployed(title, error.findings))
+            error.message = f"{title} would not run: see above."
+        else:
+            card.give_up(cards.not_recorded(title) if error.deployment else cards.not_deployed(title))
+        raise
+    except (KeyboardInterrupt, CodikaError) as error:
+        unknown = sent and _may_have_acted(error)
+        card.give_up(cards.maybe_deployed(title) if unknown else cards.not_deployed(title))
+        if not unknown:
+            raise
+        again = "Repeating the cell deploys it as the version after that."
+        if isinstance(error, CodikaError):
+            error.next_action = again
+            raise
+        text = "Stopped waiting. The platform may have deployed it all the same."
+        raise Interrupted(text, next_action=again) from None
+
+
+def _publish(client: Client, use_case: UseCase, deployed: Deployment, project_id: str) -> tuple[str, str]:
+    try:
+        published = client.publish_use_case(deployed, project_id=project_id)
+    except KeyboardInterrupt:
+        raise Interrupted(
+            f"Stopped. Version {deployed.version} is deployed, and may be published.",
+            next_action="Repeating the cell deploys and publishes the version after that.",
+        ) from None
+    use_case.record_published(published, project_id=project_id)
+    instance = published.process_instance_id
+    return "Published", f"as instance {instance}" if instance else "yes"
+
+
+def _plan(shell: InteractiveShell, use_case: UseCase, version: str, arguments: Namespace) -> Findings:
+    """What a deployment would do, from what is on this machine alone: nothing is sent."""
+    rule = version_rule(version)
+    credential = resolve(profile=folders_profile(use_case))
+    # Nothing is sent, and so it does not matter whether a sandbox runs.
+    owner = credential.profile or credential.gone
+    server = credential.gone.host if credential.gone else credential.base_url
+    target = arguments.project
+    if not target and not arguments.create_project:
+        target = use_case.target_for(server, owner.organization_id if owner else None)
+    title, source = use_case.configuration.title, credential.source
+    findings = use_case.verify()
+    body = json.dumps(use_case.deployment(project_id=target or "new"))
+    folder = f"{use_case.version} → {raised(use_case.version, rule.bump)} in the folder"
+    workflows = [workflow.workflow_template_id for workflow in use_case.configuration.workflows]
+    rows = [
+        ("Project", target or f"a new one, “{arguments.create_project or title}”"),
+        ("Server", server),
+        ("As", cards.who(owner) if owner else _NOBODY.get(source, source)),
+        ("Version", f"{folder}; the platform's own {rule.on_platform}"),
+        ("Workflows", ", ".join(workflows)),
+        ("Sends", _size(body)),
+        ("Then", "it is published: the version in production" if arguments.publish else ""),
+    ]
+    show(shell, findings, cards.plan(use_case, rows, findings))
+    return findings
+
+
+def _rerun(client: Client, use_case: UseCase, card: Card) -> Redeployment:
+    """Deploy an instance's present version once more; nothing of the folder is sent."""
+    profile, project = client.credential.profile, use_case.project
+    target = use_case.target_for(client.base_url, profile.organization_id if profile else None)
+    if project is None or target is None or project.dev_process_instance_id is None:
+        raise ConfigError(
+            f"This folder has not been deployed to {client.base_url} yet.",
+            next_action="Deploy it first, without --rerun.",
+        )
+    title = use_case.configuration.title
+    card.update(cards.deploying(title, "deploying the present version once more"))
+    try:
+        again = client.rerun_deployment(project.dev_process_instance_id, force=True)
+    except (KeyboardInterrupt, CodikaError) as error:
+        unknown = _may_have_acted(error)
+        card.give_up(cards.maybe_deployed(title) if unknown else cards.not_deployed(title))
+        raise
+    card.finish(again, cards.redeployment(again, title))
+    return again
+
+
+def _checked(arguments: Namespace) -> str:
+    """The version that is asked for, or a `UsageError` for options that exclude each other."""
+    versions = arguments.version or []
+    if len(versions) > 1:
+        raise UsageError("Give one of --patch, --minor, --major and --target-version.")
+    if arguments.project and arguments.create_project is not None:
+        raise UsageError("Give --project or --create-project, not both.")
+    if arguments.create_project is not None and not arguments.create_project.strip():
+        raise UsageError("A new project needs a name: --create-project NAME.")
+    others = (
+        versions or arguments.project or arguments.create_project or arguments.publish or arguments.dry_run
+    )
+    if arguments.rerun and others:
+        raise UsageError(
+            "--rerun deploys what is there already: no version, project or publishing goes with it."
+        )
+    version: str = versions[0] if versions else "patch"
+    return version
+
+
+def _may_have_acted(error: KeyboardInterrupt | CodikaError) -> bool:
+    return isinstance(error, KeyboardInterrupt) or error.may_have_acted
+
+
+def _size(content: bytes | str) -> str:
+    count = len(content)
+    return f"{count / 1e6:.1f} MB" if count >= 100_000 else f"{count / 1e3:.1f} kB"

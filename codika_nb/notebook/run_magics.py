@@ -1,0 +1,171 @@
+"""``%codika_trigger``, ``_executions``, ``_playground``: running what is deployed."""
+
+from __future__ import annotations
+
+import time
+from argparse import Namespace
+from typing import Any
+
+from IPython.core.error import UsageError
+from IPython.core.interactiveshell import InteractiveShell
+
+from ..client.api import API
+from ..client.api.instances import which_instance
+from ..client.arguments import seconds
+from ..client.client import Client
+from ..client.deployed import latest
+from ..client.steps import Step, observed
+from ..display.markup import line
+from ..errors import CodikaError, ConfigError, Interrupted, NotFoundError
+from ..models import Execution, Executions, Triggered
+from ..models.executions import execution_card
+from .card import Card
+from .cards import waiting
+from .kernel import client_for_run
+from .magic import magic, option, show
+
+#: Seconds of waiting before it is said that something is waited for.
+SHOW_AFTER = 0.4
+INSTANCE = option(
+    "--instance", metavar="ID", help="process instance; that of the last deployment with it if left out"
+)
+
+
+@magic(
+    option("workflow", help="the workflow's template id"),
+    option(
+        "extra",
+        nargs="*",
+        default=[],
+        metavar="payload",
+        help="JSON, {variable} or $variable; {} if left out",
+    ),
+    INSTANCE,
+    option("--timeout", type=float, default=120.0, metavar="S", help="seconds to wait (120)"),
+    option("--no-wait", action="store_true", help="only start the run"),
+    payload=True,
+)
+def codika_trigger(shell: InteractiveShell, arguments: Namespace) -> Triggered | Execution:
+    """Run a workflow and wait for its result.
+
+    Example: run = %codika_trigger greet {"name": "Ada"}
+    """
+    if arguments.extra:
+        forms = 'JSON, {variable} or $variable: %codika_trigger greet {"name": "Ada"}'
+        raise UsageError(f"{' '.join(arguments.extra)!r} is no payload. It is {forms}")
+    timeout = seconds(arguments.timeout)
+    workflow = arguments.workflow
+    with client_for_run(workflow, arguments.instance) as client:
+        try:
+            instance = _instance(client, arguments.instance, workflow)
+            run = client.trigger_workflow(workflow, arguments.payload, instance=instance)
+        except KeyboardInterrupt:
+            raise Interrupted(
+                f"Stopped before there was an answer: a run of {workflow} may have started.",
+                next_action="%codika_executions shows the runs that there are.",
+            ) from None
+        except NotFoundError as error:
+            known = known_workflows()
+            error.next_action = error.next_action or (f"There is: {', '.join(known)}." if known else None)
+            raise
+        wait = (
+            f"from codika_nb import Client; run = Client().wait_for({run.execution_id!r}, "
+            f"instance={instance!r})"
+        )
+        if arguments.no_wait:
+            text = f"Run {run.execution_id} of {workflow} has started. Wait for it: {wait}"
+            show(shell, run, line(text))
+            return run
+        card, began = Card(shell), time.monotonic()
+
+        def tell(step: Step) -> None:
+            waited = time.monotonic() - began
+            if waited > SHOW_AFTER:
+                card.update(waiting(workflow, run.execution_id, waited))
+
+        try:
+            ended = client.perform(observed(API.wait_for.describe(client, run, timeout=timeout), tell))
+        except KeyboardInterrupt:
+            card.give_up(line(f"Stopped waiting for run {run.execution_id} of {workflow}."))
+            text = f"Stopped waiting; run {run.execution_id} goes on."
+            raise Interrupted(text, next_action=f"Take it up again: {wait}") from None
+        except CodikaError:
+            card.give_up(line(f"Not waiting any more for run {run.execution_id} of {workflow}."))
+            raise
+    card.finish(ended, execution_card(ended, workflow, wait))
+    return ended
+
+
+@magic(
+    option("workflow", nargs="?", help="only this workflow's"),
+    INSTANCE,
+    option("--failed", action="store_true", help="only those that failed"),
+    option("--limit", type=int, default=20, metavar="N", help="1 to 100 (20)"),
+    option("--chart", action="store_true", help="with a picture of states and durations"),
+)
+def codika_executions(shell: InteractiveShell, arguments: Namespace) -> Executions:
+    """List the runs of a deployment, newest first.
+
+    Example: runs = %codika_executions greet
+    """
+    known = known_workflows()
+    if arguments.workflow and known and not arguments.instance and arguments.workflow not in known:
+        workflow = None
+    else:
+        workflow = arguments.workflow
+    with client_for_run(workflow, arguments.instance) as client:
+        runs = client.list_executions(
+            _instance(client, arguments.instance, workflow),
+            workflow=arguments.workflow,
+            failed_only=arguments.failed,
+            limit=arguments.limit,
+        )
+    if not runs and arguments.workflow and known and arguments.workflow not in known:
+        raise UsageError(f"There is no workflow {arguments.workflow!r} here, but: {', '.join(known)}.")
+    parts: list[Any] = [runs, *([runs.chart()] if arguments.chart else [])]
+    show(
+        shell,
+        runs,
+        {
+            "text/plain": "\n".join(repr(part) for part in parts),
+            "text/html": "".join(part._repr_html_() for part in parts),
+        },
+    )
+    return runs
+
+
+@magic(
+    option("workflow", nargs="?", help="the workflow's template id; to be chosen if there are several"),
+    INSTANCE,
+)
+def codika_playground(shell: InteractiveShell, arguments: Namespace) -> Any:
+    """Show a form made from what a workflow takes, run it, and show what it gives.
+
+    Example: %codika_playground greet
+    """
+    from .playground import Playground  # noqa: PLC0415 - the other magics here show no form
+
+    client = client_for_run(arguments.workflow, arguments.instance)
+    instance = _instance(client, arguments.instance, arguments.workflow)
+    playground = Playground(client, arguments.workflow, instance=instance)
+    show(shell, playground, None)
+    return playground
+
+
+def known_workflows() -> list[str]:
+    """The workflows of what was deployed last from this kernel."""
+    made = next(latest(), None)
+    return list(made.workflows) if made else []
+
+
+def _instance(client: Client, named: str | None, workflow: str | None) -> str:
+    """The instance that is meant, and how to name one here."""
+    try:
+        return client.perform(which_instance(client, named, workflow))
+    except ConfigError as error:
+        if error.next_action:
+            error.next_action = error.next_action.replace("instance=…", "--instance ID").replace(
+                "deploy a use case first", "%codika_deploy first"
+            )
+            error.next_action = error.next_action.replace("Deploy a use case first.", "%codika_deploy first.")
+        raise

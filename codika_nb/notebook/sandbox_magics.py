@@ -1,0 +1,88 @@
+"""``%codika_sandbox``: a local Codika for this kernel."""
+
+from __future__ import annotations
+
+import atexit
+import os
+from argparse import Namespace
+from typing import Any
+
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.display import display
+
+from ..display.markup import line
+from ..profiles.credential import resolve
+from ..sandbox import Sandbox
+from .cards import sandbox as sandbox_card
+from .kernel import kernel
+from .magic import magic, option, show
+from .remote_sandbox import RemoteSandbox, find
+
+
+@magic(
+    option("--data", metavar="DIR", help="keep accounts and deployments in this folder (memory only)"),
+    option("--port", type=int, default=0, help="a free one if left out"),
+    option("--stand-ins", action="append", default=[], metavar="FILE", help="Python that answers workflows"),
+    option("--stop", action="store_true", help="stop it, and use the real platform again"),
+)
+def codika_sandbox(shell: InteractiveShell, arguments: Namespace) -> Any:
+    """Start a local Codika for this kernel and use it; it stops with the kernel.
+
+    Where a sandbox runs already (codika-nb lab, Binder), that one is used.
+    Example: sandbox = %codika_sandbox
+    """
+    if arguments.stop:
+        return _stop(shell)
+    sandbox = _running()
+    if sandbox is None:
+        sandbox = Sandbox(port=arguments.port, data=arguments.data)
+        _load(sandbox, arguments.stand_ins)
+        sandbox.start()
+        atexit.register(sandbox.stop)
+    elif isinstance(sandbox, RemoteSandbox):
+        _say_what_is_left_out(
+            arguments, ("port", "data", "stand_ins"), f"of another process, at {sandbox.url}"
+        )
+    else:
+        _load(sandbox, arguments.stand_ins)
+        _say_what_is_left_out(arguments, ("port", "data"), "already")
+    kernel.use_sandbox(sandbox)
+    show(shell, sandbox, sandbox_card(sandbox))
+    return sandbox
+
+
+def _running() -> Any:
+    """The sandbox that runs: the one of CODIKA_BASE_URL, looked at anew each time, else this kernel's own."""
+    running = kernel.running_sandbox
+    named = find(os.environ.get("CODIKA_BASE_URL"))
+    if isinstance(running, RemoteSandbox):
+        return named  # somebody may have turned to another one since, or to none
+    return running or named
+
+
+def _load(sandbox: Sandbox, files: list[str]) -> None:
+    for file in files:
+        sandbox.load_stand_ins(file)
+
+
+def _say_what_is_left_out(arguments: Namespace, names: tuple[str, ...], where: str) -> None:
+    left_out = [f"--{name.replace('_', '-')}" for name in names if getattr(arguments, name)]
+    if left_out:
+        text = f"A sandbox runs {where}: {' and '.join(left_out)} would be for a new one."
+        if "--stand-ins" in left_out:
+            text += " Give them where it is started (codika-nb sandbox --stand-ins FILE), or unset"
+            text += " CODIKA_BASE_URL (%env CODIKA_BASE_URL=) and start one of this kernel."
+        display(line(text), raw=True)
+
+
+def _stop(shell: InteractiveShell) -> None:
+    sandbox = kernel.sandbox
+    kernel.leave_sandbox()
+    if sandbox is not None:
+        atexit.unregister(sandbox.stop)
+    credential = resolve()
+    if credential.profile:
+        who = f"profile {credential.profile.name}"
+    else:
+        who = "the key in the environment" if credential.key else "nobody is signed in there"
+    show(shell, None, line(f"No sandbox any more; this kernel uses {credential.base_url}, {who}."))
