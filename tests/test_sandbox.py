@@ -12,7 +12,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
@@ -30,7 +30,7 @@ class StillClock(Clock):
     """A time that passes only when a test says so."""
 
     def __init__(self) -> None:
-        self.time = datetime(2026, 1, 31, 9, 15, tzinfo=timezone.utc)
+        self.time = datetime(2026, 1, 31, 9, 15, tzinfo=UTC)
 
     def now(self) -> datetime:
         return self.time
@@ -204,7 +204,7 @@ def test_serve_forever_ends_when_the_sandbox_is_stopped() -> None:
 
 def test_the_default_clock_runs_and_can_be_advanced() -> None:
     clock = Sandbox().clock
-    before = datetime.now(timezone.utc)
+    before = datetime.now(UTC)
     clock.advance(600)
     assert timedelta(seconds=600) <= clock.now() - before < timedelta(seconds=660)
 

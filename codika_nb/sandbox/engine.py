@@ -17,8 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from codika_nb.errors import ConfigError
-
+from ..errors import ConfigError
 from .threads import DaemonThread
 from .wire import as_json
 
@@ -211,7 +210,7 @@ class StandInEngine:
         try:
             with _short_turns:
                 return await asyncio.wait_for(thread.answer, stand_in.time_limit)
-        except asyncio.TimeoutError:
+        except TimeoutError:
             # Its place goes to the next one; an endless loop must not keep its share of the processor.
             thread.interrupt()
             self._overdue.append(thread)

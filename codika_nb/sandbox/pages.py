@@ -13,8 +13,7 @@ from urllib.parse import quote
 from starlette.requests import Request
 from starlette.responses import Response
 
-from codika_nb import __version__
-
+from .. import __version__
 from .encryption import EncryptionKey
 from .engine import StandIns
 from .mail import Mail, Mailbox

@@ -13,10 +13,9 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, TypeVar
+from typing import Self, TypeVar
 
-from codika_nb.errors import ConfigError
-
+from ..errors import ConfigError
 from .accounts import Accounts
 from .encryption import EncryptionKey
 from .engine import Engine, Function, StandInEngine, StandIns
@@ -27,9 +26,6 @@ from .notes import Notes
 from .projects import Projects
 from .store import Store
 from .wire import Clock, Refusal
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
 
 __all__ = ["Sandbox"]
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from codika_nb.errors import ConfigError
+from ..errors import ConfigError
 
 __all__ = ["Store"]
 

@@ -10,7 +10,7 @@ import string
 import uuid
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn
 
 __all__ = [
@@ -37,7 +37,7 @@ class Clock:
 
     def now(self) -> datetime:
         """The sandbox's current time, as an aware datetime in UTC."""
-        return datetime.now(timezone.utc) + self._ahead
+        return datetime.now(UTC) + self._ahead
 
     def advance(self, seconds: float) -> None:
         """Move the sandbox's time forward; ten minutes pass at once."""
@@ -243,7 +243,7 @@ def iso(seconds: float | None) -> str | None:
     """The platform's way to write a time: ISO 8601, UTC, milliseconds."""
     if seconds is None:
         return None
-    moment = datetime.fromtimestamp(seconds, timezone.utc)
+    moment = datetime.fromtimestamp(seconds, UTC)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
