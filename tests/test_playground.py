@@ -43,7 +43,7 @@ from codika_nb import (
 )
 from codika_nb.models import Deployment, Execution, Instance, InstanceWorkflow
 from codika_nb.playground import _deployed
-from codika_nb.sandbox.configuration import check_payload
+from codika_nb.sandbox.rules.configuration import check_payload
 from codika_nb.schema import File, initial, payload, problems, read_schema, result_html
 from tests.conftest import EMAIL, ROOT
 from tests.kernels import kernel

@@ -5,9 +5,9 @@ Importing it is cheap; the server's packages (the extra ``codika-nb[sandbox]``) 
 
 from __future__ import annotations
 
+from .clock import Clock
 from .engine import stand_in
 from .mail import Mail
 from .server import Sandbox
-from .wire import Clock
 
 __all__ = ["Clock", "Mail", "Sandbox", "stand_in"]

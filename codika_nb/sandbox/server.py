@@ -16,16 +16,17 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from ..errors import ConfigError
-from .accounts import Accounts
-from .encryption import EncryptionKey
+from .clock import Clock
 from .engine import Engine, Function, StandInEngine, StandIns
-from .executions import Executions
-from .integrations import Integrations
 from .mail import Inbox, Mailbox, smtp_relay
-from .notes import Notes
-from .projects import Projects
+from .rules.accounts import Accounts
+from .rules.encryption import EncryptionKey
+from .rules.executions import Executions
+from .rules.integrations import Integrations
+from .rules.notes import Notes
+from .rules.projects import Projects
 from .store import Store
-from .wire import Clock, Refusal
+from .wire import Refusal
 
 __all__ = ["Sandbox"]
 
@@ -412,8 +413,8 @@ class _Running:
         try:
             import uvicorn  # noqa: PLC0415 - an extra, which only a started sandbox needs
 
-            from .app import Application, Protocol  # noqa: PLC0415 - likewise, for starlette
-            from .pages import Pages  # noqa: PLC0415
+            from .web.app import Application, Protocol  # noqa: PLC0415 - likewise, for starlette
+            from .web.pages import Pages  # noqa: PLC0415
         except ModuleNotFoundError as error:
             raise ConfigError(
                 f"The sandbox needs {error.name}, which is not installed.",
@@ -422,13 +423,17 @@ class _Running:
         sandbox = self._sandbox
         self._loop = asyncio.get_running_loop()
         self._store = Store(sandbox._data)
+
+        def now() -> float:
+            return sandbox.clock.now().timestamp()
+
         try:
-            self.accounts = Accounts(self._store, sandbox.clock, sandbox._mailbox, sandbox._ip_limit)
+            self.accounts = Accounts(self._store, now, sandbox._mailbox, sandbox._ip_limit)
             engine = sandbox._make_engine()
-            self.projects = Projects(self._store, sandbox.clock, self.accounts, engine)
+            self.projects = Projects(self._store, now, self.accounts, engine)
             self.executions = Executions(
                 store=self._store,
-                clock=sandbox.clock,
+                now=now,
                 accounts=self.accounts,
                 projects=self.projects,
                 engine=engine,
@@ -442,8 +447,8 @@ class _Running:
                 accounts=self.accounts,
                 projects=self.projects,
                 executions=self.executions,
-                integrations=Integrations(self._store, sandbox.clock, self.accounts, self.projects, key),
-                notes=Notes(self._store, sandbox.clock, self.projects),
+                integrations=Integrations(self._store, now, self.accounts, self.projects, key),
+                notes=Notes(self._store, now, self.projects),
                 pages=Pages(
                     url=self.url,
                     mailbox=sandbox._mailbox,

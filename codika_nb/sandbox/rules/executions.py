@@ -12,16 +12,16 @@ import logging
 import re
 import secrets
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
+from ..engine import Engine, Outcome, Run
+from ..store import Store
+from ..wire import Call, Caller, Members, Refusal, as_json, iso, new_id, new_uuid
 from .accounts import Accounts
 from .configuration import check_payload, input_schema, is_triggerable
-from .engine import Engine, Outcome, Run
 from .projects import Projects
-from .store import Store
-from .wire import Call, Caller, Clock, Members, Refusal, as_json, iso, new_id, new_uuid
 
 __all__ = ["SIGNATURE_HEADERS", "Executions"]
 
@@ -40,22 +40,19 @@ class Executions:
         self,
         *,
         store: Store,
-        clock: Clock,
+        now: Callable[[], float],
         accounts: Accounts,
         projects: Projects,
         engine: Engine,
         url: str,
     ) -> None:
         self._store = store
-        self._clock = clock
+        self._now = now
         self._accounts = accounts
         self._projects = projects
         self._engine = engine
         self._url = url
         self._runs: set[asyncio.Task[None]] = set()
-
-    def _now(self) -> float:
-        return self._clock.now().timestamp()
 
     def recover(self) -> None:
         """End what was running when the sandbox was last stopped: nobody will answer it any more."""

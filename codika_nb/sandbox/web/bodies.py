@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from email.parser import HeaderParser
 
-from .wire import Refusal, Upload
+from ..wire import Refusal, Upload
 
 __all__ = ["parse_form"]
 

@@ -7,14 +7,15 @@ import binascii
 import json
 import re
 import sqlite3
+from collections.abc import Callable
 from pathlib import PurePosixPath
 from typing import Any, Literal
 
+from ..engine import Engine
+from ..store import Store
+from ..wire import Call, Caller, Members, Refusal, as_json, iso, new_id, new_uuid
 from .accounts import Accounts
 from .configuration import check_configuration, decode_workflow
-from .engine import Engine
-from .store import Store
-from .wire import Call, Caller, Clock, Members, Refusal, as_json, iso, new_id, new_uuid
 
 __all__ = ["Projects"]
 
@@ -26,14 +27,11 @@ _STRATEGIES = ("major_bump", "minor_bump", "explicit")
 class Projects:
     """The rules about projects, deployments and instances. Every method runs in a transaction."""
 
-    def __init__(self, store: Store, clock: Clock, accounts: Accounts, engine: Engine) -> None:
+    def __init__(self, store: Store, now: Callable[[], float], accounts: Accounts, engine: Engine) -> None:
         self._store = store
-        self._clock = clock
+        self._now = now
         self._accounts = accounts
         self._engine = engine
-
-    def _now(self) -> float:
-        return self._clock.now().timestamp()
 
     # --- projects -------------------------------------------------------------------------
 

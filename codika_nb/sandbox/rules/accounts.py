@@ -8,12 +8,13 @@ import json
 import math
 import re
 import secrets
-from datetime import datetime
+from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any, Literal
 
-from .mail import Mail, Mailbox, NotSent, fold
-from .store import Store
-from .wire import Call, Caller, Clock, Members, Refusal, as_json, iso, new_id, new_uuid
+from ..mail import Mail, Mailbox, NotSent, fold
+from ..store import Store
+from ..wire import Call, Caller, Members, Refusal, as_json, iso, new_id, new_uuid
 
 __all__ = ["ALL_SCOPES", "DEFAULT_SCOPES", "Accounts"]
 
@@ -63,14 +64,11 @@ Purpose = Literal["signup", "login"]
 class Accounts:
     """The rules about codes, users, organizations and keys. Every method runs in a transaction."""
 
-    def __init__(self, store: Store, clock: Clock, mailbox: Mailbox, ip_limit: int) -> None:
+    def __init__(self, store: Store, now: Callable[[], float], mailbox: Mailbox, ip_limit: int) -> None:
         self._store = store
-        self._clock = clock
+        self._now = now
         self._mailbox = mailbox
         self._ip_limit = ip_limit
-
-    def _now(self) -> float:
-        return self._clock.now().timestamp()
 
     # --- one-time codes -------------------------------------------------------------------
 
@@ -111,7 +109,7 @@ class Accounts:
             attempts_left=_CODE_ATTEMPTS,
             sent_at=now,
         )
-        mail = _code_mail(email, purpose, code, self._clock.now())
+        mail = _code_mail(email, purpose, code, now)
 
         async def deliver() -> None:
             try:
@@ -621,12 +619,12 @@ def _key_digest(raw: str) -> bytes:
     return hashlib.sha256(raw.encode()).digest()
 
 
-def _code_mail(email: str, purpose: Purpose, code: str, now: datetime) -> Mail:
+def _code_mail(email: str, purpose: Purpose, code: str, now: float) -> Mail:
     what = {"signup": "sign up for", "login": "log in to"}[purpose]
     return Mail(
         to=email,
         subject=f"Your code to {what} Codika",
-        sent_at=now,
+        sent_at=datetime.fromtimestamp(now, UTC),
         code=code,
         text=f"{code} is your code to {what} Codika. It works once, within 10 minutes.\n\n"
         "If you did not ask for it, ignore this mail: nothing happens without the code.\n",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
+from ..store import Store
+from ..wire import Call, Members, Refusal, as_json, iso, new_id
 from .accounts import Accounts
 from .encryption import EncryptionKey
 from .projects import Projects
-from .store import Store
-from .wire import Call, Clock, Members, Refusal, as_json, iso, new_id
 
 __all__ = ["Integrations"]
 
@@ -44,10 +45,15 @@ class Integrations:
     """The rules about integrations. Every method runs in a transaction."""
 
     def __init__(
-        self, store: Store, clock: Clock, accounts: Accounts, projects: Projects, key: EncryptionKey
+        self,
+        store: Store,
+        now: Callable[[], float],
+        accounts: Accounts,
+        projects: Projects,
+        key: EncryptionKey,
     ) -> None:
         self._store = store
-        self._clock = clock
+        self._now = now
         self._accounts = accounts
         self._projects = projects
         self._key = key
@@ -83,7 +89,7 @@ class Integrations:
             custom_schema=None if custom is None else as_json(custom),
             credential_id=credential_id,
             connected_by=call.caller.user_id,
-            connected_at=self._clock.now().timestamp(),
+            connected_at=self._now(),
         )
         return {"message": f"{integration_id} is connected.", "n8nCredentialId": credential_id}
 

@@ -13,11 +13,11 @@ from urllib.parse import quote
 from starlette.requests import Request
 from starlette.responses import Response
 
-from .. import __version__
-from .encryption import EncryptionKey
-from .engine import StandIns
-from .mail import Mail, Mailbox
-from .wire import Refusal, iso
+from ... import __version__
+from ..engine import StandIns
+from ..mail import Mail, Mailbox
+from ..rules.encryption import EncryptionKey
+from ..wire import Refusal, iso
 
 __all__ = ["Pages"]
 

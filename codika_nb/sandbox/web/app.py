@@ -22,15 +22,15 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from .accounts import Accounts
-from .executions import SIGNATURE_HEADERS, Executions
-from .integrations import Integrations
-from .multipart import parse_form
-from .notes import Notes
+from ..rules.accounts import Accounts
+from ..rules.executions import SIGNATURE_HEADERS, Executions
+from ..rules.integrations import Integrations
+from ..rules.notes import Notes
+from ..rules.projects import Projects
+from ..store import Store
+from ..wire import Call, Caller, Refusal
+from .bodies import parse_form
 from .pages import Pages
-from .projects import Projects
-from .store import Store
-from .wire import Call, Caller, Refusal
 
 __all__ = ["Application", "Protocol"]
 
