@@ -19,12 +19,15 @@ from ..errors import ConfigError
 from .clock import Clock
 from .engine import Engine, Function, StandInEngine, StandIns
 from .mail import Inbox, Mailbox, smtp_relay
-from .rules.accounts import Accounts
+from .rules.codes import Codes
 from .rules.encryption import EncryptionKey
 from .rules.executions import Executions
 from .rules.integrations import Integrations
+from .rules.keys import Keys
 from .rules.notes import Notes
+from .rules.organizations import Organizations
 from .rules.projects import Projects
+from .rules.signin import SignIn
 from .store import Store
 from .wire import Refusal
 
@@ -249,7 +252,7 @@ class Sandbox:
             >>> sandbox.add_organization("ada@example.com", "Beta Corp")
             'org_...'
         """
-        return self._do(lambda running: running.accounts.add_organization(email, name))
+        return self._do(lambda running: running.organizations.add_organization(email, name))
 
     def remove_organization(self, organization_id: str) -> None:
         """Remove an organization and its keys.
@@ -264,7 +267,7 @@ class Sandbox:
             ...
             codika_nb.errors.AuthenticationError: ...
         """
-        self._do(lambda running: running.accounts.remove_organization(organization_id))
+        self._do(lambda running: running.organizations.remove_organization(organization_id))
 
     def add_member(self, organization_id: str, email: str, role: str = "member") -> str:
         """Make a person "member", "admin" or "owner" of an organization; returns the user's id.
@@ -279,7 +282,7 @@ class Sandbox:
             >>> sign_in("grace@example.com", ask_code=sandbox.code_for).organization_name
             'Acme'
         """
-        return self._do(lambda running: running.accounts.add_member(organization_id, email, role))
+        return self._do(lambda running: running.organizations.add_member(organization_id, email, role))
 
     def personal_key(self, email: str) -> str:
         """A new personal key, the kind that may create organizations; it is shown this once.
@@ -291,7 +294,7 @@ class Sandbox:
             >>> sandbox.personal_key("ada@example.com")
             'ckp_...'
         """
-        return self._do(lambda running: running.accounts.personal_key(email))
+        return self._do(lambda running: running.keys.personal_key(email))
 
     def revoke_key(self, key_id: str) -> None:
         """Revoke an organization key; it stops at once.
@@ -302,7 +305,7 @@ class Sandbox:
         Example:
             >>> sandbox.revoke_key(client.create_organization_key("CI", scopes=["workflows:trigger"]).key_id)
         """
-        self._do(lambda running: running.accounts.revoke_key(key_id))
+        self._do(lambda running: running.keys.revoke_key(key_id))
 
     def instance_key(self, process_instance_id: str) -> str:
         """A new key for a process instance, shown this once; the one before stops at once.
@@ -428,13 +431,15 @@ class _Running:
             return sandbox.clock.now().timestamp()
 
         try:
-            self.accounts = Accounts(self._store, now, sandbox._mailbox, sandbox._ip_limit)
+            codes = Codes(self._store, now, sandbox._mailbox, sandbox._ip_limit)
+            self.organizations = Organizations(self._store, now)
+            self.keys = Keys(self._store, now, self.organizations)
             engine = sandbox._make_engine()
-            self.projects = Projects(self._store, now, self.accounts, engine)
+            self.projects = Projects(self._store, now, self.organizations, self.keys, engine)
             self.executions = Executions(
                 store=self._store,
                 now=now,
-                accounts=self.accounts,
+                keys=self.keys,
                 projects=self.projects,
                 engine=engine,
                 url=self.url,
@@ -444,10 +449,12 @@ class _Running:
             key = EncryptionKey(sandbox._data)
             application = Application(
                 store=self._store,
-                accounts=self.accounts,
+                signin=SignIn(codes, self.organizations, self.keys),
+                organizations=self.organizations,
+                keys=self.keys,
                 projects=self.projects,
                 executions=self.executions,
-                integrations=Integrations(self._store, now, self.accounts, self.projects, key),
+                integrations=Integrations(self._store, now, self.organizations, self.projects, key),
                 notes=Notes(self._store, now, self.projects),
                 pages=Pages(
                     url=self.url,

@@ -19,8 +19,8 @@ from typing import Any
 from ..engine import Engine, Outcome, Run
 from ..store import Store
 from ..wire import Call, Caller, Members, Refusal, as_json, iso, new_id, new_uuid
-from .accounts import Accounts
 from .configuration import check_payload, input_schema, is_triggerable
+from .keys import Keys
 from .projects import Projects
 
 __all__ = ["SIGNATURE_HEADERS", "Executions"]
@@ -41,14 +41,14 @@ class Executions:
         *,
         store: Store,
         now: Callable[[], float],
-        accounts: Accounts,
+        keys: Keys,
         projects: Projects,
         engine: Engine,
         url: str,
     ) -> None:
         self._store = store
         self._now = now
-        self._accounts = accounts
+        self._keys = keys
         self._projects = projects
         self._engine = engine
         self._url = url
@@ -231,7 +231,7 @@ class Executions:
     def create_execution(self, call: Call) -> dict[str, Any]:
         """A workflow that something else than HTTP has started reports for duty."""
         body = call.body
-        caller = self._accounts.authenticate(body.text("memberSecret"), ("member",))
+        caller = self._keys.authenticate(body.text("memberSecret"), ("member",))
         if (body.text("organizationId"), body.text("userId")) != (caller.organization_id, caller.user_id):
             raise Refusal(401, "UNAUTHORIZED", "The member secret belongs to another member.")
         instance = self._projects.instance(caller, body.text("processInstanceId"))

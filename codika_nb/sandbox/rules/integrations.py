@@ -9,8 +9,8 @@ from typing import Any
 
 from ..store import Store
 from ..wire import Call, Members, Refusal, as_json, iso, new_id
-from .accounts import Accounts
 from .encryption import EncryptionKey
+from .organizations import Organizations
 from .projects import Projects
 
 __all__ = ["Integrations"]
@@ -48,13 +48,13 @@ class Integrations:
         self,
         store: Store,
         now: Callable[[], float],
-        accounts: Accounts,
+        organizations: Organizations,
         projects: Projects,
         key: EncryptionKey,
     ) -> None:
         self._store = store
         self._now = now
-        self._accounts = accounts
+        self._organizations = organizations
         self._projects = projects
         self._key = key
 
@@ -142,7 +142,7 @@ class Integrations:
 
     def list_integrations(self, call: Call) -> dict[str, Any]:
         body = call.body
-        organization_id = self._accounts.organization_of(call, body.text_or_none("organizationId"))
+        organization_id = self._organizations.organization_of(call, body.text_or_none("organizationId"))
         instance_id = body.text_or_none("processInstanceId")
         if instance_id:
             self._projects.instance(call.caller, instance_id)
@@ -192,7 +192,7 @@ class Integrations:
     def _place(self, call: Call) -> tuple[str, str, str]:
         """Organization, context, and the id of the member or instance in it."""
         body = call.body
-        organization_id = self._accounts.organization_of(call, body.text_or_none("organizationId"))
+        organization_id = self._organizations.organization_of(call, body.text_or_none("organizationId"))
         context = body.choice("contextType", _CONTEXTS)
         if context == "process_instance":
             instance = self._projects.instance(call.caller, body.text("processInstanceId"))

@@ -14,8 +14,9 @@ from typing import Any, Literal
 from ..engine import Engine
 from ..store import Store
 from ..wire import Call, Caller, Members, Refusal, as_json, iso, new_id, new_uuid
-from .accounts import Accounts
 from .configuration import check_configuration, decode_workflow
+from .keys import Keys
+from .organizations import Organizations
 
 __all__ = ["Projects"]
 
@@ -27,17 +28,20 @@ _STRATEGIES = ("major_bump", "minor_bump", "explicit")
 class Projects:
     """The rules about projects, deployments and instances. Every method runs in a transaction."""
 
-    def __init__(self, store: Store, now: Callable[[], float], accounts: Accounts, engine: Engine) -> None:
+    def __init__(
+        self, store: Store, now: Callable[[], float], organizations: Organizations, keys: Keys, engine: Engine
+    ) -> None:
         self._store = store
         self._now = now
-        self._accounts = accounts
+        self._organizations = organizations
+        self._keys = keys
         self._engine = engine
 
     # --- projects -------------------------------------------------------------------------
 
     def create_project(self, call: Call) -> dict[str, Any]:
         body = call.body
-        organization_id = self._accounts.organization_of(call, body.text_or_none("organizationId"))
+        organization_id = self._organizations.organization_of(call, body.text_or_none("organizationId"))
         project_id = new_id()
         self._store.insert(
             "projects",
@@ -52,8 +56,8 @@ class Projects:
         return {"projectId": project_id}
 
     def list_projects(self, call: Call) -> dict[str, Any]:
-        organization_id = self._accounts.organization_of(call, call.query.get("organizationId"))
-        everyone = self._accounts.sees_all(call.caller, organization_id)
+        organization_id = self._organizations.organization_of(call, call.query.get("organizationId"))
+        everyone = self._organizations.sees_all(call.caller, organization_id)
         rows = self._store.every(
             "SELECT * FROM projects WHERE organization_id = ? AND archived = ? AND (? OR created_by = ?)"
             " ORDER BY rowid DESC LIMIT ?",
@@ -89,9 +93,9 @@ class Projects:
         project = self._store.one("SELECT * FROM projects WHERE id = ?", project_id)
         if project is None:
             raise Refusal(404, "PROJECT_NOT_FOUND", f"There is no project {project_id}.")
-        if not self._accounts.reaches(caller, project["organization_id"]):
+        if not self._organizations.reaches(caller, project["organization_id"]):
             raise Refusal(403, "FORBIDDEN", "The API key does not have access to this project.")
-        if project["created_by"] != caller.user_id and not self._accounts.sees_all(
+        if project["created_by"] != caller.user_id and not self._organizations.sees_all(
             caller, project["organization_id"]
         ):
             raise Refusal(403, "FORBIDDEN", "Members have access to their own projects only.")
@@ -395,7 +399,7 @@ class Projects:
         if caller.kind in ("instance", "signature"):
             allowed = caller.instance_id == instance_id
         else:
-            allowed = self._accounts.reaches(caller, instance["organization_id"]) and self._shares(
+            allowed = self._organizations.reaches(caller, instance["organization_id"]) and self._shares(
                 caller, instance
             )
         if not allowed:
@@ -411,7 +415,7 @@ class Projects:
     def _shares(self, caller: Caller, instance: sqlite3.Row) -> bool:
         if instance["owner"] == caller.user_id:
             return True
-        if self._accounts.sees_all(caller, instance["organization_id"]):
+        if self._organizations.sees_all(caller, instance["organization_id"]):
             return True
         shared = json.loads(instance["shared_with"])
         return shared["mode"] == "everyone" or (
@@ -419,7 +423,7 @@ class Projects:
         )
 
     def list_instances(self, call: Call) -> dict[str, Any]:
-        organization_id = self._accounts.organization_of(call, call.query.get("organizationId"))
+        organization_id = self._organizations.organization_of(call, call.query.get("organizationId"))
         environment = call.query.get("environment")
         if environment not in (None, "dev", "prod"):
             raise Refusal(400, "INVALID_REQUEST", '"environment" must be dev or prod.')
@@ -493,16 +497,16 @@ class Projects:
     def make_instance_key(self, call: Call) -> dict[str, Any]:
         """What the dashboard does: show the instance's key once, after making a new one."""
         instance = self.instance(call.caller, call.params[0])
-        raw = self._accounts.instance_key(instance["id"])
+        raw = self._keys.instance_key(instance["id"])
         return {"processInstanceId": instance["id"], "apiKey": raw, "keyPrefix": raw[:8]}
 
     def instance_key(self, instance_id: str) -> str:
         self._instance_row(instance_id)
-        return self._accounts.instance_key(instance_id)
+        return self._keys.instance_key(instance_id)
 
     def member_secret(self, instance_id: str) -> str:
         instance = self._instance_row(instance_id)
-        return self._accounts.member_secret(instance["organization_id"], instance["owner"])
+        return self._keys.member_secret(instance["organization_id"], instance["owner"])
 
     # --- reading back ---------------------------------------------------------------------
 

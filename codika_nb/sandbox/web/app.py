@@ -22,11 +22,13 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from ..rules.accounts import Accounts
 from ..rules.executions import SIGNATURE_HEADERS, Executions
 from ..rules.integrations import Integrations
+from ..rules.keys import Keys
 from ..rules.notes import Notes
+from ..rules.organizations import Organizations
 from ..rules.projects import Projects
+from ..rules.signin import SignIn
 from ..store import Store
 from ..wire import Call, Caller, Refusal
 from .bodies import parse_form
@@ -93,7 +95,9 @@ class Endpoint:
 
 def _endpoints(
     *,
-    accounts: Accounts,
+    signin: SignIn,
+    organizations: Organizations,
+    keys: Keys,
     projects: Projects,
     executions: Executions,
     integrations: Integrations,
@@ -105,20 +109,20 @@ def _endpoints(
     callback: Any = {"envelope": Envelope.FLAT, "doors": ()}
     deploy, manage, connect = "deploy:use-case", "instances:manage", "integrations:manage"
     return [
-        Endpoint("POST", "/clirequestsignupotp", accounts.request_signup_code, **code),
-        Endpoint("POST", "/clicompletesignup", accounts.complete_signup, **code),
-        Endpoint("POST", "/clirequestloginotp", accounts.request_login_code, **code),
-        Endpoint("POST", "/clicompletelogin", accounts.complete_login, **code),
-        Endpoint("POST", "/verifyapikey", accounts.verify_key, body=Body.NONE),
+        Endpoint("POST", "/clirequestsignupotp", signin.request_signup_code, **code),
+        Endpoint("POST", "/clicompletesignup", signin.complete_signup, **code),
+        Endpoint("POST", "/clirequestloginotp", signin.request_login_code, **code),
+        Endpoint("POST", "/clicompletelogin", signin.complete_login, **code),
+        Endpoint("POST", "/verifyapikey", keys.verify_key, body=Body.NONE),
         Endpoint(
             "POST",
             "/createorganizationviaapikey",
-            accounts.create_organization,
+            organizations.create_organization,
             "organizations:create",
             kinds=("personal", "admin"),
         ),
-        Endpoint("POST", "/createorganizationapikeypublic", accounts.create_key, "api-keys:manage"),
-        Endpoint("POST", "/updateorganizationapikeypublic", accounts.update_key, "api-keys:manage"),
+        Endpoint("POST", "/createorganizationapikeypublic", keys.create_key, "api-keys:manage"),
+        Endpoint("POST", "/updateorganizationapikeypublic", keys.update_key, "api-keys:manage"),
         Endpoint("POST", "/createprojectviaapikey", projects.create_project, "projects:create"),
         Endpoint("GET", "/listprojectspublic", projects.list_projects, "projects:read"),
         Endpoint("POST", "/getprojectpublic", projects.get_project, "projects:read"),
@@ -175,7 +179,9 @@ class Application:
         self,
         *,
         store: Store,
-        accounts: Accounts,
+        signin: SignIn,
+        organizations: Organizations,
+        keys: Keys,
         projects: Projects,
         executions: Executions,
         integrations: Integrations,
@@ -185,14 +191,16 @@ class Application:
         trusted_proxy: str | None,
     ) -> None:
         self._store = store
-        self._accounts = accounts
+        self._keys = keys
         self._executions = executions
         self._pages = pages
         self._hosts = _Hosts(host)
         self._trusted_proxy = trusted_proxy
         self._routes: dict[str, list[tuple[list[str], Endpoint]]] = {}
         for endpoint in _endpoints(
-            accounts=accounts,
+            signin=signin,
+            organizations=organizations,
+            keys=keys,
             projects=projects,
             executions=executions,
             integrations=integrations,
@@ -303,13 +311,13 @@ class Application:
         if not doors:
             return Caller("nobody")
         if Door.KEY in doors and _KEY_HEADER in headers:
-            caller = self._accounts.authenticate(headers[_KEY_HEADER], ("organization", "personal", "admin"))
+            caller = self._keys.authenticate(headers[_KEY_HEADER], ("organization", "personal", "admin"))
         elif Door.INSTANCE_KEY in doors and _INSTANCE_KEY_HEADER in headers:
-            return self._accounts.authenticate(headers[_INSTANCE_KEY_HEADER], ("instance",))
+            return self._keys.authenticate(headers[_INSTANCE_KEY_HEADER], ("instance",))
         elif Door.SIGNATURE in doors and any(name in headers for name in SIGNATURE_HEADERS):
             return self._executions.authenticate_signature(headers, params, body)
         elif Door.QUERY in doors and "api_key" in query:
-            return self._accounts.authenticate(query["api_key"], ("instance",))
+            return self._keys.authenticate(query["api_key"], ("instance",))
         else:
             ways = "; or ".join(door.value for door in doors)
             raise Refusal(401, "UNAUTHORIZED", f"A credential is missing: {ways}.")
