@@ -20,8 +20,11 @@ from .clock import Clock
 from .engine import Engine, Function, StandInEngine, StandIns
 from .mail import Inbox, Mailbox, smtp_relay
 from .rules.codes import Codes
+from .rules.deployments import Deployments
+from .rules.documents import Documents
 from .rules.encryption import EncryptionKey
 from .rules.executions import Executions
+from .rules.instances import Instances
 from .rules.integrations import Integrations
 from .rules.keys import Keys
 from .rules.notes import Notes
@@ -321,7 +324,7 @@ class Sandbox:
             ...     dashboard.run_workflow("greet", {"name": "Ada"}).result["greeting"]
             'Hello, Ada!'
         """
-        return self._do(lambda running: running.projects.instance_key(process_instance_id))
+        return self._do(lambda running: running.instances.instance_key(process_instance_id))
 
     def member_secret(self, process_instance_id: str) -> str:
         """A secret with which a process instance's workflows may start executions, shown this once.
@@ -338,7 +341,7 @@ class Sandbox:
             >>> sandbox.member_secret(deployed.process_instance_id)
             'cms_...'
         """
-        return self._do(lambda running: running.projects.member_secret(process_instance_id))
+        return self._do(lambda running: running.instances.member_secret(process_instance_id))
 
     def webhook_secret(self, process_instance_id: str, workflow_id: str, secret: str | None = None) -> str:
         """Add a signing secret to a workflow's endpoint, a new one if none is given; returns it.
@@ -435,12 +438,14 @@ class _Running:
             self.organizations = Organizations(self._store, now)
             self.keys = Keys(self._store, now, self.organizations)
             engine = sandbox._make_engine()
-            self.projects = Projects(self._store, now, self.organizations, self.keys, engine)
+            projects = Projects(self._store, now, self.organizations)
+            self.instances = Instances(self._store, self.organizations, self.keys)
+            documents = Documents(self._store, now, projects)
             self.executions = Executions(
                 store=self._store,
                 now=now,
                 keys=self.keys,
-                projects=self.projects,
+                instances=self.instances,
                 engine=engine,
                 url=self.url,
             )
@@ -452,10 +457,20 @@ class _Running:
                 signin=SignIn(codes, self.organizations, self.keys),
                 organizations=self.organizations,
                 keys=self.keys,
-                projects=self.projects,
+                projects=projects,
+                deployments=Deployments(
+                    store=self._store,
+                    now=now,
+                    projects=projects,
+                    instances=self.instances,
+                    documents=documents,
+                    engine=engine,
+                ),
+                documents=documents,
+                instances=self.instances,
                 executions=self.executions,
-                integrations=Integrations(self._store, now, self.organizations, self.projects, key),
-                notes=Notes(self._store, now, self.projects),
+                integrations=Integrations(self._store, now, self.organizations, self.instances, key),
+                notes=Notes(self._store, now, projects),
                 pages=Pages(
                     url=self.url,
                     mailbox=sandbox._mailbox,

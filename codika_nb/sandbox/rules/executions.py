@@ -20,8 +20,8 @@ from ..engine import Engine, Outcome, Run
 from ..store import Store
 from ..wire import Call, Caller, Members, Refusal, as_json, iso, new_id, new_uuid
 from .configuration import check_payload, input_schema, is_triggerable
+from .instances import Instances
 from .keys import Keys
-from .projects import Projects
 
 __all__ = ["SIGNATURE_HEADERS", "Executions"]
 
@@ -42,14 +42,14 @@ class Executions:
         store: Store,
         now: Callable[[], float],
         keys: Keys,
-        projects: Projects,
+        instances: Instances,
         engine: Engine,
         url: str,
     ) -> None:
         self._store = store
         self._now = now
         self._keys = keys
-        self._projects = projects
+        self._instances = instances
         self._engine = engine
         self._url = url
         self._runs: set[asyncio.Task[None]] = set()
@@ -69,8 +69,8 @@ class Executions:
 
     def trigger(self, call: Call) -> dict[str, Any]:
         instance_id, workflow_id = call.params
-        instance = self._projects.instance(call.caller, instance_id)
-        workflow = self._workflow(instance, workflow_id)
+        instance = self._instances.instance(call.caller, instance_id)
+        workflow = self._instances.workflow(instance, workflow_id)
         if not is_triggerable(workflow):
             raise Refusal(
                 404,
@@ -186,7 +186,7 @@ class Executions:
         }
 
     def list_executions(self, call: Call) -> dict[str, Any]:
-        instance = self._projects.instance(call.caller, call.params[0])
+        instance = self._instances.instance(call.caller, call.params[0])
         workflow_id, status = call.query.get("workflowId"), call.query.get("status")
         if status not in (None, "pending", "success", "failed"):
             raise Refusal(400, "INVALID_REQUEST", '"status" must be pending, success or failed.')
@@ -206,7 +206,7 @@ class Executions:
 
     def _execution(self, call: Call, columns: str) -> sqlite3.Row:
         instance_id, execution_id = call.params
-        self._projects.instance(call.caller, instance_id)
+        self._instances.instance(call.caller, instance_id)
         row = self._store.one(
             f"SELECT {columns} FROM executions WHERE id = ? AND instance_id = ?",  # noqa: S608 - from above
             execution_id,
@@ -216,16 +216,6 @@ class Executions:
             raise Refusal(404, "EXECUTION_NOT_FOUND", "There is no such execution of this process instance.")
         return row
 
-    def _workflow(self, instance: sqlite3.Row, workflow_id: str) -> dict[str, Any]:
-        configuration = json.loads(self._projects.deployment(instance)["configuration"])
-        workflows: list[dict[str, Any]] = configuration["workflows"]
-        for workflow in workflows:
-            if workflow["workflowTemplateId"] == workflow_id:
-                return workflow
-        raise Refusal(
-            404, "WORKFLOW_NOT_FOUND", f'There is no workflow "{workflow_id}" in this process instance.'
-        )
-
     # --- calls back from the engine -------------------------------------------------------
 
     def create_execution(self, call: Call) -> dict[str, Any]:
@@ -234,10 +224,10 @@ class Executions:
         caller = self._keys.authenticate(body.text("memberSecret"), ("member",))
         if (body.text("organizationId"), body.text("userId")) != (caller.organization_id, caller.user_id):
             raise Refusal(401, "UNAUTHORIZED", "The member secret belongs to another member.")
-        instance = self._projects.instance(caller, body.text("processInstanceId"))
+        instance = self._instances.instance(caller, body.text("processInstanceId"))
         if instance["organization_id"] != caller.organization_id:
             raise Refusal(403, "FORBIDDEN", "The process instance belongs to another organization.")
-        workflow = self._workflow(instance, body.text("workflowId"))
+        workflow = self._instances.workflow(instance, body.text("workflowId"))
         kind = body.text("triggerType")
         if not isinstance(body.raw("triggerData"), (dict, list)):
             body.refuse("triggerData", "must be an object or an array")
@@ -305,8 +295,8 @@ class Executions:
     # --- signed webhooks ------------------------------------------------------------------
 
     def add_signing_secret(self, instance_id: str, workflow_id: str, secret: str | None) -> str:
-        instance = self._projects.instance(Caller("instance", instance_id=instance_id), instance_id)
-        self._workflow(instance, workflow_id)
+        instance = self._instances.instance(Caller("instance", instance_id=instance_id), instance_id)
+        self._instances.workflow(instance, workflow_id)
         secret = secret or "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode()
         if len(_signing_key(secret) or b"") < 1:
             raise Refusal(400, "INVALID_REQUEST", 'A signing secret is "whsec_" and base64.')

@@ -10,8 +10,8 @@ from typing import Any
 from ..store import Store
 from ..wire import Call, Members, Refusal, as_json, iso, new_id
 from .encryption import EncryptionKey
+from .instances import Instances
 from .organizations import Organizations
-from .projects import Projects
 
 __all__ = ["Integrations"]
 
@@ -49,13 +49,13 @@ class Integrations:
         store: Store,
         now: Callable[[], float],
         organizations: Organizations,
-        projects: Projects,
+        instances: Instances,
         key: EncryptionKey,
     ) -> None:
         self._store = store
         self._now = now
         self._organizations = organizations
-        self._projects = projects
+        self._instances = instances
         self._key = key
 
     def create(self, call: Call) -> dict[str, Any]:
@@ -145,7 +145,7 @@ class Integrations:
         organization_id = self._organizations.organization_of(call, body.text_or_none("organizationId"))
         instance_id = body.text_or_none("processInstanceId")
         if instance_id:
-            self._projects.instance(call.caller, instance_id)
+            self._instances.instance(call.caller, instance_id)
         rows = self._store.every(
             "SELECT * FROM integrations WHERE organization_id = ? AND (context_type = 'organization'"
             " OR (context_type = 'member' AND context_id = ?)"
@@ -195,7 +195,7 @@ class Integrations:
         organization_id = self._organizations.organization_of(call, body.text_or_none("organizationId"))
         context = body.choice("contextType", _CONTEXTS)
         if context == "process_instance":
-            instance = self._projects.instance(call.caller, body.text("processInstanceId"))
+            instance = self._instances.instance(call.caller, body.text("processInstanceId"))
             if instance["organization_id"] != organization_id:
                 raise Refusal(403, "FORBIDDEN", "The process instance belongs to another organization.")
             return organization_id, context, str(instance["id"])

@@ -22,7 +22,10 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from ..rules.deployments import Deployments
+from ..rules.documents import Documents
 from ..rules.executions import SIGNATURE_HEADERS, Executions
+from ..rules.instances import Instances
 from ..rules.integrations import Integrations
 from ..rules.keys import Keys
 from ..rules.notes import Notes
@@ -99,6 +102,9 @@ def _endpoints(
     organizations: Organizations,
     keys: Keys,
     projects: Projects,
+    deployments: Deployments,
+    documents: Documents,
+    instances: Instances,
     executions: Executions,
     integrations: Integrations,
     notes: Notes,
@@ -126,12 +132,12 @@ def _endpoints(
         Endpoint("POST", "/createprojectviaapikey", projects.create_project, "projects:create"),
         Endpoint("GET", "/listprojectspublic", projects.list_projects, "projects:read"),
         Endpoint("POST", "/getprojectpublic", projects.get_project, "projects:read"),
-        Endpoint("POST", "/deployprocessusecase", projects.deploy_use_case, deploy),
+        Endpoint("POST", "/deployprocessusecase", deployments.deploy_use_case, deploy),
         Endpoint("POST", "/deployusecasedocuments", notes.deploy_documents, deploy),
-        Endpoint("POST", "/deploydataingestion", projects.deploy_ingestion, deploy, Envelope.INGESTION),
-        Endpoint("POST", "/publishprocessdeploymentpublic", projects.publish, deploy),
-        Endpoint("POST", "/redeploydeploymentinstancepublic", projects.redeploy, deploy),
-        Endpoint("POST", "/getmetadatadocumentsendpoint", projects.get_documents, deploy),
+        Endpoint("POST", "/deploydataingestion", documents.deploy_ingestion, deploy, Envelope.INGESTION),
+        Endpoint("POST", "/publishprocessdeploymentpublic", deployments.publish, deploy),
+        Endpoint("POST", "/redeploydeploymentinstancepublic", deployments.redeploy, deploy),
+        Endpoint("POST", "/getmetadatadocumentsendpoint", documents.get_documents, deploy),
         Endpoint("POST", "/upsertprojectnote", notes.upsert_note, deploy),
         Endpoint("POST", "/getprojectnotes", notes.get_notes, deploy),
         Endpoint("POST", "/triggerwebhookpublic/{instance}/{workflow}", executions.trigger, **trigger),
@@ -150,18 +156,18 @@ def _endpoints(
         Endpoint("POST", "/uploadworkflowoutput", executions.upload_output, **callback, body=Body.FORM),
         Endpoint("POST", "/submitworkflowresult", executions.submit_result, **callback),
         Endpoint("POST", "/submitworkflowerror", executions.submit_error, **callback),
-        Endpoint("GET", "/listprocessinstancespublic", projects.list_instances, "instances:read"),
-        Endpoint("POST", "/getprocessinstancepublic", projects.get_instance, "instances:read"),
-        Endpoint("POST", "/activateprocessinstancepublic", projects.activate, manage),
-        Endpoint("POST", "/deactivateprocessinstancepublic", projects.deactivate, manage),
+        Endpoint("GET", "/listprocessinstancespublic", instances.list_instances, "instances:read"),
+        Endpoint("POST", "/getprocessinstancepublic", instances.get_instance, "instances:read"),
+        Endpoint("POST", "/activateprocessinstancepublic", instances.activate, manage),
+        Endpoint("POST", "/deactivateprocessinstancepublic", instances.deactivate, manage),
         # Not the platform's: what its dashboard shows under "Public API Access".
         Endpoint(
-            "POST", "/sandbox/instances/{instance}/key", projects.make_instance_key, manage, body=Body.NONE
+            "POST", "/sandbox/instances/{instance}/key", instances.make_instance_key, manage, body=Body.NONE
         ),
         Endpoint(
             "GET",
             "/getprocessskillspublic/{instance}",
-            projects.get_skills,
+            instances.get_skills,
             "skills:read",
             doors=(Door.KEY, Door.INSTANCE_KEY),
         ),
@@ -183,6 +189,9 @@ class Application:
         organizations: Organizations,
         keys: Keys,
         projects: Projects,
+        deployments: Deployments,
+        documents: Documents,
+        instances: Instances,
         executions: Executions,
         integrations: Integrations,
         notes: Notes,
@@ -202,6 +211,9 @@ class Application:
             organizations=organizations,
             keys=keys,
             projects=projects,
+            deployments=deployments,
+            documents=documents,
+            instances=instances,
             executions=executions,
             integrations=integrations,
             notes=notes,
