@@ -30,6 +30,7 @@ from .rules.keys import Keys
 from .rules.notes import Notes
 from .rules.organizations import Organizations
 from .rules.projects import Projects
+from .rules.signatures import Signatures
 from .rules.signin import SignIn
 from .store import Store
 from .wire import Refusal
@@ -362,7 +363,7 @@ class Sandbox:
             'Hello, Ada!'
         """
         return self._do(
-            lambda running: running.executions.add_signing_secret(process_instance_id, workflow_id, secret)
+            lambda running: running.signatures.add_secret(process_instance_id, workflow_id, secret)
         )
 
     def _do(self, action: Callable[[_Running], Answer]) -> Answer:
@@ -440,12 +441,14 @@ class _Running:
             engine = sandbox._make_engine()
             projects = Projects(self._store, now, self.organizations)
             self.instances = Instances(self._store, self.organizations, self.keys)
+            self.signatures = Signatures(self._store, now, self.instances)
             documents = Documents(self._store, now, projects)
             self.executions = Executions(
                 store=self._store,
                 now=now,
                 keys=self.keys,
                 instances=self.instances,
+                signatures=self.signatures,
                 engine=engine,
                 url=self.url,
             )
@@ -469,6 +472,7 @@ class _Running:
                 documents=documents,
                 instances=self.instances,
                 executions=self.executions,
+                signatures=self.signatures,
                 integrations=Integrations(self._store, now, self.organizations, self.instances, key),
                 notes=Notes(self._store, now, projects),
                 pages=Pages(

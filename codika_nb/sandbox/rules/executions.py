@@ -3,33 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 import hashlib
 import hmac
 import json
 import logging
-import re
 import secrets
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import PurePosixPath
 from typing import Any
 
 from ..engine import Engine, Outcome, Run
 from ..store import Store
-from ..wire import Call, Caller, Members, Refusal, as_json, iso, new_id, new_uuid
+from ..wire import Call, Members, Refusal, as_json, iso, new_id, new_uuid
 from .configuration import check_payload, input_schema, is_triggerable
 from .instances import Instances
 from .keys import Keys
+from .signatures import Signatures
 
-__all__ = ["SIGNATURE_HEADERS", "Executions"]
+__all__ = ["Executions"]
 
 logger = logging.getLogger("codika_nb.sandbox")
 
-SIGNATURE_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
-
-_TOLERANCE = 5 * 60
 _ERROR_TYPES = ("node_failure", "validation_error", "external_api_error", "timeout")
 
 
@@ -43,6 +38,7 @@ class Executions:
         now: Callable[[], float],
         keys: Keys,
         instances: Instances,
+        signatures: Signatures,
         engine: Engine,
         url: str,
     ) -> None:
@@ -50,6 +46,7 @@ class Executions:
         self._now = now
         self._keys = keys
         self._instances = instances
+        self._signatures = signatures
         self._engine = engine
         self._url = url
         self._runs: set[asyncio.Task[None]] = set()
@@ -88,7 +85,7 @@ class Executions:
             payload=as_json(payload),
         )
         if call.caller.kind == "signature":
-            self._remember_message(call.caller)
+            self._signatures.remember(call.caller)
         # The task gets its first turn when this call, and so its transaction, is over.
         task = asyncio.get_running_loop().create_task(self._carry_out(run))
         self._runs.add(task)
@@ -292,66 +289,6 @@ class Executions:
             raise Refusal(401, "UNAUTHORIZED", "The execution secret is wrong.")
         return execution_id
 
-    # --- signed webhooks ------------------------------------------------------------------
-
-    def add_signing_secret(self, instance_id: str, workflow_id: str, secret: str | None) -> str:
-        instance = self._instances.instance(Caller("instance", instance_id=instance_id), instance_id)
-        self._instances.workflow(instance, workflow_id)
-        secret = secret or "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode()
-        if len(_signing_key(secret) or b"") < 1:
-            raise Refusal(400, "INVALID_REQUEST", 'A signing secret is "whsec_" and base64.')
-        self._store.insert(
-            "signing_secrets", replace=True, instance_id=instance_id, workflow_id=workflow_id, secret=secret
-        )
-        return secret
-
-    def authenticate_signature(
-        self, headers: Mapping[str, str], params: tuple[str, ...], body: bytes
-    ) -> Caller:
-        """The endpoint a signed message is for, by the rules of Standard Webhooks."""
-        message_id, sent, signatures = (headers.get(name, "") for name in SIGNATURE_HEADERS)
-        instance_id, workflow_id = params
-        if not message_id or not signatures or not re.fullmatch(r"[0-9]{1,12}", sent):
-            raise _bad_signature("needs webhook-id, webhook-timestamp and webhook-signature")
-        now = self._now()
-        if abs(now - int(sent)) > _TOLERANCE:
-            raise _bad_signature("is more than 5 minutes away from now")
-        signed = f"{message_id}.{sent}.".encode() + body
-        given = [token.removeprefix("v1,") for token in signatures.split(" ") if token.startswith("v1,")]
-        matches = False
-        for row in self._store.every(
-            "SELECT secret FROM signing_secrets WHERE instance_id = ? AND workflow_id = ?",
-            instance_id,
-            workflow_id,
-        ):
-            key = _signing_key(row["secret"]) or b""
-            expected = base64.b64encode(hmac.digest(key, signed, "sha256")).decode()
-            for signature in given:
-                matches |= hmac.compare_digest(expected.encode(), signature.encode())
-        if not matches:
-            raise _bad_signature("does not match")
-        # A message from the future of the tolerance is good for twice as long.
-        self._store.run("DELETE FROM webhook_messages WHERE at < ?", now - 2 * _TOLERANCE)
-        known = self._store.one(
-            "SELECT 1 FROM webhook_messages WHERE instance_id = ? AND workflow_id = ? AND message_id = ?",
-            instance_id,
-            workflow_id,
-            message_id,
-        )
-        if known:
-            raise _bad_signature("belongs to a message that has been received already")
-        return Caller("signature", instance_id=instance_id, workflow_id=workflow_id, message_id=message_id)
-
-    def _remember_message(self, caller: Caller) -> None:
-        # Only what was accepted: a sender repeats a refused message under the same id.
-        self._store.insert(
-            "webhook_messages",
-            instance_id=caller.instance_id,
-            workflow_id=caller.workflow_id,
-            message_id=caller.message_id,
-            at=self._now(),
-        )
-
 
 def _require_active(instance: sqlite3.Row) -> None:
     if instance["rollout_status"] == "failed":
@@ -427,15 +364,3 @@ def _node_run(content: str, at: float, *, slim: bool) -> dict[str, Any]:
 
 def _digest(secret: str) -> bytes:
     return hashlib.sha256(secret.encode("utf-8", "replace")).digest()
-
-
-def _signing_key(secret: str) -> bytes | None:
-    text = secret.removeprefix("whsec_")
-    try:
-        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
-    except (binascii.Error, ValueError):
-        return None
-
-
-def _bad_signature(problem: str) -> Refusal:
-    return Refusal(401, "UNAUTHORIZED", f"The webhook signature {problem}.")

@@ -24,13 +24,14 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from ..rules.deployments import Deployments
 from ..rules.documents import Documents
-from ..rules.executions import SIGNATURE_HEADERS, Executions
+from ..rules.executions import Executions
 from ..rules.instances import Instances
 from ..rules.integrations import Integrations
 from ..rules.keys import Keys
 from ..rules.notes import Notes
 from ..rules.organizations import Organizations
 from ..rules.projects import Projects
+from ..rules.signatures import SIGNATURE_HEADERS, Signatures
 from ..rules.signin import SignIn
 from ..store import Store
 from ..wire import Call, Caller, Refusal
@@ -193,6 +194,7 @@ class Application:
         documents: Documents,
         instances: Instances,
         executions: Executions,
+        signatures: Signatures,
         integrations: Integrations,
         notes: Notes,
         pages: Pages,
@@ -201,7 +203,7 @@ class Application:
     ) -> None:
         self._store = store
         self._keys = keys
-        self._executions = executions
+        self._signatures = signatures
         self._pages = pages
         self._hosts = _Hosts(host)
         self._trusted_proxy = trusted_proxy
@@ -327,7 +329,7 @@ class Application:
         elif Door.INSTANCE_KEY in doors and _INSTANCE_KEY_HEADER in headers:
             return self._keys.authenticate(headers[_INSTANCE_KEY_HEADER], ("instance",))
         elif Door.SIGNATURE in doors and any(name in headers for name in SIGNATURE_HEADERS):
-            return self._executions.authenticate_signature(headers, params, body)
+            return self._signatures.authenticate(headers, params, body)
         elif Door.QUERY in doors and "api_key" in query:
             return self._keys.authenticate(query["api_key"], ("instance",))
         else:
