@@ -824,7 +824,7 @@ def test_a_workflow_uploads_a_file(platform: Platform) -> None:
     assert error_of(wrong) == (401, "UNAUTHORIZED")
     assert error_of(missing) == (400, "INVALID_REQUEST")
     kept = platform.sandbox._do(
-        lambda running: running._store.one("SELECT content FROM outputs WHERE id = ?", stored["documentId"])
+        lambda platform: platform.store.one("SELECT content FROM outputs WHERE id = ?", stored["documentId"])
     )
     assert kept is not None
     assert kept["content"] == content

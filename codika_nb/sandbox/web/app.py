@@ -1,44 +1,29 @@
-"""The HTTP face: one table of routes, five shapes of answers, and who may come in by which door."""
+"""The HTTP face: one table of routes, and who may come in by which door."""
 
 from __future__ import annotations
 
-import ipaddress
-import json
 import logging
-import math
 import re
-import socket
 import time
-import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote
 
-import h11
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from ..rules.deployments import Deployments
-from ..rules.documents import Documents
-from ..rules.executions import Executions
-from ..rules.instances import Instances
-from ..rules.integrations import Integrations
-from ..rules.keys import Keys
-from ..rules.notes import Notes
-from ..rules.organizations import Organizations
-from ..rules.projects import Projects
-from ..rules.signatures import SIGNATURE_HEADERS, Signatures
-from ..rules.signin import SignIn
-from ..store import Store
+from ..rules.platform import Platform
+from ..rules.signatures import SIGNATURE_HEADERS
 from ..wire import Call, Caller, Refusal
-from .bodies import parse_form
+from .answers import Envelope, failure, success
+from .bodies import parse_form, parse_json
+from .hosts import Hosts
 from .pages import Pages
 
-__all__ = ["Application", "Protocol"]
+__all__ = ["Application"]
 
 logger = logging.getLogger("codika_nb.sandbox")
 
@@ -49,16 +34,6 @@ _LARGEST_FORM = 101 * _MEGABYTE
 _KEY_HEADER = "x-process-manager-key"
 _INSTANCE_KEY_HEADER = "x-api-key"
 _KEY_IN_TEXT = re.compile(r"(c(?:k|ko|kp|ka)_[A-Za-z0-9_-]{4})[A-Za-z0-9_-]+")
-
-
-class Envelope(Enum):
-    """How an answer is wrapped; the names are the kinds of calls that use it."""
-
-    STANDARD = "data and error objects, with a request id"
-    CODE = "as the standard one without a request id, and with the next action"
-    FLAT = "members beside success; the error is a text, the code stands beside it"
-    FLAT_WITH_ID = "as the flat one; a success has a request id"
-    INGESTION = "as the flat one; a failure has a request id and no code"
 
 
 class Body(Enum):
@@ -97,85 +72,87 @@ class Endpoint:
         return _LARGEST_FORM if self.body is Body.FORM else _LARGEST_BODY
 
 
-def _endpoints(
-    *,
-    signin: SignIn,
-    organizations: Organizations,
-    keys: Keys,
-    projects: Projects,
-    deployments: Deployments,
-    documents: Documents,
-    instances: Instances,
-    executions: Executions,
-    integrations: Integrations,
-    notes: Notes,
-) -> list[Endpoint]:
+def _endpoints(platform: Platform) -> list[Endpoint]:
     code: Any = {"envelope": Envelope.CODE, "doors": ()}
     trigger: Any = {"scope": "workflows:trigger", "envelope": Envelope.FLAT, "doors": tuple(Door)}
     status: Any = {**trigger, "doors": (Door.KEY, Door.INSTANCE_KEY, Door.QUERY)}
     callback: Any = {"envelope": Envelope.FLAT, "doors": ()}
     deploy, manage, connect = "deploy:use-case", "instances:manage", "integrations:manage"
     return [
-        Endpoint("POST", "/clirequestsignupotp", signin.request_signup_code, **code),
-        Endpoint("POST", "/clicompletesignup", signin.complete_signup, **code),
-        Endpoint("POST", "/clirequestloginotp", signin.request_login_code, **code),
-        Endpoint("POST", "/clicompletelogin", signin.complete_login, **code),
-        Endpoint("POST", "/verifyapikey", keys.verify_key, body=Body.NONE),
+        Endpoint("POST", "/clirequestsignupotp", platform.signin.request_signup_code, **code),
+        Endpoint("POST", "/clicompletesignup", platform.signin.complete_signup, **code),
+        Endpoint("POST", "/clirequestloginotp", platform.signin.request_login_code, **code),
+        Endpoint("POST", "/clicompletelogin", platform.signin.complete_login, **code),
+        Endpoint("POST", "/verifyapikey", platform.keys.verify_key, body=Body.NONE),
         Endpoint(
             "POST",
             "/createorganizationviaapikey",
-            organizations.create_organization,
+            platform.organizations.create_organization,
             "organizations:create",
             kinds=("personal", "admin"),
         ),
-        Endpoint("POST", "/createorganizationapikeypublic", keys.create_key, "api-keys:manage"),
-        Endpoint("POST", "/updateorganizationapikeypublic", keys.update_key, "api-keys:manage"),
-        Endpoint("POST", "/createprojectviaapikey", projects.create_project, "projects:create"),
-        Endpoint("GET", "/listprojectspublic", projects.list_projects, "projects:read"),
-        Endpoint("POST", "/getprojectpublic", projects.get_project, "projects:read"),
-        Endpoint("POST", "/deployprocessusecase", deployments.deploy_use_case, deploy),
-        Endpoint("POST", "/deployusecasedocuments", notes.deploy_documents, deploy),
-        Endpoint("POST", "/deploydataingestion", documents.deploy_ingestion, deploy, Envelope.INGESTION),
-        Endpoint("POST", "/publishprocessdeploymentpublic", deployments.publish, deploy),
-        Endpoint("POST", "/redeploydeploymentinstancepublic", deployments.redeploy, deploy),
-        Endpoint("POST", "/getmetadatadocumentsendpoint", documents.get_documents, deploy),
-        Endpoint("POST", "/upsertprojectnote", notes.upsert_note, deploy),
-        Endpoint("POST", "/getprojectnotes", notes.get_notes, deploy),
-        Endpoint("POST", "/triggerwebhookpublic/{instance}/{workflow}", executions.trigger, **trigger),
-        Endpoint("POST", "/webhook/{instance}/{workflow}", executions.trigger, **trigger),
-        Endpoint("GET", "/getexecutionstatuspublic/{instance}/{execution}", executions.status, **status),
-        Endpoint("GET", "/status/{instance}/{execution}", executions.status, **status),
+        Endpoint("POST", "/createorganizationapikeypublic", platform.keys.create_key, "api-keys:manage"),
+        Endpoint("POST", "/updateorganizationapikeypublic", platform.keys.update_key, "api-keys:manage"),
+        Endpoint("POST", "/createprojectviaapikey", platform.projects.create_project, "projects:create"),
+        Endpoint("GET", "/listprojectspublic", platform.projects.list_projects, "projects:read"),
+        Endpoint("POST", "/getprojectpublic", platform.projects.get_project, "projects:read"),
+        Endpoint("POST", "/deployprocessusecase", platform.deployments.deploy_use_case, deploy),
+        Endpoint("POST", "/deployusecasedocuments", platform.notes.deploy_documents, deploy),
+        Endpoint(
+            "POST", "/deploydataingestion", platform.documents.deploy_ingestion, deploy, Envelope.INGESTION
+        ),
+        Endpoint("POST", "/publishprocessdeploymentpublic", platform.deployments.publish, deploy),
+        Endpoint("POST", "/redeploydeploymentinstancepublic", platform.deployments.redeploy, deploy),
+        Endpoint("POST", "/getmetadatadocumentsendpoint", platform.documents.get_documents, deploy),
+        Endpoint("POST", "/upsertprojectnote", platform.notes.upsert_note, deploy),
+        Endpoint("POST", "/getprojectnotes", platform.notes.get_notes, deploy),
+        Endpoint(
+            "POST", "/triggerwebhookpublic/{instance}/{workflow}", platform.executions.trigger, **trigger
+        ),
+        Endpoint("POST", "/webhook/{instance}/{workflow}", platform.executions.trigger, **trigger),
+        Endpoint(
+            "GET", "/getexecutionstatuspublic/{instance}/{execution}", platform.executions.status, **status
+        ),
+        Endpoint("GET", "/status/{instance}/{execution}", platform.executions.status, **status),
         Endpoint(
             "GET",
             "/getexecutiondetailspublic/{instance}/{execution}",
-            executions.details,
+            platform.executions.details,
             "executions:read",
             Envelope.FLAT_WITH_ID,
         ),
-        Endpoint("GET", "/listexecutionspublic/{instance}", executions.list_executions, "executions:read"),
-        Endpoint("POST", "/createworkflowexecution", executions.create_execution, **callback),
-        Endpoint("POST", "/uploadworkflowoutput", executions.upload_output, **callback, body=Body.FORM),
-        Endpoint("POST", "/submitworkflowresult", executions.submit_result, **callback),
-        Endpoint("POST", "/submitworkflowerror", executions.submit_error, **callback),
-        Endpoint("GET", "/listprocessinstancespublic", instances.list_instances, "instances:read"),
-        Endpoint("POST", "/getprocessinstancepublic", instances.get_instance, "instances:read"),
-        Endpoint("POST", "/activateprocessinstancepublic", instances.activate, manage),
-        Endpoint("POST", "/deactivateprocessinstancepublic", instances.deactivate, manage),
+        Endpoint(
+            "GET", "/listexecutionspublic/{instance}", platform.executions.list_executions, "executions:read"
+        ),
+        Endpoint("POST", "/createworkflowexecution", platform.executions.create_execution, **callback),
+        Endpoint(
+            "POST", "/uploadworkflowoutput", platform.executions.upload_output, **callback, body=Body.FORM
+        ),
+        Endpoint("POST", "/submitworkflowresult", platform.executions.submit_result, **callback),
+        Endpoint("POST", "/submitworkflowerror", platform.executions.submit_error, **callback),
+        Endpoint("GET", "/listprocessinstancespublic", platform.instances.list_instances, "instances:read"),
+        Endpoint("POST", "/getprocessinstancepublic", platform.instances.get_instance, "instances:read"),
+        Endpoint("POST", "/activateprocessinstancepublic", platform.instances.activate, manage),
+        Endpoint("POST", "/deactivateprocessinstancepublic", platform.instances.deactivate, manage),
         # Not the platform's: what its dashboard shows under "Public API Access".
         Endpoint(
-            "POST", "/sandbox/instances/{instance}/key", instances.make_instance_key, manage, body=Body.NONE
+            "POST",
+            "/sandbox/instances/{instance}/key",
+            platform.instances.make_instance_key,
+            manage,
+            body=Body.NONE,
         ),
         Endpoint(
             "GET",
             "/getprocessskillspublic/{instance}",
-            instances.get_skills,
+            platform.instances.get_skills,
             "skills:read",
             doors=(Door.KEY, Door.INSTANCE_KEY),
         ),
-        Endpoint("POST", "/createintegrationpublic", integrations.create, connect),
-        Endpoint("POST", "/deleteintegrationpublic", integrations.delete, connect),
-        Endpoint("POST", "/listintegrationspublic", integrations.list_integrations, connect),
-        Endpoint("GET", "/getcredentialschemapublic", integrations.credential_schema, connect),
+        Endpoint("POST", "/createintegrationpublic", platform.integrations.create, connect),
+        Endpoint("POST", "/deleteintegrationpublic", platform.integrations.delete, connect),
+        Endpoint("POST", "/listintegrationspublic", platform.integrations.list_integrations, connect),
+        Endpoint("GET", "/getcredentialschemapublic", platform.integrations.credential_schema, connect),
     ]
 
 
@@ -185,41 +162,17 @@ class Application:
     def __init__(
         self,
         *,
-        store: Store,
-        signin: SignIn,
-        organizations: Organizations,
-        keys: Keys,
-        projects: Projects,
-        deployments: Deployments,
-        documents: Documents,
-        instances: Instances,
-        executions: Executions,
-        signatures: Signatures,
-        integrations: Integrations,
-        notes: Notes,
+        platform: Platform,
         pages: Pages,
         host: str,
         trusted_proxy: str | None,
     ) -> None:
-        self._store = store
-        self._keys = keys
-        self._signatures = signatures
+        self._platform = platform
         self._pages = pages
-        self._hosts = _Hosts(host)
+        self._hosts = Hosts(host)
         self._trusted_proxy = trusted_proxy
         self._routes: dict[str, list[tuple[list[str], Endpoint]]] = {}
-        for endpoint in _endpoints(
-            signin=signin,
-            organizations=organizations,
-            keys=keys,
-            projects=projects,
-            deployments=deployments,
-            documents=documents,
-            instances=instances,
-            executions=executions,
-            integrations=integrations,
-            notes=notes,
-        ):
+        for endpoint in _endpoints(platform):
             segments = endpoint.path.strip("/").split("/")
             self._routes.setdefault(segments[0], []).append((segments, endpoint))
 
@@ -250,45 +203,37 @@ class Application:
         envelope = Envelope.STANDARD
         try:
             if not self._through_proxy(request):
-                self._hosts.check(request)
+                self._hosts.check(request.headers)
             if page := self._pages.find(segments):
                 if request.method not in ("GET", "HEAD"):
-                    raise _wrong_method(request.method, ["GET"])
+                    raise _wrong_method(request.method, "GET")
                 return page(request)
             endpoint, params = self._find(request.method, segments)
             envelope = endpoint.envelope
             if request.method != endpoint.method:
-                raise _wrong_method(request.method, [endpoint.method])
+                raise _wrong_method(request.method, endpoint.method)
             body = await _read(request, endpoint.largest_body)
             # No await in here: a transaction is never interleaved with another one.
-            with self._store.transaction(Refusal):
+            with self._platform.store.transaction(Refusal):
                 call = self._call(request, endpoint, params, body)
                 result = endpoint.handler(call)
             for act in call.afterwards:
                 await act()
-            return _success(envelope, result)
-        except Refusal as refusal:
-            return _failure(envelope, refusal)
+            return _json(200, success(envelope, result))
+        except Refusal as said:
+            refusal = said
         except ClientDisconnect:
             raise
         except (UnicodeEncodeError, RecursionError):
-            return _failure(
-                envelope,
-                Refusal(
-                    400,
-                    "INVALID_REQUEST",
-                    "The body has half a character in a text, or is nested too deeply.",
-                ),
-            )
+            message = "The body has half a character in a text, or is nested too deeply."
+            refusal = Refusal(400, "INVALID_REQUEST", message)
         except Exception:
             logger.exception("%s /%s failed", request.method, segments[0])
             code = "INTERNAL" if envelope is Envelope.CODE else "INTERNAL_ERROR"
-            return _failure(
-                envelope,
-                Refusal(
-                    500, code, "The sandbox failed; its log says why.", next_action="Retry in a few seconds."
-                ),
+            refusal = Refusal(
+                500, code, "The sandbox failed; its log says why.", next_action="Retry in a few seconds."
             )
+        return _json(refusal.status, failure(envelope, refusal), refusal.headers)
 
     def _find(self, method: str, segments: list[str]) -> tuple[Endpoint, tuple[str, ...]]:
         for pattern, endpoint in self._routes.get(segments[0], ()):
@@ -309,7 +254,10 @@ class Application:
         if endpoint.body is Body.FORM:
             value, upload = parse_form(request.headers.get("content-type", ""), body)
         elif endpoint.body is Body.JSON and endpoint.method == "POST":
-            value = _parse(body, endpoint)
+            value = parse_json(body)
+            # A triggered workflow has its own word for a payload that is no object.
+            if not isinstance(value, dict) and endpoint.envelope is not Envelope.FLAT:
+                raise Refusal(400, "INVALID_REQUEST", "The body must be a JSON object.")
         return Call(self._ip(request), params, query, value, caller, upload)
 
     def _let_in(
@@ -325,13 +273,15 @@ class Application:
         if not doors:
             return Caller("nobody")
         if Door.KEY in doors and _KEY_HEADER in headers:
-            caller = self._keys.authenticate(headers[_KEY_HEADER], ("organization", "personal", "admin"))
+            caller = self._platform.keys.authenticate(
+                headers[_KEY_HEADER], ("organization", "personal", "admin")
+            )
         elif Door.INSTANCE_KEY in doors and _INSTANCE_KEY_HEADER in headers:
-            return self._keys.authenticate(headers[_INSTANCE_KEY_HEADER], ("instance",))
+            return self._platform.keys.authenticate(headers[_INSTANCE_KEY_HEADER], ("instance",))
         elif Door.SIGNATURE in doors and any(name in headers for name in SIGNATURE_HEADERS):
-            return self._signatures.authenticate(headers, params, body)
+            return self._platform.signatures.authenticate(headers, params, body)
         elif Door.QUERY in doors and "api_key" in query:
-            return self._keys.authenticate(query["api_key"], ("instance",))
+            return self._platform.keys.authenticate(query["api_key"], ("instance",))
         else:
             ways = "; or ".join(door.value for door in doors)
             raise Refusal(401, "UNAUTHORIZED", f"A credential is missing: {ways}.")
@@ -353,59 +303,6 @@ class Application:
         return self._trusted_proxy is not None and peer == self._trusted_proxy
 
 
-class Protocol(H11Protocol):
-    """HTTP as uvicorn speaks it, except that what is no HTTP at all is refused in JSON, too."""
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        # Its log has whole addresses, keys in them included; ours is `Application`'s.
-        self.access_log = False
-
-    def send_400_response(self, msg: str) -> None:
-        if self.cycle is not None and not self.cycle.response_complete:
-            # Its body broke off in the middle: the call must neither wait for the rest nor answer, too.
-            self.cycle.disconnected = True
-            self.cycle.message_event.set()
-        refusal = _failure(Envelope.STANDARD, Refusal(400, "INVALID_REQUEST", msg))
-        headers = [*refusal.raw_headers, (b"connection", b"close")]
-        for event in (
-            h11.Response(status_code=400, headers=headers),
-            h11.Data(data=bytes(refusal.body)),
-            h11.EndOfMessage(),
-        ):
-            self.transport.write(self.conn.send(event) or b"")
-        self.transport.close()
-
-
-class _Hosts:
-    """Which names the sandbox answers to: a page elsewhere must not reach it under a name of its own."""
-
-    def __init__(self, bound: str) -> None:
-        self._bound = bound.lower()
-        self._wildcard = self._bound in ("", "0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
-
-    def check(self, request: Request) -> None:
-        host = request.headers.get("host", "")
-        if not self._knows(host):
-            raise Refusal(421, "MISDIRECTED_REQUEST", "The sandbox does not answer under this host name.")
-        origin = request.headers.get("origin")
-        if origin is not None and not self._knows(origin.partition("://")[2]):
-            raise Refusal(403, "FORBIDDEN", "The sandbox does not answer to pages of other sites.")
-
-    def _knows(self, netloc: str) -> bool:
-        try:
-            name = (urlsplit(f"//{netloc}").hostname or "").rstrip(".")
-        except ValueError:
-            return False
-        if name == "localhost" or name.endswith(".localhost") or name == self._bound:
-            return True
-        try:
-            address = ipaddress.ip_address(name)
-        except ValueError:
-            return self._wildcard and name == socket.gethostname().lower()
-        return address.is_loopback or self._wildcard
-
-
 async def _read(request: Request, largest: int) -> bytes:
     chunks, size = [], 0
     async for chunk in request.stream():
@@ -422,73 +319,10 @@ async def _read(request: Request, largest: int) -> bytes:
     return b"".join(chunks)
 
 
-def _parse(body: bytes, endpoint: Endpoint) -> Any:
-    try:
-        value = json.loads(body, parse_constant=_no_number, parse_float=_finite)
-    except (ValueError, RecursionError):
-        raise Refusal(400, "INVALID_REQUEST", "The body must be JSON.") from None
-    # A triggered workflow has its own word for a payload that is no object.
-    if not isinstance(value, dict) and endpoint.envelope is not Envelope.FLAT:
-        raise Refusal(400, "INVALID_REQUEST", "The body must be a JSON object.")
-    return value
+def _wrong_method(method: str, allowed: str) -> Refusal:
+    message = f"{method} is not possible here, only {allowed}."
+    return Refusal(405, "METHOD_NOT_ALLOWED", message, headers={"Allow": allowed})
 
 
-def _no_number(text: str) -> float:
-    raise ValueError(text)
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if math.isinf(number):
-        raise ValueError(text)
-    return number
-
-
-def _wrong_method(method: str, allowed: list[str]) -> Refusal:
-    return Refusal(
-        405,
-        "METHOD_NOT_ALLOWED",
-        f"{method} is not possible here, only {', '.join(allowed)}.",
-        headers={"Allow": ", ".join(allowed)},
-    )
-
-
-def _success(envelope: Envelope, result: Mapping[str, Any]) -> Response:
-    request_id = {"requestId": str(uuid.uuid4())}
-    content: dict[str, Any]
-    if envelope is Envelope.STANDARD:
-        content = {"success": True, "data": result, **request_id}
-    elif envelope is Envelope.CODE:
-        content = {"success": True, "data": result}
-    elif envelope is Envelope.FLAT:
-        content = {"success": True, **result}
-    else:
-        content = {"success": True, **result, **request_id}
-    return _json(200, content)
-
-
-def _failure(envelope: Envelope, refusal: Refusal) -> Response:
-    request_id = {"requestId": str(uuid.uuid4())}
-    error: dict[str, Any] = {"code": refusal.code, "message": refusal.message}
-    if refusal.next_action and envelope is Envelope.CODE:
-        error["nextAction"] = refusal.next_action
-    if refusal.details:
-        error["details"] = refusal.details
-    content: dict[str, Any]
-    if refusal.data is not None:
-        content = {"data": refusal.data, **request_id}
-    elif envelope is Envelope.STANDARD:
-        content = {"error": error, **request_id}
-    elif envelope is Envelope.CODE:
-        content = {"error": error}
-    elif envelope is Envelope.INGESTION:
-        content = {"error": refusal.message, **request_id}
-    else:
-        content = {"error": refusal.message, "code": refusal.code}
-    return _json(refusal.status, {"success": False, **content}, refusal.headers)
-
-
-def _json(status: int, content: Any, headers: Mapping[str, str] | None = None) -> Response:
-    # Half a surrogate pair, which a stand-in may return, is written as the escape that JSON has for it.
-    text = json.dumps(content, ensure_ascii=False, allow_nan=False).encode("utf-8", "backslashreplace")
-    return Response(text, status, headers, media_type="application/json")
+def _json(status: int, content: bytes, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(content, status, headers, media_type="application/json")
