@@ -15,10 +15,11 @@ from typing import Self, TypeVar
 
 from ..errors import ConfigError
 from .clock import Clock
-from .engine import Engine, Function, StandInEngine, StandIns
+from .engine import Engine
 from .mail import Inbox, Mailbox, smtp_relay
 from .rules.platform import Platform
 from .serving import Serving
+from .stand_ins import Function, StandInEngine, StandIns
 from .wire import Refusal
 
 __all__ = ["Sandbox"]

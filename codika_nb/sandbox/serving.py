@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from ..errors import ConfigError
-from .engine import Engine, StandIns
+from .engine import Engine
 from .mail import Mailbox
 from .rules.encryption import EncryptionKey
 from .rules.platform import Platform
+from .stand_ins import StandIns
 from .store import Store
 from .wire import Refusal
 

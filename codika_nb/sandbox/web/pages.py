@@ -14,9 +14,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ... import __version__
-from ..engine import StandIns
 from ..mail import Mail, Mailbox
 from ..rules.encryption import EncryptionKey
+from ..stand_ins import StandIns
 from ..wire import Refusal, iso
 
 __all__ = ["Pages"]
