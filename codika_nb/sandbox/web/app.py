@@ -202,8 +202,15 @@ class Application:
         segments[0] = segments[0].lower()
         envelope = Envelope.STANDARD
         try:
-            if not self._through_proxy(request):
-                self._hosts.check(request.headers)
+            if "content-length" in request.headers and "transfer-encoding" in request.headers:
+                # Who stands between may have gone by the other one, and taken the rest for a next request.
+                raise Refusal(
+                    400,
+                    "INVALID_REQUEST",
+                    "The request says its length twice: as Content-Length and as Transfer-Encoding.",
+                    headers={"Connection": "close"},
+                )
+            self._hosts.check(request.method, request.headers, proxied=self._through_proxy(request))
             if page := self._pages.find(segments):
                 if request.method not in ("GET", "HEAD"):
                     raise _wrong_method(request.method, "GET")

@@ -19,13 +19,25 @@ class Hosts:
         self._bound = bound.lower()
         self._wildcard = self._bound in ("", "0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
 
-    def check(self, headers: Mapping[str, str]) -> None:
-        """Refuse a request for another host, or of another site's page."""
+    def check(self, method: str, headers: Mapping[str, str], *, proxied: bool) -> None:
+        """Refuse a request for another host, or of another site's page.
+
+        What may change something is taken from the sandbox's own pages only, and from programs, which name
+        no origin: other servers of this machine have pages, too.
+        """
         host = headers.get("host", "")
-        if not self._knows(host):
+        if not proxied and not self._knows(host):
             raise Refusal(421, "MISDIRECTED_REQUEST", "The sandbox does not answer under this host name.")
         origin = headers.get("origin")
-        if origin is not None and not self._knows(origin.partition("://")[2]):
+        if origin is None:
+            return
+        if method in ("GET", "HEAD"):
+            welcome = proxied or self._knows(origin.partition("://")[2])
+        else:
+            # A proxy may be reached by HTTPS.
+            own = {f"http://{host}", f"https://{host}"} if proxied else {f"http://{host}"}
+            welcome = origin in own
+        if not welcome:
             raise Refusal(403, "FORBIDDEN", "The sandbox does not answer to pages of other sites.")
 
     def _knows(self, netloc: str) -> bool:
@@ -33,7 +45,7 @@ class Hosts:
             name = (urlsplit(f"//{netloc}").hostname or "").rstrip(".")
         except ValueError:
             return False
-        if name == "localhost" or name.endswith(".localhost") or name == self._bound:
+        if name in ("localhost", self._bound or "localhost") or name.endswith(".localhost"):
             return True
         try:
             address = ipaddress.ip_address(name)
