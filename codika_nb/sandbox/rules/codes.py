@@ -76,7 +76,7 @@ class Codes:
     def _limit_requests(self, email: str, ip: str, now: float) -> None:
         # A used code ends the cooldown: the mail was wanted, and the next step may be to log in.
         last = self._store.one("SELECT sent_at FROM codes WHERE email = ? AND state != 'used'", email)
-        if last is not None and now - last["sent_at"] < _RESEND_SECONDS:
+        if last is not None and _is_within(_RESEND_SECONDS, last["sent_at"], now):
             wait = max(1, math.ceil(last["sent_at"] + _RESEND_SECONDS - now))
             raise Refusal(
                 429,
@@ -86,7 +86,7 @@ class Codes:
                 details={"retryInSeconds": wait},
                 headers={"Retry-After": str(wait)},
             )
-        self._store.run("DELETE FROM code_requests WHERE at <= ?", now - _HOUR)
+        self._store.run("DELETE FROM code_requests WHERE at <= ? OR at > ?", now - _HOUR, now)
         for column, value, most, code, whose in (
             ("email", email, _EMAIL_REQUESTS_PER_HOUR, "EMAIL_RATE_LIMITED", "for this e-mail address"),
             ("ip", ip, self._ip_limit, "IP_RATE_LIMITED", "from this IP address"),
@@ -121,7 +121,7 @@ class Codes:
             )
         if record["state"] == "used":
             raise Refusal(409, "OTP_ALREADY_USED", "This code has been used already.", next_action=again)
-        if record["state"] == "pending" and self._now() - record["sent_at"] >= CODE_SECONDS:
+        if record["state"] == "pending" and not _is_within(CODE_SECONDS, record["sent_at"], self._now()):
             raise Refusal(410, "OTP_EXPIRED", "The code is older than 10 minutes.", next_action=again)
         if record["purpose"] != purpose:
             raise Refusal(
@@ -152,6 +152,11 @@ class Codes:
     def use(self, email: str) -> None:
         """Make the code to an address one that was used."""
         self._store.run("UPDATE codes SET state = 'used', digest = NULL WHERE email = ?", email)
+
+
+def _is_within(seconds: float, since: float, now: float) -> bool:
+    """Whether less time has passed; what lies in the future, as the clock was set back, is long over."""
+    return 0 <= now - since < seconds
 
 
 def _mail(email: str, purpose: Purpose, code: str, now: float) -> Mail:
