@@ -658,6 +658,40 @@ def _returns_no_number(_payload: dict[str, Any]) -> float:
     return float("nan")
 
 
+class Odd(BaseException):
+    pass
+
+
+def _raises_odd(_payload: dict[str, Any]) -> None:
+    raise Odd("boom")
+
+
+async def _raises_odd_later(_payload: dict[str, Any]) -> None:
+    await asyncio.sleep(0)
+    raise Odd("boom")
+
+
+def _interrupts(_payload: dict[str, Any]) -> None:
+    raise KeyboardInterrupt
+
+
+def _stops(_payload: dict[str, Any]) -> None:
+    raise StopIteration("early")
+
+
+async def _cancels(_payload: dict[str, Any]) -> None:
+    raise asyncio.CancelledError("enough")
+
+
+class _WordlessError(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no words")
+
+
+def _raises_wordless(_payload: dict[str, Any]) -> None:
+    raise _WordlessError
+
+
 async def _raises_later(_payload: dict[str, Any]) -> None:
     await asyncio.sleep(0)
     raise KeyError("name")
@@ -669,11 +703,19 @@ async def _raises_later(_payload: dict[str, Any]) -> None:
         (_raises, "ValueError: no name, no greeting"),
         (_raises_later, "KeyError: 'name'"),
         (_exits, "SystemExit: 3"),
+        (_raises_odd, "Odd: boom"),
+        (_raises_odd_later, "Odd: boom"),
+        (_interrupts, "KeyboardInterrupt"),
+        (_stops, "StopIteration: early"),
+        (_cancels, "CancelledError"),
+        (_raises_wordless, "_WordlessError"),
         (_returns_a_set, "cannot be written as JSON"),
         (_returns_no_number, "cannot be written as JSON"),
     ],
 )
-def test_a_stand_in_that_fails_is_a_failed_execution(greeter: Deployed, function: Any, message: str) -> None:
+def test_a_stand_in_that_fails_is_a_failed_execution(
+    greeter: Deployed, function: Any, message: str, capfd: pytest.CaptureFixture[str]
+) -> None:
     deployed = Deployed(greeter.platform, workflow("fails"))
     deployed.platform.sandbox.workflow("fails")(function)
     execution = deployed.run({}, "fails")
@@ -682,6 +724,7 @@ def test_a_stand_in_that_fails_is_a_failed_execution(greeter: Deployed, function
     assert execution["errorDetails"]["type"] == "node_failure"
     assert execution["errorDetails"]["failedNodeName"] == function.__name__
     assert message in execution["errorDetails"]["message"]
+    assert capfd.readouterr().err == ""
 
 
 def test_a_stand_in_that_takes_too_long_is_a_timeout(platform: Platform) -> None:

@@ -201,13 +201,21 @@ _file_numbers = itertools.count()
 def _answer(stand_in: StandIn, run: Run) -> Outcome:
     try:
         result = _call(stand_in, run)
-    except (Exception, SystemExit) as error:
+    except BaseException as error:  # nothing of it is for this thread
         logger.warning("the stand-in %s of workflow %s failed", stand_in.name, run.workflow_id, exc_info=True)
-        return _failure(stand_in, "node_failure", f"{type(error).__name__}: {error}".removesuffix(": "))
+        return _failure(stand_in, "node_failure", _told(error))
     try:
         return Outcome(result=as_json(result), node=stand_in.name)
     except (TypeError, ValueError, RecursionError) as error:
         return _failure(stand_in, "node_failure", f"The result cannot be written as JSON: {error}")
+
+
+def _told(error: BaseException) -> str:
+    """An exception by its name and, if it has any, its words."""
+    words = ""
+    with contextlib.suppress(Exception):
+        words = str(error)
+    return f"{type(error).__name__}: {words}".removesuffix(": ")
 
 
 def _call(stand_in: StandIn, run: Run) -> Any:
