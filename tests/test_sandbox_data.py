@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import stat
 import subprocess
@@ -165,9 +166,32 @@ def _from_the_future(folder: Path) -> None:
     database.close()
 
 
+def _a_pipe(folder: Path) -> None:
+    os.mkfifo(folder / "sandbox.sqlite3")
+
+
+def _a_pipe_for_the_secret(folder: Path) -> None:
+    os.mkfifo(folder / "secret")
+
+
+def _garbage_inside(folder: Path) -> None:
+    with Sandbox(data=folder) as sandbox:
+        for number in range(200):
+            sandbox.add_organization(f"ada+{number}@example.com", "A" * 100)
+    path = folder / "sandbox.sqlite3"
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2 // 4096 * 4096
+    content[middle : middle + 4096] = b"\xa5" * 4096
+    path.write_bytes(content)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has other pipes")
 @pytest.mark.parametrize(
     ("spoil", "problem"),
     [
+        (_a_pipe, "cannot keep its data"),
+        (_a_pipe_for_the_secret, "cannot keep its data"),
+        (_garbage_inside, "cannot be used"),
         (_a_file, "cannot keep its data"),
         (_no_database, "cannot be used"),
         (_a_folder_for_a_file, "cannot keep its data"),
@@ -181,6 +205,7 @@ def test_an_unusable_folder_is_a_config_error(tmp_path: Path, spoil: Any, proble
     sandbox = Sandbox(data=folder)
     with pytest.raises(ConfigError, match=problem) as caught:
         sandbox.start()
+    assert len(str(caught.value).splitlines()) == 2
     assert caught.value.next_action
     assert "stopped" in repr(sandbox)
 

@@ -138,6 +138,9 @@ class Store:
             self._database.execute("PRAGMA locking_mode = EXCLUSIVE")
             self._database.execute("PRAGMA journal_mode = WAL")
             self._database.execute("PRAGMA synchronous = NORMAL")
+            # Pages that are damaged are else found only when a call comes upon them.
+            if self._database.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+                raise sqlite3.DatabaseError("its content is damaged")
             self._migrate()
         except sqlite3.DatabaseError as error:
             self._database.close()
@@ -213,6 +216,7 @@ class Store:
 def _private_file(folder: Path) -> Path:
     """The database's file; SQLite gives its side files the mode that this one has."""
     path = folder / "sandbox.sqlite3"
+    _require_file(path)
     try:
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     except OSError as error:
@@ -223,12 +227,22 @@ def _private_file(folder: Path) -> Path:
     return path
 
 
+def _require_file(path: Path) -> None:
+    """Refuse what is there and cannot be read and written as a file: reading a pipe may wait for ever."""
+    if path.exists() and not path.is_file():
+        raise ConfigError(
+            f"The sandbox cannot keep its data in {path}: it is no file.",
+            next_action="Move it away, or choose another folder.",
+        )
+
+
 def _code_secret(folder: Path | None) -> bytes:
     if folder is None:
         return secrets.token_bytes(32)
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = folder / "secret"
+        _require_file(path)
         if path.exists() and len(secret := path.read_bytes()) == 32:
             return secret
         with os.fdopen(os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "wb") as file:
