@@ -200,6 +200,14 @@ class Store:
         """Run one statement; returns how many rows it changed."""
         return self._database.execute(sql, values).rowcount
 
+    def note(self, sql: str, *values: Any) -> None:
+        """Run a statement that no call may fail for, were the disk full; it is lost then."""
+        if self._database.in_transaction:  # SQLite may give that up as a whole
+            self.run(sql, *values)
+            return
+        with contextlib.suppress(sqlite3.OperationalError):
+            self.run(sql, *values)
+
     def insert(self, table: str, *, replace: bool = False, **row: Any) -> int | None:
         """Add one row, given by its columns; returns its rowid."""
         verb = "REPLACE" if replace else "INSERT"

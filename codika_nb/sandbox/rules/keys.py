@@ -161,7 +161,7 @@ class Keys:
             raise Refusal(401, "UNAUTHORIZED", "The API key has expired.")
         # To the minute is enough, and lets a call that only reads stay without a write.
         if key["last_used_at"] is None or not 0 <= now - key["last_used_at"] < _MINUTE:
-            self._store.run("UPDATE keys SET last_used_at = ? WHERE id = ?", now, key["id"])
+            self._store.note("UPDATE keys SET last_used_at = ? WHERE id = ?", now, key["id"])
         return Caller(
             kind=key["kind"],
             key_id=key["id"],

@@ -220,9 +220,9 @@ class Application:
             if request.method != endpoint.method:
                 raise _wrong_method(request.method, endpoint.method)
             body = await _read(request, endpoint.largest_body)
-            # No await in here: a transaction is never interleaved with another one.
+            # No await from here on: a transaction is never interleaved with another one.
+            call = self._call(request, endpoint, params, body)
             with self._platform.store.transaction(Refusal):
-                call = self._call(request, endpoint, params, body)
                 result = endpoint.handler(call)
             for act in call.afterwards:
                 await act()
