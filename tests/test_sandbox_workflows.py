@@ -10,6 +10,7 @@ import json
 import logging
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -1145,6 +1146,18 @@ class Sender:
         self.secret = secret
 
     def send(self, message_id: str, body: bytes = b'{"a": 1}', *, late: int = 0, **changes: str) -> int:
+        """Send a message; returns the status of the answer."""
+        return self.post(message_id, body, late=late, **changes).status_code
+
+    def runs(self) -> int:
+        """How many executions there are."""
+        path = f"/listexecutionspublic/{self.deployed.instance_id}"
+        count: int = self.deployed.platform.get(path, self.deployed.key).json()["data"]["count"]
+        return count
+
+    def post(
+        self, message_id: str, body: bytes = b'{"a": 1}', *, late: int = 0, **changes: str
+    ) -> httpx.Response:
         sent = int(self.deployed.platform.sandbox.clock.now().timestamp()) - late
         headers = {
             "webhook-id": message_id,
@@ -1154,7 +1167,7 @@ class Sender:
         }
         headers = {name: value for name, value in headers.items() if value != "absent"}
         path = f"/webhook/{self.deployed.instance_id}/greet"
-        return self.deployed.platform.http.post(path, content=body, headers=headers).status_code
+        return self.deployed.platform.http.post(path, content=body, headers=headers)
 
 
 @pytest.fixture
@@ -1207,13 +1220,38 @@ def test_a_signature_is_fresh_for_five_minutes_both_ways(sender: Sender) -> None
 
 
 def test_a_message_is_taken_once(sender: Sender) -> None:
-    assert sender.send("m-1") == 200
-    assert sender.send("m-1") == 401
-    assert sender.send("m-1", late=-60) == 401
-    assert sender.send("m-2", b"[1]") == 400
-    assert sender.send("m-2") == 200  # what was refused may be sent again under the same id
+    first = sender.post("m-1")
+    assert first.status_code == 200
+    again = [sender.post("m-1"), sender.post("m-1", late=-60), sender.post("m-1", b'{"a": 2}')]
     sender.deployed.platform.sandbox.clock.advance(601)
-    assert sender.send("m-1") == 200
+    again.append(sender.post("m-1"))
+    place = {"processInstanceId": sender.deployed.instance_id}
+    sender.deployed.call("/deactivateprocessinstancepublic", **place)
+    again.append(sender.post("m-1"))
+    assert [answer.json() for answer in again] == [first.json()] * 5
+    assert sender.send("m-1", webhook_signature="v1,AAAA") == 401
+    assert sender.send("m-1", late=301) == 401
+    assert sender.runs() == 1
+
+
+def test_what_was_refused_may_be_sent_again_under_the_same_id(sender: Sender) -> None:
+    assert sender.send("m-2", b"[1]") == 400
+    assert sender.send("m-2") == 200
+    assert sender.runs() == 1
+
+
+def test_the_same_message_at_once_is_one_run(sender: Sender) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: sender.post("m-1").text, range(16)))
+    assert len(set(answers)) == 1
+    assert sender.runs() == 1
+
+
+def test_ids_of_messages_belong_to_one_endpoint(sender: Sender) -> None:
+    other = Sender(Deployed(sender.deployed.platform), "")
+    other.secret = other.deployed.platform.sandbox.webhook_secret(other.deployed.instance_id, "greet")
+    assert sender.post("m-1").json() != other.post("m-1").json()
+    assert (sender.runs(), other.runs()) == (1, 1)
 
 
 def test_secrets_belong_to_one_endpoint_and_may_be_several(sender: Sender) -> None:

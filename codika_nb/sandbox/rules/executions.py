@@ -15,11 +15,10 @@ from typing import Any
 
 from ..engine import Engine, Outcome, Run
 from ..store import Store
-from ..wire import Call, Members, Refusal, as_json, iso, new_id, new_uuid
+from ..wire import Call, Caller, Members, Refusal, as_json, iso, new_id, new_uuid
 from .configuration import check_payload, input_schema, is_triggerable
 from .instances import Instances
 from .keys import Keys
-from .signatures import Signatures
 
 __all__ = ["Executions"]
 
@@ -38,7 +37,6 @@ class Executions:
         now: Callable[[], float],
         keys: Keys,
         instances: Instances,
-        signatures: Signatures,
         engine: Engine,
         url: str,
     ) -> None:
@@ -46,7 +44,6 @@ class Executions:
         self._now = now
         self._keys = keys
         self._instances = instances
-        self._signatures = signatures
         self._engine = engine
         self._url = url
         self._runs: set[asyncio.Task[None]] = set()
@@ -67,6 +64,8 @@ class Executions:
     def trigger(self, call: Call) -> dict[str, Any]:
         instance_id, workflow_id = call.params
         instance = self._instances.instance(call.caller, instance_id)
+        if known := self._started_by(call.caller):
+            return _started(known)
         workflow = self._instances.workflow(instance, workflow_id)
         if not is_triggerable(workflow):
             raise Refusal(
@@ -83,17 +82,33 @@ class Executions:
             trigger_id=_trigger_id(workflow, "http", "schedule"),
             user_id=call.caller.user_id or instance["owner"],
             payload=as_json(payload),
+            message_id=call.caller.message_id or None,
         )
-        if call.caller.kind == "signature":
-            self._signatures.remember(call.caller)
         # The task gets its first turn when this call, and so its transaction, is over.
         task = asyncio.get_running_loop().create_task(self._carry_out(run))
         self._runs.add(task)
         task.add_done_callback(self._runs.discard)
-        return {"executionId": run.execution_id, "message": "Execution started"}
+        return _started(run.execution_id)
+
+    def _started_by(self, caller: Caller) -> str | None:
+        """The execution that a signed message has started: a sender repeats what it saw no answer to."""
+        row = self._store.one(
+            "SELECT id FROM executions WHERE instance_id = ? AND workflow_id = ? AND message_id = ?",
+            caller.instance_id,
+            caller.workflow_id,
+            caller.message_id,
+        )
+        return None if row is None else str(row["id"])
 
     def _begin(
-        self, instance: sqlite3.Row, workflow_id: str, *, trigger_id: str, user_id: str, payload: str
+        self,
+        instance: sqlite3.Row,
+        workflow_id: str,
+        *,
+        trigger_id: str,
+        user_id: str,
+        payload: str,
+        message_id: str | None = None,
     ) -> Run:
         now = self._now()
         execution_id, secret = new_uuid(now), secrets.token_urlsafe(32)
@@ -106,6 +121,7 @@ class Executions:
             engine_id=str(secrets.randbelow(9 * 10**6) + 10**6),
             status="pending",
             payload=payload,
+            message_id=message_id,
             secret_digest=_digest(secret),
             created_at=now,
         )
@@ -288,6 +304,10 @@ class Executions:
         if not hmac.compare_digest(row["secret_digest"], _digest(secret)):
             raise Refusal(401, "UNAUTHORIZED", "The execution secret is wrong.")
         return execution_id
+
+
+def _started(execution_id: str) -> dict[str, Any]:
+    return {"executionId": execution_id, "message": "Execution started"}
 
 
 def _require_active(instance: sqlite3.Row) -> None:

@@ -61,7 +61,6 @@ class Platform:
             now=now,
             keys=self.keys,
             instances=self.instances,
-            signatures=self.signatures,
             engine=engine,
             url=url,
         )

@@ -63,28 +63,7 @@ class Signatures:
                 matches |= hmac.compare_digest(expected.encode(), signature.encode())
         if not matches:
             raise _bad_signature("does not match")
-        # A message from the future of the tolerance is good for twice as long.
-        self._store.run("DELETE FROM webhook_messages WHERE at < ?", now - 2 * _TOLERANCE)
-        known = self._store.one(
-            "SELECT 1 FROM webhook_messages WHERE instance_id = ? AND workflow_id = ? AND message_id = ?",
-            instance_id,
-            workflow_id,
-            message_id,
-        )
-        if known:
-            raise _bad_signature("belongs to a message that has been received already")
         return Caller("signature", instance_id=instance_id, workflow_id=workflow_id, message_id=message_id)
-
-    def remember(self, caller: Caller) -> None:
-        """Never take the message again by which a caller came."""
-        # Only what was accepted: a sender repeats a refused message under the same id.
-        self._store.insert(
-            "webhook_messages",
-            instance_id=caller.instance_id,
-            workflow_id=caller.workflow_id,
-            message_id=caller.message_id,
-            at=self._now(),
-        )
 
 
 def _signing_key(secret: str) -> bytes | None:
