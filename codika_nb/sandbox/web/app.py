@@ -72,87 +72,83 @@ class Endpoint:
         return _LARGEST_FORM if self.body is Body.FORM else _LARGEST_BODY
 
 
-def _endpoints(platform: Platform) -> list[Endpoint]:
+def _endpoints(rules: Platform) -> list[Endpoint]:
     code: Any = {"envelope": Envelope.CODE, "doors": ()}
     trigger: Any = {"scope": "workflows:trigger", "envelope": Envelope.FLAT, "doors": tuple(Door)}
     status: Any = {**trigger, "doors": (Door.KEY, Door.INSTANCE_KEY, Door.QUERY)}
     callback: Any = {"envelope": Envelope.FLAT, "doors": ()}
     deploy, manage, connect = "deploy:use-case", "instances:manage", "integrations:manage"
     return [
-        Endpoint("POST", "/clirequestsignupotp", platform.signin.request_signup_code, **code),
-        Endpoint("POST", "/clicompletesignup", platform.signin.complete_signup, **code),
-        Endpoint("POST", "/clirequestloginotp", platform.signin.request_login_code, **code),
-        Endpoint("POST", "/clicompletelogin", platform.signin.complete_login, **code),
-        Endpoint("POST", "/verifyapikey", platform.keys.verify_key, body=Body.NONE),
+        Endpoint("POST", "/clirequestsignupotp", rules.signin.request_signup_code, **code),
+        Endpoint("POST", "/clicompletesignup", rules.signin.complete_signup, **code),
+        Endpoint("POST", "/clirequestloginotp", rules.signin.request_login_code, **code),
+        Endpoint("POST", "/clicompletelogin", rules.signin.complete_login, **code),
+        Endpoint("POST", "/verifyapikey", rules.keys.verify_key, body=Body.NONE),
         Endpoint(
             "POST",
             "/createorganizationviaapikey",
-            platform.organizations.create_organization,
+            rules.organizations.create_organization,
             "organizations:create",
             kinds=("personal", "admin"),
         ),
-        Endpoint("POST", "/createorganizationapikeypublic", platform.keys.create_key, "api-keys:manage"),
-        Endpoint("POST", "/updateorganizationapikeypublic", platform.keys.update_key, "api-keys:manage"),
-        Endpoint("POST", "/createprojectviaapikey", platform.projects.create_project, "projects:create"),
-        Endpoint("GET", "/listprojectspublic", platform.projects.list_projects, "projects:read"),
-        Endpoint("POST", "/getprojectpublic", platform.projects.get_project, "projects:read"),
-        Endpoint("POST", "/deployprocessusecase", platform.deployments.deploy_use_case, deploy),
-        Endpoint("POST", "/deployusecasedocuments", platform.notes.deploy_documents, deploy),
+        Endpoint("POST", "/createorganizationapikeypublic", rules.keys.create_key, "api-keys:manage"),
+        Endpoint("POST", "/updateorganizationapikeypublic", rules.keys.update_key, "api-keys:manage"),
+        Endpoint("POST", "/createprojectviaapikey", rules.projects.create_project, "projects:create"),
+        Endpoint("GET", "/listprojectspublic", rules.projects.list_projects, "projects:read"),
+        Endpoint("POST", "/getprojectpublic", rules.projects.get_project, "projects:read"),
+        Endpoint("POST", "/deployprocessusecase", rules.deployments.deploy_use_case, deploy),
+        Endpoint("POST", "/deployusecasedocuments", rules.notes.deploy_documents, deploy),
         Endpoint(
-            "POST", "/deploydataingestion", platform.documents.deploy_ingestion, deploy, Envelope.INGESTION
+            "POST", "/deploydataingestion", rules.documents.deploy_ingestion, deploy, Envelope.INGESTION
         ),
-        Endpoint("POST", "/publishprocessdeploymentpublic", platform.deployments.publish, deploy),
-        Endpoint("POST", "/redeploydeploymentinstancepublic", platform.deployments.redeploy, deploy),
-        Endpoint("POST", "/getmetadatadocumentsendpoint", platform.documents.get_documents, deploy),
-        Endpoint("POST", "/upsertprojectnote", platform.notes.upsert_note, deploy),
-        Endpoint("POST", "/getprojectnotes", platform.notes.get_notes, deploy),
+        Endpoint("POST", "/publishprocessdeploymentpublic", rules.deployments.publish, deploy),
+        Endpoint("POST", "/redeploydeploymentinstancepublic", rules.deployments.redeploy, deploy),
+        Endpoint("POST", "/getmetadatadocumentsendpoint", rules.documents.get_documents, deploy),
+        Endpoint("POST", "/upsertprojectnote", rules.notes.upsert_note, deploy),
+        Endpoint("POST", "/getprojectnotes", rules.notes.get_notes, deploy),
+        Endpoint("POST", "/triggerwebhookpublic/{instance}/{workflow}", rules.executions.trigger, **trigger),
+        Endpoint("POST", "/webhook/{instance}/{workflow}", rules.executions.trigger, **trigger),
         Endpoint(
-            "POST", "/triggerwebhookpublic/{instance}/{workflow}", platform.executions.trigger, **trigger
+            "GET", "/getexecutionstatuspublic/{instance}/{execution}", rules.executions.status, **status
         ),
-        Endpoint("POST", "/webhook/{instance}/{workflow}", platform.executions.trigger, **trigger),
-        Endpoint(
-            "GET", "/getexecutionstatuspublic/{instance}/{execution}", platform.executions.status, **status
-        ),
-        Endpoint("GET", "/status/{instance}/{execution}", platform.executions.status, **status),
+        Endpoint("GET", "/status/{instance}/{execution}", rules.executions.status, **status),
         Endpoint(
             "GET",
             "/getexecutiondetailspublic/{instance}/{execution}",
-            platform.executions.details,
+            rules.executions.details,
             "executions:read",
             Envelope.FLAT_WITH_ID,
         ),
         Endpoint(
-            "GET", "/listexecutionspublic/{instance}", platform.executions.list_executions, "executions:read"
+            "GET", "/listexecutionspublic/{instance}", rules.executions.list_executions, "executions:read"
         ),
-        Endpoint("POST", "/createworkflowexecution", platform.executions.create_execution, **callback),
-        Endpoint(
-            "POST", "/uploadworkflowoutput", platform.executions.upload_output, **callback, body=Body.FORM
-        ),
-        Endpoint("POST", "/submitworkflowresult", platform.executions.submit_result, **callback),
-        Endpoint("POST", "/submitworkflowerror", platform.executions.submit_error, **callback),
-        Endpoint("GET", "/listprocessinstancespublic", platform.instances.list_instances, "instances:read"),
-        Endpoint("POST", "/getprocessinstancepublic", platform.instances.get_instance, "instances:read"),
-        Endpoint("POST", "/activateprocessinstancepublic", platform.instances.activate, manage),
-        Endpoint("POST", "/deactivateprocessinstancepublic", platform.instances.deactivate, manage),
+        Endpoint("POST", "/createworkflowexecution", rules.executions.create_execution, **callback),
+        Endpoint("POST", "/uploadworkflowoutput", rules.executions.upload_output, **callback, body=Body.FORM),
+        Endpoint("POST", "/submitworkflowresult", rules.executions.submit_result, **callback),
+        Endpoint("POST", "/submitworkflowerror", rules.executions.submit_error, **callback),
+        Endpoint("GET", "/listprocessinstancespublic", rules.instances.list_instances, "instances:read"),
+        Endpoint("POST", "/getprocessinstancepublic", rules.instances.get_instance, "instances:read"),
+        Endpoint("POST", "/activateprocessinstancepublic", rules.instances.activate, manage),
+        Endpoint("POST", "/deactivateprocessinstancepublic", rules.instances.deactivate, manage),
         # Not the platform's: what its dashboard shows under "Public API Access".
         Endpoint(
             "POST",
             "/sandbox/instances/{instance}/key",
-            platform.instances.make_instance_key,
+            rules.instances.make_instance_key,
             manage,
             body=Body.NONE,
         ),
         Endpoint(
             "GET",
             "/getprocessskillspublic/{instance}",
-            platform.instances.get_skills,
+            rules.instances.get_skills,
             "skills:read",
             doors=(Door.KEY, Door.INSTANCE_KEY),
         ),
-        Endpoint("POST", "/createintegrationpublic", platform.integrations.create, connect),
-        Endpoint("POST", "/deleteintegrationpublic", platform.integrations.delete, connect),
-        Endpoint("POST", "/listintegrationspublic", platform.integrations.list_integrations, connect),
-        Endpoint("GET", "/getcredentialschemapublic", platform.integrations.credential_schema, connect),
+        Endpoint("POST", "/createintegrationpublic", rules.integrations.create, connect),
+        Endpoint("POST", "/deleteintegrationpublic", rules.integrations.delete, connect),
+        Endpoint("POST", "/listintegrationspublic", rules.integrations.list_integrations, connect),
+        Endpoint("GET", "/getcredentialschemapublic", rules.integrations.credential_schema, connect),
     ]
 
 
