@@ -44,7 +44,7 @@ from codika_nb.client.deployed import forget
 from codika_nb.models import Deployment, Execution, Instance, InstanceWorkflow
 from codika_nb.notebook.offers import offers_at
 from codika_nb.notebook.result import result_html
-from codika_nb.sandbox.configuration import check_payload
+from codika_nb.sandbox.rules.configuration import check_payload
 from codika_nb.usecases.schema import initial, payload, problems, read_schema
 from codika_nb.usecases.uploads import File
 from tests.conftest import EMAIL, ROOT

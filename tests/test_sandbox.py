@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -355,13 +356,67 @@ def test_only_names_of_this_machine_are_answered(platform: Platform, host: str, 
         assert platform.http.get(path, headers={"Host": host}).status_code == status
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", ""])  # noqa: S104
+def test_changes_are_not_taken_from_pages_of_other_origins(host: str) -> None:
+    with Sandbox(host=host) as sandbox:
+        platform = Platform(sandbox)
+        own = urlsplit(sandbox.url)
+        others = [
+            "http://evil.example",
+            "http://localhost:8888",
+            f"http://127.0.0.1:{(own.port or 0) + 1}",
+            "http://127.0.0.1",
+            f"https://{own.netloc}",
+            f"http://localhost:{own.port}",
+            f"http://{own.netloc}/",
+            own.netloc,
+            "null",
+            "file://",
+            "",
+        ]
+        with platform.http:
+            for origin in others:
+                # What a page may send to another site without asking it: a form, a beacon, a simple fetch.
+                for kind in ("text/plain", "application/x-www-form-urlencoded"):
+                    answer = platform.post(
+                        "/clirequestsignupotp",
+                        {"email": new_email()},
+                        Origin=origin,
+                        **{"Content-Type": f"{kind};charset=UTF-8"},
+                    )
+                    assert error_of(answer) == (403, "FORBIDDEN"), origin
+            assert sandbox.inbox == []
+            for headers in ({}, {"Origin": sandbox.url}):
+                email = {"email": new_email()}
+                assert platform.post("/clirequestsignupotp", email, **headers).status_code == 200
+            local = {"Host": f"localhost:{own.port}", "Origin": f"http://localhost:{own.port}"}
+            assert platform.post("/clirequestsignupotp", {"email": new_email()}, **local).status_code == 200
+
+
 @pytest.mark.parametrize(
     ("origin", "status"),
-    [("http://localhost:8888", 200), ("http://evil.example", 403), ("null", 403)],
+    [
+        ("http://localhost:8888", 200),
+        ("http://evil.example", 403),
+        ("null", 403),
+        ("", 403),
+        ("file://", 403),
+    ],
 )
-def test_pages_of_other_sites_get_no_answer(platform: Platform, origin: str, status: int) -> None:
-    answer = platform.post("/clirequestsignupotp", {"email": new_email()}, Origin=origin)
-    assert answer.status_code == status
+@pytest.mark.parametrize("host", ["127.0.0.1", ""])
+def test_pages_of_other_sites_get_no_answer(host: str, origin: str, status: int) -> None:
+    with Sandbox(host=host) as sandbox, httpx.Client(trust_env=False) as http:
+        assert http.get(sandbox.url, headers={"Origin": origin}).status_code == status
+
+
+@pytest.mark.parametrize(("origin", "status"), [("https://hub.example", 200), ("https://evil.example", 403)])
+def test_behind_a_trusted_proxy_the_host_it_says_is_the_own_one(origin: str, status: int) -> None:
+    with Sandbox(trusted_proxy="127.0.0.1") as sandbox:
+        platform = Platform(sandbox)
+        with platform.http:
+            headers = {"Host": "hub.example", "Origin": origin}
+            answer = platform.post("/clirequestsignupotp", {"email": new_email()}, **headers)
+            assert answer.status_code == status
 
 
 def test_beyond_loopback_the_inbox_takes_a_token() -> None:
@@ -446,6 +501,7 @@ def test_the_log_has_a_line_a_request_and_no_secrets(
         account = platform.sign_up()
         platform.post(f"/webhook/a/b?api_key={account.key}", {"payload": {}})
         platform.get(f"/status/a/{account.key}", account.key)
+        platform.sandbox._do(lambda _: None)  # the last line is written right after the last answer
     lines = [record.getMessage() for record in caplog.records if record.name == "codika_nb.sandbox"]
     assert len(lines) == 4
     assert re.fullmatch(r"POST /webhook/a/b 401 \d+\.\d ms", lines[2])

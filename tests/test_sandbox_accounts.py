@@ -284,6 +284,21 @@ def test_a_code_expires_after_ten_minutes(platform: Platform) -> None:
     assert answer.json()["error"]["nextAction"] == "Run signup-request again."
 
 
+@pytest.mark.parametrize("back", [1, 3600, 10**8])
+def test_a_clock_that_is_set_back_lengthens_neither_waits_nor_lives(back: int) -> None:
+    with Sandbox(clock=StillClock(), ip_limit=2) as sandbox:
+        platform = Platform(sandbox)
+        with platform.http:
+            email, code = pending(platform)
+            pending(platform)
+            sandbox.clock.advance(-back)
+            assert error_of(complete(platform, "signup", email, code)) == (410, "OTP_EXPIRED")
+            # Neither the cooldown nor the hour of the limit has to pass again.
+            answer = platform.post("/clirequestsignupotp", {"email": email})
+            assert answer.status_code == 200
+            assert complete(platform, "signup", email, sandbox.code_for(email)).status_code == 200
+
+
 def test_a_code_is_good_to_its_last_moment(platform: Platform) -> None:
     email, code = pending(platform)
     platform.sandbox.clock.advance(599.999)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import stat
 import subprocess
@@ -165,9 +166,32 @@ def _from_the_future(folder: Path) -> None:
     database.close()
 
 
+def _a_pipe(folder: Path) -> None:
+    os.mkfifo(folder / "sandbox.sqlite3")
+
+
+def _a_pipe_for_the_secret(folder: Path) -> None:
+    os.mkfifo(folder / "secret")
+
+
+def _garbage_inside(folder: Path) -> None:
+    with Sandbox(data=folder) as sandbox:
+        for number in range(200):
+            sandbox.add_organization(f"ada+{number}@example.com", "A" * 100)
+    path = folder / "sandbox.sqlite3"
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2 // 4096 * 4096
+    content[middle : middle + 4096] = b"\xa5" * 4096
+    path.write_bytes(content)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has other pipes")
 @pytest.mark.parametrize(
     ("spoil", "problem"),
     [
+        (_a_pipe, "cannot keep its data"),
+        (_a_pipe_for_the_secret, "cannot keep its data"),
+        (_garbage_inside, "cannot be used"),
         (_a_file, "cannot keep its data"),
         (_no_database, "cannot be used"),
         (_a_folder_for_a_file, "cannot keep its data"),
@@ -181,8 +205,38 @@ def test_an_unusable_folder_is_a_config_error(tmp_path: Path, spoil: Any, proble
     sandbox = Sandbox(data=folder)
     with pytest.raises(ConfigError, match=problem) as caught:
         sandbox.start()
+    assert len(str(caught.value).splitlines()) == 2
     assert caught.value.next_action
     assert "stopped" in repr(sandbox)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit")
+def test_a_full_disk_stops_no_call_that_only_reads(tmp_path: Path) -> None:
+    program = f"""
+import resource, signal
+from pathlib import Path
+import httpx
+from codika_nb.sandbox import Sandbox
+folder = Path({str(tmp_path)!r})
+with Sandbox(data=folder) as sandbox, httpx.Client(base_url=sandbox.url, trust_env=False) as http:
+    http.post("/clirequestsignupotp", json={{"email": "ada@example.com"}}).raise_for_status()
+    code = sandbox.code_for("ada@example.com")
+    made = http.post("/clicompletesignup", json={{"email": "ada@example.com", "code": code}}).json()
+    key = {{"X-Process-Manager-Key": made["data"]["apiKey"]["raw"]}}
+    sandbox.clock.advance(3600)
+    before = http.post("/verifyapikey", headers=key).json()["data"]["lastUsedAt"]
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1024, resource.RLIM_INFINITY))
+    sandbox.clock.advance(3600)
+    print(http.post("/createprojectviaapikey", json={{"name": "no room"}}, headers=key).status_code)
+    answers = [http.post("/verifyapikey", headers=key), http.get("/listprojectspublic", headers=key)]
+    print(*[answer.status_code for answer in answers], answers[0].json()["data"]["lastUsedAt"] == before)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    print(http.post("/createprojectviaapikey", json={{"name": "room"}}, headers=key).status_code)
+    print(http.post("/verifyapikey", headers=key).json()["data"]["lastUsedAt"] > before)
+"""
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert answer.stdout.splitlines() == ["500", "200 200 True", "200", "True"], answer.stderr
 
 
 def test_without_a_folder_everything_is_forgotten() -> None:

@@ -46,6 +46,22 @@ def test_no_malformed_request_goes_unanswered() -> None:
     assert max(answers) < 500
 
 
+def test_a_request_with_two_lengths_gets_one_answer_and_no_second() -> None:
+    with Sandbox() as sandbox:
+        at = urlsplit(sandbox.url)
+        smuggled = b"GET /inbox HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        lengths = f"Content-Length: {5 + len(smuggled)}\r\nTransfer-Encoding: chunked\r\n".encode()
+        request = b"POST /clirequestloginotp HTTP/1.1\r\nHost: localhost\r\n" + lengths
+        with socket.create_connection((at.hostname, at.port or 0), timeout=20) as connection:
+            connection.sendall(request + b"\r\n0\r\n\r\n" + smuggled)
+            with connection.makefile("rb") as stream:
+                status_line, headers, content = _read(stream)
+                assert status_line.split()[1] == b"400"
+                assert headers[b"connection"] == b"close"
+                assert json.loads(content)["error"]["code"] == "INVALID_REQUEST"
+                assert stream.read() == b""
+
+
 def _examples(platform: Platform) -> tuple[list[Example], list[str]]:
     """A good request for each call, and keys to send along."""
     schema = [{"key": "name", "label": "Name", "type": "string"}]

@@ -24,7 +24,7 @@ def test_no_call_about_executions_scans_a_table() -> None:
             deployed = Deployed(platform)
             key = {"X-API-Key": sandbox.instance_key(deployed.instance_id)}
             statements: list[str] = []
-            sandbox._do(lambda running: running._store._database.set_trace_callback(statements.append))
+            sandbox._do(lambda platform: platform.store._database.set_trace_callback(statements.append))
             execution_id = deployed.run({})["executionId"]
             at = f"{deployed.instance_id}/{execution_id}"
             platform.get(f"/status/{at}", **key)
@@ -33,8 +33,8 @@ def test_no_call_about_executions_scans_a_table() -> None:
                 answer = platform.get(f"/listexecutionspublic/{deployed.instance_id}{query}", deployed.key)
                 assert answer.status_code == 200
 
-            def plans(running: Any) -> list[tuple[str, str]]:
-                database = running._store._database
+            def plans(platform: Any) -> list[tuple[str, str]]:
+                database = platform.store._database
                 database.set_trace_callback(None)
                 reads = [sql for sql in statements if sql.startswith(("SELECT", "UPDATE"))]
                 return [
@@ -60,7 +60,7 @@ def test_a_poll_writes_nothing() -> None:
             execution_id = deployed.run({})["executionId"]
 
             def changes() -> int:
-                return sandbox._do(lambda running: running._store._database.total_changes)
+                return sandbox._do(lambda platform: platform.store._database.total_changes)
 
             before = changes()
             for _ in range(5):

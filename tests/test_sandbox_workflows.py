@@ -10,6 +10,7 @@ import json
 import logging
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -658,6 +659,40 @@ def _returns_no_number(_payload: dict[str, Any]) -> float:
     return float("nan")
 
 
+class Odd(BaseException):
+    pass
+
+
+def _raises_odd(_payload: dict[str, Any]) -> None:
+    raise Odd("boom")
+
+
+async def _raises_odd_later(_payload: dict[str, Any]) -> None:
+    await asyncio.sleep(0)
+    raise Odd("boom")
+
+
+def _interrupts(_payload: dict[str, Any]) -> None:
+    raise KeyboardInterrupt
+
+
+def _stops(_payload: dict[str, Any]) -> None:
+    raise StopIteration("early")
+
+
+async def _cancels(_payload: dict[str, Any]) -> None:
+    raise asyncio.CancelledError("enough")
+
+
+class _WordlessError(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no words")
+
+
+def _raises_wordless(_payload: dict[str, Any]) -> None:
+    raise _WordlessError
+
+
 async def _raises_later(_payload: dict[str, Any]) -> None:
     await asyncio.sleep(0)
     raise KeyError("name")
@@ -669,11 +704,19 @@ async def _raises_later(_payload: dict[str, Any]) -> None:
         (_raises, "ValueError: no name, no greeting"),
         (_raises_later, "KeyError: 'name'"),
         (_exits, "SystemExit: 3"),
+        (_raises_odd, "Odd: boom"),
+        (_raises_odd_later, "Odd: boom"),
+        (_interrupts, "KeyboardInterrupt"),
+        (_stops, "StopIteration: early"),
+        (_cancels, "CancelledError"),
+        (_raises_wordless, "_WordlessError"),
         (_returns_a_set, "cannot be written as JSON"),
         (_returns_no_number, "cannot be written as JSON"),
     ],
 )
-def test_a_stand_in_that_fails_is_a_failed_execution(greeter: Deployed, function: Any, message: str) -> None:
+def test_a_stand_in_that_fails_is_a_failed_execution(
+    greeter: Deployed, function: Any, message: str, capfd: pytest.CaptureFixture[str]
+) -> None:
     deployed = Deployed(greeter.platform, workflow("fails"))
     deployed.platform.sandbox.workflow("fails")(function)
     execution = deployed.run({}, "fails")
@@ -682,6 +725,7 @@ def test_a_stand_in_that_fails_is_a_failed_execution(greeter: Deployed, function
     assert execution["errorDetails"]["type"] == "node_failure"
     assert execution["errorDetails"]["failedNodeName"] == function.__name__
     assert message in execution["errorDetails"]["message"]
+    assert capfd.readouterr().err == ""
 
 
 def test_a_stand_in_that_takes_too_long_is_a_timeout(platform: Platform) -> None:
@@ -824,7 +868,7 @@ def test_a_workflow_uploads_a_file(platform: Platform) -> None:
     assert error_of(wrong) == (401, "UNAUTHORIZED")
     assert error_of(missing) == (400, "INVALID_REQUEST")
     kept = platform.sandbox._do(
-        lambda running: running._store.one("SELECT content FROM outputs WHERE id = ?", stored["documentId"])
+        lambda platform: platform.store.one("SELECT content FROM outputs WHERE id = ?", stored["documentId"])
     )
     assert kept is not None
     assert kept["content"] == content
@@ -1102,6 +1146,18 @@ class Sender:
         self.secret = secret
 
     def send(self, message_id: str, body: bytes = b'{"a": 1}', *, late: int = 0, **changes: str) -> int:
+        """Send a message; returns the status of the answer."""
+        return self.post(message_id, body, late=late, **changes).status_code
+
+    def runs(self) -> int:
+        """How many executions there are."""
+        path = f"/listexecutionspublic/{self.deployed.instance_id}"
+        count: int = self.deployed.platform.get(path, self.deployed.key).json()["data"]["count"]
+        return count
+
+    def post(
+        self, message_id: str, body: bytes = b'{"a": 1}', *, late: int = 0, **changes: str
+    ) -> httpx.Response:
         sent = int(self.deployed.platform.sandbox.clock.now().timestamp()) - late
         headers = {
             "webhook-id": message_id,
@@ -1111,7 +1167,7 @@ class Sender:
         }
         headers = {name: value for name, value in headers.items() if value != "absent"}
         path = f"/webhook/{self.deployed.instance_id}/greet"
-        return self.deployed.platform.http.post(path, content=body, headers=headers).status_code
+        return self.deployed.platform.http.post(path, content=body, headers=headers)
 
 
 @pytest.fixture
@@ -1164,13 +1220,38 @@ def test_a_signature_is_fresh_for_five_minutes_both_ways(sender: Sender) -> None
 
 
 def test_a_message_is_taken_once(sender: Sender) -> None:
-    assert sender.send("m-1") == 200
-    assert sender.send("m-1") == 401
-    assert sender.send("m-1", late=-60) == 401
-    assert sender.send("m-2", b"[1]") == 400
-    assert sender.send("m-2") == 200  # what was refused may be sent again under the same id
+    first = sender.post("m-1")
+    assert first.status_code == 200
+    again = [sender.post("m-1"), sender.post("m-1", late=-60), sender.post("m-1", b'{"a": 2}')]
     sender.deployed.platform.sandbox.clock.advance(601)
-    assert sender.send("m-1") == 200
+    again.append(sender.post("m-1"))
+    place = {"processInstanceId": sender.deployed.instance_id}
+    sender.deployed.call("/deactivateprocessinstancepublic", **place)
+    again.append(sender.post("m-1"))
+    assert [answer.json() for answer in again] == [first.json()] * 5
+    assert sender.send("m-1", webhook_signature="v1,AAAA") == 401
+    assert sender.send("m-1", late=301) == 401
+    assert sender.runs() == 1
+
+
+def test_what_was_refused_may_be_sent_again_under_the_same_id(sender: Sender) -> None:
+    assert sender.send("m-2", b"[1]") == 400
+    assert sender.send("m-2") == 200
+    assert sender.runs() == 1
+
+
+def test_the_same_message_at_once_is_one_run(sender: Sender) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: sender.post("m-1").text, range(16)))
+    assert len(set(answers)) == 1
+    assert sender.runs() == 1
+
+
+def test_ids_of_messages_belong_to_one_endpoint(sender: Sender) -> None:
+    other = Sender(Deployed(sender.deployed.platform), "")
+    other.secret = other.deployed.platform.sandbox.webhook_secret(other.deployed.instance_id, "greet")
+    assert sender.post("m-1").json() != other.post("m-1").json()
+    assert (sender.runs(), other.runs()) == (1, 1)
 
 
 def test_secrets_belong_to_one_endpoint_and_may_be_several(sender: Sender) -> None:

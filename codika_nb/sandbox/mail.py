@@ -15,8 +15,7 @@ from html import escape
 from typing import Any, SupportsIndex, overload
 from urllib.parse import unquote, urlsplit
 
-from codika_nb.errors import ConfigError
-
+from ..errors import ConfigError
 from .threads import DaemonThread
 
 __all__ = ["Inbox", "Mail", "Mailbox", "NotSent", "fold", "smtp_relay"]

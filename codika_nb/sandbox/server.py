@@ -1,47 +1,34 @@
-"""The sandbox as an object: its thread, its server, and what tests and tutorials ask of it."""
+"""The sandbox as an object: starting and stopping it, and what tests and tutorials ask of it."""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import errno
 import ipaddress
 import logging
 import secrets
-import socket
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, TypeVar
+from typing import Self, TypeVar
 
-from codika_nb.errors import ConfigError
-
-from .accounts import Accounts
-from .encryption import EncryptionKey
-from .engine import Engine, Function, StandInEngine, StandIns
-from .executions import Executions
-from .integrations import Integrations
+from ..errors import ConfigError
+from .clock import Clock
+from .engine import Engine
 from .mail import Inbox, Mailbox, smtp_relay
-from .notes import Notes
-from .projects import Projects
-from .store import Store
-from .wire import Clock, Refusal
-
-if TYPE_CHECKING:
-    from typing import Self
+from .rules.platform import Platform
+from .serving import Serving
+from .stand_ins import Function, StandInEngine, StandIns
+from .wire import Refusal
 
 __all__ = ["Sandbox"]
 
 Answer = TypeVar("Answer")
 
-_BACKLOG = 2048
-
-logger = logging.getLogger("codika_nb.sandbox")
-
 # Without a handler Python prints warnings by itself; whoever wants to see them adds a handler.
-for _logger in (logger, logging.getLogger("uvicorn")):
-    _logger.addHandler(logging.NullHandler())
+for _name in ("codika_nb.sandbox", "uvicorn"):
+    logging.getLogger(_name).addHandler(logging.NullHandler())
 
 
 class Sandbox:
@@ -84,17 +71,25 @@ class Sandbox:
         if ip_limit < 1:
             raise ConfigError("The limit of codes for an IP address must be at least 1.")
         self.clock = clock or Clock()
-        self._host = host
-        self._port = port
-        self._data = None if data is None else Path(data).expanduser()
-        self._ip_limit = ip_limit
-        self._trusted_proxy = trusted_proxy
+        self._forgets = data is None
         self._stand_ins = StandIns()
-        self._make_engine = engine or (lambda: StandInEngine(self._stand_ins))
         self._mailbox = Mailbox(None if smtp is None else smtp_relay(smtp))
         self._inbox_token = None if _is_loopback(host) else secrets.token_urlsafe(16)
+        self._serving = partial(
+            Serving,
+            host=host,
+            port=port,
+            data=None if data is None else Path(data).expanduser(),
+            now=lambda: self.clock.now().timestamp(),
+            mailbox=self._mailbox,
+            inbox_token=self._inbox_token,
+            ip_limit=ip_limit,
+            stand_ins=self._stand_ins,
+            make_engine=engine or (lambda: StandInEngine(self._stand_ins)),
+            trusted_proxy=trusted_proxy,
+        )
         self._lock = threading.Lock()
-        self._running: _Running | None = None
+        self._running: Serving | None = None
 
     def __repr__(self) -> str:
         running = self._running
@@ -114,9 +109,11 @@ class Sandbox:
         """
         with self._lock:
             if self._running is None:
-                if self._data is None:
+                if self._forgets:
                     self._mailbox.clear()  # its codes were forgotten with everything else
-                self._running = _Running(self)
+                running = self._serving()
+                running.start()
+                self._running = running
 
     def stop(self) -> None:
         """Stop serving and let go of port and data; does nothing when it is stopped already."""
@@ -150,7 +147,7 @@ class Sandbox:
     ) -> None:
         self.stop()
 
-    def _live(self) -> _Running:
+    def _live(self) -> Serving:
         running = self._running
         if running is None:
             raise ConfigError("The sandbox is not running.", next_action="Call its start() first.")
@@ -252,7 +249,7 @@ class Sandbox:
             >>> sandbox.add_organization("ada@example.com", "Beta Corp")
             'org_...'
         """
-        return self._do(lambda running: running.accounts.add_organization(email, name))
+        return self._do(lambda platform: platform.organizations.add_organization(email, name))
 
     def remove_organization(self, organization_id: str) -> None:
         """Remove an organization and its keys.
@@ -267,7 +264,7 @@ class Sandbox:
             ...
             codika_nb.errors.AuthenticationError: ...
         """
-        self._do(lambda running: running.accounts.remove_organization(organization_id))
+        self._do(lambda platform: platform.organizations.remove_organization(organization_id))
 
     def add_member(self, organization_id: str, email: str, role: str = "member") -> str:
         """Make a person "member", "admin" or "owner" of an organization; returns the user's id.
@@ -282,7 +279,7 @@ class Sandbox:
             >>> sign_in("grace@example.com", ask_code=sandbox.code_for).organization_name
             'Acme'
         """
-        return self._do(lambda running: running.accounts.add_member(organization_id, email, role))
+        return self._do(lambda platform: platform.organizations.add_member(organization_id, email, role))
 
     def personal_key(self, email: str) -> str:
         """A new personal key, the kind that may create organizations; it is shown this once.
@@ -294,7 +291,7 @@ class Sandbox:
             >>> sandbox.personal_key("ada@example.com")
             'ckp_...'
         """
-        return self._do(lambda running: running.accounts.personal_key(email))
+        return self._do(lambda platform: platform.keys.personal_key(email))
 
     def revoke_key(self, key_id: str) -> None:
         """Revoke an organization key; it stops at once.
@@ -305,7 +302,7 @@ class Sandbox:
         Example:
             >>> sandbox.revoke_key(client.create_organization_key("CI", scopes=["workflows:trigger"]).key_id)
         """
-        self._do(lambda running: running.accounts.revoke_key(key_id))
+        self._do(lambda platform: platform.keys.revoke_key(key_id))
 
     def instance_key(self, process_instance_id: str) -> str:
         """A new key for a process instance, shown this once; the one before stops at once.
@@ -321,7 +318,7 @@ class Sandbox:
             ...     dashboard.run_workflow("greet", {"name": "Ada"}).result["greeting"]
             'Hello, Ada!'
         """
-        return self._do(lambda running: running.projects.instance_key(process_instance_id))
+        return self._do(lambda platform: platform.instances.instance_key(process_instance_id))
 
     def member_secret(self, process_instance_id: str) -> str:
         """A secret with which a process instance's workflows may start executions, shown this once.
@@ -338,7 +335,7 @@ class Sandbox:
             >>> sandbox.member_secret(deployed.process_instance_id)
             'cms_...'
         """
-        return self._do(lambda running: running.projects.member_secret(process_instance_id))
+        return self._do(lambda platform: platform.instances.member_secret(process_instance_id))
 
     def webhook_secret(self, process_instance_id: str, workflow_id: str, secret: str | None = None) -> str:
         """Add a signing secret to a workflow's endpoint, a new one if none is given; returns it.
@@ -359,159 +356,17 @@ class Sandbox:
             'Hello, Ada!'
         """
         return self._do(
-            lambda running: running.executions.add_signing_secret(process_instance_id, workflow_id, secret)
+            lambda platform: platform.signatures.add_secret(process_instance_id, workflow_id, secret)
         )
 
-    def _do(self, action: Callable[[_Running], Answer]) -> Answer:
+    def _do(self, action: Callable[[Platform], Answer]) -> Answer:
         running = self._live()
         try:
-            return running.do(lambda: action(running))
+            return running.do(action)
         except Refusal as refusal:
             if refusal.status == 404:
                 raise LookupError(refusal.message) from None
             raise ConfigError(refusal.message) from None
-
-
-class _Running:
-    """A sandbox between start and stop: a thread, its loop, and the rules that live on it."""
-
-    def __init__(self, sandbox: Sandbox) -> None:
-        self._sandbox = sandbox
-        self._socket = _listen(sandbox._host, sandbox._port)
-        self.url = _url(sandbox._host, self._socket.getsockname()[1])
-        self._ready = threading.Event()
-        self._problem: Exception | None = None
-        self.thread = threading.Thread(target=self._serve, name="codika-sandbox", daemon=True)
-        self.thread.start()
-        self._ready.wait()
-        if self._problem is not None:
-            self.thread.join()
-            raise self._problem
-
-    def stop(self) -> None:
-        self._server.should_exit = True
-        self.thread.join()
-
-    def do(self, action: Callable[[], Answer]) -> Answer:
-        """Do something in a transaction on the loop's thread, from another thread."""
-
-        async def in_transaction() -> Answer:
-            with self._store.transaction(Refusal):
-                return action()
-
-        return asyncio.run_coroutine_threadsafe(in_transaction(), self._loop).result()
-
-    def _serve(self) -> None:
-        try:
-            asyncio.run(self._main())
-        except Exception as error:
-            self._problem = error
-            if self._ready.is_set():
-                logger.exception("the sandbox at %s stopped by itself", self.url)
-        finally:
-            self._socket.close()
-            self._ready.set()
-
-    async def _main(self) -> None:
-        try:
-            import uvicorn  # noqa: PLC0415 - an extra, which only a started sandbox needs
-
-            from .app import Application, Protocol  # noqa: PLC0415 - likewise, for starlette
-            from .pages import Pages  # noqa: PLC0415
-        except ModuleNotFoundError as error:
-            raise ConfigError(
-                f"The sandbox needs {error.name}, which is not installed.",
-                next_action="pip install 'codika-nb[sandbox]'",
-            ) from None
-        sandbox = self._sandbox
-        self._loop = asyncio.get_running_loop()
-        self._store = Store(sandbox._data)
-        try:
-            self.accounts = Accounts(self._store, sandbox.clock, sandbox._mailbox, sandbox._ip_limit)
-            engine = sandbox._make_engine()
-            self.projects = Projects(self._store, sandbox.clock, self.accounts, engine)
-            self.executions = Executions(
-                store=self._store,
-                clock=sandbox.clock,
-                accounts=self.accounts,
-                projects=self.projects,
-                engine=engine,
-                url=self.url,
-            )
-            with self._store.transaction(Refusal):
-                self.executions.recover()
-            key = EncryptionKey(sandbox._data)
-            application = Application(
-                store=self._store,
-                accounts=self.accounts,
-                projects=self.projects,
-                executions=self.executions,
-                integrations=Integrations(self._store, sandbox.clock, self.accounts, self.projects, key),
-                notes=Notes(self._store, sandbox.clock, self.projects),
-                pages=Pages(
-                    url=self.url,
-                    mailbox=sandbox._mailbox,
-                    stand_ins=sandbox._stand_ins,
-                    key=key,
-                    inbox_token=sandbox._inbox_token,
-                    keeps="forgets everything when it stops"
-                    if sandbox._data is None
-                    else f"keeps its data in {sandbox._data}",
-                ),
-                host=sandbox._host,
-                trusted_proxy=sandbox._trusted_proxy,
-            )
-            self._server = uvicorn.Server(
-                uvicorn.Config(
-                    application,
-                    http=Protocol,
-                    log_config=None,
-                    # X-Forwarded-For is ours to judge: uvicorn believes it from loopback, where clients are.
-                    proxy_headers=False,
-                    server_header=False,
-                    lifespan="off",
-                    ws="none",
-                    backlog=_BACKLOG,
-                    # Whoever is still sending a body by then has had the chance to finish it.
-                    timeout_graceful_shutdown=1,
-                )
-            )
-            serving = asyncio.create_task(self._server.serve(sockets=[self._socket]))
-            # uvicorn offers a flag and no event.
-            while not self._server.started and not serving.done():  # noqa: ASYNC110
-                await asyncio.sleep(0.001)
-            self._ready.set()
-            await serving
-            await self.executions.stop()
-        finally:
-            self._store.close()
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    try:
-        if not 0 <= port <= 65535:  # some resolvers would take the rest of a division
-            raise OverflowError("a port is a number from 0 to 65535")
-        family, _, _, _, address = socket.getaddrinfo(
-            host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        listening = socket.create_server(address[:2], family=family, backlog=_BACKLOG)
-        # Connections inherit it. asyncio sets it by itself only on sockets it has made, and without it
-        # every answer waits 40 ms for the client's acknowledgement of its headers.
-        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return listening
-    except (OSError, OverflowError) as error:
-        taken = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
-        reason = "the port is taken" if taken else getattr(error, "strerror", None) or str(error)
-        raise ConfigError(
-            f"The sandbox cannot listen on {host}:{port}: {reason}.",
-            next_action="Choose another port, or 0 for any free one.",
-        ) from None
-
-
-def _url(host: str, port: int) -> str:
-    """Where to reach a server: on every interface means also on loopback."""
-    name = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - not bound to
-    return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
 
 
 def _is_loopback(host: str) -> bool:

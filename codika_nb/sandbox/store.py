@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from codika_nb.errors import ConfigError
+from ..errors import ConfigError
 
 __all__ = ["Store"]
 
@@ -121,6 +121,13 @@ _MIGRATIONS = (
     );
     CREATE INDEX outputs_of_execution ON outputs (execution_id);
     """,
+    # An execution knows the signed message that started it: the same one again starts no other.
+    """
+    ALTER TABLE executions ADD COLUMN message_id TEXT;
+    CREATE UNIQUE INDEX executions_by_message ON executions (instance_id, workflow_id, message_id)
+        WHERE message_id IS NOT NULL;
+    DROP TABLE webhook_messages;
+    """,
 )
 
 
@@ -138,6 +145,9 @@ class Store:
             self._database.execute("PRAGMA locking_mode = EXCLUSIVE")
             self._database.execute("PRAGMA journal_mode = WAL")
             self._database.execute("PRAGMA synchronous = NORMAL")
+            # Pages that are damaged are else found only when a call comes upon them.
+            if self._database.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+                raise sqlite3.DatabaseError("its content is damaged")
             self._migrate()
         except sqlite3.DatabaseError as error:
             self._database.close()
@@ -197,6 +207,14 @@ class Store:
         """Run one statement; returns how many rows it changed."""
         return self._database.execute(sql, values).rowcount
 
+    def note(self, sql: str, *values: Any) -> None:
+        """Run a statement that no call may fail for, were the disk full; it is lost then."""
+        if self._database.in_transaction:  # SQLite may give that up as a whole
+            self.run(sql, *values)
+            return
+        with contextlib.suppress(sqlite3.OperationalError):
+            self.run(sql, *values)
+
     def insert(self, table: str, *, replace: bool = False, **row: Any) -> int | None:
         """Add one row, given by its columns; returns its rowid."""
         verb = "REPLACE" if replace else "INSERT"
@@ -213,6 +231,7 @@ class Store:
 def _private_file(folder: Path) -> Path:
     """The database's file; SQLite gives its side files the mode that this one has."""
     path = folder / "sandbox.sqlite3"
+    _require_file(path)
     try:
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     except OSError as error:
@@ -223,12 +242,22 @@ def _private_file(folder: Path) -> Path:
     return path
 
 
+def _require_file(path: Path) -> None:
+    """Refuse what is there and cannot be read and written as a file: reading a pipe may wait for ever."""
+    if path.exists() and not path.is_file():
+        raise ConfigError(
+            f"The sandbox cannot keep its data in {path}: it is no file.",
+            next_action="Move it away, or choose another folder.",
+        )
+
+
 def _code_secret(folder: Path | None) -> bytes:
     if folder is None:
         return secrets.token_bytes(32)
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = folder / "secret"
+        _require_file(path)
         if path.exists() and len(secret := path.read_bytes()) == 32:
             return secret
         with os.fdopen(os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "wb") as file:

@@ -10,13 +10,12 @@ import string
 import uuid
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, NoReturn
 
 __all__ = [
     "Call",
     "Caller",
-    "Clock",
     "Members",
     "Refusal",
     "Upload",
@@ -27,21 +26,6 @@ __all__ = [
 ]
 
 _ALPHANUMERIC = string.ascii_letters + string.digits
-
-
-class Clock:
-    """The sandbox's time: the real one, plus what tests have advanced it by."""
-
-    def __init__(self) -> None:
-        self._ahead = timedelta()
-
-    def now(self) -> datetime:
-        """The sandbox's current time, as an aware datetime in UTC."""
-        return datetime.now(UTC) + self._ahead
-
-    def advance(self, seconds: float) -> None:
-        """Move the sandbox's time forward; ten minutes pass at once."""
-        self._ahead += timedelta(seconds=seconds)
 
 
 class Refusal(Exception):  # noqa: N818 - an answer to the caller, not a fault of the sandbox

@@ -13,12 +13,11 @@ from urllib.parse import quote
 from starlette.requests import Request
 from starlette.responses import Response
 
-from codika_nb import __version__
-
-from .encryption import EncryptionKey
-from .engine import StandIns
-from .mail import Mail, Mailbox
-from .wire import Refusal, iso
+from ... import __version__
+from ..mail import Mail, Mailbox
+from ..rules.encryption import EncryptionKey
+from ..stand_ins import StandIns
+from ..wire import Refusal, iso
 
 __all__ = ["Pages"]
 

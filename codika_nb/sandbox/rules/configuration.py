@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any, NoReturn, TypeGuard
 
-from .wire import Members, Refusal
+from ..wire import Members, Refusal
 
 __all__ = ["check_configuration", "check_payload", "decode_workflow", "input_schema", "is_triggerable"]
 

@@ -1,14 +1,36 @@
-"""Reading a multipart form: its texts and its one file."""
+"""Reading what a request carries: JSON, or a multipart form with texts and one file."""
 
 from __future__ import annotations
 
+import json
+import math
 from email.parser import HeaderParser
+from typing import Any
 
-from .wire import Refusal, Upload
+from ..wire import Refusal, Upload
 
-__all__ = ["parse_form"]
+__all__ = ["parse_form", "parse_json"]
 
 _MOST_PARTS = 100
+
+
+def parse_json(body: bytes) -> Any:
+    """The value that a body is, as strictly as JSON is meant."""
+    try:
+        return json.loads(body, parse_constant=_no_number, parse_float=_finite)
+    except (ValueError, RecursionError):
+        raise Refusal(400, "INVALID_REQUEST", "The body must be JSON.") from None
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(text)
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(text)
+    return number
 
 
 def parse_form(content_type: str, body: bytes) -> tuple[dict[str, str], Upload | None]:

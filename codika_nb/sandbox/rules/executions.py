@@ -3,33 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 import hashlib
 import hmac
 import json
 import logging
-import re
 import secrets
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable
 from pathlib import PurePosixPath
 from typing import Any
 
-from .accounts import Accounts
+from ..engine import Engine, Outcome, Run
+from ..store import Store
+from ..wire import Call, Caller, Members, Refusal, as_json, iso, new_id, new_uuid
 from .configuration import check_payload, input_schema, is_triggerable
-from .engine import Engine, Outcome, Run
-from .projects import Projects
-from .store import Store
-from .wire import Call, Caller, Clock, Members, Refusal, as_json, iso, new_id, new_uuid
+from .instances import Instances
+from .keys import Keys
 
-__all__ = ["SIGNATURE_HEADERS", "Executions"]
+__all__ = ["Executions"]
 
 logger = logging.getLogger("codika_nb.sandbox")
 
-SIGNATURE_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
-
-_TOLERANCE = 5 * 60
 _ERROR_TYPES = ("node_failure", "validation_error", "external_api_error", "timeout")
 
 
@@ -40,22 +34,19 @@ class Executions:
         self,
         *,
         store: Store,
-        clock: Clock,
-        accounts: Accounts,
-        projects: Projects,
+        now: Callable[[], float],
+        keys: Keys,
+        instances: Instances,
         engine: Engine,
         url: str,
     ) -> None:
         self._store = store
-        self._clock = clock
-        self._accounts = accounts
-        self._projects = projects
+        self._now = now
+        self._keys = keys
+        self._instances = instances
         self._engine = engine
         self._url = url
         self._runs: set[asyncio.Task[None]] = set()
-
-    def _now(self) -> float:
-        return self._clock.now().timestamp()
 
     def recover(self) -> None:
         """End what was running when the sandbox was last stopped: nobody will answer it any more."""
@@ -72,8 +63,10 @@ class Executions:
 
     def trigger(self, call: Call) -> dict[str, Any]:
         instance_id, workflow_id = call.params
-        instance = self._projects.instance(call.caller, instance_id)
-        workflow = self._workflow(instance, workflow_id)
+        instance = self._instances.instance(call.caller, instance_id)
+        if known := self._started_by(call.caller):
+            return _started(known)
+        workflow = self._instances.workflow(instance, workflow_id)
         if not is_triggerable(workflow):
             raise Refusal(
                 404,
@@ -89,17 +82,33 @@ class Executions:
             trigger_id=_trigger_id(workflow, "http", "schedule"),
             user_id=call.caller.user_id or instance["owner"],
             payload=as_json(payload),
+            message_id=call.caller.message_id or None,
         )
-        if call.caller.kind == "signature":
-            self._remember_message(call.caller)
         # The task gets its first turn when this call, and so its transaction, is over.
         task = asyncio.get_running_loop().create_task(self._carry_out(run))
         self._runs.add(task)
         task.add_done_callback(self._runs.discard)
-        return {"executionId": run.execution_id, "message": "Execution started"}
+        return _started(run.execution_id)
+
+    def _started_by(self, caller: Caller) -> str | None:
+        """The execution that a signed message has started: a sender repeats what it saw no answer to."""
+        row = self._store.one(
+            "SELECT id FROM executions WHERE instance_id = ? AND workflow_id = ? AND message_id = ?",
+            caller.instance_id,
+            caller.workflow_id,
+            caller.message_id,
+        )
+        return None if row is None else str(row["id"])
 
     def _begin(
-        self, instance: sqlite3.Row, workflow_id: str, *, trigger_id: str, user_id: str, payload: str
+        self,
+        instance: sqlite3.Row,
+        workflow_id: str,
+        *,
+        trigger_id: str,
+        user_id: str,
+        payload: str,
+        message_id: str | None = None,
     ) -> Run:
         now = self._now()
         execution_id, secret = new_uuid(now), secrets.token_urlsafe(32)
@@ -112,6 +121,7 @@ class Executions:
             engine_id=str(secrets.randbelow(9 * 10**6) + 10**6),
             status="pending",
             payload=payload,
+            message_id=message_id,
             secret_digest=_digest(secret),
             created_at=now,
         )
@@ -189,7 +199,7 @@ class Executions:
         }
 
     def list_executions(self, call: Call) -> dict[str, Any]:
-        instance = self._projects.instance(call.caller, call.params[0])
+        instance = self._instances.instance(call.caller, call.params[0])
         workflow_id, status = call.query.get("workflowId"), call.query.get("status")
         if status not in (None, "pending", "success", "failed"):
             raise Refusal(400, "INVALID_REQUEST", '"status" must be pending, success or failed.')
@@ -209,7 +219,7 @@ class Executions:
 
     def _execution(self, call: Call, columns: str) -> sqlite3.Row:
         instance_id, execution_id = call.params
-        self._projects.instance(call.caller, instance_id)
+        self._instances.instance(call.caller, instance_id)
         row = self._store.one(
             f"SELECT {columns} FROM executions WHERE id = ? AND instance_id = ?",  # noqa: S608 - from above
             execution_id,
@@ -219,28 +229,18 @@ class Executions:
             raise Refusal(404, "EXECUTION_NOT_FOUND", "There is no such execution of this process instance.")
         return row
 
-    def _workflow(self, instance: sqlite3.Row, workflow_id: str) -> dict[str, Any]:
-        configuration = json.loads(self._projects.deployment(instance)["configuration"])
-        workflows: list[dict[str, Any]] = configuration["workflows"]
-        for workflow in workflows:
-            if workflow["workflowTemplateId"] == workflow_id:
-                return workflow
-        raise Refusal(
-            404, "WORKFLOW_NOT_FOUND", f'There is no workflow "{workflow_id}" in this process instance.'
-        )
-
     # --- calls back from the engine -------------------------------------------------------
 
     def create_execution(self, call: Call) -> dict[str, Any]:
         """A workflow that something else than HTTP has started reports for duty."""
         body = call.body
-        caller = self._accounts.authenticate(body.text("memberSecret"), ("member",))
+        caller = self._keys.authenticate(body.text("memberSecret"), ("member",))
         if (body.text("organizationId"), body.text("userId")) != (caller.organization_id, caller.user_id):
             raise Refusal(401, "UNAUTHORIZED", "The member secret belongs to another member.")
-        instance = self._projects.instance(caller, body.text("processInstanceId"))
+        instance = self._instances.instance(caller, body.text("processInstanceId"))
         if instance["organization_id"] != caller.organization_id:
             raise Refusal(403, "FORBIDDEN", "The process instance belongs to another organization.")
-        workflow = self._workflow(instance, body.text("workflowId"))
+        workflow = self._instances.workflow(instance, body.text("workflowId"))
         kind = body.text("triggerType")
         if not isinstance(body.raw("triggerData"), (dict, list)):
             body.refuse("triggerData", "must be an object or an array")
@@ -305,65 +305,9 @@ class Executions:
             raise Refusal(401, "UNAUTHORIZED", "The execution secret is wrong.")
         return execution_id
 
-    # --- signed webhooks ------------------------------------------------------------------
 
-    def add_signing_secret(self, instance_id: str, workflow_id: str, secret: str | None) -> str:
-        instance = self._projects.instance(Caller("instance", instance_id=instance_id), instance_id)
-        self._workflow(instance, workflow_id)
-        secret = secret or "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode()
-        if len(_signing_key(secret) or b"") < 1:
-            raise Refusal(400, "INVALID_REQUEST", 'A signing secret is "whsec_" and base64.')
-        self._store.insert(
-            "signing_secrets", replace=True, instance_id=instance_id, workflow_id=workflow_id, secret=secret
-        )
-        return secret
-
-    def authenticate_signature(
-        self, headers: Mapping[str, str], params: tuple[str, ...], body: bytes
-    ) -> Caller:
-        """The endpoint a signed message is for, by the rules of Standard Webhooks."""
-        message_id, sent, signatures = (headers.get(name, "") for name in SIGNATURE_HEADERS)
-        instance_id, workflow_id = params
-        if not message_id or not signatures or not re.fullmatch(r"[0-9]{1,12}", sent):
-            raise _bad_signature("needs webhook-id, webhook-timestamp and webhook-signature")
-        now = self._now()
-        if abs(now - int(sent)) > _TOLERANCE:
-            raise _bad_signature("is more than 5 minutes away from now")
-        signed = f"{message_id}.{sent}.".encode() + body
-        given = [token.removeprefix("v1,") for token in signatures.split(" ") if token.startswith("v1,")]
-        matches = False
-        for row in self._store.every(
-            "SELECT secret FROM signing_secrets WHERE instance_id = ? AND workflow_id = ?",
-            instance_id,
-            workflow_id,
-        ):
-            key = _signing_key(row["secret"]) or b""
-            expected = base64.b64encode(hmac.digest(key, signed, "sha256")).decode()
-            for signature in given:
-                matches |= hmac.compare_digest(expected.encode(), signature.encode())
-        if not matches:
-            raise _bad_signature("does not match")
-        # A message from the future of the tolerance is good for twice as long.
-        self._store.run("DELETE FROM webhook_messages WHERE at < ?", now - 2 * _TOLERANCE)
-        known = self._store.one(
-            "SELECT 1 FROM webhook_messages WHERE instance_id = ? AND workflow_id = ? AND message_id = ?",
-            instance_id,
-            workflow_id,
-            message_id,
-        )
-        if known:
-            raise _bad_signature("belongs to a message that has been received already")
-        return Caller("signature", instance_id=instance_id, workflow_id=workflow_id, message_id=message_id)
-
-    def _remember_message(self, caller: Caller) -> None:
-        # Only what was accepted: a sender repeats a refused message under the same id.
-        self._store.insert(
-            "webhook_messages",
-            instance_id=caller.instance_id,
-            workflow_id=caller.workflow_id,
-            message_id=caller.message_id,
-            at=self._now(),
-        )
+def _started(execution_id: str) -> dict[str, Any]:
+    return {"executionId": execution_id, "message": "Execution started"}
 
 
 def _require_active(instance: sqlite3.Row) -> None:
@@ -440,15 +384,3 @@ def _node_run(content: str, at: float, *, slim: bool) -> dict[str, Any]:
 
 def _digest(secret: str) -> bytes:
     return hashlib.sha256(secret.encode("utf-8", "replace")).digest()
-
-
-def _signing_key(secret: str) -> bytes | None:
-    text = secret.removeprefix("whsec_")
-    try:
-        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
-    except (binascii.Error, ValueError):
-        return None
-
-
-def _bad_signature(problem: str) -> Refusal:
-    return Refusal(401, "UNAUTHORIZED", f"The webhook signature {problem}.")

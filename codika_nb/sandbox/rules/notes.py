@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
+from ..store import Store
+from ..wire import Call, iso, new_id
 from .projects import Projects
-from .store import Store
-from .wire import Call, Clock, iso, new_id
 
 __all__ = ["Notes"]
 
@@ -17,13 +17,10 @@ __all__ = ["Notes"]
 class Notes:
     """The rules about stage documents and notes. Every method runs in a transaction."""
 
-    def __init__(self, store: Store, clock: Clock, projects: Projects) -> None:
+    def __init__(self, store: Store, now: Callable[[], float], projects: Projects) -> None:
         self._store = store
-        self._clock = clock
+        self._now = now
         self._projects = projects
-
-    def _now(self) -> float:
-        return self._clock.now().timestamp()
 
     def deploy_documents(self, call: Call) -> dict[str, Any]:
         project = self._projects.project(call.caller, call.body)

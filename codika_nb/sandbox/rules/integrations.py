@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
-from .accounts import Accounts
+from ..store import Store
+from ..wire import Call, Members, Refusal, as_json, iso, new_id
 from .encryption import EncryptionKey
-from .projects import Projects
-from .store import Store
-from .wire import Call, Clock, Members, Refusal, as_json, iso, new_id
+from .instances import Instances
+from .organizations import Organizations
 
 __all__ = ["Integrations"]
 
@@ -44,12 +45,17 @@ class Integrations:
     """The rules about integrations. Every method runs in a transaction."""
 
     def __init__(
-        self, store: Store, clock: Clock, accounts: Accounts, projects: Projects, key: EncryptionKey
+        self,
+        store: Store,
+        now: Callable[[], float],
+        organizations: Organizations,
+        instances: Instances,
+        key: EncryptionKey,
     ) -> None:
         self._store = store
-        self._clock = clock
-        self._accounts = accounts
-        self._projects = projects
+        self._now = now
+        self._organizations = organizations
+        self._instances = instances
         self._key = key
 
     def create(self, call: Call) -> dict[str, Any]:
@@ -83,7 +89,7 @@ class Integrations:
             custom_schema=None if custom is None else as_json(custom),
             credential_id=credential_id,
             connected_by=call.caller.user_id,
-            connected_at=self._clock.now().timestamp(),
+            connected_at=self._now(),
         )
         return {"message": f"{integration_id} is connected.", "n8nCredentialId": credential_id}
 
@@ -136,10 +142,10 @@ class Integrations:
 
     def list_integrations(self, call: Call) -> dict[str, Any]:
         body = call.body
-        organization_id = self._accounts.organization_of(call, body.text_or_none("organizationId"))
+        organization_id = self._organizations.organization_of(call, body.text_or_none("organizationId"))
         instance_id = body.text_or_none("processInstanceId")
         if instance_id:
-            self._projects.instance(call.caller, instance_id)
+            self._instances.instance(call.caller, instance_id)
         rows = self._store.every(
             "SELECT * FROM integrations WHERE organization_id = ? AND (context_type = 'organization'"
             " OR (context_type = 'member' AND context_id = ?)"
@@ -186,10 +192,10 @@ class Integrations:
     def _place(self, call: Call) -> tuple[str, str, str]:
         """Organization, context, and the id of the member or instance in it."""
         body = call.body
-        organization_id = self._accounts.organization_of(call, body.text_or_none("organizationId"))
+        organization_id = self._organizations.organization_of(call, body.text_or_none("organizationId"))
         context = body.choice("contextType", _CONTEXTS)
         if context == "process_instance":
-            instance = self._projects.instance(call.caller, body.text("processInstanceId"))
+            instance = self._instances.instance(call.caller, body.text("processInstanceId"))
             if instance["organization_id"] != organization_id:
                 raise Refusal(403, "FORBIDDEN", "The process instance belongs to another organization.")
             return organization_id, context, str(instance["id"])

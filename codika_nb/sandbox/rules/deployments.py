@@ -1,0 +1,243 @@
+"""Deploying a use case into a project, publishing it, and running a deployment again."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable
+from typing import Any, Literal
+
+from ..engine import Engine
+from ..store import Store
+from ..wire import Call, Members, Refusal, as_json, new_id, new_uuid
+from .configuration import check_configuration, decode_workflow
+from .documents import Documents
+from .instances import Instances
+from .projects import Projects
+from .versions import next_version, version_of
+
+__all__ = ["Deployments"]
+
+
+class Deployments:
+    """The rules about deployments. Every method runs in a transaction."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        now: Callable[[], float],
+        projects: Projects,
+        instances: Instances,
+        documents: Documents,
+        engine: Engine,
+    ) -> None:
+        self._store = store
+        self._now = now
+        self._projects = projects
+        self._instances = instances
+        self._documents = documents
+        self._engine = engine
+
+    def deploy_use_case(self, call: Call) -> dict[str, Any]:
+        body = call.body
+        project = self._projects.project(call.caller, body)
+        configuration = body.mapping("configuration")
+        check_configuration(configuration)
+        skills = [_skill(skill) for skill in body.each("skills", required=False)]
+        documents = body.each("metadataDocuments", required=False)
+        major, minor = next_version(self._store, "deployments", project["id"], body)
+
+        process_id = project["process_id"] or new_id()
+        self._store.run("UPDATE projects SET process_id = ? WHERE id = ?", process_id, project["id"])
+        deployment_id = new_id()
+        self._store.insert(
+            "deployments",
+            id=deployment_id,
+            project_id=project["id"],
+            major=major,
+            minor=minor,
+            status="inactive",
+            configuration=as_json(configuration),
+            skills=as_json(skills),
+            created_at=self._now(),
+        )
+        stored = [
+            self._documents.store(document, project["id"], deployment_id, f"{major}.{minor}")
+            for document in documents
+        ]
+        instance = self._roll_out(project, deployment_id, "dev", call.caller.user_id)
+        engine_ids: dict[str, str] = json.loads(instance["engine_ids"])
+        problems: dict[str, str] = json.loads(instance["rollout_errors"])
+        running = "active" if instance["is_active"] and not problems else "inactive"
+        data = {
+            "templateId": deployment_id,
+            "version": f"{major}.{minor}",
+            "isNewProcess": project["process_id"] is None,
+            "processId": process_id,
+            "processInstanceId": instance["id"],
+            "deploymentInstanceId": instance["rollout_id"],
+            "workflowsDeployed": [
+                {
+                    "workflowTemplateId": workflow["workflowTemplateId"],
+                    "n8nWorkflowId": engine_ids[workflow["workflowTemplateId"]],
+                    "status": "failed" if workflow["workflowTemplateId"] in problems else running,
+                }
+                for workflow in configuration["workflows"]
+            ],
+            "deploymentStatus": instance["rollout_status"],
+        }
+        if problems:
+            data["error"] = " ".join(f"{name}: {problem}" for name, problem in problems.items())
+        return {**data, "metadataDocumentsStored": stored} if stored else data
+
+    def _roll_out(
+        self,
+        project: sqlite3.Row,
+        deployment_id: str,
+        environment: Literal["dev", "prod"],
+        user_id: str,
+        shared_with: dict[str, Any] | None = None,
+    ) -> sqlite3.Row:
+        """Put a deployment into an environment's instance, which is made when there is none yet."""
+        now = self._now()
+        deployment = self._store.one("SELECT * FROM deployments WHERE id = ?", deployment_id)
+        assert deployment is not None  # noqa: S101 - every caller has just read or written it
+        configuration = json.loads(deployment["configuration"])
+        old = self._store.one(
+            "SELECT * FROM instances WHERE project_id = ? AND environment = ?", project["id"], environment
+        )
+        before: dict[str, str] = json.loads(old["engine_ids"]) if old else {}
+        engine_ids = {
+            workflow["workflowTemplateId"]: before.get(workflow["workflowTemplateId"]) or new_id()[:16]
+            for workflow in configuration["workflows"]
+        }
+        defaults = configuration.get("defaultDeploymentParameters") or {}
+        parameters = {**defaults, **(json.loads(old["parameters"]) if old else {})}
+        instance_id = old["id"] if old else new_uuid(now)
+        if old is None:
+            self._store.insert(
+                "instances",
+                id=instance_id,
+                project_id=project["id"],
+                organization_id=project["organization_id"],
+                environment=environment,
+                deployment_id=deployment_id,
+                owner=user_id,
+                shared_with=as_json(shared_with or {"mode": "owner_only", "users": []}),
+                is_active=True,
+                installed_at=now,
+                rollout_id="",
+                rollout_status="pending",
+                parameters="{}",
+                engine_ids="{}",
+            )
+        self._store.run(
+            "UPDATE instances SET deployment_id = ?, engine_ids = ? WHERE id = ?",
+            deployment_id,
+            as_json(engine_ids),
+            instance_id,
+        )
+        return self._hand_over(instance_id, configuration, parameters)
+
+    def _hand_over(
+        self, instance_id: str, configuration: dict[str, Any], parameters: dict[str, Any]
+    ) -> sqlite3.Row:
+        """Let the engine activate an instance's workflows; one it refuses fails the deployment."""
+        valued = {name for name, value in parameters.items() if value is not None}
+        valued.update(
+            field["key"]
+            for field in configuration.get("deploymentInputSchema") or []
+            if "key" in field and field.get("defaultValue") is not None
+        )
+        problems: dict[str, str] = {}
+        for workflow in configuration["workflows"]:
+            description = json.loads(decode_workflow(Members(workflow)).decode("utf-8-sig"))
+            if problem := self._engine.problem(description, valued):
+                problems[workflow["workflowTemplateId"]] = problem
+        self._store.run(
+            "UPDATE instances SET rollout_id = ?, rollout_status = ?, rollout_errors = ?, parameters = ?"
+            " WHERE id = ?",
+            new_uuid(self._now()),
+            "failed" if problems else "deployed",
+            as_json(problems),
+            as_json(parameters),
+            instance_id,
+        )
+        return self._instances.row(instance_id)
+
+    def publish(self, call: Call) -> dict[str, Any]:
+        body = call.body
+        project = self._projects.project(call.caller, body)
+        deployment = self._store.one(
+            "SELECT * FROM deployments WHERE id = ? AND project_id = ?",
+            body.text("processDeploymentId"),
+            project["id"],
+        )
+        if deployment is None:
+            raise Refusal(404, "NOT_FOUND", "There is no such deployment in this project.")
+        body.choice("visibility", ("private", "organizational", "public"), default="private")
+        body.texts("visibilityTeamIds", required=False)
+        body.texts("visibilityUserIds", required=False)
+        shared_with = {
+            "mode": body.choice(
+                "sharedWith", ("owner_only", "admins", "everyone", "users"), default="owner_only"
+            ),
+            "users": body.texts("sharedWithUserIds", required=False),
+        }
+        pause_dev, skip_instance = body.flag("autoToggleDevProd"), body.flag("skipAutoCreateProdInstance")
+        if deployment["status"] != "inactive":
+            raise Refusal(
+                400,
+                "INVALID_REQUEST",
+                f"Only an inactive deployment can be published; this one is {deployment['status']}.",
+            )
+        self._store.run(
+            "UPDATE deployments SET status = 'deprecated' WHERE project_id = ? AND status = 'published'",
+            project["id"],
+        )
+        self._store.run("UPDATE deployments SET status = 'published' WHERE id = ?", deployment["id"])
+        self._store.run("UPDATE projects SET has_published = 1 WHERE id = ?", project["id"])
+        data = {"processDeploymentId": deployment["id"], "version": version_of(deployment)}
+        has_instance = self._store.one(
+            "SELECT 1 FROM instances WHERE project_id = ? AND environment = 'prod'", project["id"]
+        )
+        if skip_instance and not has_instance:
+            return data
+        owner = body.text_or_none("userId") or call.caller.user_id
+        instance = self._roll_out(project, deployment["id"], "prod", owner, shared_with)
+        if pause_dev and instance["is_active"]:
+            self._store.run(
+                "UPDATE instances SET is_active = 0, inactive_reason = 'prod_active'"
+                " WHERE project_id = ? AND environment = 'dev' AND is_active",
+                project["id"],
+            )
+        return {**data, "processInstanceId": instance["id"]}
+
+    def redeploy(self, call: Call) -> dict[str, Any]:
+        body = call.body
+        instance = self._instances.instance(call.caller, body.text("processInstanceId"))
+        given = body.mapping_or_empty("deploymentParameters")
+        if not body.flag("forceRedeploy") and instance["rollout_status"] != "failed":
+            raise Refusal(
+                400,
+                "INVALID_REQUEST",
+                f"The deployment is {instance['rollout_status']}; only a failed one is rerun without force.",
+            )
+        configuration = json.loads(self._instances.deployment(instance)["configuration"])
+        parameters = {**json.loads(instance["parameters"]), **given}
+        instance = self._hand_over(instance["id"], configuration, parameters)
+        return {
+            "deploymentStatus": instance["rollout_status"],
+            "deploymentInstanceId": instance["rollout_id"],
+            "n8nWorkflowIds": list(json.loads(instance["engine_ids"]).values()),
+        }
+
+
+def _skill(skill: Members) -> dict[str, str]:
+    view = {
+        name: skill.text(name, blank=name == "description")
+        for name in ("name", "description", "workflowTemplateId", "contentMarkdown")
+    }
+    path = skill.text_or_none("relativePath")
+    return view if path is None else {**view, "relativePath": path}

@@ -1,0 +1,139 @@
+"""The files beside a deployment: its metadata documents, and data ingestions, which have own versions."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import sqlite3
+from collections.abc import Callable
+from pathlib import PurePosixPath
+from typing import Any
+
+from ..store import Store
+from ..wire import Call, Members, as_json, iso, new_id
+from .configuration import decode_workflow
+from .projects import Projects
+from .versions import at_version, next_version, version_of
+
+__all__ = ["Documents"]
+
+_LARGEST = 10 * 1024**2
+
+
+class Documents:
+    """The rules about metadata documents and data ingestions. Every method runs in a transaction."""
+
+    def __init__(self, store: Store, now: Callable[[], float], projects: Projects) -> None:
+        self._store = store
+        self._now = now
+        self._projects = projects
+
+    def store(self, document: Members, project_id: str, deployment_id: str, version: str) -> dict[str, Any]:
+        """Keep a document that comes with a deployment, if it can be kept; returns what became of it."""
+        path = document.text("relativePath")
+        content_type = document.text("contentType")
+        description = document.text_or_none("description")
+        storage_path = f"projects/{project_id}/deployments/{version}/{path}"
+        outcome = {"relativePath": path, "storagePath": storage_path}
+        try:
+            content = base64.b64decode(document.text("contentBase64", blank=True), validate=True)
+        except (binascii.Error, ValueError):
+            return {**outcome, "success": False, "error": "The content is not base64."}
+        if path.startswith("/") or "\\" in path or ".." in PurePosixPath(path).parts:
+            return {**outcome, "success": False, "error": "The path must stay inside the use case."}
+        if len(content) > _LARGEST:
+            return {**outcome, "success": False, "error": "The document is larger than 10 MiB."}
+        self._store.run(
+            "DELETE FROM documents WHERE deployment_id = ? AND relative_path = ?", deployment_id, path
+        )
+        self._store.insert(
+            "documents",
+            deployment_id=deployment_id,
+            relative_path=path,
+            content_type=content_type,
+            description=description,
+            content=content,
+            uploaded_at=self._now(),
+        )
+        return {**outcome, "success": True}
+
+    def get_documents(self, call: Call) -> dict[str, Any]:
+        body = call.body
+        project = self._projects.project(call.caller, body)
+        with_content = body.flag("includeContent")
+        deployment = at_version(self._store, "deployments", project["id"], body.text_or_none("version"))
+        version = version_of(deployment) if deployment else body.text_or_none("version") or ""
+        rows = self._store.every(
+            "SELECT * FROM documents WHERE deployment_id = ? ORDER BY rowid",
+            deployment["id"] if deployment else None,
+        )
+        documents = [
+            {
+                "relativePath": row["relative_path"],
+                "storagePath": f"projects/{project['id']}/deployments/{version}/{row['relative_path']}",
+                "contentType": row["content_type"],
+                "content": row["content"],
+                "uploadedAt": iso(row["uploaded_at"]),
+                "description": row["description"],
+            }
+            for row in rows
+        ]
+        data = {"projectId": project["id"], "version": version, "organizationId": project["organization_id"]}
+        if body.flag("includeDataIngestion"):
+            ingestion = at_version(
+                self._store, "ingestions", project["id"], body.text_or_none("dataIngestionVersion")
+            )
+            if ingestion is not None:
+                data["dataIngestionVersion"] = version_of(ingestion)
+                documents.append(_ingestion_document(ingestion))
+        return {**data, "documents": [_document_view(document, with_content) for document in documents]}
+
+    def deploy_ingestion(self, call: Call) -> dict[str, Any]:
+        project = self._projects.project(call.caller, call.body, "processId")
+        config = call.body.members("config")
+        config.text("workflowTemplateId")
+        config.text("workflowName")
+        config.text("purpose")
+        webhooks = config.members("webhooks")
+        urls = {name: webhooks.text(name) for name in ("embed", "delete")}
+        decode_workflow(config)
+        major, minor = next_version(self._store, "ingestions", project["id"], call.body)
+        ingestion_id = new_id()
+        self._store.insert(
+            "ingestions",
+            id=ingestion_id,
+            project_id=project["id"],
+            major=major,
+            minor=minor,
+            config=as_json(call.body.mapping("config")),
+            created_at=self._now(),
+        )
+        return {
+            "dataIngestionId": ingestion_id,
+            "version": f"{major}.{minor}",
+            "status": "active",
+            "webhookUrls": urls,
+        }
+
+
+def _document_view(document: dict[str, Any], with_content: bool) -> dict[str, Any]:
+    content: bytes = document.pop("content")
+    view = {name: value for name, value in document.items() if value is not None}
+    view["sizeBytes"] = len(content)
+    if with_content:
+        view["contentBase64"] = base64.b64encode(content).decode()
+    return view
+
+
+def _ingestion_document(row: sqlite3.Row) -> dict[str, Any]:
+    config = json.loads(row["config"])
+    path = f"data-ingestion/{config['workflowTemplateId']}.json"
+    return {
+        "relativePath": path,
+        "storagePath": f"projects/{row['project_id']}/data-ingestion/{version_of(row)}/{path}",
+        "contentType": "application/json",
+        "content": base64.b64decode(config["n8nWorkflowJsonBase64"]),
+        "uploadedAt": iso(row["created_at"]),
+        "description": f"Data ingestion: {config['workflowName']}",
+    }

@@ -1,0 +1,193 @@
+"""Process instances: who has access, what they run, switching them on and off, and their keys."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from typing import Any
+
+from ..store import Store
+from ..wire import Call, Caller, Refusal, iso
+from .keys import Keys
+from .organizations import Organizations
+from .versions import version_of
+
+__all__ = ["Instances"]
+
+
+class Instances:
+    """The rules about process instances. Every method runs in a transaction."""
+
+    def __init__(self, store: Store, organizations: Organizations, keys: Keys) -> None:
+        self._store = store
+        self._organizations = organizations
+        self._keys = keys
+
+    def row(self, instance_id: str) -> sqlite3.Row:
+        """A process instance, whoever asks."""
+        instance = self._store.one(
+            "SELECT i.*, p.process_id FROM instances i JOIN projects p ON p.id = i.project_id WHERE i.id = ?",
+            instance_id,
+        )
+        if instance is None:
+            raise Refusal(404, "INSTANCE_NOT_FOUND", "There is no such process instance.")
+        return instance
+
+    def instance(self, caller: Caller, instance_id: str) -> sqlite3.Row:
+        """A process instance, if the caller has access to it."""
+        instance = self.row(instance_id)
+        if caller.kind in ("instance", "signature"):
+            allowed = caller.instance_id == instance_id
+        else:
+            allowed = self._organizations.reaches(caller, instance["organization_id"]) and self._shares(
+                caller, instance
+            )
+        if not allowed:
+            raise Refusal(403, "FORBIDDEN", "The API key does not have access to this process instance.")
+        return instance
+
+    def deployment(self, instance: sqlite3.Row) -> sqlite3.Row:
+        """What an instance runs: apart from it, as it can be large, and most calls do without."""
+        deployment = self._store.one("SELECT * FROM deployments WHERE id = ?", instance["deployment_id"])
+        assert deployment is not None  # noqa: S101 - deployments are never deleted
+        return deployment
+
+    def workflow(self, instance: sqlite3.Row, workflow_id: str) -> dict[str, Any]:
+        """One of the workflows that an instance runs."""
+        configuration = json.loads(self.deployment(instance)["configuration"])
+        workflows: list[dict[str, Any]] = configuration["workflows"]
+        for workflow in workflows:
+            if workflow["workflowTemplateId"] == workflow_id:
+                return workflow
+        raise Refusal(
+            404, "WORKFLOW_NOT_FOUND", f'There is no workflow "{workflow_id}" in this process instance.'
+        )
+
+    def _shares(self, caller: Caller, instance: sqlite3.Row) -> bool:
+        if instance["owner"] == caller.user_id:
+            return True
+        if self._organizations.sees_all(caller, instance["organization_id"]):
+            return True
+        shared = json.loads(instance["shared_with"])
+        return shared["mode"] == "everyone" or (
+            shared["mode"] == "users" and caller.user_id in shared["users"]
+        )
+
+    def list_instances(self, call: Call) -> dict[str, Any]:
+        organization_id = self._organizations.organization_of(call, call.query.get("organizationId"))
+        environment = call.query.get("environment")
+        if environment not in (None, "dev", "prod"):
+            raise Refusal(400, "INVALID_REQUEST", '"environment" must be dev or prod.')
+        limit = call.limit(20)
+        rows = self._store.every(
+            "SELECT i.*, d.major, d.minor, d.configuration, p.process_id FROM instances i"
+            " JOIN deployments d ON d.id = i.deployment_id JOIN projects p ON p.id = i.project_id"
+            " WHERE i.organization_id = ? AND i.archived = ? AND (? IS NULL OR environment = ?)"
+            " ORDER BY i.rowid DESC",
+            organization_id,
+            call.query.get("archived") == "true",
+            environment,
+            environment,
+        )
+        seen = [row for row in rows if self._shares(call.caller, row)][:limit]
+        return {
+            "instances": [_view(row, row) for row in seen],
+            "count": len(seen),
+            "organizationId": organization_id,
+        }
+
+    def get_instance(self, call: Call) -> dict[str, Any]:
+        instance = self.instance(call.caller, call.body.text("processInstanceId"))
+        detailed = call.body.flag("includeWorkflowDetails")
+        deployment = self.deployment(instance)
+        configuration = json.loads(deployment["configuration"])
+        engine_ids = json.loads(instance["engine_ids"])
+        runs = bool(instance["is_active"]) and instance["rollout_status"] == "deployed"
+        view = _view(instance, deployment)
+        view.pop("inactiveReason", None)
+        return {
+            **view,
+            "organizationId": instance["organization_id"],
+            "deployment": {
+                "deploymentInstanceId": instance["rollout_id"],
+                "deploymentStatus": instance["rollout_status"],
+                "deploymentParameters": json.loads(instance["parameters"]),
+                "deploymentInputSchema": configuration.get("deploymentInputSchema") or [],
+                "workflows": [
+                    {
+                        "workflowId": workflow["workflowTemplateId"],
+                        "n8nWorkflowId": engine_ids[workflow["workflowTemplateId"]],
+                        "workflowName": workflow["workflowName"],
+                        **(_workflow_details(workflow, runs) if detailed else {}),
+                    }
+                    for workflow in configuration["workflows"]
+                ],
+            },
+        }
+
+    def activate(self, call: Call) -> dict[str, Any]:
+        return self._switch(call, on=True)
+
+    def deactivate(self, call: Call) -> dict[str, Any]:
+        return self._switch(call, on=False)
+
+    def _switch(self, call: Call, *, on: bool) -> dict[str, Any]:
+        instance = self.instance(call.caller, call.body.text("processInstanceId"))
+        self._store.run(
+            "UPDATE instances SET is_active = ?, inactive_reason = ? WHERE id = ?",
+            on,
+            None if on else "user_paused",
+            instance["id"],
+        )
+        return {
+            "processInstanceId": instance["id"],
+            "isActive": on,
+            "workflowCount": len(json.loads(instance["engine_ids"])),
+        }
+
+    def make_instance_key(self, call: Call) -> dict[str, Any]:
+        """What the dashboard does: show the instance's key once, after making a new one."""
+        instance = self.instance(call.caller, call.params[0])
+        raw = self._keys.instance_key(instance["id"])
+        return {"processInstanceId": instance["id"], "apiKey": raw, "keyPrefix": raw[:8]}
+
+    def instance_key(self, instance_id: str) -> str:
+        self.row(instance_id)
+        return self._keys.instance_key(instance_id)
+
+    def member_secret(self, instance_id: str) -> str:
+        instance = self.row(instance_id)
+        return self._keys.member_secret(instance["organization_id"], instance["owner"])
+
+    def get_skills(self, call: Call) -> dict[str, Any]:
+        instance = self.instance(call.caller, call.params[0])
+        skills = json.loads(self.deployment(instance)["skills"])
+        return {"processInstanceId": instance["id"], "skills": skills}
+
+
+def _view(row: sqlite3.Row, deployment: sqlite3.Row) -> dict[str, Any]:
+    view = {
+        "processInstanceId": row["id"],
+        "processId": row["process_id"],
+        "title": json.loads(deployment["configuration"])["title"],
+        "environment": row["environment"],
+        "isActive": bool(row["is_active"]),
+        "archived": bool(row["archived"]),
+        "currentVersion": version_of(deployment),
+        "installedAt": iso(row["installed_at"]),
+        "lastExecutedAt": iso(row["last_executed_at"]),
+    }
+    return {**view, "inactiveReason": row["inactive_reason"]} if row["inactive_reason"] else view
+
+
+def _workflow_details(workflow: dict[str, Any], active: bool) -> dict[str, Any]:
+    shown = ("type", "method", "cronExpression", "timezone", "service", "eventType", "inputSchema")
+    return {
+        "n8nWorkflowIsActive": active,
+        "triggers": [
+            {name: trigger[name] for name in shown if trigger.get(name) is not None}
+            for trigger in workflow["triggers"]
+        ],
+        "cost": workflow.get("cost"),
+        "integrationUids": workflow.get("integrationUids") or [],
+    }

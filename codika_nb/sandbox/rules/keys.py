@@ -1,0 +1,270 @@
+"""Keys: making them, what they may do, and who speaks when one is shown."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+from ..mail import fold
+from ..store import Store
+from ..wire import Call, Caller, Members, Refusal, as_json, iso, new_uuid
+from .organizations import Organizations
+
+__all__ = ["Keys"]
+
+_DEFAULT_SCOPES = (
+    "deploy:use-case",
+    "projects:create",
+    "workflows:trigger",
+    "executions:read",
+    "instances:read",
+    "instances:manage",
+    "skills:read",
+    "integrations:manage",
+    "api-keys:manage",
+    "projects:read",
+)
+_ALL_SCOPES = (*_DEFAULT_SCOPES, "organizations:create")
+
+_MINUTE = 60
+_DAY = 24 * 60 * _MINUTE
+_MOST_ACTIVE_KEYS = 20
+_LONGEST_NAME = 100
+_LONGEST_LIFE = 365
+
+_KEY_PREFIXES = {
+    "organization": "cko_",
+    "personal": "ckp_",
+    "admin": "cka_",
+    "instance": "ck_",
+    "member": "cms_",  # not the platform's, which shows none
+}
+_KEY_TYPES = {"organization": "org-api-key", "personal": "personal-api-key", "admin": "admin-api-key"}
+
+
+class Keys:
+    """The rules about keys. Every method runs in a transaction."""
+
+    def __init__(self, store: Store, now: Callable[[], float], organizations: Organizations) -> None:
+        self._store = store
+        self._now = now
+        self._organizations = organizations
+
+    def mint(
+        self,
+        organization_id: str,
+        user_id: str,
+        name: str,
+        scopes: tuple[str, ...] = _DEFAULT_SCOPES,
+        *,
+        expires_at: float | None,
+        description: str | None = None,
+    ) -> dict[str, Any]:
+        """A new organization key, as it is shown this once."""
+        now = self._now()
+        key_id = new_uuid(now)
+        raw = self._new_key(
+            "organization",
+            id=key_id,
+            organization_id=organization_id,
+            user_id=user_id,
+            name=name,
+            description=description,
+            scopes=as_json(scopes),
+            expires_at=expires_at,
+        )
+        bundle = {
+            "keyId": key_id,
+            "raw": raw,
+            "keyPrefix": raw[:8],
+            "name": name,
+            "scopes": list(scopes),
+            "createdAt": iso(now),
+        }
+        return bundle if expires_at is None else {**bundle, "expiresAt": iso(expires_at)}
+
+    def _new_key(self, kind: str, **row: Any) -> str:
+        """Make a key and remember all of it but the key itself."""
+        raw = _KEY_PREFIXES[kind] + secrets.token_urlsafe(48)
+        defaults = {"id": new_uuid(self._now()), "name": "", "scopes": "[]"}
+        self._store.insert(
+            "keys",
+            **{
+                **defaults,
+                **row,
+                "kind": kind,
+                "digest": _digest(raw),
+                "prefix": raw[:8],
+                "created_at": self._now(),
+            },
+        )
+        return raw
+
+    def require_room(self, organization_id: str) -> None:
+        """Refuse when an organization has as many active keys as it may have."""
+        active = self._store.count(
+            "SELECT COUNT(*) FROM keys WHERE organization_id = ? AND kind = 'organization'"
+            " AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?)",
+            organization_id,
+            self._now(),
+        )
+        if active >= _MOST_ACTIVE_KEYS:
+            raise Refusal(
+                429,
+                "MAX_API_KEYS_REACHED",
+                f"The organization has {_MOST_ACTIVE_KEYS} active keys already.",
+                next_action="Revoke one in the dashboard, then retry.",
+            )
+
+    def personal_key(self, email: str) -> str:
+        return self._new_key(
+            "personal",
+            user_id=self._organizations.user(fold(email)),
+            name="Personal key",
+            scopes=as_json(_ALL_SCOPES),
+        )
+
+    def instance_key(self, instance_id: str) -> str:
+        """A new key for an instance; the one before stops at once."""
+        self._store.run("DELETE FROM keys WHERE instance_id = ?", instance_id)
+        return self._new_key("instance", instance_id=instance_id, name="Instance key")
+
+    def member_secret(self, organization_id: str, user_id: str) -> str:
+        """What a member's workflows show when they start an execution; earlier ones stay good."""
+        return self._new_key(
+            "member", organization_id=organization_id, user_id=user_id, name="Execution secret"
+        )
+
+    def revoke_key(self, key_id: str) -> None:
+        self._store.run(
+            "UPDATE keys SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL", self._now(), key_id
+        )
+
+    def authenticate(self, raw: str, kinds: tuple[str, ...]) -> Caller:
+        """Who a key speaks for; the key must be of one of the kinds that its place is for."""
+        now = self._now()
+        key = self._store.one("SELECT * FROM keys WHERE digest = ?", _digest(raw))
+        if key is None or key["kind"] not in kinds:
+            expected = " or ".join(_KEY_PREFIXES[kind] for kind in kinds)
+            hint = (
+                ""
+                if raw.startswith(tuple(_KEY_PREFIXES[kind] for kind in kinds))
+                else (f" A key that begins with {expected} belongs here.")
+            )
+            raise Refusal(401, "UNAUTHORIZED", "The API key is unknown." + hint)
+        if key["revoked_at"] is not None:
+            raise Refusal(401, "UNAUTHORIZED", "The API key has been revoked.")
+        if key["expires_at"] is not None and key["expires_at"] <= now:
+            raise Refusal(401, "UNAUTHORIZED", "The API key has expired.")
+        # To the minute is enough, and lets a call that only reads stay without a write.
+        if key["last_used_at"] is None or not 0 <= now - key["last_used_at"] < _MINUTE:
+            self._store.note("UPDATE keys SET last_used_at = ? WHERE id = ?", now, key["id"])
+        return Caller(
+            kind=key["kind"],
+            key_id=key["id"],
+            user_id=key["user_id"] or "",
+            organization_id=key["organization_id"] or "",
+            instance_id=key["instance_id"] or "",
+            scopes=tuple(json.loads(key["scopes"])),
+        )
+
+    def verify_key(self, call: Call) -> dict[str, Any]:
+        key = self._store.one("SELECT * FROM keys WHERE id = ?", call.caller.key_id)
+        assert key is not None  # noqa: S101 - the caller was found by this very key
+        organization = self._store.one(
+            "SELECT id, name FROM organizations WHERE id = ?", key["organization_id"]
+        )
+        data = {
+            "type": _KEY_TYPES[key["kind"]],
+            "organizationId": organization and organization["id"],
+            "organizationName": organization and organization["name"],
+            "keyName": key["name"],
+            "keyPrefix": key["prefix"],
+            "scopes": json.loads(key["scopes"]),
+            "createdAt": iso(key["created_at"]),
+            "expiresAt": iso(key["expires_at"]),
+            "lastUsedAt": iso(key["last_used_at"]),
+        }
+        return {name: value for name, value in data.items() if value is not None}
+
+    def create_key(self, call: Call) -> dict[str, Any]:
+        body = call.body
+        organization_id = self._organizations.organization_of(call, body.text("organizationId"))
+        self._organizations.require_admin(call.caller, organization_id, "create API keys")
+        name = body.text("name", longest=_LONGEST_NAME)
+        scopes = self._grantable(call.caller, body)
+        expires_at = self._expiry(body)
+        description = body.text_or_none("description")
+        self.require_room(organization_id)
+        bundle = self.mint(
+            organization_id, call.caller.user_id, name, scopes, expires_at=expires_at, description=description
+        )
+        return {"keyId": bundle["keyId"], "apiKey": bundle.pop("raw"), **bundle}
+
+    def update_key(self, call: Call) -> dict[str, Any]:
+        body = call.body
+        key = self._store.one("SELECT * FROM keys WHERE id = ? AND kind = 'organization'", body.text("keyId"))
+        if key is None:
+            raise Refusal(404, "NOT_FOUND", "There is no such API key.")
+        if not self._organizations.reaches(call.caller, key["organization_id"]):
+            raise Refusal(403, "FORBIDDEN", "API key does not belong to your organization.")
+        self._organizations.require_admin(call.caller, key["organization_id"], "update API keys")
+        if key["revoked_at"] is not None:
+            raise Refusal(400, "INVALID_REQUEST", "A revoked API key cannot be updated.")
+        changes: dict[str, str | None] = {}
+        if "name" in body:
+            changes["name"] = body.text("name", longest=_LONGEST_NAME)
+        if "description" in body:
+            changes["description"] = body.text_or_none("description") or None
+        if "scopes" in body:
+            changes["scopes"] = as_json(self._grantable(call.caller, body))
+        if not changes:
+            raise Refusal(400, "INVALID_REQUEST", 'Give at least one of "scopes", "name", "description".')
+        assignments = ", ".join(f"{column} = ?" for column in changes)
+        # The columns are the three names above.
+        self._store.run(f"UPDATE keys SET {assignments} WHERE id = ?", *changes.values(), key["id"])  # noqa: S608
+        return {
+            "keyId": key["id"],
+            "name": changes.get("name", key["name"]),
+            "description": changes.get("description", key["description"]) or "",
+            "scopes": json.loads(changes.get("scopes") or key["scopes"]),
+            "updatedAt": iso(self._now()),
+        }
+
+    def _grantable(self, caller: Caller, body: Members) -> tuple[str, ...]:
+        scopes = tuple(dict.fromkeys(body.texts("scopes")))
+        if not scopes:
+            body.refuse("scopes", "must name at least one scope")
+        for scope in scopes:
+            if scope not in _ALL_SCOPES:
+                raise Refusal(400, "INVALID_REQUEST", f"Invalid scope: {scope}")
+        if beyond := [scope for scope in scopes if scope not in caller.scopes]:
+            raise Refusal(403, "FORBIDDEN", f"Cannot grant scopes you don't have: {', '.join(beyond)}")
+        return scopes
+
+    def wishes(self, body: Members) -> tuple[str, float | None]:
+        """How a key that is made by signing in shall be called, and when it shall expire."""
+        wishes = Members(body.mapping_or_empty("apiKey"), at="apiKey")
+        name = wishes.text_or_none("name", longest=_LONGEST_NAME) or "CLI default key"
+        return name, self._expiry(wishes)
+
+    def _expiry(self, wishes: Members) -> float | None:
+        if not wishes.has("expiresInDays"):
+            return None
+        days = wishes.raw("expiresInDays")
+        if isinstance(days, bool) or not isinstance(days, int) or not 1 <= days <= _LONGEST_LIFE:
+            raise Refusal(
+                400,
+                "INVALID_EXPIRES_IN_DAYS",
+                f"A key can live for 1 to {_LONGEST_LIFE} days.",
+                next_action="Correct the number of days, or leave it out for a key that does not expire.",
+            )
+        return self._now() + days * _DAY
+
+
+def _digest(raw: str) -> bytes:
+    # A key carries 384 random bits: a plain hash cannot be searched backwards.
+    return hashlib.sha256(raw.encode()).digest()

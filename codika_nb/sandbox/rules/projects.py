@@ -1,0 +1,102 @@
+"""Projects: making them, listing them, and who may see which."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Callable
+from typing import Any
+
+from ..store import Store
+from ..wire import Call, Caller, Members, Refusal, iso, new_id
+from .organizations import Organizations
+from .versions import at_version, version_of
+
+__all__ = ["Projects"]
+
+_STAGES = {"one_stage": 1, "two_stage": 2, "three_stage": 3, "four_stage": 4}
+
+
+class Projects:
+    """The rules about projects. Every method runs in a transaction."""
+
+    def __init__(self, store: Store, now: Callable[[], float], organizations: Organizations) -> None:
+        self._store = store
+        self._now = now
+        self._organizations = organizations
+
+    def create_project(self, call: Call) -> dict[str, Any]:
+        body = call.body
+        organization_id = self._organizations.organization_of(call, body.text_or_none("organizationId"))
+        project_id = new_id()
+        self._store.insert(
+            "projects",
+            id=project_id,
+            organization_id=organization_id,
+            name=body.text("name").strip(),
+            description=body.text_or_none("description") or "",
+            template_id=body.choice("templateId", _STAGES, default="two_stage"),
+            created_by=call.caller.user_id,
+            created_at=self._now(),
+        )
+        return {"projectId": project_id}
+
+    def list_projects(self, call: Call) -> dict[str, Any]:
+        organization_id = self._organizations.organization_of(call, call.query.get("organizationId"))
+        everyone = self._organizations.sees_all(call.caller, organization_id)
+        rows = self._store.every(
+            "SELECT * FROM projects WHERE organization_id = ? AND archived = ? AND (? OR created_by = ?)"
+            " ORDER BY rowid DESC LIMIT ?",
+            organization_id,
+            call.query.get("archived") == "true",
+            everyone,
+            call.caller.user_id,
+            call.limit(50),
+        )
+        return {
+            "projects": [_project_view(row) for row in rows],
+            "count": len(rows),
+            "organizationId": organization_id,
+        }
+
+    def get_project(self, call: Call) -> dict[str, Any]:
+        project = self.project(call.caller, call.body)
+        current = at_version(self._store, "deployments", project["id"])
+        return {
+            **_project_view(project),
+            "processId": project["process_id"],
+            "currentDeployment": current
+            and {"version": version_of(current), "deployedAt": iso(current["created_at"])},
+            "stageCount": _STAGES[project["template_id"]],
+            "currentStage": 2 if project["has_published"] and _STAGES[project["template_id"]] > 1 else 1,
+        }
+
+    def project(self, caller: Caller, body: Members, name: str = "projectId") -> sqlite3.Row:
+        """The project a call names, if the caller may see it."""
+        project_id = body.text(name)
+        if not re.fullmatch(r"[A-Za-z0-9_-]{1,128}", project_id):
+            body.refuse(name, "is not a project id", code="INVALID_PROJECT_ID")
+        project = self._store.one("SELECT * FROM projects WHERE id = ?", project_id)
+        if project is None:
+            raise Refusal(404, "PROJECT_NOT_FOUND", f"There is no project {project_id}.")
+        if not self._organizations.reaches(caller, project["organization_id"]):
+            raise Refusal(403, "FORBIDDEN", "The API key does not have access to this project.")
+        if project["created_by"] != caller.user_id and not self._organizations.sees_all(
+            caller, project["organization_id"]
+        ):
+            raise Refusal(403, "FORBIDDEN", "Members have access to their own projects only.")
+        return project
+
+
+def _project_view(row: sqlite3.Row) -> dict[str, Any]:
+    status = "completed" if row["has_published"] else "in_progress" if row["process_id"] else "draft"
+    return {
+        "id": row["id"],
+        "name": row["name"],
+        "description": row["description"],
+        "status": status,
+        "hasPublishedProcess": bool(row["has_published"]),
+        "archived": bool(row["archived"]),
+        "createdBy": row["created_by"],
+        "createdAt": iso(row["created_at"]),
+    }

@@ -1,0 +1,78 @@
+"""Signed webhooks: a workflow's signing secrets, and whose messages bear the right signature."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+import re
+import secrets
+from collections.abc import Callable, Mapping
+
+from ..store import Store
+from ..wire import Caller, Refusal
+from .instances import Instances
+
+__all__ = ["SIGNATURE_HEADERS", "Signatures"]
+
+SIGNATURE_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
+
+_TOLERANCE = 5 * 60
+
+
+class Signatures:
+    """The rules about signed webhooks. Every method runs in a transaction."""
+
+    def __init__(self, store: Store, now: Callable[[], float], instances: Instances) -> None:
+        self._store = store
+        self._now = now
+        self._instances = instances
+
+    def add_secret(self, instance_id: str, workflow_id: str, secret: str | None) -> str:
+        """Let messages that are signed with a secret, a new one if none is given, start a workflow."""
+        instance = self._instances.row(instance_id)
+        self._instances.workflow(instance, workflow_id)
+        secret = secret or "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode()
+        if len(_signing_key(secret) or b"") < 1:
+            raise Refusal(400, "INVALID_REQUEST", 'A signing secret is "whsec_" and base64.')
+        self._store.insert(
+            "signing_secrets", replace=True, instance_id=instance_id, workflow_id=workflow_id, secret=secret
+        )
+        return secret
+
+    def authenticate(self, headers: Mapping[str, str], params: tuple[str, ...], body: bytes) -> Caller:
+        """The endpoint a signed message is for, by the rules of Standard Webhooks."""
+        message_id, sent, signatures = (headers.get(name, "") for name in SIGNATURE_HEADERS)
+        instance_id, workflow_id = params
+        if not message_id or not signatures or not re.fullmatch(r"[0-9]{1,12}", sent):
+            raise _bad_signature("needs webhook-id, webhook-timestamp and webhook-signature")
+        now = self._now()
+        if abs(now - int(sent)) > _TOLERANCE:
+            raise _bad_signature("is more than 5 minutes away from now")
+        signed = f"{message_id}.{sent}.".encode() + body
+        given = [token.removeprefix("v1,") for token in signatures.split(" ") if token.startswith("v1,")]
+        matches = False
+        for row in self._store.every(
+            "SELECT secret FROM signing_secrets WHERE instance_id = ? AND workflow_id = ?",
+            instance_id,
+            workflow_id,
+        ):
+            key = _signing_key(row["secret"]) or b""
+            expected = base64.b64encode(hmac.digest(key, signed, "sha256")).decode()
+            for signature in given:
+                matches |= hmac.compare_digest(expected.encode(), signature.encode())
+        if not matches:
+            raise _bad_signature("does not match")
+        return Caller("signature", instance_id=instance_id, workflow_id=workflow_id, message_id=message_id)
+
+
+def _signing_key(secret: str) -> bytes | None:
+    text = secret.removeprefix("whsec_")
+    try:
+        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        return None
+
+
+def _bad_signature(problem: str) -> Refusal:
+    return Refusal(401, "UNAUTHORIZED", f"The webhook signature {problem}.")

@@ -1,0 +1,240 @@
+"""Python functions that answer workflows, on threads of their own; an echo where there is none."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib.util
+import inspect
+import itertools
+import json
+import logging
+import re
+import sys
+import threading
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ..errors import ConfigError
+from .engine import Outcome, Run
+from .threads import DaemonThread
+from .wire import as_json
+
+__all__ = ["Function", "StandInEngine", "StandIns", "stand_in"]
+
+logger = logging.getLogger("codika_nb.sandbox")
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+_MARK = "__codika_stand_in__"
+
+
+@dataclass(frozen=True)
+class StandIn:
+    """A Python function that answers a workflow in the engine's place."""
+
+    function: Callable[..., Any]
+    time_limit: float = 60.0
+
+    @property
+    def name(self) -> str:
+        """The function's name, which stands for the node's."""
+        return str(getattr(self.function, "__name__", "stand-in"))
+
+
+def stand_in(workflow_id: str, *, time_limit: float = 60.0) -> Callable[[Function], Function]:
+    """Mark a function in a file as the stand-in for a workflow; see `Sandbox.load_stand_ins`."""
+
+    def mark(function: Function) -> Function:
+        setattr(function, _MARK, (workflow_id, time_limit))
+        return function
+
+    return mark
+
+
+class StandIns:
+    """Which Python function answers which workflow."""
+
+    def __init__(self) -> None:
+        self.by_workflow: dict[str, StandIn] = {}
+
+    def register(self, workflow_id: str, function: Callable[..., Any], time_limit: float) -> None:
+        """Let `function` answer a workflow from now on."""
+        if not callable(function):
+            raise ConfigError(f"The stand-in for {workflow_id!r} must be a function.")
+        if not time_limit > 0:
+            raise ConfigError(f"The time limit of the stand-in for {workflow_id!r} must be positive.")
+        self.by_workflow[workflow_id] = StandIn(function, time_limit)
+
+    def load(self, path: Path) -> list[str]:
+        """Register every marked function of a Python file; returns the workflows they answer."""
+        if not path.is_file():
+            raise ConfigError(f"There is no stand-in file {path}.")
+        name = f"codika_stand_ins_{path.stem}_{next(_file_numbers)}"
+        spec = importlib.util.spec_from_file_location(name, path)
+        if spec is None or spec.loader is None:
+            raise ConfigError(f"{path} is not a Python file.", next_action="Its name must end in .py.")
+        module = importlib.util.module_from_spec(spec)
+        # Dataclasses and pickling look their module up by name.
+        sys.modules[name] = module
+        try:
+            spec.loader.exec_module(module)
+        except Exception as error:
+            del sys.modules[name]
+            raise ConfigError(
+                f"The stand-in file {path} does not import: {type(error).__name__}: {error}",
+                next_action="Correct the file, then start the sandbox again.",
+            ) from error
+        marked = [value for value in vars(module).values() if hasattr(value, _MARK)]
+        if not marked:
+            raise ConfigError(
+                f"{path} marks no stand-in.",
+                next_action='Put @stand_in("<workflow>") from codika_nb.sandbox before a function.',
+            )
+        for function in marked:
+            workflow_id, time_limit = getattr(function, _MARK)
+            self.register(workflow_id, function, time_limit)
+        return [getattr(function, _MARK)[0] for function in marked]
+
+
+class _ShortTurns:
+    """While it is entered, Python's threads take turns ten times as often as they do by default.
+
+    A stand-in that only computes would else keep the server waiting for 5 ms whenever it wants a turn,
+    and eight of them for a second an answer.
+    """
+
+    _SECONDS = 0.0005
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._usual = 0.0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._inside == 0:
+                self._usual = sys.getswitchinterval()
+                sys.setswitchinterval(min(self._usual, self._SECONDS))
+            self._inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0:
+                sys.setswitchinterval(self._usual)
+
+
+_short_turns = _ShortTurns()
+
+
+class StandInEngine:
+    """Runs no nodes: a Python function answers each workflow, an echo those that have none.
+
+    Two kinds of workflows it refuses to activate, so that their deployment ends as failed: one with
+    nodes of which none can start it, and one that uses a deployment parameter without a value.
+    """
+
+    _MOST_AT_ONCE = 8
+    _MOST_OVERDUE = 64
+
+    def __init__(self, stand_ins: StandIns) -> None:
+        self._stand_ins = stand_ins
+        self._slots = asyncio.Semaphore(self._MOST_AT_ONCE)
+        self._overdue: list[DaemonThread[Outcome]] = []
+
+    def problem(self, workflow: Mapping[str, Any], parameters: Collection[str]) -> str | None:
+        listed = workflow.get("nodes")
+        nodes = [node for node in listed if isinstance(node, dict)] if isinstance(listed, list) else []
+        # A file without nodes is a place kept for a stand-in.
+        if nodes and not any(_starts(node) for node in nodes):
+            return "The workflow has no node to start it: no trigger, webhook or poller that is enabled."
+        for name in _PARAMETER.findall(as_json(workflow)):
+            if name not in parameters:
+                return f"The deployment parameter {name} has no value."
+        return None
+
+    async def run(self, run: Run) -> Outcome | None:
+        stand_in = self._stand_ins.by_workflow.get(run.workflow_id)
+        if stand_in is None:
+            note = (
+                f'This is the sandbox\'s echo: no stand-in is registered for workflow "{run.workflow_id}". '
+                f'Register one with @sandbox.workflow("{run.workflow_id}").'
+            )
+            return Outcome(result=as_json({"echo": json.loads(run.payload), "note": note}), node="Echo")
+        async with self._slots:
+            return await self._in_time(stand_in, run)
+
+    async def _in_time(self, stand_in: StandIn, run: Run) -> Outcome:
+        self._overdue = [thread for thread in self._overdue if thread.is_alive()]
+        if len(self._overdue) >= self._MOST_OVERDUE:
+            return _failure(stand_in, "timeout", f"{len(self._overdue)} stand-ins before it do not end.")
+        thread = DaemonThread(f"codika-stand-in-{stand_in.name}", lambda: _answer(stand_in, run))
+        try:
+            with _short_turns:
+                return await asyncio.wait_for(thread.answer, stand_in.time_limit)
+        except TimeoutError:
+            # Its place goes to the next one; an endless loop must not keep its share of the processor.
+            thread.interrupt()
+            self._overdue.append(thread)
+            return _failure(
+                stand_in, "timeout", f"The stand-in did not answer within {stand_in.time_limit:g} seconds."
+            )
+
+
+# Deployment parameters, as a workflow has them in its texts.
+_PARAMETER = re.compile(r"\{\{INSTPARM_(\w+?)_MRAPTSNI\}\}")
+# Starters whose names do not say "trigger".
+_STARTERS = ("webhook", "cron", "interval", "start", "emailreadimap")
+
+
+def _starts(node: Mapping[str, Any]) -> bool:
+    kind = str(node.get("type")).rpartition(".")[2].lower()
+    return node.get("disabled") is not True and (kind.endswith("trigger") or kind in _STARTERS)
+
+
+_file_numbers = itertools.count()
+
+
+def _answer(stand_in: StandIn, run: Run) -> Outcome:
+    try:
+        result = _call(stand_in, run)
+    except BaseException as error:  # nothing of it is for this thread
+        logger.warning("the stand-in %s of workflow %s failed", stand_in.name, run.workflow_id, exc_info=True)
+        return _failure(stand_in, "node_failure", _told(error))
+    try:
+        return Outcome(result=as_json(result), node=stand_in.name)
+    except (TypeError, ValueError, RecursionError) as error:
+        return _failure(stand_in, "node_failure", f"The result cannot be written as JSON: {error}")
+
+
+def _told(error: BaseException) -> str:
+    """An exception by its name and, if it has any, its words."""
+    words = ""
+    with contextlib.suppress(Exception):
+        words = str(error)
+    return f"{type(error).__name__}: {words}".removesuffix(": ")
+
+
+def _call(stand_in: StandIn, run: Run) -> Any:
+    further: dict[str, Any] = {}
+    with contextlib.suppress(TypeError, ValueError):  # no signature to look at: a payload it is
+        if "execution" in inspect.signature(stand_in.function).parameters:
+            further["execution"] = run.metadata
+    result = stand_in.function(json.loads(run.payload), **further)
+    if not inspect.isawaitable(result):
+        return result
+
+    async def wait() -> Any:
+        # The execution is over by then; this only keeps the thread from waiting for ever.
+        return await asyncio.wait_for(result, stand_in.time_limit + 1)
+
+    return asyncio.run(wait())
+
+
+def _failure(stand_in: StandIn, kind: str, message: str) -> Outcome:
+    return Outcome(
+        error={"type": kind, "message": message, "failedNodeName": stand_in.name}, node=stand_in.name
+    )

@@ -1,0 +1,331 @@
+"""The HTTP face: one table of routes, and who may come in by which door."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+from urllib.parse import parse_qsl, unquote
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from ..rules.platform import Platform
+from ..rules.signatures import SIGNATURE_HEADERS
+from ..wire import Call, Caller, Refusal
+from .answers import Envelope, failure, success
+from .bodies import parse_form, parse_json
+from .hosts import Hosts
+from .pages import Pages
+
+__all__ = ["Application"]
+
+logger = logging.getLogger("codika_nb.sandbox")
+
+_MEGABYTE = 1024**2
+_LARGEST_BODY = 64 * _MEGABYTE
+# A file of 100 MB and the form around it.
+_LARGEST_FORM = 101 * _MEGABYTE
+_KEY_HEADER = "x-process-manager-key"
+_INSTANCE_KEY_HEADER = "x-api-key"
+_KEY_IN_TEXT = re.compile(r"(c(?:k|ko|kp|ka)_[A-Za-z0-9_-]{4})[A-Za-z0-9_-]+")
+
+
+class Body(Enum):
+    """What a call's body is."""
+
+    NONE = "ignored"
+    JSON = "a JSON object; for triggers any JSON"
+    FORM = "a multipart form with a file"
+
+
+class Door(Enum):
+    """A way to say who calls, in the order in which they are tried."""
+
+    KEY = "an organization, personal or admin key in X-Process-Manager-Key"
+    INSTANCE_KEY = "an instance key in X-API-Key"
+    SIGNATURE = "the webhook-id, webhook-timestamp and webhook-signature headers"
+    QUERY = "an instance key in the query parameter api_key"
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One route: what it answers to, and what it takes to be let in."""
+
+    method: str
+    path: str
+    handler: Callable[[Call], Mapping[str, Any]]
+    scope: str | None = None
+    envelope: Envelope = Envelope.STANDARD
+    doors: tuple[Door, ...] = (Door.KEY,)
+    kinds: tuple[str, ...] = ("organization", "personal", "admin")
+    body: Body = Body.JSON
+
+    @property
+    def largest_body(self) -> int:
+        """How many bytes its body may have."""
+        return _LARGEST_FORM if self.body is Body.FORM else _LARGEST_BODY
+
+
+def _endpoints(rules: Platform) -> list[Endpoint]:
+    code: Any = {"envelope": Envelope.CODE, "doors": ()}
+    trigger: Any = {"scope": "workflows:trigger", "envelope": Envelope.FLAT, "doors": tuple(Door)}
+    status: Any = {**trigger, "doors": (Door.KEY, Door.INSTANCE_KEY, Door.QUERY)}
+    callback: Any = {"envelope": Envelope.FLAT, "doors": ()}
+    deploy, manage, connect = "deploy:use-case", "instances:manage", "integrations:manage"
+    return [
+        Endpoint("POST", "/clirequestsignupotp", rules.signin.request_signup_code, **code),
+        Endpoint("POST", "/clicompletesignup", rules.signin.complete_signup, **code),
+        Endpoint("POST", "/clirequestloginotp", rules.signin.request_login_code, **code),
+        Endpoint("POST", "/clicompletelogin", rules.signin.complete_login, **code),
+        Endpoint("POST", "/verifyapikey", rules.keys.verify_key, body=Body.NONE),
+        Endpoint(
+            "POST",
+            "/createorganizationviaapikey",
+            rules.organizations.create_organization,
+            "organizations:create",
+            kinds=("personal", "admin"),
+        ),
+        Endpoint("POST", "/createorganizationapikeypublic", rules.keys.create_key, "api-keys:manage"),
+        Endpoint("POST", "/updateorganizationapikeypublic", rules.keys.update_key, "api-keys:manage"),
+        Endpoint("POST", "/createprojectviaapikey", rules.projects.create_project, "projects:create"),
+        Endpoint("GET", "/listprojectspublic", rules.projects.list_projects, "projects:read"),
+        Endpoint("POST", "/getprojectpublic", rules.projects.get_project, "projects:read"),
+        Endpoint("POST", "/deployprocessusecase", rules.deployments.deploy_use_case, deploy),
+        Endpoint("POST", "/deployusecasedocuments", rules.notes.deploy_documents, deploy),
+        Endpoint(
+            "POST", "/deploydataingestion", rules.documents.deploy_ingestion, deploy, Envelope.INGESTION
+        ),
+        Endpoint("POST", "/publishprocessdeploymentpublic", rules.deployments.publish, deploy),
+        Endpoint("POST", "/redeploydeploymentinstancepublic", rules.deployments.redeploy, deploy),
+        Endpoint("POST", "/getmetadatadocumentsendpoint", rules.documents.get_documents, deploy),
+        Endpoint("POST", "/upsertprojectnote", rules.notes.upsert_note, deploy),
+        Endpoint("POST", "/getprojectnotes", rules.notes.get_notes, deploy),
+        Endpoint("POST", "/triggerwebhookpublic/{instance}/{workflow}", rules.executions.trigger, **trigger),
+        Endpoint("POST", "/webhook/{instance}/{workflow}", rules.executions.trigger, **trigger),
+        Endpoint(
+            "GET", "/getexecutionstatuspublic/{instance}/{execution}", rules.executions.status, **status
+        ),
+        Endpoint("GET", "/status/{instance}/{execution}", rules.executions.status, **status),
+        Endpoint(
+            "GET",
+            "/getexecutiondetailspublic/{instance}/{execution}",
+            rules.executions.details,
+            "executions:read",
+            Envelope.FLAT_WITH_ID,
+        ),
+        Endpoint(
+            "GET", "/listexecutionspublic/{instance}", rules.executions.list_executions, "executions:read"
+        ),
+        Endpoint("POST", "/createworkflowexecution", rules.executions.create_execution, **callback),
+        Endpoint("POST", "/uploadworkflowoutput", rules.executions.upload_output, **callback, body=Body.FORM),
+        Endpoint("POST", "/submitworkflowresult", rules.executions.submit_result, **callback),
+        Endpoint("POST", "/submitworkflowerror", rules.executions.submit_error, **callback),
+        Endpoint("GET", "/listprocessinstancespublic", rules.instances.list_instances, "instances:read"),
+        Endpoint("POST", "/getprocessinstancepublic", rules.instances.get_instance, "instances:read"),
+        Endpoint("POST", "/activateprocessinstancepublic", rules.instances.activate, manage),
+        Endpoint("POST", "/deactivateprocessinstancepublic", rules.instances.deactivate, manage),
+        # Not the platform's: what its dashboard shows under "Public API Access".
+        Endpoint(
+            "POST",
+            "/sandbox/instances/{instance}/key",
+            rules.instances.make_instance_key,
+            manage,
+            body=Body.NONE,
+        ),
+        Endpoint(
+            "GET",
+            "/getprocessskillspublic/{instance}",
+            rules.instances.get_skills,
+            "skills:read",
+            doors=(Door.KEY, Door.INSTANCE_KEY),
+        ),
+        Endpoint("POST", "/createintegrationpublic", rules.integrations.create, connect),
+        Endpoint("POST", "/deleteintegrationpublic", rules.integrations.delete, connect),
+        Endpoint("POST", "/listintegrationspublic", rules.integrations.list_integrations, connect),
+        Endpoint("GET", "/getcredentialschemapublic", rules.integrations.credential_schema, connect),
+    ]
+
+
+class Application:
+    """The sandbox as an ASGI application."""
+
+    def __init__(
+        self,
+        *,
+        platform: Platform,
+        pages: Pages,
+        host: str,
+        trusted_proxy: str | None,
+    ) -> None:
+        self._platform = platform
+        self._pages = pages
+        self._hosts = Hosts(host)
+        self._trusted_proxy = trusted_proxy
+        self._routes: dict[str, list[tuple[list[str], Endpoint]]] = {}
+        for endpoint in _endpoints(platform):
+            segments = endpoint.path.strip("/").split("/")
+            self._routes.setdefault(segments[0], []).append((segments, endpoint))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        request = Request(scope, receive)
+        began = time.monotonic()
+        path = scope.get("raw_path", b"").decode("latin-1").partition("?")[0]
+        try:
+            response = await self._respond(request, path)
+        except ClientDisconnect:
+            return
+        response.headers["Cache-Control"] = "no-store"
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        await response(scope, receive, send)
+        # Neither query string nor headers: both may carry keys. A path should not, but people mistype.
+        logger.info(
+            "%s %s %d %.1f ms",
+            request.method,
+            _KEY_IN_TEXT.sub(r"\1...", path),
+            response.status_code,
+            (time.monotonic() - began) * 1000,
+        )
+
+    async def _respond(self, request: Request, path: str) -> Response:
+        segments = [unquote(segment) for segment in path.lstrip("/").split("/")]
+        segments[0] = segments[0].lower()
+        envelope = Envelope.STANDARD
+        try:
+            if "content-length" in request.headers and "transfer-encoding" in request.headers:
+                # Who stands between may have gone by the other one, and taken the rest for a next request.
+                raise Refusal(
+                    400,
+                    "INVALID_REQUEST",
+                    "The request says its length twice: as Content-Length and as Transfer-Encoding.",
+                    headers={"Connection": "close"},
+                )
+            self._hosts.check(request.method, request.headers, proxied=self._through_proxy(request))
+            if page := self._pages.find(segments):
+                if request.method not in ("GET", "HEAD"):
+                    raise _wrong_method(request.method, "GET")
+                return page(request)
+            endpoint, params = self._find(request.method, segments)
+            envelope = endpoint.envelope
+            if request.method != endpoint.method:
+                raise _wrong_method(request.method, endpoint.method)
+            body = await _read(request, endpoint.largest_body)
+            # No await from here on: a transaction is never interleaved with another one.
+            call = self._call(request, endpoint, params, body)
+            with self._platform.store.transaction(Refusal):
+                result = endpoint.handler(call)
+            for act in call.afterwards:
+                await act()
+            return _json(200, success(envelope, result))
+        except Refusal as said:
+            refusal = said
+        except ClientDisconnect:
+            raise
+        except (UnicodeEncodeError, RecursionError):
+            message = "The body has half a character in a text, or is nested too deeply."
+            refusal = Refusal(400, "INVALID_REQUEST", message)
+        except Exception:
+            logger.exception("%s /%s failed", request.method, segments[0])
+            code = "INTERNAL" if envelope is Envelope.CODE else "INTERNAL_ERROR"
+            refusal = Refusal(
+                500, code, "The sandbox failed; its log says why.", next_action="Retry in a few seconds."
+            )
+        return _json(refusal.status, failure(envelope, refusal), refusal.headers)
+
+    def _find(self, method: str, segments: list[str]) -> tuple[Endpoint, tuple[str, ...]]:
+        for pattern, endpoint in self._routes.get(segments[0], ()):
+            if len(pattern) == len(segments) and all(
+                given if wanted.startswith("{") else given == wanted
+                for wanted, given in zip(pattern, segments, strict=True)
+            ):
+                return endpoint, tuple(
+                    given for wanted, given in zip(pattern, segments, strict=True) if wanted.startswith("{")
+                )
+        raise Refusal(404, "NOT_FOUND", f"There is no {method} /{'/'.join(segments)} here.")
+
+    def _call(self, request: Request, endpoint: Endpoint, params: tuple[str, ...], body: bytes) -> Call:
+        query = dict(parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True))
+        caller = self._let_in(request, endpoint, params, query, body)
+        value: Any = None
+        upload = None
+        if endpoint.body is Body.FORM:
+            value, upload = parse_form(request.headers.get("content-type", ""), body)
+        elif endpoint.body is Body.JSON and endpoint.method == "POST":
+            value = parse_json(body)
+            # A triggered workflow has its own word for a payload that is no object.
+            if not isinstance(value, dict) and endpoint.envelope is not Envelope.FLAT:
+                raise Refusal(400, "INVALID_REQUEST", "The body must be a JSON object.")
+        return Call(self._ip(request), params, query, value, caller, upload)
+
+    def _let_in(
+        self,
+        request: Request,
+        endpoint: Endpoint,
+        params: tuple[str, ...],
+        query: Mapping[str, str],
+        body: bytes,
+    ) -> Caller:
+        """Who calls. The first credential found decides: a wrong one is not made up for by a second."""
+        headers, doors = request.headers, endpoint.doors
+        if not doors:
+            return Caller("nobody")
+        if Door.KEY in doors and _KEY_HEADER in headers:
+            caller = self._platform.keys.authenticate(
+                headers[_KEY_HEADER], ("organization", "personal", "admin")
+            )
+        elif Door.INSTANCE_KEY in doors and _INSTANCE_KEY_HEADER in headers:
+            return self._platform.keys.authenticate(headers[_INSTANCE_KEY_HEADER], ("instance",))
+        elif Door.SIGNATURE in doors and any(name in headers for name in SIGNATURE_HEADERS):
+            return self._platform.signatures.authenticate(headers, params, body)
+        elif Door.QUERY in doors and "api_key" in query:
+            return self._platform.keys.authenticate(query["api_key"], ("instance",))
+        else:
+            ways = "; or ".join(door.value for door in doors)
+            raise Refusal(401, "UNAUTHORIZED", f"A credential is missing: {ways}.")
+        if endpoint.scope is not None and endpoint.scope not in caller.scopes:
+            raise Refusal(403, "FORBIDDEN", f"The API key lacks the scope {endpoint.scope}.")
+        if caller.kind not in endpoint.kinds:
+            raise Refusal(403, "FORBIDDEN", f"This takes a {' or '.join(endpoint.kinds)} key.")
+        return caller
+
+    def _ip(self, request: Request) -> str:
+        forwarded = request.headers.get("x-forwarded-for", "")
+        if self._through_proxy(request) and forwarded:
+            # The last address is the one the proxy itself has seen; those before it are hearsay.
+            return forwarded.rpartition(",")[2].strip()
+        return request.client.host if request.client else ""
+
+    def _through_proxy(self, request: Request) -> bool:
+        peer = request.client.host if request.client else ""
+        return self._trusted_proxy is not None and peer == self._trusted_proxy
+
+
+async def _read(request: Request, largest: int) -> bytes:
+    chunks, size = [], 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        # A little too much is read to its end, so that the sender gets to see the answer.
+        if size > 2 * largest:
+            break
+        if size <= largest:
+            chunks.append(chunk)
+        else:
+            chunks.clear()
+    if size > largest:
+        raise Refusal(400, "INVALID_REQUEST", f"The body is larger than {largest // _MEGABYTE} MiB.")
+    return b"".join(chunks)
+
+
+def _wrong_method(method: str, allowed: str) -> Refusal:
+    message = f"{method} is not possible here, only {allowed}."
+    return Refusal(405, "METHOD_NOT_ALLOWED", message, headers={"Allow": allowed})
+
+
+def _json(status: int, content: bytes, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(content, status, headers, media_type="application/json")

@@ -1,0 +1,54 @@
+"""Under which names the sandbox answers, and to which sites' pages."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from ..wire import Refusal
+
+__all__ = ["Hosts"]
+
+
+class Hosts:
+    """Which names the sandbox answers to: a page elsewhere must not reach it under a name of its own."""
+
+    def __init__(self, bound: str) -> None:
+        self._bound = bound.lower()
+        self._wildcard = self._bound in ("", "0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
+
+    def check(self, method: str, headers: Mapping[str, str], *, proxied: bool) -> None:
+        """Refuse a request for another host, or of another site's page.
+
+        What may change something is taken from the sandbox's own pages only, and from programs, which name
+        no origin: other servers of this machine have pages, too.
+        """
+        host = headers.get("host", "")
+        if not proxied and not self._knows(host):
+            raise Refusal(421, "MISDIRECTED_REQUEST", "The sandbox does not answer under this host name.")
+        origin = headers.get("origin")
+        if origin is None:
+            return
+        if method in ("GET", "HEAD"):
+            welcome = proxied or self._knows(origin.partition("://")[2])
+        else:
+            # A proxy may be reached by HTTPS.
+            own = {f"http://{host}", f"https://{host}"} if proxied else {f"http://{host}"}
+            welcome = origin in own
+        if not welcome:
+            raise Refusal(403, "FORBIDDEN", "The sandbox does not answer to pages of other sites.")
+
+    def _knows(self, netloc: str) -> bool:
+        try:
+            name = (urlsplit(f"//{netloc}").hostname or "").rstrip(".")
+        except ValueError:
+            return False
+        if name in ("localhost", self._bound or "localhost") or name.endswith(".localhost"):
+            return True
+        try:
+            address = ipaddress.ip_address(name)
+        except ValueError:
+            return self._wildcard and name == socket.gethostname().lower()
+        return address.is_loopback or self._wildcard
