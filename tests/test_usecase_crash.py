@@ -27,12 +27,17 @@ def record_without_end(first):
             "deploymentStatus": "deployed",
         }), project_id="p1")
 
+# About as long as one recording takes, which writes seven files: some are finished and some are not,
+# however busy the machine is.
+began = time.perf_counter()
+use_case.record_project("p1", None)
+took = 7 * (time.perf_counter() - began)
 interrupted = 0
 for _ in range(int(sys.argv[2])):
     child = os.fork()
     if not child:
         record_without_end(minor)
-    time.sleep(chance.uniform(0.01, 0.04))
+    time.sleep(took * chance.uniform(0.3, 1.7))
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     for file in folder.rglob("*.json"):
