@@ -320,7 +320,7 @@ class CodikaMagics(Magics):
         use_case = UseCase.load(arguments.path)
         if arguments.dry_run:
             return self._plan_deployment(use_case, version, arguments)
-        title, before = use_case.configuration.title, use_case.project
+        title, before = use_case.configuration.title, {link.project_id for link in use_case.links}
         card = _Card(self)
         with self._client(use_case) as client:
             if arguments.rerun:
@@ -328,7 +328,7 @@ class CodikaMagics(Magics):
             deployed = self._deploy(client, use_case, version, arguments, card)
             rows = [("Folder", f"version {use_case.version}")]
             project = use_case.project
-            if project is not None and (before is None or before.project_id != project.project_id):
+            if project is not None and project.project_id not in before:
                 rows.append(("Note", "A new project was made for it; its id is in project.json."))
             if client.credential.profile and client.credential.profile != resolve().profile:
                 rows.append(("As", f"{views.who(client.credential.profile)}, to whom the folder belongs"))
@@ -443,9 +443,12 @@ class CodikaMagics(Magics):
         """Deploy an instance's present version once more; nothing of the folder is sent."""
         from . import cards as views
 
-        profile, project = client.credential.profile, use_case.project
-        target = use_case.target_for(client.base_url, profile.organization_id if profile else None)
-        if project is None or target is None or project.dev_process_instance_id is None:
+        profile = client.credential.profile
+        organization_id = profile.organization_id if profile else None
+        project = use_case.link(client.base_url, organization_id)
+        if project is None:
+            use_case.target_for(client.base_url, organization_id)  # which says so if it is another's
+        if project is None or project.dev_process_instance_id is None:
             raise ConfigError(
                 f"This folder has not been deployed to {client.base_url} yet.",
                 next_action="Deploy it first, without --rerun.",
@@ -846,13 +849,10 @@ class _Card:
 
 def _fitting_profile(use_case: UseCase) -> str | None:
     """The profile of the organization that the folder belongs to, where that has to be another one."""
-    from ..profiles import PRODUCTION
     from ..profiles.credential import profile_for
 
-    project = use_case.project
-    if project is None:
-        return None
-    return profile_for(project.organization_id, project.base_url or PRODUCTION)
+    owner = use_case.owner
+    return profile_for(owner.organization_id, owner.base_url) if owner else None
 
 
 def _checked_deployment(arguments: Namespace) -> str:

@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ..errors import ConfigError, InvalidResponseError
+from ..errors import ConfigError, InvalidResponseError, UseCaseError
 from ..models import Instance
 from ..profiles.credential import current
 from ..usecases.configuration import Configuration
@@ -83,7 +83,7 @@ def _kept_configuration(instance: Instance) -> Configuration | None:
     for depth in ("project.json", "*/project.json", "*/*/project.json"):
         for file in Path().glob(depth):
             # Whatever is wrong with a file that happens to lie around is no business of a form.
-            with suppress(OSError, ValueError, TypeError, LookupError, AttributeError):
+            with suppress(UseCaseError, OSError, ValueError):
                 found = archived_configuration(
                     file.parent, instance.process_instance_id, str(instance.current_version)
                 )
