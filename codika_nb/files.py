@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import time
@@ -14,26 +15,45 @@ from .errors import ConfigError, InvalidResponseError
 __all__ = ["replace", "sync", "temporary", "write_inside"]
 
 
+# What keeps a file from reaching the disk. Anything else means that the system does not wait for disks, as
+# many a network or cluster home; some of them say so with numbers that Python has no name for.
+_LOST = (errno.EIO, errno.ENOSPC, errno.EDQUOT)
+
+
 @contextmanager
-def temporary(target: Path, content: Callable[[], bytes]) -> Iterator[Path]:
-    """A new file beside `target`, on the disk and private; gone afterwards unless moved away."""
+def temporary(target: Path, content: Callable[[], bytes], mode: int = 0o600) -> Iterator[Path]:
+    """A new file beside `target`, on the disk and private unless `mode` says otherwise; gone afterwards
+    unless moved away."""
     path = target.with_name(f".{target.name}.{secrets.token_hex(8)}.tmp")
     try:
         with open(path, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
             file.write(content())  # never in a local variable: tracebacks may show those
             file.flush()
-            os.fsync(file.fileno())
-        _keep_owner(path, target)
+            _give(file.fileno(), target, mode)
+            _flush(file.fileno())
         yield path
     finally:
         path.unlink(missing_ok=True)
 
 
-def _keep_owner(path: Path, target: Path) -> None:
-    # A kernel run as root must not lock the person out of their own file.
-    if os.name == "posix" and target.exists() and (owner := target.stat()).st_uid != os.geteuid():
+def _give(descriptor: int, target: Path, mode: int) -> None:
+    """Let a new file belong to whom `target` belongs: a kernel run as root locks nobody out of their own.
+
+    By the descriptor, never by name: whoever owns the folder could put a link in the file's place.
+    """
+    if hasattr(os, "geteuid") and target.exists() and (owner := target.stat()).st_uid != os.geteuid():
         with suppress(PermissionError):
-            os.chown(path, owner.st_uid, owner.st_gid)
+            os.fchown(descriptor, owner.st_uid, owner.st_gid)
+    if mode != 0o600 and hasattr(os, "fchmod"):
+        os.fchmod(descriptor, mode)
+
+
+def _flush(descriptor: int) -> None:
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno in _LOST:
+            raise
 
 
 def replace(path: Path, target: Path) -> None:

@@ -196,8 +196,18 @@ def test_a_folder_is_deployed_by_the_profile_it_belongs_to(
     assert "1.1" in project(greeter)["deployments"]
     # Who has been chosen for this kernel is not swapped for somebody else.
     shell.run(f"_ = %codika_use {other.name}")
-    assert not shell.run(f"_ = %codika_deploy {greeter}").error
+    assert "A new project was made" in shell.run(f"_ = %codika_deploy {greeter}").text
     assert project(greeter)["organizationId"] == beta
+    # Nor is the project that was left forgotten.
+    shell.run(f"_ = %codika_use {ProfileStore().list()[0].name}")
+    again = shell.run(f"_ = %codika_deploy {greeter}")
+    assert "A new project was made" not in again.text, again.text
+    assert list(project(greeter)["deployments"]) == ["1.0", "1.1", "1.2"]
+    assert project(greeter)["organizationId"] == organization
+    shell.run(f"_ = %codika_use {other.name}")
+    rerun = shell.run(f"_ = %codika_deploy {greeter} --rerun")
+    assert "runs again" in rerun.text
+    assert beta in {link["organizationId"] for link in project(greeter)["links"]}
 
 
 # --- what is seen while it goes on -----------------------------------------------------------------
@@ -369,7 +379,8 @@ def test_a_deployment_that_the_platform_cannot_make_stops_the_notebook(shell: Ke
 
 def test_a_folder_of_another_sandbox_is_not_run_again_here(shell: Kernel, greeter: Path) -> None:
     shell.run(f"_ = %codika_deploy {greeter}")
-    change(greeter / "project.json", lambda p: p.update(baseUrl="http://127.0.0.1:9"))
+    elsewhere = {"baseUrl": "http://127.0.0.1:9", "organizationId": "another"}
+    change(greeter / "project.json", lambda p: p.update(elsewhere))
     refused = shell.run(f"%codika_deploy {greeter} --rerun")
     assert "has not been deployed to" in "".join(refused.traceback)
 

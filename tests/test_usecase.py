@@ -466,7 +466,9 @@ def test_anything_else_is_no_version(choice: str) -> None:
         ({"organizationId": "o1"}, PRODUCTION, None, "p1"),
         ({"organizationId": "o1", "baseUrl": SANDBOX}, SANDBOX + "/", "o1", "p1"),
         ({"organizationId": "o1", "baseUrl": SANDBOX}, SANDBOX, "o2", None),
-        ({"organizationId": "o1", "baseUrl": SANDBOX}, "http://127.0.0.1:8766", "o1", None),
+        ({"organizationId": "o1", "baseUrl": SANDBOX}, "http://127.0.0.1:8766", "o1", "p1"),
+        ({"organizationId": "o1", "baseUrl": SANDBOX}, "http://127.0.0.1:8766", "o2", None),
+        ({"organizationId": "o1"}, SANDBOX, "o1", "p1"),
         ({"organizationId": "o1", "baseUrl": SANDBOX}, PRODUCTION, "o1", None),
         ({"baseUrl": "http://localhost:1"}, SANDBOX, "o1", None),
         ({"baseUrl": "http://[::1]:1"}, SANDBOX, "o1", None),
@@ -485,7 +487,7 @@ def test_the_project_is_found_or_has_to_be_made(
     ("project", "base_url", "organization"),
     [
         ({"organizationId": "o1"}, PRODUCTION, "o2"),
-        ({"organizationId": "o1"}, SANDBOX, "o1"),
+        ({"organizationId": "o1"}, SANDBOX, "o2"),
         ({"organizationId": "o1", "baseUrl": "https://staging.example"}, PRODUCTION, "o1"),
         ({"organizationId": "o1", "baseUrl": "http://[no address"}, PRODUCTION, "o1"),
     ],
@@ -503,15 +505,16 @@ def test_another_organizations_project_is_not_left_without_a_word(
     assert "--create-project NAME" in str(refused.value.next_action)
 
 
-def test_a_project_is_written_afresh(greeter: Path) -> None:
+def test_a_project_is_written_as_the_tool_writes_it(greeter: Path) -> None:
     use_case = UseCase.load(greeter)
-    write(greeter / "project.json", {"projectId": "old", "devProcessInstanceId": "i", "note": 1})
 
     use_case.record_project("p1", "o1", PRODUCTION + "/")
     assert (greeter / "project.json").read_text() == '{\n  "projectId": "p1",\n  "organizationId": "o1"\n}\n'
 
     use_case.record_project("p2", "o2", SANDBOX + "/")
-    assert read(greeter / "project.json") == {"projectId": "p2", "organizationId": "o2", "baseUrl": SANDBOX}
+    content = read(greeter / "project.json")
+    assert content.pop("links") == [{"projectId": "p1", "organizationId": "o1"}]
+    assert content == {"projectId": "p2", "organizationId": "o2", "baseUrl": SANDBOX}
     assert use_case.target_for(SANDBOX, "o2") == "p2"
 
 

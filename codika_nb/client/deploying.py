@@ -68,7 +68,7 @@ def deploy(
 def _read(use_case: UseCase | str | os.PathLike[str], *, verify: bool) -> UseCase:
     """The use case, of which everything is known that can be wrong with it on this machine."""
     read = use_case if isinstance(use_case, UseCase) else UseCase.load(use_case)
-    _ = read.folder  # what is deployed is written down there: without one, nothing is sent
+    read.check_writable()  # what is deployed is written down there: else nothing is sent
     if verify and (must := read.verify().must):
         error = UseCaseError(
             f"{read.configuration.title} would not run:\n{must!r}",

@@ -68,7 +68,8 @@ def codika_deploy(shell: InteractiveShell, arguments: Namespace) -> Any:
     use_case = UseCase.load(arguments.path)
     if arguments.dry_run:
         return _plan(shell, use_case, version, arguments)
-    title, before, in_use = use_case.configuration.title, use_case.project, resolve().profile
+    title, in_use = use_case.configuration.title, resolve().profile
+    before = {link.project_id for link in use_case.links}
     card = Card(shell)
     with client_for_folder(use_case) as client:
         if arguments.rerun:
@@ -76,7 +77,7 @@ def codika_deploy(shell: InteractiveShell, arguments: Namespace) -> Any:
         deployed = _deploy(client, use_case, version, arguments, card)
         rows = [("Folder", f"version {use_case.version}")]
         project, owner = use_case.project, client.credential.profile
-        if project is not None and (before is None or before.project_id != project.project_id):
+        if project is not None and project.project_id not in before:
             rows.append(("Note", "A new project was made for it; its id is in project.json."))
         if owner and owner != in_use:
             # What comes next is about this deployment, and so is done with its account.
@@ -185,9 +186,12 @@ def _plan(shell: InteractiveShell, use_case: UseCase, version: str, arguments: N
 
 def _rerun(client: Client, use_case: UseCase, card: Card) -> Redeployment:
     """Deploy an instance's present version once more; nothing of the folder is sent."""
-    profile, project = client.credential.profile, use_case.project
-    target = use_case.target_for(client.base_url, profile.organization_id if profile else None)
-    if project is None or target is None or project.dev_process_instance_id is None:
+    profile = client.credential.profile
+    organization_id = profile.organization_id if profile else None
+    project = use_case.link(client.base_url, organization_id)
+    if project is None:
+        use_case.target_for(client.base_url, organization_id)  # which says so if it is another's
+    if project is None or project.dev_process_instance_id is None:
         raise ConfigError(
             f"This folder has not been deployed to {client.base_url} yet.",
             next_action="Deploy it first, without --rerun.",

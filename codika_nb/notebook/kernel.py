@@ -11,7 +11,7 @@ from ..client.deployed import Deployed, latest
 from ..display.front_end import in_kernel, somebody_sees_widgets
 from ..display.markup import line
 from ..errors import ConfigError
-from ..profiles import PRODUCTION, Profile, expiry_notice
+from ..profiles import Profile, expiry_notice
 from ..profiles.credential import context, profile_for, resolve, signed_in
 from .cards import who
 
@@ -124,7 +124,5 @@ def _checked(client: Client) -> Client:
 
 def folders_profile(use_case: UseCase) -> str | None:
     """The profile of the organization that a folder belongs to, where that has to be another one."""
-    project = use_case.project
-    if project is None:
-        return None
-    return profile_for(project.organization_id, project.base_url or PRODUCTION)
+    owner = use_case.owner
+    return profile_for(owner.organization_id, owner.base_url) if owner else None

@@ -9,9 +9,8 @@ from pathlib import Path
 from ..client.api.instances import which_instance
 from ..client.client import AsyncClient
 from ..client.deployed import latest
-from ..errors import ConfigError, InvalidResponseError
+from ..errors import ConfigError, InvalidResponseError, UseCaseError
 from ..models import Instance
-from ..profiles import PRODUCTION, same_host
 from ..usecases.configuration import Configuration
 from ..usecases.fields import FormField
 from ..usecases.record import archived_configuration
@@ -86,7 +85,7 @@ def _kept_configuration(instance: Instance) -> Configuration | None:
     for depth in ("project.json", "*/project.json", "*/*/project.json"):
         for file in Path().glob(depth):
             # Whatever is wrong with a file that happens to lie around is no business of a form.
-            with suppress(OSError, ValueError, TypeError, LookupError, AttributeError):
+            with suppress(UseCaseError, OSError, ValueError):
                 found = archived_configuration(
                     file.parent, instance.process_instance_id, str(instance.current_version)
                 )
@@ -100,10 +99,9 @@ async def instance_for(client: AsyncClient, workflow: str | None, use_case: UseC
     if use_case is None:
         return await client.perform(which_instance(client, None, workflow))
     made = next((each.instance for each in client.deployed() if same_folder(use_case, each.use_case)), None)
-    project = use_case.project
-    if made is None and project and same_host(project.base_url or PRODUCTION, client.base_url):
-        made = project.dev_process_instance_id
-    return made or client.instance
+    profile = client.credential.profile
+    link = use_case.link(client.base_url, profile.organization_id if profile else None)
+    return made or (link.dev_process_instance_id if link else None) or client.instance
 
 
 def same_folder(one: UseCase, other: UseCase | None) -> bool:

@@ -1,1 +1,23 @@
-"""Folders of workflows: read, checked, packed for the platform, and kept up to date after a deployment."""
+"""Folders of workflows: read, checked, packed for the platform, and kept up to date after a deployment.
+
+| | |
+|---|---|
+| `usecase` | a use case as a whole: what a person holds in a notebook |
+| `source` | what it consists of, read from its folder or made in Python |
+| `config_py`, `config_ts` | configurations that are run, by Python or by Node |
+| `configuration` | what it is called, its workflows, and what travels beside them |
+| `triggers` | what starts a workflow |
+| `fields` | what forms consist of: inputs, outputs, parameters of a deployment |
+| `wire` | how members are spelled in Python and on the wire |
+| `skills` | pages that tell agents how to use a workflow |
+| `rules` | what keeps a deployment from running |
+| `complaints` | what is wrong with a configuration, and where |
+| `packing` | what leaves it with a deployment |
+| `record` | what its folder keeps of its deployments: projects, versions, the archive |
+| `versions` | how versions count up |
+| `documents` | its single files: read, checked and written, inside the folder only |
+| `beginning` | the first files of a new one, from `starter` |
+| `schema` | what fits into a form, and what is sent |
+| `uploads` | files as the platform takes them in a payload |
+| `words` | fields, numbers, dates and sizes in words |
+"""

@@ -19,16 +19,12 @@ from ..errors import UseCaseError
 # Seconds; loading a configuration takes a fraction of one.
 _TYPESCRIPT_PATIENCE = 20.0
 
-
 _OLDEST_NODE = (22, 6)
-
 
 _STRIPS_TYPES_UNASKED = (23, 6)
 
-
 # What Node gets of the environment: enough to run, and none of the keys that may be in it.
 _HARMLESS_VARIABLES = ("PATH", "HOME", "USERPROFILE", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "LANG", "TZ")
-
 
 # The answer goes into a file of its own: what a configuration prints is its own affair.
 _ASK_FOR_CONFIGURATION = """

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
@@ -14,16 +16,53 @@ from .. import files
 from ..errors import UseCaseError
 
 
-def read(file: Path) -> bytes:
+def inside(folder: Path, name: str) -> Path:
+    """Where a file of the folder is: links are followed, but not out of the folder.
+
+    Raises:
+        UseCaseError: a link leads out, or nowhere; names the file.
+    """
+    place = None
+    with suppress(OSError, RuntimeError):
+        place = (folder / name).resolve()
+    if place is None or place.is_symlink():
+        raise UseCaseError(
+            f"{folder / name} is, or is reached by, a link that leads to itself.",
+            next_action="Put the file itself there.",
+        )
+    if not place.is_relative_to(folder.resolve()):
+        raise UseCaseError(
+            f"{folder / name} is, or is reached by, a link that leads out of the folder.",
+            next_action="Put the file itself there; a use case reads and writes in its own folder only.",
+        )
+    return place
+
+
+def read(folder: Path, name: str) -> bytes:
+    """A text file of the folder, as the platform gets it.
+
+    Raises:
+        UseCaseError: it cannot be read, or a link leads out of the folder.
+    """
     try:
-        return file.read_bytes()
+        return without_mark(inside(folder, name).read_bytes())
     except OSError as error:
-        raise UseCaseError(f"{file} cannot be read: {error.strerror}.") from error
+        raise UseCaseError(f"{folder / name} cannot be read: {error.strerror}.") from error
 
 
-def _text(content: bytes, name: str) -> str:
+def without_mark(content: bytes) -> bytes:
+    """The content without the byte order mark that some editors on Windows begin a file with."""
+    return content.removeprefix(codecs.BOM_UTF8)
+
+
+def text(content: bytes, name: str) -> str:
+    """The content as text.
+
+    Raises:
+        UseCaseError: it is not UTF-8; names the line.
+    """
     try:
-        return content.decode("utf-8")
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise UseCaseError(
@@ -35,9 +74,14 @@ def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-def json_object(text: str, name: str) -> dict[str, Any]:
+def json_object(written: str, name: str) -> dict[str, Any]:
+    """The JSON object in a text.
+
+    Raises:
+        UseCaseError: it is something else; names the place.
+    """
     try:
-        value = json.loads(text, parse_constant=_no_constant)
+        value = json.loads(written, parse_constant=_no_constant)
     except json.JSONDecodeError as error:
         raise UseCaseError(
             f"{name}, line {error.lineno}, column {error.colno}: not JSON ({error.msg}).",
@@ -56,12 +100,11 @@ def _kind(value: Any) -> str:
     return {list: "a list", str: "a text", type(None): "null"}.get(type(value), "a number or truth value")
 
 
-def read_object(file: Path) -> dict[str, Any] | None:
-    """The JSON object in one of the folder's own files, or None when there is no such file."""
-    if not file.exists():
+def read_object(folder: Path, name: str) -> dict[str, Any] | None:
+    """The JSON object in a file of the folder, or None when there is no such file."""
+    if not inside(folder, name).exists():
         return None
-    # A byte order mark is what some editors on Windows begin a file with.
-    return json_object(_text(read(file), file.name).removeprefix("\ufeff"), file.name)
+    return json_object(text(read(folder, name), name), name)
 
 
 class _AnyObject(BaseModel):
@@ -93,34 +136,68 @@ def parse_workflow(content: bytes, name: str) -> dict[str, Any]:
     Raises:
         UseCaseError: it is no JSON object; names the place.
     """
-    text = _text(content, name)
-    if "{{INSTPARM_" in text:
+    written = text(content, name)
+    if "{{INSTPARM_" in written:
         # Replaced by a string of the same length, so that a complaint still names the right column.
-        text = _BARE_PARAMETER.sub(lambda m: f'"{{{m[1]}}}"' if m[1] else m[0], text)
-    return json_object(text, name)
+        written = _BARE_PARAMETER.sub(lambda m: f'"{{{m[1]}}}"' if m[1] else m[0], written)
+    return json_object(written, name)
 
 
-def check_path_segment(text: str, what: str) -> None:
+def check_path_segment(segment: str, what: str) -> None:
     """Refuse a name from elsewhere that could lead out of the folder."""
-    if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*", text):
-        raise UseCaseError(f'"{text}" cannot be a {what}.')
+    if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*", segment):
+        raise UseCaseError(f'"{segment}" cannot be a {what}.')
 
 
-def write(file: Path, content: bytes) -> None:
-    """Replace a file as a whole: whoever reads it, even after a crash, sees the old one or the new one.
+def write(folder: Path, name: str, content: bytes) -> None:
+    """Replace a file of the folder as a whole: whoever reads it, even after a crash, sees the old or the new.
 
     Raises:
-        UseCaseError: it cannot be written; the old one is still there.
+        UseCaseError: it cannot be written, or a link leads out of the folder; the old one is still there.
     """
+    file = inside(folder, name)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         # A new file is as open to others as its folder is.
         mode = (file if file.exists() else file.parent).stat().st_mode & 0o666
-        with files.temporary(file, lambda: content) as temporary:
-            temporary.chmod(mode)
+        with files.temporary(file, lambda: content, mode) as temporary:
             files.replace(temporary, file)
         files.sync(file.parent)
     except OSError as error:
         raise UseCaseError(
-            f"{file} cannot be written: {error.strerror}.", next_action="Make room or give write access."
+            f"{folder / name} cannot be written: {error.strerror}.",
+            next_action="Make room or give write access.",
         ) from error
+
+
+def json_file(value: Any, name: str, *, end: str = "\n") -> bytes:
+    """A value as the content of a JSON file, laid out as the codika tool does it.
+
+    Raises:
+        UseCaseError: JSON has no form for something in it; names the place.
+    """
+    try:
+        return (json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + end).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        place = ""
+        with suppress(RecursionError):  # what contains itself is nowhere in particular
+            place = _no_json(value)
+        raise UseCaseError(f"{name}{place}: not JSON ({error}).") from error
+
+
+def _no_json(value: Any) -> str:
+    """Where in a value the first thing is that JSON has no form for."""
+    parts: Iterable[tuple[str, Any]] = ()
+    if isinstance(value, dict):
+        parts = ((f".{name}", part) for name, part in value.items())
+    elif isinstance(value, list | tuple):
+        parts = ((f"[{n}]", part) for n, part in enumerate(value))
+    return next((place + _no_json(part) for place, part in parts if not _is_json(part)), "")
+
+
+def _is_json(value: Any) -> bool:
+    try:
+        json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
+    except (TypeError, ValueError):
+        return False
+    return True

@@ -95,8 +95,6 @@ ItemField = Annotated[
     StringItem | TextItem | NumberItem | BooleanItem | DateItem | SelectItem | RadioItem,
     Field(discriminator="type"),
 ]
-
-
 """What an array may hold; no multiselect, because arrays of arrays cannot be stored."""
 
 
@@ -221,8 +219,6 @@ FormField = Annotated[
     | Section,
     Field(discriminator="type"),
 ]
-
-
 """A field, or a section of fields, of an input or output schema."""
 
 
@@ -265,10 +261,7 @@ DeploymentField = Annotated[
     | DeploymentSection,
     Field(discriminator="type"),
 ]
-
-
 """A field, or a section of fields, of the deployment parameters: all kinds but files."""
-
 
 Schema = Sequence[FormField]
 

@@ -1,27 +1,40 @@
-"""Where a folder is deployed to, and what has been deployed from it."""
+"""What a folder keeps of its deployments: ``project.json``, ``version.json`` and ``deployments/``.
+
+``project.json`` has the shape that codika 3.6.0 gives it: its top level is the project that was deployed
+to last. The folder's projects at other servers and of other organizations stand in one member more,
+``links``, in the same shape; that tool leaves it alone.
+"""
 
 from __future__ import annotations
 
-import json
+import re
+import warnings
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
+from .. import files
+from ..errors import ConfigError, UseCaseError
+from ..profiles import PRODUCTION, is_loopback, normalize_base_url, same_host
+from .complaints import problems
 from .configuration import Configuration
-from .documents import write
-from .source import json_file
+from .documents import check_path_segment, inside, json_file, read_object, write
+from .versions import raised
 
-#: The configuration in the archive of a deployment.
-SNAPSHOT = "config-snapshot.json"
+if TYPE_CHECKING:
+    from ..models import Deployment, Published
+
+_SNAPSHOT = "config-snapshot.json"
 
 
 class Project(BaseModel):
-    """Where a folder is deployed to: ``project.json``."""
+    """Where a folder is deployed to: a link to a project, as it stands in ``project.json``."""
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="allow", frozen=True)
+    model_config = ConfigDict(alias_generator=to_camel, extra="allow", frozen=True)
 
     project_id: str = Field(min_length=1)
     organization_id: str | None = None
@@ -31,28 +44,259 @@ class Project(BaseModel):
     data_ingestion_deployments: dict[str, Any] | None = None
     base_url: str | None = None
 
+    @property
+    def server(self) -> str:
+        """Its server: production where none is named."""
+        return self.base_url or PRODUCTION
 
-def timestamp() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+class _File(Project):
+    links: list[Project] = Field(default_factory=list)
 
 
-def archive_of(folder: Path, project_id: str, version: str) -> Path:
-    """Where a use-case folder keeps what was deployed as this version."""
-    return folder / "deployments" / project_id / "process" / version
+class Owner(NamedTuple):
+    """To whom a folder belongs: a server, and an organization there if it is known."""
+
+    base_url: str
+    organization_id: str | None
+
+
+class Record:
+    """The record of a folder. It is read whenever it is asked: the codika tool may have written to it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    # --- its projects ------------------------------------------------------------------------------
+
+    @property
+    def links(self) -> list[Project]:
+        """The projects that the folder is deployed to; the one used last comes first."""
+        return [Project.model_validate(link) for link in self._links()]
+
+    def link(self, base_url: str, organization_id: str | None) -> Project | None:
+        """The project at a server and of an organization; None if none is known."""
+        links = self.links
+        proofs: tuple[Callable[[Project], bool], ...] = (
+            lambda link: same_host(link.server, base_url) and link.organization_id == organization_id,
+            # The tool names no server, and a sandbox that keeps its data may come back at another port.
+            lambda link: (
+                organization_id is not None
+                and link.organization_id == organization_id
+                and (link.base_url is None or (is_loopback(link.server) and is_loopback(base_url)))
+            ),
+            lambda link: same_host(link.server, base_url) and None in (organization_id, link.organization_id),
+        )
+        return next((link for proof in proofs for link in links if proof(link)), None)
+
+    def target_for(self, base_url: str, organization_id: str | None) -> str | None:
+        """The project to deploy to, or None when one has to be made.
+
+        Raises:
+            ConfigError: the folder belongs to another organization or server, and that is no sandbox.
+        """
+        if known := self.link(base_url, organization_id):
+            return known.project_id
+        links = self.links
+        # In a sandbox anything may be tried out. Elsewhere, having done so is no word to start anew.
+        before = links[:1] if is_loopback(base_url) else links
+        project = next((link for link in before if not is_loopback(link.server)), None)
+        if project is None:
+            return None
+        raise ConfigError(
+            f"project.json points to project {project.project_id} of organization "
+            f"{project.organization_id or '(not said)'} on {project.server}, but you are signed in to "
+            f"organization {organization_id or '(unknown)'} on {base_url}.",
+            next_action="Sign in to that organization (%codika_use), "
+            "or give a project of its own: --create-project NAME.",
+        )
+
+    def use(self, project_id: str, organization_id: str | None, base_url: str | None) -> None:
+        """Make a project the one that was used last; what is known of it and of the others is kept."""
+        links = self._links()
+        link = _taken(links, project_id) or {"projectId": project_id}
+        if organization_id:
+            link["organizationId"] = organization_id
+        if base_url and same_host(base_url, PRODUCTION):
+            link.pop("baseUrl", None)  # the tool knows no other server, and names none
+        elif base_url:
+            link["baseUrl"] = normalize_base_url(base_url)
+        self._write_links([link, *links])
+
+    def _links(self) -> list[dict[str, Any]]:
+        """All links with all members, also those that are unknown here."""
+        content = read_object(self.folder, "project.json")
+        if content is None:
+            return []
+        next_action = "Correct project.json, or move it away to start with a project of its own."
+        try:
+            _File.model_validate(content)
+        except ValidationError as error:
+            raise UseCaseError(problems("project.json", error, content), next_action=next_action) from error
+        others = content.pop("links", [])
+        for n, link in enumerate(others):
+            if "links" in link:
+                raise UseCaseError(
+                    f"project.json: links[{n}].links: a link has none itself.", next_action=next_action
+                )
+        return [content, *others]
+
+    def _write_links(self, links: list[dict[str, Any]]) -> None:
+        current, *others = links
+        content = {**current, "links": others} if others else current
+        write(self.folder, "project.json", json_file(content, "project.json"))
+
+    # --- its version -------------------------------------------------------------------------------
+
+    @property
+    def version(self) -> str:
+        """The folder's own version, "1.0.0" before the first deployment."""
+        content = read_object(self.folder, "version.json")
+        if content is None:
+            return "1.0.0"
+        version = content.get("version")
+        if not (isinstance(version, str) and re.fullmatch(r"\d+\.\d+\.\d+", version)):
+            raise UseCaseError(
+                f'version.json: version: {version!r} is not of the form "X.Y.Z".',
+                next_action='Correct version.json, as in {"version": "1.0.0"}.',
+            )
+        return version
+
+    # --- what has been done ------------------------------------------------------------------------
+
+    def check_writable(self) -> None:
+        """Find out whether a deployment could be written down, by writing and removing empty files.
+
+        Raises:
+            UseCaseError: it could not be.
+        """
+        names = ["project.json", "version.json", "deployments/project-info.json"]
+        for link in self.links:
+            names += [_index_of(link.project_id), _archive_of(link.project_id, "deployment-info.json")]
+        for name in names:
+            folder = inside(self.folder, name).parent
+            while not folder.exists():  # it will be made in the one above
+                folder = folder.parent
+            try:
+                with files.temporary(folder / Path(name).name, bytes):
+                    pass
+            except OSError as error:
+                raise UseCaseError(
+                    f"{folder} cannot be written: {error.strerror}.",
+                    next_action="Make room or give write access. Nothing was sent.",
+                ) from error
+
+    def deployed(
+        self,
+        deployment: Deployment,
+        project_id: str,
+        bump: str,
+        archived: Callable[[], tuple[dict[str, Any], dict[str, bytes]]],
+    ) -> str:
+        """Write down a deployment; returns the folder's own version, raised unless it has failed.
+
+        Args:
+            deployment: the platform's answer.
+            project_id: where to.
+            bump: what to raise.
+            archived: gives the configuration and the workflows that are to be archived.
+        """
+        check_path_segment(project_id, "project id")
+        check_path_segment(deployment.version, "version")
+        failed = deployment.deployment_status == "failed"
+        now = _timestamp()
+        links = self._links()
+        if link := _taken(links, project_id):
+            if deployment.process_instance_id:
+                link["devProcessInstanceId"] = deployment.process_instance_id
+            if not failed:
+                entry = {"templateId": deployment.template_id, "createdAt": now}
+                link["deployments"] = {**(link.get("deployments") or {}), deployment.version: entry}
+            self._write_links([link, *links])
+        if failed:
+            return self.version
+        version = raised(self.version, bump)
+        kept = read_object(self.folder, "version.json") or {}
+        write(self.folder, "version.json", json_file({**kept, "version": version}, "version.json"))
+        archive = _archive_of(project_id, deployment.version)
+        snapshot, workflows = archived()
+        for name, content in workflows.items():
+            write(self.folder, f"{archive}/{name}", content)
+        self._write_archived(f"{archive}/{_SNAPSHOT}", snapshot)
+        self._write_archived(f"{archive}/deployment-info.json", _info(deployment, version, now))
+        self._index(deployment.version, project_id, version, now)
+        return version
+
+    def published(self, published: Published, project_id: str) -> None:
+        """Write down which instance is the production instance, where the project stands."""
+        links = self._links()
+        link = next((link for link in links if link["projectId"] == project_id), None)
+        if link and published.process_instance_id:
+            link["prodProcessInstanceId"] = published.process_instance_id
+            self._write_links(links)
+
+    # --- the archive -------------------------------------------------------------------------------
+
+    def _index(self, deployed: str, project_id: str, version: str, now: str) -> None:
+        """Add a version to what the archive says about the project."""
+        name = _index_of(project_id)
+        try:
+            index = read_object(self.folder, name) or {"projectId": project_id, "createdAt": now}
+            index["lastDeployedAt"] = now
+            mappings = index.setdefault("versionMappings", {})
+            mappings.setdefault("process", {})[deployed] = {"useCaseVersion": version, "deployedAt": now}
+            mappings.setdefault("dataIngestion", {})
+        except (UseCaseError, AttributeError, TypeError):
+            # The deployment is made and recorded; an index that someone has broken is no reason to fail.
+            warnings.warn(f"{self.folder / name} cannot be read and was left as it is.", stacklevel=4)
+            return
+        self._write_archived(name, index)
+
+    def _write_archived(self, name: str, value: object) -> None:
+        write(self.folder, name, json_file(value, name, end=""))
 
 
 def archived_configuration(folder: Path, instance: str, version: str) -> Configuration | None:
     """What an instance runs in this version, from the archive of a folder; None if it is not of this folder.
 
     Raises:
-        OSError, ValueError, TypeError, LookupError, AttributeError: the files are not those of a deployment.
+        OSError, ValueError, UseCaseError: the files are not those of a deployment.
     """
-    project = json.loads((folder / "project.json").read_text(encoding="utf-8"))
-    if instance not in (project.get("devProcessInstanceId"), project.get("prodProcessInstanceId")):
-        return None
-    snapshot = archive_of(folder, project["projectId"], version) / SNAPSHOT
-    return Configuration.model_validate_json(snapshot.read_bytes())
+    for link in Record(folder).links:
+        if instance in (link.dev_process_instance_id, link.prod_process_instance_id):
+            snapshot = inside(folder, f"{_archive_of(link.project_id, version)}/{_SNAPSHOT}")
+            return Configuration.model_validate_json(snapshot.read_bytes())
+    return None
 
 
-def write_archived(file: Path, value: object) -> None:
-    write(file, json_file(value, file.name, end=""))
+def _archive_of(project_id: str, version: str) -> str:
+    """Where a use-case folder keeps what was deployed as this version."""
+    return f"deployments/{project_id}/process/{version}"
+
+
+def _index_of(project_id: str) -> str:
+    """Where a use-case folder keeps which versions of a project there are."""
+    return f"deployments/{project_id}/project-info.json"
+
+
+def _info(deployment: Deployment, version: str, now: str) -> dict[str, Any]:
+    """What the archive says about a deployment."""
+    answer = deployment.model_dump(mode="json", by_alias=True, exclude_none=True)
+    members = ("templateId", "deploymentInstanceId", "processId", "isNewProcess", "processInstanceId")
+    told = (*members, "workflowsDeployed", "deploymentStatus")
+    return {
+        "version": deployment.version,
+        "useCaseVersion": version,
+        "deployedAt": now,
+        **{name: answer[name] for name in told if name in answer},
+    }
+
+
+def _taken(links: list[dict[str, Any]], project_id: str) -> dict[str, Any] | None:
+    """The link of a project, taken out of the list; None if it is not there."""
+    place = next((n for n, link in enumerate(links) if link["projectId"] == project_id), None)
+    return None if place is None else links.pop(place)
+
+
+def _timestamp() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

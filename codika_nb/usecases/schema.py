@@ -38,10 +38,8 @@ from .words import date_text, kind_text, kinds_text, number_text, read_date, siz
 
 Path = tuple[str | int, ...]
 
-
 #: Rows that a form begins with, and what of a result is shown; a notebook has to stay a file that opens.
 MOST_AT_FIRST = 50
-
 
 _reader: TypeAdapter[list[FormField]] = TypeAdapter(list[FormField])
 

@@ -6,7 +6,6 @@ import base64
 import binascii
 import json
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,16 @@ from .complaints import validated
 from .config_py import run_python
 from .config_ts import run_typescript
 from .configuration import Configuration, Skill, Workflow
-from .documents import _text, check_path_segment, check_workflow, json_object, read
+from .documents import (
+    check_path_segment,
+    check_workflow,
+    inside,
+    json_file,
+    json_object,
+    read,
+    text,
+    without_mark,
+)
 from .skills import read_skill, skill_file, skill_page
 
 CONFIGURATION_FILES = ("config.json", "config.py", "config.ts")
@@ -32,6 +40,8 @@ class Source:
             workflows, skills.
         skill_folders: the folders in ``skills``, with a ``SKILL.md`` or without.
         listed: what a ``config.ts`` exports as ``WORKFLOW_FILES``; None where nothing lists them.
+        given: the configuration as the person wrote it, members in their order; empty where it was made of
+            Python objects.
         skills: the skills, in the order of their folders.
     """
 
@@ -39,11 +49,12 @@ class Source:
     files: dict[str, bytes]
     skill_folders: tuple[str, ...] = ()
     listed: tuple[str, ...] | None = None
+    given: Mapping[str, Any] = field(default_factory=dict)
     skills: list[Skill] = field(init=False)
 
     def __post_init__(self) -> None:
         self.skills = [
-            read_skill(folder, _text(self.files[name], name))
+            read_skill(folder, text(self.files[name], name))
             for folder in self.skill_folders
             if (name := skill_file(folder)) in self.files
         ]
@@ -68,7 +79,7 @@ class Source:
                 )
             return name, self.files[name]
         try:
-            content = base64.b64decode(workflow.n8n_workflow_json_base64, validate=True)
+            content = without_mark(base64.b64decode(workflow.n8n_workflow_json_base64, validate=True))
         except (binascii.Error, ValueError) as error:
             raise UseCaseError(f"{place}.n8nWorkflowJsonBase64: not base64 ({error}).") from error
         # A config.ts may give a workflow another id than its file has.
@@ -117,24 +128,24 @@ def read_source(folder: Path) -> tuple[Configuration, Source]:
         UseCaseError: something is missing or wrong; names the file and the place in it.
     """
     config = _config_name(folder)
-    files = {config: read(folder / config)}
+    files = {config: read(folder, config)}
     listed = None
     given: object
     if config == "config.py":
-        given = run_python(folder / config, _text(files[config], config))
+        given = run_python(folder / config, text(files[config], config))
     elif config == "config.ts":
         given, listed = run_typescript(folder / config)
     else:
-        given = json_object(_text(files[config], config).removeprefix("\ufeff"), config)
+        given = json_object(text(files[config], config), config)
     configuration = given if isinstance(given, Configuration) else validated(given, config)
     for name in _workflow_files(folder):
-        files[name] = read(folder / name)
+        files[name] = read(folder, name)
         check_workflow(files[name], name)
-    skill_folders = _subfolders(folder / "skills")
+    skill_folders = _subfolders(inside(folder, "skills"))
     for name in map(skill_file, skill_folders):
         if (folder / name).is_file():
-            files[name] = read(folder / name)
-    source = Source(config, files, skill_folders, listed)
+            files[name] = read(folder, name)
+    source = Source(config, files, skill_folders, listed, given if isinstance(given, dict) else {})
     source.pair(configuration)
     return configuration, source
 
@@ -154,7 +165,7 @@ def _config_name(folder: Path) -> str:
 
 
 def _workflow_files(folder: Path) -> list[str]:
-    workflows = folder / "workflows"
+    workflows = inside(folder, "workflows")
     next_action = "Put the n8n workflows there, one .json file each."
     if not workflows.is_dir():
         raise UseCaseError(f"{folder} has no folder workflows.", next_action=next_action)
@@ -193,7 +204,7 @@ def made_source(
         if known[name].n8n_workflow_json_base64:
             raise UseCaseError(f"{member} is in the configuration already, as n8nWorkflowJsonBase64.")
         check_path_segment(name, "workflowTemplateId")
-        content = given.encode() if isinstance(given, str) else json_file(given, member)
+        content = without_mark(given.encode()) if isinstance(given, str) else json_file(given, member)
         check_workflow(content, member)
         files[workflow_file(name)] = content
     for n, (name, workflow) in enumerate(known.items()):
@@ -220,32 +231,3 @@ def configuration_file(configuration: Configuration) -> bytes:
     for workflow in content["workflows"]:
         workflow.pop("n8nWorkflowJsonBase64", None)
     return json_file(content, "configuration")
-
-
-def json_file(value: Any, name: str, *, end: str = "\n") -> bytes:
-    """A value as the content of a JSON file, laid out as the codika tool does it."""
-    try:
-        return (json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + end).encode()
-    except (TypeError, ValueError, RecursionError) as error:
-        place = ""
-        with suppress(RecursionError):  # what contains itself is nowhere in particular
-            place = _no_json(value)
-        raise UseCaseError(f"{name}{place}: not JSON ({error}).") from error
-
-
-def _no_json(value: Any) -> str:
-    """Where in a value the first thing is that JSON has no form for."""
-    parts: Iterable[tuple[str, Any]] = ()
-    if isinstance(value, dict):
-        parts = ((f".{name}", part) for name, part in value.items())
-    elif isinstance(value, list | tuple):
-        parts = ((f"[{n}]", part) for n, part in enumerate(value))
-    return next((place + _no_json(part) for place, part in parts if not _is_json(part)), "")
-
-
-def _is_json(value: Any) -> bool:
-    try:
-        json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
-    except (TypeError, ValueError):
-        return False
-    return True

@@ -10,14 +10,9 @@ from .fields import FormField
 from .wire import Model
 
 ENGINE_WEBHOOKS = "{{ORGSECRET_N8N_BASE_URL_TERCESORG}}/webhook/"
-
-
 """What the address of every webhook begins with; the platform fills in the organization's engine."""
 
-
 INSTANCE_PATH = "{{PROCDATA_PROCESS_ID_ATADCORP}}/{{USERDATA_PROCESS_INSTANCE_UID_ATADRESU}}/"
-
-
 """What keeps the webhooks of two instances of a use case apart."""
 
 
@@ -120,6 +115,4 @@ Trigger = Annotated[
     HttpTrigger | ScheduleTrigger | ServiceEventTrigger | SubworkflowTrigger | DataIngestionTrigger,
     Field(discriminator="type"),
 ]
-
-
 """What starts a workflow."""

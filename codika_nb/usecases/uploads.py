@@ -76,5 +76,4 @@ _FILE_KEYS = (
     ("contentBase64", "base64", "data"),
 )
 
-
 _PICTURES = ("image/png", "image/jpeg", "image/gif", "image/webp", "image/svg+xml")

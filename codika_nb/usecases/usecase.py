@@ -16,50 +16,27 @@ tool and from a notebook in turn.
 
 from __future__ import annotations
 
-import base64
-import importlib.resources
-import json
 import os
-import re
 import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
-
 from ..display.markup import card
 from ..errors import ConfigError, UseCaseError
-from ..profiles import PRODUCTION, is_loopback, normalize_base_url, same_host
-from .complaints import problems, validated
+from .beginning import write_new, write_starter
+from .complaints import validated
 from .configuration import Configuration, MetadataDocument, Skill
-from .documents import check_path_segment, read_object, write
-from .record import SNAPSHOT, Project, archive_of, timestamp, write_archived
+from .documents import check_path_segment
+from .packing import LARGEST_DOCUMENT, archived, deployment_body, documents, encoded
+from .record import Owner, Project, Record
 from .rules.findings import Findings
 from .rules.verify import verify
-from .source import (
-    CONFIGURATION_FILES,
-    configuration_file,
-    json_file,
-    made_source,
-    read_source,
-    workflow_file,
-)
-from .versions import check_target_version, raised
+from .source import configuration_file, made_source, read_source, workflow_file
+from .versions import check_target_version
 
 if TYPE_CHECKING:
     from ..models import Deployment, Published
-
-
-LARGEST_DOCUMENT = 10 * 1024 * 1024
-
-
-CONTENT_TYPES = {
-    ".json": "application/json",
-    ".md": "text/markdown",
-    ".py": "text/x-python",
-    ".ts": "text/typescript",
-}
 
 
 class UseCase:
@@ -162,19 +139,8 @@ class UseCase:
             >>> UseCase.init("use-cases/word-counter", name="Word counter")
             UseCase('Word counter', main-workflow (http), '.../use-cases/word-counter')
         """
-        title = " ".join(name.split())
-        if not title:
-            raise UseCaseError("A use case needs a name.", next_action='Give one, as in name="Word counter".')
         folder = Path(path).expanduser().absolute()
-        starter = importlib.resources.files(__package__) / "starter"
-        files = {file: starter.joinpath(*file.split("/")).read_bytes() for file in STARTER_FILES}
-        configuration = json.loads(files["config.json"])
-        page = configuration["processDeploymentMarkdown"]
-        configuration |= {
-            "title": title,
-            "processDeploymentMarkdown": page.replace(configuration["title"], title, 1),
-        }
-        _write_new(folder, {**files, "config.json": json_file(configuration, "config.json")})
+        write_starter(folder, name)
         return cls.load(folder)
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -200,7 +166,7 @@ class UseCase:
             _, content = self._source.workflow(workflow, f"workflows[{n}]")
             files[workflow_file(workflow.workflow_template_id)] = content
         skills = {skill.relative_path: skill.content_markdown.encode() for skill in self.skills}
-        _write_new(folder, files | skills)
+        write_new(folder, files | skills)
         self.path = folder
         _, self._source = read_source(folder)
 
@@ -240,7 +206,8 @@ class UseCase:
     def documents(self) -> list[MetadataDocument]:
         """The files that are stored with a deployment, so that they can be fetched again."""
         self._checked()
-        return [MetadataDocument.model_validate(document) for document in self._documents(self._encoded())]
+        stored = documents(self._source, encoded(self._source))
+        return [MetadataDocument.model_validate(document) for document in stored]
 
     def _checked(self) -> Configuration:
         """The configuration as it is now: Python code may have changed it since it was checked."""
@@ -249,42 +216,6 @@ class UseCase:
         if self._made:
             self._source.files["config.json"] = configuration_file(checked)
         return checked
-
-    @property
-    def project(self) -> Project | None:
-        """Where this folder is deployed to (``project.json``), or None when nobody has said yet.
-
-        Raises:
-            UseCaseError: the file is there but cannot be read, or lacks its ``projectId``.
-        """
-        content = read_object(self.path / "project.json") if self.path else None
-        if content is None:
-            return None
-        try:
-            return Project.model_validate(content)
-        except ValidationError as error:
-            raise UseCaseError(
-                problems("project.json", error, content),
-                next_action="Correct project.json, or move it away to start with a project of its own.",
-            ) from error
-
-    @property
-    def version(self) -> str:
-        """The folder's own version ``X.Y.Z`` (``version.json``); "1.0.0" before the first deployment.
-
-        Raises:
-            UseCaseError: the file is there but does not say a version.
-        """
-        content = read_object(self.path / "version.json") if self.path else None
-        if content is None:
-            return "1.0.0"
-        version = content.get("version")
-        if not (isinstance(version, str) and re.fullmatch(r"\d+\.\d+\.\d+", version)):
-            raise UseCaseError(
-                f'version.json: version: {version!r} is not of the form "X.Y.Z".',
-                next_action='Correct version.json, as in {"version": "1.0.0"}.',
-            )
-        return version
 
     # --- deploying ---------------------------------------------------------------------------------
 
@@ -312,30 +243,106 @@ class UseCase:
         if explicit_version is not None:
             check_target_version(explicit_version)
         check_path_segment(project_id, "project id")
-        checked = self._checked()
-        encoded = self._encoded()
-        configuration = checked.to_json()
-        for workflow in configuration["workflows"]:
-            if not workflow.get("n8nWorkflowJsonBase64"):
-                workflow["n8nWorkflowJsonBase64"] = encoded[workflow_file(workflow["workflowTemplateId"])]
-        body: dict[str, Any] = {
-            "projectId": project_id,
-            "configuration": configuration,
-            "versionStrategy": version_strategy,
-        }
-        if explicit_version is not None:
-            body["explicitVersion"] = explicit_version
-        if documents := self._documents(encoded):
-            body["metadataDocuments"] = documents
-        if self.skills:
-            body["skills"] = [skill.to_json() for skill in self.skills]
-        return body
+        return deployment_body(
+            self._source,
+            self._checked(),
+            project_id=project_id,
+            version_strategy=version_strategy,
+            explicit_version=explicit_version,
+        )
+
+    # --- what its folder keeps ---------------------------------------------------------------------
+
+    @property
+    def folder(self) -> Path:
+        """The folder, in which its projects and versions are kept.
+
+        Raises:
+            UseCaseError: it has none yet.
+
+        Example:
+            >>> UseCase.load("use-cases/greeter").folder.name
+            'greeter'
+        """
+        if self.path is None:
+            raise UseCaseError(
+                "This use case has no folder in which its project and versions could be kept.",
+                next_action='Save it first: use_case.save("use-cases/my-use-case").',
+            )
+        return self.path
+
+    @property
+    def _record(self) -> Record:
+        return Record(self.folder)
+
+    @property
+    def project(self) -> Project | None:
+        """Where this folder was deployed to last (``project.json``), or None when nobody has said yet.
+
+        Raises:
+            UseCaseError: the file is there but cannot be read, or lacks its ``projectId``.
+        """
+        return next(iter(self.links), None)
+
+    @property
+    def links(self) -> list[Project]:
+        """Every project that this folder is deployed to; the one used last comes first.
+
+        Raises:
+            UseCaseError: ``project.json`` cannot be read.
+
+        Example:
+            >>> use_case = UseCase.load("use-cases/greeter")
+            >>> use_case.links == [use_case.project]
+            True
+        """
+        return self._record.links if self.path else []
+
+    def link(self, base_url: str, organization_id: str | None) -> Project | None:
+        """The project that this folder has on a server, of an organization; None if none is known.
+
+        Args:
+            base_url: the server.
+            organization_id: the organization, if known.
+
+        Raises:
+            UseCaseError: ``project.json`` cannot be read.
+
+        Example:
+            >>> use_case = UseCase.load("use-cases/greeter")
+            >>> use_case.link(sandbox.url, profile.organization_id) == use_case.project
+            True
+        """
+        return self._record.link(base_url, organization_id) if self.path else None
+
+    @property
+    def owner(self) -> Owner | None:
+        """Whose this folder is: the server and the organization that it was deployed to last.
+
+        Raises:
+            UseCaseError: ``project.json`` cannot be read.
+
+        Example:
+            >>> UseCase.load("use-cases/greeter").owner
+            Owner(base_url='http://127.0.0.1:...', organization_id='...')
+        """
+        project = self.project
+        return Owner(project.server, project.organization_id) if project else None
+
+    @property
+    def version(self) -> str:
+        """The folder's own version ``X.Y.Z`` (``version.json``); "1.0.0" before the first deployment.
+
+        Raises:
+            UseCaseError: the file is there but does not say a version.
+        """
+        return self._record.version if self.path else "1.0.0"
 
     def target_for(self, base_url: str, organization_id: str | None) -> str | None:
         """The project that this folder goes to on a server, or None when one has to be made.
 
-        Sandboxes come and go, and a project on another one is forgotten with it. A project anywhere
-        else is not: deploying to another place than ``project.json`` says needs a word from the person.
+        A folder keeps its project for every server and organization. Where it has none yet, one may be
+        made if it has only been in sandboxes on this machine; otherwise that needs a word from the person.
 
         Args:
             base_url: the server to deploy to.
@@ -350,30 +357,27 @@ class UseCase:
             >>> use_case.target_for(sandbox.url, profile.organization_id) == use_case.project.project_id
             True
         """
-        _ = self.folder
-        project = self.project
-        if project is None:
-            return None
-        home = project.base_url or PRODUCTION
-        organizations = {organization_id, project.organization_id} - {None}
-        if same_host(home, base_url) and len(organizations) <= 1:
-            return project.project_id
-        if is_loopback(home):
-            return None
-        raise ConfigError(
-            f"project.json points to project {project.project_id} of organization "
-            f"{project.organization_id or '(not said)'} on {home}, but you are signed in to "
-            f"organization {organization_id or '(unknown)'} on {base_url}.",
-            next_action="Sign in to that organization (%codika_use), "
-            "or give a project of its own: --create-project NAME.",
-        )
+        return self._record.target_for(base_url, organization_id)
+
+    def check_writable(self) -> None:
+        """Find out whether a deployment could be written down, before anything is sent.
+
+        Raises:
+            UseCaseError: the folder cannot be written to, ``project.json`` cannot be read, or there is no
+                folder.
+
+        Example:
+            >>> UseCase.load("use-cases/greeter").check_writable()
+        """
+        self._record.check_writable()
 
     def record_project(
         self, project_id: str, organization_id: str | None, base_url: str | None = None
     ) -> None:
-        """Make a project the one that this folder is deployed to (``project.json``, written afresh).
+        """Make a project the one that this folder is deployed to (``project.json``).
 
-        `Client.deploy_use_case` does this where it makes a project.
+        `Client.deploy_use_case` does this where a project is new to the folder. What is known of it, and
+        of the folder's other projects, is kept.
 
         Args:
             project_id: the project.
@@ -391,21 +395,15 @@ class UseCase:
             >>> use_case.project.project_id
             'my-project'
         """
-        folder = self.folder
-        _ = self.project  # what cannot be read is not overwritten
-        content = {"projectId": project_id}
-        if organization_id:
-            content["organizationId"] = organization_id
-        if base_url and not same_host(base_url, PRODUCTION):
-            content["baseUrl"] = normalize_base_url(base_url)
-        write(folder / "project.json", json_file(content, "project.json"))
+        self._record.use(project_id, organization_id, base_url)
 
     def record(self, deployment: Deployment, *, project_id: str, bump: str = "patch") -> str:
         """Write down what a deployment has made: ``project.json``, ``version.json``, the archive.
 
         `Client.deploy_use_case` has done this already. In this order, each file whole or not at all, other
         members kept. A deployment that the platform calls failed leaves version and archive alone.
-        ``project.json`` is only added to when it is about this project.
+        The project becomes the one that was deployed to last; if ``project.json`` does not know it, that
+        file is left alone.
 
         Args:
             deployment: the platform's answer.
@@ -425,26 +423,16 @@ class UseCase:
             >>> use_case.version, use_case.record(deployed, project_id=project_id, bump="minor")
             ('1.0.1', '1.1.0')
         """
-        folder = self.folder
-        check_path_segment(project_id, "project id")
-        check_path_segment(deployment.version, "version")
-        failed = deployment.deployment_status == "failed"
-        now = timestamp()
-        self._record_in_project(folder, deployment, project_id, now, failed=failed)
-        if failed:
-            return self.version
-        version = raised(self.version, bump)
-        kept = read_object(folder / "version.json") or {}
-        write(folder / "version.json", json_file({**kept, "version": version}, "version.json"))
-        self._archive(folder, deployment, project_id, version, now)
-        return version
+        return self._record.deployed(
+            deployment, project_id, bump, lambda: archived(self._source, self.configuration)
+        )
 
     def record_published(self, published: Published, *, project_id: str) -> None:
         """Write down which instance is the production instance (``project.json``), other members kept.
 
         Args:
             published: the platform's answer.
-            project_id: the project it was published in; the file is left alone when it is about another.
+            project_id: the project it was published in; the file is left alone when it does not know it.
 
         Raises:
             UseCaseError: the file cannot be read or written, or there is no folder for it.
@@ -456,110 +444,7 @@ class UseCase:
             >>> use_case.project.prod_process_instance_id == published.process_instance_id
             True
         """
-        folder, project = self.folder, self.project
-        if project is None or project.project_id != project_id or not published.process_instance_id:
-            return
-        content = read_object(folder / "project.json") or {}
-        content["prodProcessInstanceId"] = published.process_instance_id
-        write(folder / "project.json", json_file(content, "project.json"))
-
-    @property
-    def folder(self) -> Path:
-        """The folder, in which its project and versions are kept.
-
-        Raises:
-            UseCaseError: it has none yet.
-
-        Example:
-            >>> UseCase.load("use-cases/greeter").folder.name
-            'greeter'
-        """
-        if self.path is None:
-            raise UseCaseError(
-                "This use case has no folder in which its project and versions could be kept.",
-                next_action='Save it first: use_case.save("use-cases/my-use-case").',
-            )
-        return self.path
-
-    def _record_in_project(
-        self, folder: Path, deployment: Deployment, project_id: str, now: str, *, failed: bool
-    ) -> None:
-        project = self.project
-        if project is None or project.project_id != project_id:
-            return
-        content = read_object(folder / "project.json") or {}
-        if deployment.process_instance_id:
-            content["devProcessInstanceId"] = deployment.process_instance_id
-        if not failed:
-            entry = {"templateId": deployment.template_id, "createdAt": now}
-            content["deployments"] = {**(content.get("deployments") or {}), deployment.version: entry}
-        write(folder / "project.json", json_file(content, "project.json"))
-
-    def _archive(
-        self, use_case: Path, deployment: Deployment, project_id: str, version: str, now: str
-    ) -> None:
-        folder = archive_of(use_case, project_id, deployment.version)
-        workflows = {name: self._source.files[name] for name in self._source.workflow_files}
-        snapshot = self.configuration.to_json()
-        for workflow in snapshot["workflows"]:
-            carried = base64.b64decode(workflow.get("n8nWorkflowJsonBase64") or "")
-            if carried and carried not in workflows.values():
-                check_path_segment(workflow["workflowTemplateId"], "workflowTemplateId")
-                workflows[workflow_file(workflow["workflowTemplateId"])] = carried
-            workflow["n8nWorkflowJsonBase64"] = "[archived in workflows/ folder]"
-        for name, content in workflows.items():
-            write(folder / name, content)
-        write_archived(folder / SNAPSHOT, snapshot)
-        answer = deployment.model_dump(mode="json", by_alias=True, exclude_none=True)
-        members = ("templateId", "deploymentInstanceId", "processId", "isNewProcess", "processInstanceId")
-        info = {"version": deployment.version, "useCaseVersion": version, "deployedAt": now}
-        info |= {
-            name: answer[name]
-            for name in (*members, "workflowsDeployed", "deploymentStatus")
-            if name in answer
-        }
-        write_archived(folder / "deployment-info.json", info)
-
-        overview_file = folder.parent.parent / "project-info.json"
-        try:
-            overview = read_object(overview_file) or {"projectId": project_id, "createdAt": now}
-            overview["lastDeployedAt"] = now
-            mappings = overview.setdefault("versionMappings", {})
-            mappings.setdefault("process", {})[deployment.version] = {
-                "useCaseVersion": version,
-                "deployedAt": now,
-            }
-            mappings.setdefault("dataIngestion", {})
-        except (UseCaseError, AttributeError, TypeError):
-            # The deployment is made and recorded; an index that someone has broken is no reason to fail.
-            warnings.warn(f"{overview_file} cannot be read and was left as it is.", stacklevel=3)
-            return
-        write_archived(overview_file, overview)
-
-    def _encoded(self) -> dict[str, str]:
-        # One encoding per file, however often it travels: large use cases consist of nothing else.
-        return {
-            name: base64.b64encode(content).decode("ascii") for name, content in self._source.files.items()
-        }
-
-    def _documents(self, encoded: Mapping[str, str]) -> list[dict[str, Any]]:
-        skill_names = {skill.relative_path: skill.name for skill in self.skills}
-        return [
-            {
-                "relativePath": name,
-                "contentType": CONTENT_TYPES[Path(name).suffix],
-                "contentBase64": encoded[name],
-                "description": (
-                    f"Skill: {skill_names[name]}"
-                    if name in skill_names
-                    else f"Workflow: {Path(name).name}"
-                    if name.startswith("workflows/")
-                    else "Use case configuration"
-                ),
-            }
-            for name, content in self._source.files.items()
-            if len(content) <= LARGEST_DOCUMENT
-        ]
+        self._record.published(published, project_id)
 
     # --- checking ----------------------------------------------------------------------------------
 
@@ -577,21 +462,3 @@ class UseCase:
             No findings.
         """
         return verify(self._source, self.configuration)
-
-
-STARTER_FILES = (
-    "config.json",
-    "workflows/main-workflow.json",
-    "skills/main-workflow/SKILL.md",
-    "stand_ins.py",
-    "version.json",
-)
-
-
-def _write_new(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Write the files of a use case to a folder that has none yet."""
-    taken = [file for file in dict.fromkeys((*CONFIGURATION_FILES, *files)) if (folder / file).exists()]
-    if taken:
-        raise UseCaseError(f"{folder} holds {' and '.join(taken)} already.", next_action="Give a new folder.")
-    for file, content in files.items():
-        write(folder / file, content)

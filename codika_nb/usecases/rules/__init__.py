@@ -1,1 +1,12 @@
-"""The rules that decide whether a deployment of a use case runs."""
+"""The rules that decide whether a deployment of a use case runs.
+
+| | |
+|---|---|
+| `verify` | the table of rules, and the check that goes through it |
+| `view` | what the rules look at: workflows, their nodes and wires |
+| `findings` | what a check has found |
+| `workflows` | rules about the workflows themselves |
+| `triggers` | rules about the configuration, and whether it fits the workflows |
+| `integrations` | rules about credentials and integrations |
+| `skills` | rules about skills |
+"""

@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterator
 
 from ..configuration import CustomIntegration
-from .view import CHAIN, CREDENTIAL, CREDENTIAL_KINDS, PLACEHOLDER_SUFFIXES, Note, View, mapping
+from .view import CHAIN, CREDENTIAL, CREDENTIAL_KINDS, PLACEHOLDER_SUFFIXES, Note, View, as_object
 
 
-def _integrations_are_declared(view: View) -> Iterator[Note]:
+def integrations_are_declared(view: View) -> Iterator[Note]:
     used = {flow.template_id: flow.integrations for flow in view.flows}
     for place, workflow, flow in view.workflows:
         needed = [*flow.integrations, *(uid for called in flow.calls for uid in used.get(called, []))]
@@ -19,13 +19,13 @@ def _integrations_are_declared(view: View) -> Iterator[Note]:
             yield view.note(f"{place}.integrationUids: {', '.join(missing)} is used, but not declared.")
 
 
-def _credentials_are_placeholders(view: View) -> Iterator[Note]:
+def credentials_are_placeholders(view: View) -> Iterator[Note]:
     others = tuple(f"{{{{{kind}_" for kind in PLACEHOLDER_SUFFIXES if kind not in CREDENTIAL_KINDS)
     for flow in view.flows:
         for node in flow.nodes:
-            for service, credential in mapping(node.data.get("credentials")).items():
+            for service, credential in as_object(node.data.get("credentials")).items():
                 for member in ("id", "name"):
-                    value = str(mapping(credential).get(member))
+                    value = str(as_object(credential).get(member))
                     match = CREDENTIAL.fullmatch(value)
                     if not (value.startswith(others) or (match and match[3] == member.upper())):
                         example = f"{{{{FLEXCRED_{service.upper()}_{member.upper()}_DERCXELF}}}}"
@@ -34,7 +34,7 @@ def _credentials_are_placeholders(view: View) -> Iterator[Note]:
                         )
 
 
-def _model_output_is_unwrapped(view: View) -> Iterator[Note]:
+def model_output_is_unwrapped(view: View) -> Iterator[Note]:
     for flow in view.flows:
         chains = [
             node
@@ -58,7 +58,7 @@ def _model_output_is_unwrapped(view: View) -> Iterator[Note]:
                         )
 
 
-def _custom_integrations_are_complete(view: View) -> Iterator[Note]:
+def custom_integrations_are_complete(view: View) -> Iterator[Note]:
     for place, said in view.problems:
         if place.startswith("customIntegrations"):
             yield view.note(f"{place}: {said}")

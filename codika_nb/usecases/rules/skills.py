@@ -10,7 +10,7 @@ from ..skills import front_matter, skill_file
 from .view import Note, View
 
 
-def _skill_is_there(view: View) -> Iterator[Note]:
+def skill_is_there(view: View) -> Iterator[Note]:
     present = {skill.relative_path for skill in view.source.skills}
     for folder in view.source.skill_folders:
         if skill_file(folder) not in present:
@@ -25,7 +25,7 @@ def _front_matters(view: View) -> Iterator[tuple[Skill, dict[str, str]]]:
             yield skill, matter
 
 
-def _skill_has_front_matter(view: View) -> Iterator[Note]:
+def skill_has_front_matter(view: View) -> Iterator[Note]:
     with_matter = {skill.relative_path for skill, _ in _front_matters(view)}
     for skill in view.source.skills:
         if skill.relative_path not in with_matter:
@@ -34,7 +34,7 @@ def _skill_has_front_matter(view: View) -> Iterator[Note]:
             )
 
 
-def _skill_name_is_valid(view: View) -> Iterator[Note]:
+def skill_name_is_valid(view: View) -> Iterator[Note]:
     for skill, matter in _front_matters(view):
         name = matter.get("name", "")
         if not re.fullmatch(r"[a-z0-9-]{1,64}", name):
@@ -46,7 +46,7 @@ def _skill_name_is_valid(view: View) -> Iterator[Note]:
                 yield Note(f'name: "{word}" is reserved.', skill.relative_path)
 
 
-def _skills_are_distinct(view: View) -> Iterator[Note]:
+def skills_are_distinct(view: View) -> Iterator[Note]:
     seen: set[tuple[str, str]] = set()
     for skill, matter in _front_matters(view):
         for key in ("name", "workflowTemplateId"):
@@ -56,7 +56,7 @@ def _skills_are_distinct(view: View) -> Iterator[Note]:
             seen.add((key, value))
 
 
-def _skill_refers_to_workflow(view: View) -> Iterator[Note]:
+def skill_refers_to_workflow(view: View) -> Iterator[Note]:
     known = {flow.template_id for flow in view.flows}
     for skill, matter in _front_matters(view):
         called = matter.get("workflowTemplateId", "")
@@ -66,7 +66,7 @@ def _skill_refers_to_workflow(view: View) -> Iterator[Note]:
             )
 
 
-def _skill_is_described(view: View) -> Iterator[Note]:
+def skill_is_described(view: View) -> Iterator[Note]:
     for skill, matter in _front_matters(view):
         description = matter.get("description", "")
         if not description:

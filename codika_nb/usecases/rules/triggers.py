@@ -8,13 +8,13 @@ from ..triggers import ENGINE_WEBHOOKS, HttpTrigger, ScheduleTrigger, Subworkflo
 from .view import WEBHOOK, Note, View
 
 
-def _has_triggers(view: View) -> Iterator[Note]:
+def has_triggers(view: View) -> Iterator[Note]:
     for place, workflow, _ in view.workflows:
         if not workflow.triggers:
             yield view.note(f"{place}.triggers: a workflow without a trigger can never run.")
 
 
-def _schedule_is_complete(view: View) -> Iterator[Note]:
+def schedule_is_complete(view: View) -> Iterator[Note]:
     members = ("cronExpression", "timezone", "humanReadable", "manualTriggerUrl")
     for place, trigger, _ in view.triggers:
         given = trigger.to_json()
@@ -23,25 +23,25 @@ def _schedule_is_complete(view: View) -> Iterator[Note]:
             yield view.note(f"{place}: the platform insists on {', '.join(empty)}.")
 
 
-def _trigger_types_are_known(view: View) -> Iterator[Note]:
+def trigger_types_are_known(view: View) -> Iterator[Note]:
     for place, said in view.problems:
         if ".triggers" in place and "Schema" not in place:
             yield view.note(f"{place}: {said}")
 
 
-def _schema_types_are_known(view: View) -> Iterator[Note]:
+def schema_types_are_known(view: View) -> Iterator[Note]:
     for place, said in view.problems:
         if "Schema" in place:
             yield view.note(f"{place}: {said}")
 
 
-def _configuration_is_valid(view: View) -> Iterator[Note]:
+def configuration_is_valid(view: View) -> Iterator[Note]:
     for place, said in view.problems:
         if not place.startswith("customIntegrations") and ".triggers" not in place and "Schema" not in place:
             yield view.note(f"{place}: {said}")
 
 
-def _workflows_have_files(view: View) -> Iterator[Note]:
+def workflows_have_files(view: View) -> Iterator[Note]:
     if view.unpaired:
         yield view.note(view.unpaired)
     if view.source.listed is not None:
@@ -52,7 +52,7 @@ def _workflows_have_files(view: View) -> Iterator[Note]:
             yield Note("Is not among the exported WORKFLOW_FILES.", name)
 
 
-def _trigger_fits_nodes(view: View) -> Iterator[Note]:
+def trigger_fits_nodes(view: View) -> Iterator[Note]:
     for place, trigger, flow in view.triggers:
         kinds = {kind for node in flow.nodes if (kind := node.starts)}
         # A webhook beside another trigger is there to run the workflow by hand.
@@ -62,7 +62,7 @@ def _trigger_fits_nodes(view: View) -> Iterator[Note]:
             yield view.note(f'{place}.type: "{trigger.type}", but {flow.path} is started by {found}.')
 
 
-def _webhook_paths_agree(view: View) -> Iterator[Note]:
+def webhook_paths_agree(view: View) -> Iterator[Note]:
     for place, trigger, flow in view.triggers:
         if isinstance(trigger, HttpTrigger):
             member, url = "url", trigger.url
@@ -78,7 +78,7 @@ def _webhook_paths_agree(view: View) -> Iterator[Note]:
             yield view.note(f"{place}.{member} ends in {path}, but {flow.path} has {found}.")
 
 
-def _subworkflows_exist(view: View) -> Iterator[Note]:
+def subworkflows_exist(view: View) -> Iterator[Note]:
     known = {flow.template_id for flow in view.flows}
     for flow in view.flows:
         for called in flow.calls:
@@ -87,7 +87,7 @@ def _subworkflows_exist(view: View) -> Iterator[Note]:
                 yield flow.note(f'Calls "{called}", which is no workflow of this use case.', node)
 
 
-def _callers_are_named(view: View) -> Iterator[Note]:
+def callers_are_named(view: View) -> Iterator[Note]:
     for place, trigger, flow in view.triggers:
         callers = [caller.template_id for caller in view.flows if flow.template_id in caller.calls]
         named = (trigger.called_by or []) if isinstance(trigger, SubworkflowTrigger) else callers

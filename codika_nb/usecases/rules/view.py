@@ -20,32 +20,19 @@ from ..triggers import Trigger
 from .findings import Severity
 
 WEBHOOK = "n8n-nodes-base.webhook"
-
-
 MERGE = "n8n-nodes-base.merge"
-
-
 CHAIN = "@n8n/n8n-nodes-langchain.chainLlm"
-
-
 INIT_OPERATIONS = {"initWorkflow", "initDataIngestion"}
-
-
 END_OPERATIONS = {"submitResult", "reportError", "ingestionCallback"}
-
-
 ERROR_WORKFLOW = "{{ORGSECRET_ERROR_WORKFLOW_ID_TERCESORG}}"
-
 
 WEBHOOK_CREDENTIAL = {
     "id": "{{ORGSECRET_WEBHOOK_AUTH_CRED_ID_TERCESORG}}",
     "name": "{{ORGSECRET_WEBHOOK_AUTH_CRED_NAME_TERCESORG}}",
 }
 
-
 # What the engine adds to a workflow and gives another value on every server.
 ENGINE_MEMBERS = ("id", "versionId", "meta", "active", "tags", "pinData")
-
 
 # Every placeholder ends in its kind spelt backwards, but for some letters.
 PLACEHOLDER_SUFFIXES = {
@@ -62,9 +49,7 @@ PLACEHOLDER_SUFFIXES = {
     "USERDATA": "ATADRESU",
 }
 
-
 CREDENTIAL_KINDS = ("FLEXCRED", "INSTCRED", "ORGCRED", "USERCRED")
-
 
 CREDENTIAL = re.compile(
     rf"\{{\{{({'|'.join(CREDENTIAL_KINDS)})_([A-Z0-9_]+)_(ID|NAME)_"
@@ -83,7 +68,7 @@ class _Node:
         self.data = data
         self.name = str(data.get("name", ""))
         self.type = str(data.get("type", ""))
-        self.parameters = mapping(data.get("parameters"))
+        self.parameters = as_object(data.get("parameters"))
         self.starts = _trigger_kind(self.type)
 
     def does(self, operations: set[str]) -> bool:
@@ -111,7 +96,7 @@ class _Flow:
         self.template_id = template_id
         self.text = content.decode("utf-8")
         self.data = parse_workflow(content, path)
-        self.nodes = [_Node(node) for node in listing(self.data.get("nodes")) if isinstance(node, dict)]
+        self.nodes = [_Node(node) for node in as_list(self.data.get("nodes")) if isinstance(node, dict)]
         self.named = {node.name: node for node in self.nodes}
         self.is_subworkflow = any(node.starts == "subworkflow" for node in self.nodes)
 
@@ -127,9 +112,9 @@ class _Flow:
 
     def after(self, node: _Node) -> list[_Node]:
         """The nodes that an execution goes on to from this one, by any of its outputs."""
-        outputs = mapping(mapping(self.data.get("connections")).get(node.name)).get("main")
-        links = [link for output in listing(outputs) for link in listing(output)]
-        names = [mapping(link).get("node") for link in links]
+        outputs = as_object(as_object(self.data.get("connections")).get(node.name)).get("main")
+        links = [link for output in as_list(outputs) for link in as_list(output)]
+        names = [as_object(link).get("node") for link in links]
         return [self.named[name] for name in names if isinstance(name, str) and name in self.named]
 
     def reachable(self, starts: Iterable[_Node]) -> list[_Node]:
@@ -230,9 +215,11 @@ class View:
         )
 
 
-def mapping(value: object) -> Mapping[str, Any]:
+def as_object(value: object) -> Mapping[str, Any]:
+    """The value if it is an object; an empty one in the place of anything else."""
     return value if isinstance(value, dict) else {}
 
 
-def listing(value: object) -> list[Any]:
+def as_list(value: object) -> list[Any]:
+    """The value if it is a list; an empty one in the place of anything else."""
     return value if isinstance(value, list) else []

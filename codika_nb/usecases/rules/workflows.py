@@ -16,19 +16,19 @@ from .view import (
     WEBHOOK_CREDENTIAL,
     Note,
     View,
-    listing,
-    mapping,
+    as_list,
+    as_object,
 )
 
 
-def _is_workflow(view: View) -> Iterator[Note]:
+def is_workflow(view: View) -> Iterator[Note]:
     for flow in view.flows:
         for member, kind, words in (("nodes", list, "a list"), ("connections", dict, "an object")):
             if not isinstance(flow.data.get(member), kind):
                 yield flow.note(f"An n8n workflow has {words} called {member}.")
 
 
-def _begins_with_init(view: View) -> Iterator[Note]:
+def begins_with_init(view: View) -> Iterator[Note]:
     for flow in view.parents:
         if flow.nodes and not any(node.does(INIT_OPERATIONS) for node in flow.nodes):
             yield flow.note(
@@ -36,14 +36,14 @@ def _begins_with_init(view: View) -> Iterator[Note]:
             )
 
 
-def _ends_with_result(view: View) -> Iterator[Note]:
+def ends_with_result(view: View) -> Iterator[Note]:
     for flow in view.parents:
         for node in flow.reachable(node for node in flow.nodes if node.does(INIT_OPERATIONS)):
             if not flow.after(node) and not node.does(END_OPERATIONS):
                 yield flow.note("The run ends here without Submit Result or Report Error.", node)
 
 
-def _merges_before_end(view: View) -> Iterator[Note]:
+def merges_before_end(view: View) -> Iterator[Note]:
     for flow in view.flows:
         for node in flow.nodes:
             if node.type == MERGE and any(target.does(END_OPERATIONS) for target in flow.after(node)):
@@ -52,7 +52,7 @@ def _merges_before_end(view: View) -> Iterator[Note]:
                 )
 
 
-def _schedule_joins_webhook(view: View) -> Iterator[Note]:
+def schedule_joins_webhook(view: View) -> Iterator[Note]:
     for flow in view.flows:
         for node in flow.nodes:
             if node.starts == "schedule":
@@ -64,19 +64,19 @@ def _schedule_joins_webhook(view: View) -> Iterator[Note]:
                     )
 
 
-def _subworkflow_takes_input(view: View) -> Iterator[Note]:
+def subworkflow_takes_input(view: View) -> Iterator[Note]:
     for flow in view.flows:
         for node in flow.nodes:
             inputs = [
-                mapping(node.parameters.get(name)).get("values") for name in ("workflowInputs", "schema")
+                as_object(node.parameters.get(name)).get("values") for name in ("workflowInputs", "schema")
             ]
-            if node.starts == "subworkflow" and not any(map(listing, inputs)):
+            if node.starts == "subworkflow" and not any(map(as_list, inputs)):
                 yield flow.note("A sub-workflow takes at least one input; the engine insists on it.", node)
 
 
-def _webhook_is_locked(view: View) -> Iterator[Note]:
+def webhook_is_locked(view: View) -> Iterator[Note]:
     for flow, node in view.webhooks:
-        credential = mapping(mapping(node.data.get("credentials")).get("httpHeaderAuth"))
+        credential = as_object(as_object(node.data.get("credentials")).get("httpHeaderAuth"))
         wrong = [
             f'credentials.httpHeaderAuth.{k} "{v}"'
             for k, v in WEBHOOK_CREDENTIAL.items()
@@ -88,30 +88,30 @@ def _webhook_is_locked(view: View) -> Iterator[Note]:
             yield flow.note(f"The webhook is open to everyone; it needs {', '.join(wrong)}.", node)
 
 
-def _webhook_has_id(view: View) -> Iterator[Note]:
+def webhook_has_id(view: View) -> Iterator[Note]:
     for flow, node in view.webhooks:
         if not (isinstance(node.data.get("webhookId"), str) and node.data["webhookId"]):
             yield flow.note("A webhook node without webhookId is never registered: give it one.", node)
 
 
-def _settings_are_set(view: View) -> Iterator[Note]:
+def settings_are_set(view: View) -> Iterator[Note]:
     for flow in view.flows:
         wanted = {"executionOrder": "v1"}
         if not flow.is_subworkflow:
             wanted["errorWorkflow"] = ERROR_WORKFLOW
-        settings = mapping(flow.data.get("settings"))
+        settings = as_object(flow.data.get("settings"))
         for member, value in wanted.items():
             if settings.get(member) != value:
                 yield flow.note(f'settings.{member} has to be "{value}".')
 
 
-def _is_sanitized(view: View) -> Iterator[Note]:
+def is_sanitized(view: View) -> Iterator[Note]:
     for flow in view.flows:
         if found := [member for member in ENGINE_MEMBERS if member in flow.data]:
             yield flow.note(f"Remove {', '.join(found)}: they belong to the engine this was exported from.")
 
 
-def _placeholders_close(view: View) -> Iterator[Note]:
+def placeholders_close(view: View) -> Iterator[Note]:
     for flow in view.flows:
         for name in dict.fromkeys(re.findall(r"\{\{([A-Z][A-Z0-9]*_[A-Za-z0-9_-]+)\}\}", flow.text)):
             kind, _, rest = name.partition("_")
@@ -125,7 +125,7 @@ def _placeholders_close(view: View) -> Iterator[Note]:
                 yield note._replace(severity="should")
 
 
-def _parameters_are_bare(view: View) -> Iterator[Note]:
+def parameters_are_bare(view: View) -> Iterator[Note]:
     before_quote = re.compile(r"""\{\{(INSTPARM_[A-Z0-9_]+_MRAPTSNI)\}\}(?=(\\?["']))""")
     for flow in view.flows:
         quoted = (

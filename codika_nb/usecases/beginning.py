@@ -1,0 +1,53 @@
+"""The first files of a use case: the starter that is to be changed, and any others in a new folder."""
+
+from __future__ import annotations
+
+import importlib.resources
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from ..errors import UseCaseError
+from .documents import json_file, write
+from .source import CONFIGURATION_FILES
+
+STARTER_FILES = (
+    "config.json",
+    "workflows/main-workflow.json",
+    "skills/main-workflow/SKILL.md",
+    "stand_ins.py",
+    "version.json",
+)
+
+
+def write_starter(folder: Path, name: str) -> None:
+    """Write a use case that deploys and runs as it is.
+
+    Raises:
+        UseCaseError: the name is empty, the folder holds a use case already, or cannot be written to.
+    """
+    title = " ".join(name.split())
+    if not title:
+        raise UseCaseError("A use case needs a name.", next_action='Give one, as in name="Word counter".')
+    starter = importlib.resources.files(__package__) / "starter"
+    files = {file: starter.joinpath(*file.split("/")).read_bytes() for file in STARTER_FILES}
+    configuration = json.loads(files["config.json"])
+    page = configuration["processDeploymentMarkdown"]
+    configuration |= {
+        "title": title,
+        "processDeploymentMarkdown": page.replace(configuration["title"], title, 1),
+    }
+    write_new(folder, {**files, "config.json": json_file(configuration, "config.json")})
+
+
+def write_new(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write the files of a use case to a folder that has none yet.
+
+    Raises:
+        UseCaseError: it has some, or cannot be written to.
+    """
+    taken = [file for file in dict.fromkeys((*CONFIGURATION_FILES, *files)) if (folder / file).exists()]
+    if taken:
+        raise UseCaseError(f"{folder} holds {' and '.join(taken)} already.", next_action="Give a new folder.")
+    for file, content in files.items():
+        write(folder, file, content)
