@@ -27,6 +27,12 @@ class Class(pdoc.doc.Class):
         return [base for base in super().bases if any(base[1] in sys.modules[page].__all__ for page in PAGES)]
 
     @cached_property
+    def _bases(self) -> tuple[type, ...]:
+        found = super()._bases
+        # The bases of a generic class come before the class itself there.
+        return found if found[0] is self.obj else self.obj.__mro__
+
+    @cached_property
     def own_members(self) -> list[pdoc.doc.Doc[Any]]:
         if self.qualname == "AsyncClient":
             return super().own_members  # the others are shown, with their examples, for `Client`

@@ -1102,6 +1102,7 @@ def test_the_deployed_schema_counts_and_the_folder_tells_what_comes_out(
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
     (tmp_path / "elsewhere" / "project.json").write_text("[]")
+    forget()
     plain = Playground(instance=deployed.process_instance_id)
     assert "Check an expense claim" in plain._header.value
     click(plain.fill(CLAIM))

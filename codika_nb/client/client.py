@@ -182,7 +182,7 @@ class Client(Performer, Connected[httpx.Client]):
             batch.give_up(error)
             raise
         finally:
-            self._remember(batch)
+            self._keep(batch)
 
     def _work(self, batch: Batch) -> None:
         try:
@@ -325,7 +325,7 @@ class AsyncClient(AsyncPerformer, Connected[httpx.AsyncClient]):
             batch.give_up(error)
             raise
         finally:
-            self._remember(batch)
+            self._keep(batch)
 
     run_many.__doc__ = Client.run_many.__doc__
 

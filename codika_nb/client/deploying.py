@@ -54,7 +54,7 @@ def deploy(
         # There from now on, whatever becomes of the deployment: the next one goes to it, too.
         yield from _record_project(api, made, target, owner)
     deployed = yield from _send(api, made, target, rule)
-    api.remember(deployed, made, owner)
+    api._deployed(deployed, made, owner)
     try:
         if made.project is None:
             yield from _record_project(api, made, target, owner)

@@ -284,7 +284,7 @@ class Connected(API, Generic[Pool]):
                 next_action="Give instance=…, or set PROCESS_INSTANCE_ID.",
                 code="which-instance",
             )
-        base_url, where = self.address("webhook", there, workflow)
+        base_url, where = self._address("webhook", there, workflow)
         return TriggerURL((base_url or self.base_url) + where, self.auth)
 
     @property
@@ -292,7 +292,7 @@ class Connected(API, Generic[Pool]):
         """How far the last `run_many` was that has not come to its end; ``resume=`` goes on from there."""
         return self._connections.interrupted
 
-    def _remember(self, batch: Batch) -> None:
+    def _keep(self, batch: Batch) -> None:
         if batch.error is not None:
             self._connections.interrupted = batch.runs
         elif batch.runs is self._connections.interrupted:
@@ -327,12 +327,12 @@ class Connected(API, Generic[Pool]):
 
     # --- what has been deployed --------------------------------------------------------------------
 
-    def deployed(self) -> Iterable[Deployed]:
+    def _deployments(self) -> Iterable[Deployed]:
         """What this process has deployed with this account, the latest first."""
         account = self._settings.account()
         return latest(account) if account else ()
 
-    def remember(self, deployment: Deployment, use_case: UseCase, organization_id: str | None) -> None:
+    def _deployed(self, deployment: Deployment, use_case: UseCase, organization_id: str | None) -> None:
         """Keep what has just been deployed, for those who ask which instance is meant."""
         if account := self._settings.account():
             known = replace(account, organization_id=account.organization_id or organization_id)

@@ -94,7 +94,7 @@ def client_for_run(workflow: str | None, instance: str | None = None) -> Client:
     client = open_client()
     profile = client.credential.profile
     nobody_chose = not (context.profile and context.by_person)
-    if profile and nobody_chose and not any(_is(each, workflow, instance) for each in client.deployed()):
+    if profile and nobody_chose and not any(_is(each, workflow, instance) for each in client._deployments()):
         made = next((each for each in latest() if _is(each, workflow, instance)), None)
         owner = made.account.profile if made else None
         if owner and owner.name and owner.name != profile.name:

@@ -9,7 +9,7 @@ from pathlib import Path
 from ..client.api.instances import which_instance
 from ..client.client import AsyncClient
 from ..client.deployed import latest
-from ..errors import ConfigError, InvalidResponseError, UseCaseError
+from ..errors import ConfigError, InvalidResponseError, NotFoundError, UseCaseError
 from ..models import Instance
 from ..usecases.configuration import Configuration
 from ..usecases.fields import FormField
@@ -97,8 +97,13 @@ def _kept_configuration(instance: Instance) -> Configuration | None:
 async def instance_for(client: AsyncClient, workflow: str | None, use_case: UseCase | None) -> str | None:
     """The instance that is meant where none is named; of a use case, never another one's."""
     if use_case is None:
-        return await client.perform(which_instance(client, None, workflow))
-    made = next((each.instance for each in client.deployed() if same_folder(use_case, each.use_case)), None)
+        try:
+            return await client.perform(which_instance(client, None, workflow))
+        except NotFoundError:  # the form says which workflows there are
+            return await client.perform(which_instance(client, None))
+    made = next(
+        (each.instance for each in client._deployments() if same_folder(use_case, each.use_case)), None
+    )
     profile = client.credential.profile
     link = use_case.link(client.base_url, profile.organization_id if profile else None)
     return made or (link.dev_process_instance_id if link else None) or client.instance

@@ -39,7 +39,7 @@ def known_instance(api: Platform, instance: str | None, workflow: str | None = N
     """
     if instance:
         return arguments.name(instance, "A process instance")
-    made = next((each.instance for each in api.deployed() if each.has(workflow)), None)
+    made = next((each.instance for each in api._deployments() if each.has(workflow)), None)
     return made or api.instance
 
 

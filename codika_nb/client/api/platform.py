@@ -35,14 +35,14 @@ class Platform:
         """Those addresses, ``webhook`` and ``status``, where they are not the server's own."""
         return {}
 
-    def deployed(self) -> Iterable[Deployed]:
+    def _deployments(self) -> Iterable[Deployed]:
         """What this process has deployed with this account, the latest first."""
         return ()
 
-    def remember(self, deployment: Deployment, use_case: UseCase, organization_id: str | None) -> None:
+    def _deployed(self, deployment: Deployment, use_case: UseCase, organization_id: str | None) -> None:
         """Keep what has just been deployed, for those who ask which instance is meant."""
 
-    def address(
+    def _address(
         self, call: Literal["webhook", "status"], instance: str, target: str
     ) -> tuple[str | None, str]:
         """Base and path of the two calls that instance keys and signatures have addresses of their own for.

@@ -72,7 +72,7 @@ class RunsAPI(Platform):
             )
         workflow = arguments.name(workflow, "A workflow")
         there = yield from which_instance(self, instance, workflow)
-        base_url, where = self.address("webhook", there, workflow)
+        base_url, where = self._address("webhook", there, workflow)
         body = {"payload": dict(payload or {})}
         read = Triggered.model_validate
         started = yield from Call("POST", where, read, body=body, envelope="flat", base_url=base_url)
@@ -98,7 +98,7 @@ class RunsAPI(Platform):
         return (yield from self._status(execution, there))
 
     def _status(self, execution: Run, instance: str) -> Call[Execution]:
-        base_url, where = self.address("status", instance, _run_id(execution))
+        base_url, where = self._address("status", instance, _run_id(execution))
         return Call(
             "GET",
             where,
