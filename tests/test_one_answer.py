@@ -1,0 +1,491 @@
+"""One question, one answer: which account is meant, which instance, which server; asked in every place."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from codika_nb import (
+    APIError,
+    AsyncClient,
+    Client,
+    ConfigError,
+    InvalidRequestError,
+    NotFoundError,
+    NotSignedIn,
+    Playground,
+    Profile,
+    Sandbox,
+    SignInForm,
+    UseCase,
+    UseCaseError,
+    asign_in,
+    sign_in,
+)
+from codika_nb.client.deployed import forget
+from codika_nb.profiles import PRODUCTION
+from codika_nb.profiles.credential import context, resolve
+from tests.conftest import EMAIL
+from tests.kernels import Kernel, kernel
+
+
+@pytest.fixture
+def ada(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Profile:
+    """Ada's account, signed in to."""
+    monkeypatch.setenv("CODIKA_BASE_URL", sandbox.url)
+    return sign_in(EMAIL, ask_code=sandbox.code_for, company="Acme")
+
+
+@pytest.fixture
+def score(tmp_path: Path, sandbox: Sandbox) -> Path:
+    """A second use case, whose workflow is called main-workflow."""
+    UseCase.init(tmp_path / "score", name="Score")
+    sandbox.load_stand_ins(tmp_path / "score" / "stand_ins.py")
+    return tmp_path / "score"
+
+
+@pytest.fixture
+def shell(tmp_path: Path, own_settings: Path, sandbox: Sandbox) -> Iterator[Kernel]:
+    with kernel(
+        tmp_path,
+        XDG_CONFIG_HOME=str(own_settings),
+        IPYTHONDIR=str(tmp_path / "ipython"),
+        CODIKA_BASE_URL=sandbox.url,
+    ) as running:
+        assert not running.run("%load_ext codika_nb").error
+        yield running
+
+
+# --- which instance --------------------------------------------------------------------------------
+
+
+def test_what_a_client_has_deployed_is_what_it_runs(ada: Profile, greeter: Path, score: Path) -> None:
+    with Client() as client:
+        greeting, scoring = client.deploy_use_case(greeter), client.deploy_use_case(score)
+        # By the workflow, whichever was deployed last; without one, the last.
+        assert client.run_workflow("greet", {"name": "Ada"}).result["greeting"] == "Hello, Ada!"
+        assert client.run_workflow("main-workflow", {"text": "a b"}).result
+        assert client.get_instance().process_instance_id == scoring.process_instance_id
+        runs = client.run_many("greet", [{"name": "x"}], progress=False)
+        assert runs.instance == greeting.process_instance_id
+        assert Playground(workflow="greet").instance == greeting.process_instance_id
+        assert Playground(client, "greet").instance == greeting.process_instance_id
+    with Client() as another:
+        assert another.run_workflow("greet", {"name": "x"}).result
+
+
+def test_the_order_is_the_same_in_every_place(
+    ada: Profile, greeter: Path, score: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Client() as client:
+        here = client.deploy_use_case(greeter).process_instance_id
+        elsewhere = client.deploy_use_case(score).process_instance_id
+    forget()
+    with Client() as client:
+        client.deploy_use_case(greeter)
+    monkeypatch.setenv("PROCESS_INSTANCE_ID", f" {elsewhere}\n")
+    with Client() as client:
+        assert client.run_workflow("greet", {"name": "x"}).instance == here  # deployed here counts more
+        assert client.run_workflow("main-workflow", {"text": "a"}).instance == elsewhere
+        assert client.trigger_workflow("greet", {"name": "x"}, instance=here).instance == here
+        assert Playground(client, "greet").instance == here
+        assert client.run_many("main-workflow", [{"text": "a"}], progress=False).instance == elsewhere
+
+
+def test_after_a_restart_a_workflow_is_found_by_its_name(ada: Profile, greeter: Path, score: Path) -> None:
+    with Client() as client:
+        here = client.deploy_use_case(greeter).process_instance_id
+        client.deploy_use_case(score)
+    forget()
+    with Client() as client:
+        run = client.trigger_workflow("greet", {"name": "Ada"})
+        assert run.instance == here
+        assert client.wait_for(run).result["greeting"] == "Hello, Ada!"
+        with pytest.raises(NotFoundError, match="no workflow “nope”") as unknown:
+            client.run_workflow("nope")
+        assert "greet" in (unknown.value.next_action or "")
+        with pytest.raises(ConfigError, match="Which process instance is meant") as several:
+            client.list_executions()
+        assert str(here) in (several.value.next_action or "")
+
+
+def test_nothing_deployed_and_nothing_named(ada: Profile) -> None:
+    with Client() as client, pytest.raises(ConfigError, match="Nothing is deployed"):
+        client.run_workflow("greet")
+
+
+def test_a_run_knows_where_it_is(ada: Profile, greeter: Path, score: Path) -> None:
+    with Client() as client:
+        here = client.deploy_use_case(greeter).process_instance_id
+        started = client.trigger_workflow("greet", {"name": "x"}, instance=here)
+        client.deploy_use_case(score)  # which would be meant otherwise
+        ended = client.wait_for(started)
+        assert ended.result
+        assert client.get_execution(ended).codika_execution_id == ended.execution_id
+        assert client.get_execution_status(client.list_executions(here)[0]).result
+        assert "instance" not in started.model_dump(by_alias=True)
+
+
+def test_another_account_does_not_run_what_this_one_has_deployed(
+    ada: Profile, sandbox: Sandbox, greeter: Path
+) -> None:
+    with Client(profile=ada.name) as client:
+        client.deploy_use_case(greeter)
+    bob = sign_in("bob@example.com", ask_code=sandbox.code_for, company="Bob")
+    with Client(profile=bob.name) as client, pytest.raises(ConfigError, match="Nothing is deployed"):
+        client.run_workflow("greet", {"name": "x"})
+
+
+# --- deploying -------------------------------------------------------------------------------------
+
+
+def test_a_project_that_is_refused_is_not_the_folders(ada: Profile, greeter: Path) -> None:
+    with Client() as client:
+        with pytest.raises(APIError) as refused:
+            client.deploy_use_case(greeter, project_id="nosuchproject0000000")
+        assert refused.value.code == "PROJECT_NOT_FOUND"
+        assert not (greeter / "project.json").exists()
+        assert client.deploy_use_case(greeter).version == "1.0"
+
+
+def test_a_deployment_that_cannot_be_written_down_is_kept(
+    ada: Profile, greeter: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_case = UseCase.load(greeter)
+
+    def fail(*_: object, **__: object) -> None:
+        raise UseCaseError("version.json cannot be written: the disk is full.")
+
+    monkeypatch.setattr(use_case, "record", fail)
+    with Client() as client:
+        with pytest.raises(UseCaseError, match="disk is full") as unrecorded:
+            client.deploy_use_case(use_case)
+        made = unrecorded.value.deployment
+        assert made.version == "1.0"
+        run = client.run_workflow("greet", {"name": "x"})
+        assert run.instance == made.process_instance_id
+
+
+def test_a_folder_that_cannot_be_written_makes_no_project(ada: Profile, greeter: Path) -> None:
+    (greeter / "deployments").write_text("a file")
+    with Client() as client:
+        for _ in range(2):
+            with pytest.raises(UseCaseError):
+                client.deploy_use_case(greeter)
+        assert len(client.list_projects()) == 0
+
+
+# --- the loop stays free ---------------------------------------------------------------------------
+
+
+def test_an_awaited_deployment_leaves_the_loop_free(ada: Profile, greeter: Path) -> None:
+    """The configuration waits until the loop has gone round: on the loop itself, it would wait for ever."""
+    told = greeter.parent / "told"
+    (greeter / "config.py").write_text(
+        "import json, pathlib, time\n"
+        f"until = time.monotonic() + 30\n"
+        f"while not pathlib.Path({str(told)!r}).exists():\n"
+        "    assert time.monotonic() < until, 'nobody went round'\n"
+        "    time.sleep(0.005)\n"
+        f"configuration = json.loads({(greeter / 'config.json').read_text()!r})\n"
+    )
+    (greeter / "config.json").unlink()
+
+    async def main() -> tuple[str, int]:
+        rounds = 0
+
+        async def tick() -> None:
+            nonlocal rounds
+            while True:
+                await asyncio.sleep(0)
+                rounds += 1
+                if rounds == 100:
+                    told.touch()
+
+        async with AsyncClient() as client:
+            ticking = asyncio.create_task(tick())
+            deployed = await client.deploy_use_case(greeter)
+            ticking.cancel()
+        return deployed.version, rounds
+
+    version, rounds = asyncio.run(main())
+    assert version == "1.0"
+    assert rounds > 100
+
+
+def test_an_awaited_question_leaves_the_loop_free(ada: Profile, sandbox: Sandbox) -> None:
+    gone_round = threading.Event()
+
+    def ask(email: str) -> str:
+        assert gone_round.wait(30), "the loop stands still while somebody looks for the code"
+        return sandbox.code_for(email)
+
+    async def tick() -> None:
+        await asyncio.sleep(0.05)
+        gone_round.set()
+
+    async def main() -> Profile:
+        profile, _ = await asyncio.gather(asign_in("grace@example.com", ask_code=ask, company="Navy"), tick())
+        return profile
+
+    assert asyncio.run(main()).organization_name == "Navy"
+
+
+def test_a_question_may_be_awaited(ada: Profile, sandbox: Sandbox) -> None:
+    async def ask(email: str) -> str:
+        await asyncio.sleep(0)
+        return sandbox.code_for(email)
+
+    assert asyncio.run(asign_in("grace@example.com", ask_code=ask)).api_key
+
+
+def test_secrets_are_asked_for_off_the_loop(
+    ada: Profile, greeter: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone_round = threading.Event()
+
+    def typed(_: str) -> str:
+        assert gone_round.wait(30), "the loop stands still while somebody types"
+        return "sk-example"
+
+    monkeypatch.setattr("getpass.getpass", typed)
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+
+    async def main() -> str:
+        async def tick() -> None:
+            await asyncio.sleep(0.05)
+            gone_round.set()
+
+        async with AsyncClient() as client:
+            connected, _ = await asyncio.gather(client.set_integration("openai"), tick())
+        return connected.message
+
+    assert "connected" in asyncio.run(main())
+
+
+# --- which server ----------------------------------------------------------------------------------
+
+
+def test_a_form_signs_in_where_everything_else_does(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert SignInForm().signin.base_url == PRODUCTION
+    context.base_url = sandbox.url
+    assert SignInForm().signin.base_url == sandbox.url
+    context.reset()
+    monkeypatch.setenv("CODIKA_BASE_URL", f"{sandbox.url}/")
+    assert SignInForm("login").signin.base_url == sandbox.url
+
+
+def test_a_sandbox_that_is_gone_is_no_server_to_anybody() -> None:
+    with Sandbox() as gone:
+        url = gone.url
+        sign_in(EMAIL, ask_code=gone.code_for, base_url=url, company="Acme")
+        assert resolve().base_url == url
+    assert resolve().base_url == SignInForm().signin.base_url == PRODUCTION
+    with Client() as client, pytest.raises(NotSignedIn, match="sandbox that runs no more"):
+        client.whoami()
+    with Client(profile="acme") as client:  # which somebody has named
+        assert client.base_url == url
+
+
+def test_blanks_around_a_variable_do_not_count(
+    ada: Profile, greeter: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with Client() as client:
+        here = client.deploy_use_case(greeter).process_instance_id
+    forget()
+    (tmp_path / ".env").write_text(f'PROCESS_INSTANCE_ID=" {here} "\n')
+    with Client(env_file=tmp_path / ".env") as client:
+        assert client.run_workflow("greet", {"name": "x"}).result
+    monkeypatch.setenv("PROCESS_INSTANCE_ID", f"{here}\r\n")
+    with Client() as client:
+        assert client.instance == here
+
+
+# --- the recipe for scripts ------------------------------------------------------------------------
+
+
+def test_a_code_from_an_interrupted_attempt_is_asked_for_once(ada: Profile, sandbox: Sandbox) -> None:
+    def leave(_: str) -> str:
+        raise KeyboardInterrupt
+
+    for purpose in ("signup", "login"):
+        sandbox.clock.advance(60)
+        with pytest.raises(KeyboardInterrupt):
+            sign_in(EMAIL, ask_code=leave)
+        asked: list[str] = []
+
+        def ask(email: str, asked: list[str] = asked) -> str:
+            asked.append(email)
+            return sandbox.code_for(email)
+
+        assert sign_in(EMAIL, ask_code=ask, purpose=purpose).organization_name == "Acme"
+        assert asked == [EMAIL]
+
+
+@pytest.fixture
+def platform() -> Iterator[Any]:
+    """A server that answers each path with what it is given."""
+    answers: dict[str, tuple[int, dict[str, Any]]] = {}
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            status, body = answers[self.path]
+            content = json.dumps(body).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}", answers
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def test_a_refusal_that_nobody_knows_is_final(platform: Any) -> None:
+    url, answers = platform
+    answers["/clirequestsignupotp"] = (
+        200,
+        {"success": True, "data": {"email": EMAIL, "expiresInSeconds": 600}},
+    )
+    refusal = {"success": False, "error": {"code": "OTP_TOO_SOON", "message": "Wait for it."}}
+    answers["/clicompletesignup"] = 400, refusal
+    with pytest.raises(InvalidRequestError, match="Wait for it") as refused:
+        sign_in(EMAIL, ask_code=lambda _: "123456", base_url=url)
+    assert refused.value.code == "OTP_TOO_SOON"
+
+
+@pytest.mark.parametrize("answer", [None, 123456, ["123456"]])
+def test_an_answer_that_is_no_text_is_refused(sandbox: Sandbox, answer: Any) -> None:
+    with pytest.raises(InvalidRequestError) as refused:
+        sign_in(EMAIL, ask_code=lambda _: answer, base_url=sandbox.url)
+    assert refused.value.code == "OTP_INVALID"
+    assert refused.value.next_action == "Return the digits from the mail."
+
+
+# --- in a kernel -----------------------------------------------------------------------------------
+
+
+def test_the_two_documented_commands_say_what_the_platform_says(
+    shell: Kernel, sandbox: Sandbox, ada: Profile
+) -> None:
+    mails = len(sandbox.inbox)
+
+    def document(line: str) -> dict[str, Any]:
+        text = shell.run(line).text
+        found: dict[str, Any] = json.loads(text[text.index("{") : text.rindex("}") + 1])
+        return found
+
+    refused = document(f"%codika_signup {EMAIL} --no-form --json")
+    assert (refused["success"], refused["status"]) == (False, 409)
+    assert refused["error"]["code"] == "USER_ALREADY_HAS_ORGANIZATION"
+    refused = document("%codika_login nobody@example.com --no-form --json")
+    assert (refused["status"], refused["error"]["code"]) == (404, "USER_NOT_FOUND")
+    assert len(sandbox.inbox) == mails
+    refused = document("%codika_signup x@example.com --key-expires-in 0 --no-form --json")
+    assert (refused["success"], refused["error"]["code"]) == (False, "INVALID_EXPIRES_IN_DAYS")
+    refused = document("%codika_signup x@example.com --base-url nonsense --no-form --json")
+    assert refused["success"] is False
+    assert refused["error"]["message"]
+    # A code that was asked for by the other command completes all the same.
+    assert "A code is on its way" in shell.run(f"%codika_signup {EMAIL} --no-form").text
+    code = sandbox.code_for(EMAIL)
+    assert "Signed in: Acme" in shell.run(f"_ = %codika_signup {EMAIL} --code {code}").text
+    used = shell.run(f"_ = %codika_login {EMAIL} --code {code}")
+    assert f"%codika_login {EMAIL} --no-form" in "".join(used.traceback)
+    assert "button" not in "".join(used.traceback)
+    assert "“Send a new code”" not in "".join(used.traceback)
+
+
+def test_variables_are_the_callers_own(shell: Kernel, ada: Profile, greeter: Path) -> None:
+    shell.run(f"_ = %codika_deploy {greeter}")
+    shell.run(
+        """
+def greet(payload):
+    run = %codika_trigger greet $payload
+    return run.result["greeting"]
+def greet_braces(mine):
+    run = %codika_trigger greet {mine}
+    return run.result["greeting"]
+payload = {"name": "GLOBAL"}
+"""
+    )
+    assert "Hello, Local!" in shell.run('greet({"name": "Local"})').text
+    assert "Hello, Mine!" in shell.run('greet_braces({"name": "Mine"})').text
+    assert "Hello, GLOBAL!" in shell.run("_ = %codika_trigger greet $payload").text
+    several = shell.run(
+        '[get_ipython().run_line_magic("codika_trigger", "greet $each").result["greeting"] '
+        'for each in ({"name": "A"}, {"name": "B"})]'
+    )
+    assert "['Hello, A!', 'Hello, B!']" in several.text
+    assert shell.run("_ = %codika_trigger greet $nope").error == "UsageError"
+
+
+def test_the_next_cells_use_the_account_that_has_deployed(
+    shell: Kernel, ada: Profile, sandbox: Sandbox, greeter: Path
+) -> None:
+    with Client(profile=ada.name) as client:
+        client.deploy_use_case(greeter)
+    sign_in("beta@example.com", ask_code=sandbox.code_for, company="Beta")  # who is active from now on
+    assert "Acme, to whom the folder belongs" in shell.run(f"d = %codika_deploy {greeter}").text
+    assert "Hello, Ada!" in shell.run('_ = %codika_trigger greet {"name": "Ada"}').text
+    assert "greet" in shell.run("_ = %codika_executions").text
+    assert "Acme" in shell.run("_ = %codika_whoami").text
+    shell.run("from codika_nb import Client")
+    ran = shell.run("with Client() as c: print(c.run_workflow('greet', {'name': 'x'}).result)")
+    assert "Hello, x!" in ran.text
+    form = shell.run("p = %codika_playground greet\np.instance == d.process_instance_id")
+    assert "True" in form.text
+    # What a person has chosen stays chosen.
+    shell.run("_ = %codika_use beta")
+    refused = shell.run('_ = %codika_trigger greet {"name": "Ada"}')
+    assert refused.error == "ConfigError"
+    assert "Nothing is deployed" in "".join(refused.traceback)
+    shell.run("_ = %codika_use acme")
+    assert "Hello, Ada!" in shell.run('_ = %codika_trigger greet {"name": "Ada"}').text
+
+
+def test_two_use_cases_and_a_restart(
+    shell: Kernel, ada: Profile, greeter: Path, score: Path, tmp_path: Path
+) -> None:
+    shell.run(f"_ = %codika_deploy {score}")
+    shell.run(f"_ = %codika_deploy {greeter}")
+    assert not shell.run('_ = %codika_trigger main-workflow {"text": "a b"}').error
+    assert "Hello, Ada!" in shell.run('_ = %codika_trigger greet {"name": "Ada"}').text
+    shell.run("from codika_nb.client.deployed import forget; forget()")  # as after a restart
+    assert "Hello, Ada!" in shell.run('_ = %codika_trigger greet {"name": "Ada"}').text
+    unclear = shell.run("_ = %codika_executions")
+    assert "--instance ID" in "".join(unclear.traceback)
+
+
+def test_the_sandbox_of_the_environment_is_looked_at_anew(
+    shell: Kernel, sandbox: Sandbox, greeter: Path
+) -> None:
+    stand_ins = greeter / "stand_ins.py"
+    foreign = shell.run(f"s = %codika_sandbox --stand-ins {stand_ins}")
+    assert "--stand-ins would be for a new one" in foreign.text
+    assert sandbox.url in shell.run("s").text
+    refused = shell.run('@s.workflow("greet")\ndef greet(payload): return {}')
+    assert refused.error == "ConfigError"
+    shell.run("%env CODIKA_BASE_URL=")
+    shell.run("own = %codika_sandbox")
+    assert "True" in shell.run("own.url != s.url").text
+    assert not shell.run('@own.workflow("greet")\ndef greet(payload): return {}').error
+    stopped = shell.run("%codika_sandbox --stop")
+    assert f"this kernel uses {PRODUCTION}, nobody is signed in there" in stopped.text
