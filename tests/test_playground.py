@@ -45,7 +45,8 @@ from codika_nb import (
 )
 from codika_nb.models import Deployment, Execution, Instance, InstanceWorkflow
 from codika_nb.notebook import background, texts
-from codika_nb.notebook.offers import offers_at
+from codika_nb.notebook.offers import Offer, offers_at
+from codika_nb.notebook.outcome import outcome
 from codika_nb.notebook.result import result_html
 from codika_nb.profiles import credential as session
 from codika_nb.sandbox.configuration import check_payload
@@ -538,6 +539,43 @@ def test_a_tree_says_how_many_members_there_are_in_truth() -> None:
     rich = result_html([], {"x": list(range(1500))})
     assert "1500 items" in rich
     assert "… and 501 more" in rich
+
+
+def test_a_million_rows_are_shown_without_looking_at_all_of_them() -> None:
+    rows: list[Any] = [{"k": "a", "n": 1}] * 10**6
+    looked_at = 0
+
+    class Row(dict[str, Any]):
+        def items(self) -> Any:
+            nonlocal looked_at
+            looked_at += 1
+            return super().items()
+
+    rows[:5000] = [Row(k="a") for _ in range(5000)]
+    for schema in ([], [field("objectArray", itemSchema=COLUMNS)], [field("number")]):
+        rich = result_html(read_schema(schema, "test"), {"x": rows})
+        assert re.search(r"… and [\d,\u202f]+ more", rich)
+        assert len(rich) < 1_000_000
+    assert looked_at < 2000
+    assert outcome(Offer("w", "W"), Execution(execution_id="e", status="success", result_data={"x": rows}))
+
+
+def test_what_contains_itself_or_is_very_deep_is_cut() -> None:
+    ring: dict[str, Any] = {"k": "a"}
+    ring["again"] = ring
+    deep: Any = "bottom"
+    for _ in range(900):
+        deep = [deep]
+    for value in (ring, {"x": ring}, deep, [deep, "beside"]):
+        rich = result_html([], value)
+        assert "…" in rich
+        assert "bottom" not in rich
+    assert result_html([], ring).count("again") == 1
+    assert "beside" in result_html([], [deep, "beside"])
+    # The same value twice is no ring.
+    assert "…" not in result_html([], {"x": [CLAIM, CLAIM]})
+    run = Execution(execution_id="e", status="success", result_data={"x": deep})
+    assert "…" in outcome(Offer("w", "W"), run).alone["text/plain"]
 
 
 @pytest.mark.parametrize("step", [float("inf"), float("nan"), 1e-300, -1.0])

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..display.markup import Bundle
+from ..display.markup import DEEPEST, Bundle
 from ..display.text import plain
 from ..errors import CodikaError, WaitTimeoutError
 from ..models import Execution
@@ -87,9 +87,11 @@ def _abridged(run: Execution) -> Execution:
     return run.model_copy(update={"result_data": _cut(run.result_data)})
 
 
-def _cut(value: Any, longest: int = 500) -> Any:
+def _cut(value: Any, longest: int = 500, depth: int = 0) -> Any:
+    if isinstance(value, Mapping | list) and depth > DEEPEST:
+        return "…"
     if isinstance(value, Mapping):
-        return {key: _cut(member) for key, member in value.items()}
+        return {key: _cut(member, depth=depth + 1) for key, member in value.items()}
     if isinstance(value, list):
-        return [_cut(item) for item in value[:MOST_ROWS]]
+        return [_cut(item, depth=depth + 1) for item in value[:MOST_ROWS]]
     return f"{value[:longest]}…" if isinstance(value, str) and len(value) > longest else value
