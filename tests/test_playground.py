@@ -1360,6 +1360,7 @@ def test_a_platform_that_does_not_answer_is_said_in_the_form_and_to_whoever_wait
         began = time.monotonic()
         form = Playground(Client(auth="cko_" + "x" * 64, base_url=nowhere), "greet", instance="i")
         assert time.monotonic() - began < 5
+        form.submit.click()
         assert click(Playground(use_case="expense-claim").fill(CLAIM)).wait(0)["total"] == 162.5
     # The server is gone now; whoever it was that it kept waiting is told.
     for use in (form.payload, lambda: form["name"], lambda: form.fill({}), lambda: form.wait(60)):

@@ -124,7 +124,9 @@ class Form(widgets.VBox, Generic[R]):
         """What was clicked is over; whoever waits for the result is told, if there is something to tell."""
         with self._lock:
             clicked = self._under_way.pop(name)
-            if isinstance(told, Exception):
+            if self._result.done():
+                pass  # told by another click, or by one that it was waiting for
+            elif isinstance(told, Exception):
                 self._result.set_exception(told)
             elif told is not None:
                 self._result.set_result(told)
@@ -140,7 +142,7 @@ class Form(widgets.VBox, Generic[R]):
         """Stop what is under way; how it ends is for whoever does it to say."""
 
         async def stop() -> None:
-            # In the order in which they were given, so that whatever was clicked before has its task by now.
+            # What was clicked before this has its task by now: work begins in the order in which it is given.
             for task in self._tasks:
                 task.cancel()
 

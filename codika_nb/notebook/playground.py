@@ -265,14 +265,15 @@ class Playground(Form[Execution]):
             self.chooser.layout.display = self._chooser_display()
             self.chooser.options = self._choices()
             self.chooser.index = 0
-        except CodikaError as problem:
-            again = problem.next_action or "Run this cell again to look once more."
-            self.message.value = said(problem.message, "error", again)
-            self._ready.set_exception(problem)
-            return problem
         except Exception as error:
-            self._ready.set_exception(error)
-            raise
+            if isinstance(error, CodikaError):
+                again = error.next_action or "Run this cell again to look once more."
+                self.message.value = said(error.message, "error", again)
+            else:
+                self._unexpected(error)
+            if not self._ready.done():
+                self._ready.set_exception(error)
+            return error
         return None
 
     def _wait_until_ready(self) -> None:
