@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
+import subprocess
+import sys
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -11,8 +15,22 @@ from typing import Any
 import ipywidgets
 import pytest
 
-from codika_nb import Client, NotSignedIn, ProfileStore, Sandbox, SignIn, SignInForm
-from tests.conftest import EMAIL
+from codika_nb import (
+    Client,
+    ConfigError,
+    NotSignedIn,
+    Playground,
+    Profile,
+    ProfileStore,
+    Sandbox,
+    SignIn,
+    SignInForm,
+    UseCase,
+    sign_in,
+)
+from codika_nb.notebook import background
+from codika_nb.notebook.controls import Dropdown
+from tests.conftest import EMAIL, GREETER
 
 
 @pytest.fixture
@@ -535,3 +553,204 @@ def test_cancelling_at_the_last_moment_changes_no_outcome(sandbox: Sandbox) -> N
     form.settle(5)
     bundle: Any = form._repr_mimebundle_()
     assert "Signed in" in bundle["text/plain"]
+
+
+# --- what goes on in the background ----------------------------------------------------------------
+
+
+def signed_in_by(form: SignInForm, sandbox: Sandbox, email: str = EMAIL) -> Profile:
+    ask(form, email)
+    form.code.value = sandbox.code_for(email)
+    form.submit.click()
+    return form.wait(20)
+
+
+def test_what_follows_signing_in_may_be_another_form(sandbox: Sandbox) -> None:
+    organization = sign_in(EMAIL, ask_code=sandbox.code_for, base_url=sandbox.url).organization_id
+    with Client(base_url=sandbox.url) as client:
+        instance = client.deploy_use_case(UseCase.load(GREETER)).process_instance_id
+    sandbox.clock.advance(31)
+    made: list[Playground] = []
+
+    def go_on(profile: Profile) -> Playground:
+        made.append(
+            Playground(Client(auth=profile.api_key, base_url=sandbox.url), "greet", instance=instance)
+        )
+        return made[0]
+
+    form = SignInForm("login", base_url=sandbox.url, store=ProfileStore(), on_done=go_on)
+    assert signed_in_by(form, sandbox).organization_id == organization
+    bundle: Any = form._repr_mimebundle_()
+    assert "Playground" not in bundle["text/plain"]
+    made[0].fill({"name": "Ada"}).submit.click()
+    assert made[0].wait(20)["greeting"] == "Hello, Ada!"
+    sandbox.clock.advance(31)
+    assert signed_in_by(SignInForm("login", base_url=sandbox.url, store=None), sandbox)
+
+
+def test_what_others_have_written_never_runs_on_the_network_thread(sandbox: Sandbox) -> None:
+    threads: set[str] = set()
+
+    def note(_: object) -> None:
+        threads.add(threading.current_thread().name)
+
+    form = SignInForm("signup", base_url=sandbox.url, store=ProfileStore(), on_done=note)
+    for control in (form.message, form.submit, form.resend, form.code):
+        control.observe(note)
+    signed_in_by(form, sandbox)
+    assert len(threads) > 1
+    assert "codika-network" not in threads
+
+
+def test_a_callback_that_never_ends_keeps_no_other_form_waiting(sandbox: Sandbox) -> None:
+    end = threading.Event()
+    stuck = SignInForm("signup", base_url=sandbox.url, store=None, on_done=lambda _: end.wait(60))
+    ask(stuck)
+    stuck.code.value = sandbox.code_for(EMAIL)
+    stuck.submit.click()
+    try:
+        other = SignInForm("signup", base_url=sandbox.url, store=None)
+        assert signed_in_by(other, sandbox, "grace@example.com")
+        assert not stuck.done
+    finally:
+        end.set()
+    assert stuck.wait(10)
+
+
+def test_cancelling_right_after_a_click_is_answered() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        for _ in range(20):
+            form = SignInForm("signup", base_url=f"http://127.0.0.1:{silent.getsockname()[1]}", store=None)
+            form.email.value = EMAIL
+            form.send_code.click()
+            form.cancel.click()
+            form.settle(10)
+            assert "Stopped waiting" in message(form)
+
+
+def test_nothing_waits_for_the_network_thread_on_it(sandbox: Sandbox) -> None:
+    form = SignInForm("signup", base_url=sandbox.url, store=ProfileStore())
+
+    async def wait_there() -> None:
+        form.wait(30)
+
+    with pytest.raises(ConfigError, match="cannot be waited for here"):
+        background.submit(wait_there()).result(10)
+
+
+def test_what_blocks_leaves_the_network_thread_free() -> None:
+    def blocks() -> str:
+        time.sleep(0.3)
+        return "slow"
+
+    async def both() -> list[str]:
+        slow = asyncio.ensure_future(background.in_worker(blocks))
+        quick = await background.in_worker(lambda: threading.current_thread().name)
+        assert not slow.done()
+        return [quick, await slow]
+
+    assert background.submit(both()).result(10) == ["codika-worker", "slow"]
+
+
+def test_what_is_done_later_can_be_called_off(caplog: pytest.LogCaptureFixture) -> None:
+    heard: list[str] = []
+    never = background.call_later(0.2, lambda: heard.append("never"))
+    background.call_later(0.05, lambda: heard.append("later"))
+    background.call_soon(lambda: heard.append("soon"))
+    never.cancel()
+    background.call_soon(lambda: 1 / 0)
+    eventually(lambda: len(heard) == 2)
+    time.sleep(0.3)
+    assert heard == ["soon", "later"]
+    assert "ZeroDivisionError" in caplog.text
+
+
+def run_python(program: str, **variables: str) -> str:
+    """What a program prints; it must end well."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program],
+        env=os.environ | variables,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+SIGN_UP = """
+import asyncio, os, sys, threading
+from codika_nb import Client, Playground, SignInForm
+
+def ask(email):
+    form = SignInForm("signup", base_url=os.environ["URL"], store=None)
+    form.email.value = email
+    form.send_code.click()
+    return form
+"""
+
+IN_A_CHILD = """
+assert ask("ada@example.com").settle(30).signin.step == "code"
+child = os.fork()
+if child == 0:
+    step = ask("grace@example.com").settle(30).signin.step
+    os._exit(0 if step == "code" else 1)
+assert os.waitpid(child, 0)[1] == 0
+assert ask("eve@example.com").settle(30).signin.step == "code"
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes cannot be forked here")
+def test_a_form_in_a_forked_child_is_answered(sandbox: Sandbox) -> None:
+    run_python(SIGN_UP + IN_A_CHILD, URL=sandbox.url)
+    assert {mail.to for mail in sandbox.inbox} == {EMAIL, "grace@example.com", "eve@example.com"}
+
+
+WITHOUT_THREADS = """
+import codika_nb.notebook.signin_form
+
+def start(thread):
+    raise RuntimeError("can't start new thread")
+
+threading.Thread.start = start
+
+async def main():
+    form = ask("ada@example.com")
+    try:
+        form.settle()
+    except Exception as error:
+        print(type(error).__name__)
+    while form.signin.step != "code":
+        await asyncio.sleep(0.01)
+    form.cancel.click()
+    await asyncio.sleep(0.1)
+    form = Playground(Client(auth="cko_" + "x" * 64, base_url=os.environ["URL"]), "greet", instance="i")
+    print(form)
+    try:
+        await form
+    except Exception as error:
+        print(type(error).__name__)
+    print(form.message.value)
+
+asyncio.run(main())
+print(ask("grace@example.com").settle().message.value)
+"""
+
+
+def test_without_threads_the_running_loop_takes_their_place(sandbox: Sandbox) -> None:
+    printed = run_python(SIGN_UP + WITHOUT_THREADS, URL=sandbox.url).splitlines()
+    assert printed[:3] == ["ConfigError", "Playground('greet', instance='i')", "AuthenticationError"]
+    assert 'role="alert"' in printed[3]
+    assert "needs an event loop" in printed[4]
+    assert [mail.to for mail in sandbox.inbox] == [EMAIL]
+
+
+def test_a_choice_begins_with_its_first_option_in_every_kernel() -> None:
+    options = [("Choose…", None), ("Basic", "a")]
+    assert (Dropdown(description="P", options=options).index, Dropdown(description="P").index) == (0, None)
+    program = f"""
+from codika_nb.notebook.controls import Dropdown
+print(Dropdown(description="P", options={options!r}).index)
+"""
+    assert {run_python(program, PYTHONHASHSEED=str(seed)) for seed in range(6)} == {"0\n"}

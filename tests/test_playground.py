@@ -7,6 +7,7 @@ import base64
 import json
 import re
 import shutil
+import socket
 import struct
 import subprocess
 import threading
@@ -18,6 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import httpx
 import ipywidgets
 import nbclient
 import nbformat
@@ -36,13 +38,16 @@ from codika_nb import (
     Playground,
     ProfileStore,
     Sandbox,
+    TransportError,
     UseCase,
     WaitTimeoutError,
     sign_in,
 )
 from codika_nb.client.deployed import forget
 from codika_nb.models import Deployment, Execution, Instance, InstanceWorkflow
-from codika_nb.notebook.offers import offers_at
+from codika_nb.notebook import background, texts
+from codika_nb.notebook.offers import Offer, offers_at
+from codika_nb.notebook.outcome import outcome
 from codika_nb.notebook.result import result_html
 from codika_nb.sandbox.rules.configuration import check_payload
 from codika_nb.usecases.schema import initial, payload, problems, read_schema
@@ -534,6 +539,43 @@ def test_a_tree_says_how_many_members_there_are_in_truth() -> None:
     rich = result_html([], {"x": list(range(1500))})
     assert "1500 items" in rich
     assert "… and 501 more" in rich
+
+
+def test_a_million_rows_are_shown_without_looking_at_all_of_them() -> None:
+    rows: list[Any] = [{"k": "a", "n": 1}] * 10**6
+    looked_at = 0
+
+    class Row(dict[str, Any]):
+        def items(self) -> Any:
+            nonlocal looked_at
+            looked_at += 1
+            return super().items()
+
+    rows[:5000] = [Row(k="a") for _ in range(5000)]
+    for schema in ([], [field("objectArray", itemSchema=COLUMNS)], [field("number")]):
+        rich = result_html(read_schema(schema, "test"), {"x": rows})
+        assert re.search(r"… and [\d,\u202f]+ more", rich)
+        assert len(rich) < 1_000_000
+    assert looked_at < 2000
+    assert outcome(Offer("w", "W"), Execution(execution_id="e", status="success", result_data={"x": rows}))
+
+
+def test_what_contains_itself_or_is_very_deep_is_cut() -> None:
+    ring: dict[str, Any] = {"k": "a"}
+    ring["again"] = ring
+    deep: Any = "bottom"
+    for _ in range(900):
+        deep = [deep]
+    for value in (ring, {"x": ring}, deep, [deep, "beside"]):
+        rich = result_html([], value)
+        assert "…" in rich
+        assert "bottom" not in rich
+    assert result_html([], ring).count("again") == 1
+    assert "beside" in result_html([], [deep, "beside"])
+    # The same value twice is no ring.
+    assert "…" not in result_html([], {"x": [CLAIM, CLAIM]})
+    run = Execution(execution_id="e", status="success", result_data={"x": deep})
+    assert "…" in outcome(Offer("w", "W"), run).alone["text/plain"]
 
 
 @pytest.mark.parametrize("step", [float("inf"), float("nan"), 1e-300, -1.0])
@@ -1248,6 +1290,91 @@ def test_problems_of_one_form_do_not_follow_into_another(form: Playground) -> No
 def test_nobody_signed_in_is_said_at_once(sandbox: Sandbox) -> None:
     with pytest.raises(ConfigError, match="Nobody is signed in"):
         Playground(Client(base_url=sandbox.url), instance="any")
+
+
+# --- a platform that takes its time ----------------------------------------------------------------
+
+
+@pytest.fixture
+def slowly(deployed: Deployment, sandbox: Sandbox) -> Iterator[tuple[Client, threading.Event]]:
+    """A client whose requests leave when the event is set."""
+    leave = threading.Event()
+
+    class Slow(httpx.AsyncHTTPTransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            await asyncio.to_thread(leave.wait, 60)
+            return await super().handle_async_request(request)
+
+    transport: Any = Slow()
+    client = Client(base_url=sandbox.url, transport=transport)
+    client.instance = deployed.process_instance_id
+    yield client, leave
+    leave.set()
+
+
+def test_a_platform_that_takes_its_time_keeps_nobody_waiting(
+    slowly: tuple[Client, threading.Event],
+) -> None:
+    client, leave = slowly
+    began = time.monotonic()
+    form = Playground(client, "claim")
+    assert time.monotonic() - began < 5
+    assert repr(form).startswith("Playground('claim'")
+    assert "being looked up" in form._repr_mimebundle_()[0]["text/plain"]
+    assert "Looking up what the workflow takes…" in message(form)
+    assert form.submit.disabled
+
+    async def use_it_there() -> None:
+        form.fill(CLAIM)
+
+    with pytest.raises(ConfigError, match="has not been looked up yet"):
+        background.submit(use_it_there()).result(10)
+    threading.Timer(0.3, leave.set).start()
+    assert form.fill(CLAIM).workflow == "claim"
+    assert form.payload()["name"] == "Ada"
+    form.settle(20)
+    assert (form.submit.disabled, message(form)) == (False, texts.said(""))
+    assert "Form for claim: Name" in form._repr_mimebundle_()[0]["text/plain"]
+    assert click(form).wait(0)["total"] == 162.5
+
+
+def test_a_click_that_comes_before_the_fields_is_answered_with_them(
+    slowly: tuple[Client, threading.Event],
+) -> None:
+    client, leave = slowly
+    form = Playground(client)
+    form.submit.click()
+    leave.set()
+    with pytest.raises(ConfigError, match="cannot be sent like this"):
+        form.wait(20)
+    form.settle(20)
+    assert "Nothing was sent" in message(form)
+
+
+def test_a_platform_that_does_not_answer_is_said_in_the_form_and_to_whoever_waits(
+    deployed: Deployment,
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        nowhere = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        began = time.monotonic()
+        form = Playground(Client(auth="cko_" + "x" * 64, base_url=nowhere), "greet", instance="i")
+        assert time.monotonic() - began < 5
+        form.submit.click()
+        assert click(Playground(use_case="expense-claim").fill(CLAIM)).wait(0)["total"] == 162.5
+    # The server is gone now; whoever it was that it kept waiting is told.
+    for use in (form.payload, lambda: form["name"], lambda: form.fill({}), lambda: form.wait(60)):
+        with pytest.raises(TransportError):
+            use()
+    form.settle(20)
+    assert 'role="alert"' in message(form)
+    assert form.submit.disabled
+
+
+def test_what_is_wrong_is_an_error_at_once_where_the_platform_is_quick(deployed: Deployment) -> None:
+    began = time.monotonic()
+    with pytest.raises(ConfigError, match="no workflow"):
+        Playground(workflow="nope")
+    assert time.monotonic() - began < 5
 
 
 # --- what is left behind ---------------------------------------------------------------------------

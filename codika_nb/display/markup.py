@@ -18,6 +18,14 @@ Bundle = dict[str, str]
 MOST_MEMBERS = 1000
 
 
+#: Characters of something large as HTML, pictures in it as well.
+MOST_MARKUP = 2_000_000
+
+
+#: Branches of a tree inside of one another; a value may even contain itself.
+DEEPEST = 100
+
+
 #: Characters of a card's body as text, for the same reason.
 MOST_TEXT = 200_000
 #: Characters of a result as text.
@@ -139,42 +147,84 @@ def _below(rich: str) -> str:
     return f'<div style="margin: 0.6rem 0 0; overflow-x: auto">{rich}</div>' if rich else ""
 
 
-def tree(value: Any) -> str:
+class Budget:
+    """What may still be written of something large: characters, and members of trees and tables."""
+
+    def __init__(self, characters: int = MOST_MARKUP, members: int = MOST_MEMBERS) -> None:
+        self.characters = characters
+        self.members = members
+
+    @property
+    def is_spent(self) -> bool:
+        return self.characters <= 0 or self.members <= 0
+
+    def take(self, markup: str) -> str:
+        self.characters -= len(markup)
+        self.members -= 1
+        return markup
+
+
+def tree(value: Any, budget: Budget | None = None) -> str:
     """Python data as HTML whose branches open and close, without scripts: it works in a saved notebook, too.
 
     Args:
         value: dictionaries, lists and plain values; anything else is shown by its ``str()``. The first
-            thousand members are written out.
+            thousand members are written out, and no more of it than a notebook can bear.
+        budget: what may be written of it together with what is around it.
     """
-    left = [MOST_MEMBERS]
-    shown = f"<div>{_leaf(value)}</div>" if _is_leaf(value) else _members(value, left, 0)
-    more = "" if left[0] >= 0 else f'<div style="{QUIET}">… and {-left[0]:,} more</div>'
-    return f'<div style="{ROOT} color: var(--codika-text); line-height: 1.5">{shown}{more}</div>'
+    shared = budget or Budget()
+    begin = f'<div style="{ROOT} color: var(--codika-text); line-height: 1.5">'
+    most = 0 if shared.is_spent else MOST_MEMBERS
+    own = Budget(shared.characters - len(begin), most)
+    walk = _Walk(own)
+    shown = walk.leaf(value) if _is_leaf(value) else walk.members(value, ())
+    shared.characters, shared.members = own.characters, shared.members - (most - own.members)
+    more = f'<div style="{QUIET}">… and {walk.left:,} more</div>' if walk.left else ""
+    return f"{begin}{shown}{more}</div>"
 
 
 def _is_leaf(value: Any) -> bool:
     return not isinstance(value, Mapping | list | tuple) or not value
 
 
-def _members(value: Any, left: list[int], depth: int) -> str:
-    pairs = value.items() if isinstance(value, Mapping) else enumerate(value)
-    written = []
-    for name, member in pairs:
-        left[0] -= 1
-        if left[0] < 0:
-            continue  # counted, and not written
-        label = f'<span style="{QUIET}">{html.escape(plain(str(name), LONGEST))}</span>'
+class _Walk:
+    """One way through a value; what the budget does not suffice for is counted, and not looked at."""
+
+    def __init__(self, budget: Budget) -> None:
+        self.budget = budget
+        self.left = 0
+
+    def leaf(self, value: Any) -> str:
+        """A value without members."""
+        if self.budget.is_spent:
+            self.left += 1
+            return ""
+        return self.budget.take(f"<div>{_leaf(value)}</div>")
+
+    def members(self, value: Any, around: tuple[int, ...]) -> str:
+        """The members of a value that is inside of others, which are known by their ids."""
+        around = (*around, id(value))
+        written = []
+        for n, (name, member) in enumerate(value.items() if isinstance(value, Mapping) else enumerate(value)):
+            if self.budget.is_spent:
+                self.left += len(value) - n
+                break
+            label = f'<span style="{QUIET}">{html.escape(plain(str(name), LONGEST))}</span>'
+            written.append(self._member(label, member, around))
+        return "".join(written)
+
+    def _member(self, label: str, member: Any, around: tuple[int, ...]) -> str:
         if _is_leaf(member):
-            written.append(f'<div style="{_HANGING}">{label}&emsp;{_leaf(member)}</div>')
-            continue
+            return self.budget.take(f'<div style="{_HANGING}">{label}&emsp;{_leaf(member)}</div>')
+        if id(member) in around or len(around) >= DEEPEST:
+            return self.budget.take(f'<div style="{_HANGING}">{label}&emsp;…</div>')
         noun = "member" if isinstance(member, Mapping) else "item"
         count = f"{len(member)} {noun}{'' if len(member) == 1 else 's'}"
-        opened = " open" if depth < 1 and len(member) <= _OPEN_MEMBERS else ""
-        written.append(
+        opened = " open" if len(around) == 1 and len(member) <= _OPEN_MEMBERS else ""
+        branch = self.budget.take(
             f'<details{opened}><summary style="cursor: pointer">{label}&emsp;<span style="{QUIET}">{count}</span></summary>'
-            f'<div style="margin-left: 1.2em">{_members(member, left, depth + 1)}</div></details>'
         )
-    return "".join(written)
+        return f'{branch}<div style="margin-left: 1.2em">{self.members(member, around)}</div></details>'
 
 
 def _leaf(value: Any) -> str:

@@ -1,80 +1,133 @@
-"""Controls that keep what is typed to themselves, and texts between them."""
+"""Controls that keep to themselves: what is typed, ticked or picked is in no other client, and in no repr.
+
+ipywidgets repeats what a browser sends to every client of the kernel; these do not.
+"""
 
 from __future__ import annotations
 
-import html
+from collections.abc import Callable
 from typing import Any
 
 import ipywidgets as widgets
 from ipywidgets.widgets.trait_types import Date, date_serialization
 from traitlets import Bool, Int, Unicode
 
+from . import background
+
+#: Seconds, enough for one more message from a browser.
+ENTER_AFTER = 0.25
+
 
 class _Private:
     description: str
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__.lstrip('_')}({self.description!r})"
+        return f"{type(self).__name__}({self.description!r})"
 
 
-class _Textarea(_Private, widgets.Textarea):
+class LineField(_Private, widgets.Text):
+    """A text field of one line; Enter in it does something."""
+
+    value = Unicode("").tag(sync=True, echo_update=False)
+
+    def __init__(self, *, on_enter: Callable[[], None], **kwargs: Any) -> None:
+        super().__init__(**{"layout": {"width": "auto"}} | kwargs)
+        self.on_typed: Callable[[], None] | None = None
+        self._on_enter = on_enter
+        self._last_enter: object = None
+        self.on_msg(lambda _, content, __: self._entered() if content.get("event") == "submit" else None)
+
+    def set_state(self, sync_data: dict[str, Any]) -> None:
+        """Take over what a browser sends (code that sets ``value`` does not come through here)."""
+        super().set_state(sync_data)
+        if "value" in sync_data:
+            if self._last_enter:
+                self._entered()
+            if self.on_typed:
+                self.on_typed()
+
+    def _entered(self) -> None:
+        """Enter was pressed: act once what was typed before it has arrived.
+
+        A browser holds keystrokes back while the kernel is busy with earlier ones, but not Enter, which
+        therefore overtakes them.
+        """
+        self._last_enter = this = object()
+
+        def act() -> None:
+            if self._last_enter is this:
+                self._last_enter = None
+                self._on_enter()
+
+        background.call_later(ENTER_AFTER, act)
+
+    def __repr__(self) -> str:
+        return f"Text({self.description!r})"
+
+
+class SecretField(LineField):
+    """A field that a browser can fill, and that no message from the kernel ever repeats."""
+
+    def get_state(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """What is sent to browsers, and saved with notebooks: never what the field holds."""
+        state: dict[str, Any] = super().get_state(*args, **kwargs)
+        return state | {"value": ""} if "value" in state else state
+
+
+class KeyField(SecretField):
+    """The same, with dots in place of what is typed."""
+
+    _view_name = Unicode("PasswordView").tag(sync=True)
+    _model_name = Unicode("PasswordModel").tag(sync=True)
+
+
+class Textarea(_Private, widgets.Textarea):
+    """A text of several lines."""
+
     value = Unicode("").tag(sync=True, echo_update=False)
 
 
-class _Checkbox(_Private, widgets.Checkbox):
+class Checkbox(_Private, widgets.Checkbox):
+    """Yes or no."""
+
     value = Bool(False).tag(sync=True, echo_update=False)
 
 
-class _DatePicker(_Private, widgets.DatePicker):
+class DatePicker(_Private, widgets.DatePicker):
+    """A day."""
+
     value = Date(None, allow_none=True).tag(sync=True, echo_update=False, **date_serialization)
 
 
 class Dropdown(_Private, widgets.Dropdown):
+    """One of several options, the first one at first."""
+
+    index = Int(None, allow_none=True).tag(sync=True, echo_update=False)
+
+    def __init__(self, *, options: Any = (), **kwargs: Any) -> None:
+        # Left to itself, ipywidgets sets index, label and value in the order of a set, and an option whose
+        # value is None then has an index or has none.
+        super().__init__(options=options, **{"index": 0 if options else None} | kwargs)
+
+
+class RadioButtons(_Private, widgets.RadioButtons):
+    """One of several options, all in view."""
+
     index = Int(None, allow_none=True).tag(sync=True, echo_update=False)
 
 
-class _RadioButtons(_Private, widgets.RadioButtons):
-    index = Int(None, allow_none=True).tag(sync=True, echo_update=False)
+def action_button(label: str, kind: str, on_click: Callable[[], None], **kwargs: Any) -> widgets.Button:
+    """A button that calls this when it is clicked."""
+    button = widgets.Button(description=label, button_style=kind, **{"layout": {"width": "auto"}} | kwargs)
+    button.on_click(lambda _: on_click())
+    return button
 
 
-def markup(value: str, *classes: str) -> widgets.HTML:
-    made = widgets.HTML(value)
-    for name in classes:
-        made.add_class(name)
-    return made
-
-
-def stack(children: Any, *classes: str) -> widgets.Box:
-    made = widgets.VBox(tuple(children))
-    for name in classes:
-        made.add_class(name)
-    return made
-
-
-def _close(widget: widgets.Widget) -> None:
+def close(widget: widgets.Widget) -> None:
     """Close a widget with all that belongs to it, which ipywidgets would keep."""
     for name in ("layout", "style"):
         if part := getattr(widget, name, None):
             part.close()
     for child in getattr(widget, "children", ()):
-        _close(child)
+        close(child)
     widget.close()
-
-
-def _heading(described: Any, label: str) -> widgets.HTML:
-    """The label of a field that has more than one control."""
-    heading = markup(f'<div class="codika-label">{html.escape(label)}</div>')
-    _mark(heading, described)
-    return heading
-
-
-def _mark(widget: widgets.DOMWidget, described: Any) -> None:
-    """Show at a label that the field is required, and that there is more to know about it."""
-    if getattr(described, "required", None):
-        widget.add_class("codika-required")
-    if described.tooltip:
-        widget.add_class("codika-tip")
-        if isinstance(widget, widgets.HTML):
-            widget.value = widget.value.replace("<div ", f'<div title="{html.escape(described.tooltip)}" ', 1)
-        else:
-            widget.tooltip = described.tooltip

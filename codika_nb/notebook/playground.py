@@ -1,51 +1,45 @@
 """The playground: a form made from a workflow's input schema, and its result by the output schema.
 
-What fits and how a result looks is decided in `schema`; here is what is seen and clicked. As in the
-sign-in form, all network work happens on our own thread, so that the kernel stays free meanwhile.
+What fits and how a result looks is decided in `schema`; here is what is seen and clicked.
 """
 
 from __future__ import annotations
 
 import asyncio
 import html
-import logging
 import os
-import re
-import threading
 import time
-from collections.abc import AsyncIterator, Generator, Mapping
+from collections.abc import Generator, Mapping
 from concurrent.futures import Future
-from contextlib import asynccontextmanager
+from concurrent.futures import wait as wait_for_any
 from importlib import resources
 from typing import Any
 from uuid import uuid4
 
 import ipywidgets as widgets
 from IPython.core.getipython import get_ipython
-from IPython.display import DisplayHandle, display
+from IPython.display import display
 
-from ..client.client import AsyncClient, Client
+from ..client.client import Client
 from ..display.markup import SIGN_IN_STYLE
 from ..display.text import plain, readable
 from ..errors import CodikaError, ConfigError, WaitTimeoutError
 from ..models import Execution
-from ..models.executions import execution_card
 from ..profiles import PRODUCTION
 from ..usecases.fields import fields
 from ..usecases.schema import Problem, payload, problems
 from ..usecases.usecase import UseCase
-from .background import network, outcome_of
-from .controls import Dropdown, markup, stack
-from .entry import FOCUS_AFTER, action_button
-from .inputs import Around, Group, Input
-from .offers import Offer, _choose, instance_for, offers_at, offers_of
-from .result import LONGEST_TEXT, MOST_ROWS, result_html
+from . import background
+from .controls import Dropdown, action_button
+from .form import Form
+from .inputs.input import Around, Input
+from .inputs.nested import Group
+from .offers import Offer, Workflows
+from .outcome import next_step, outcome, refused_place, stopped
+from .texts import markup, said, stack
 
-log = logging.getLogger(__name__)
-
-
-#: Seconds that a run is waited for; the button stops it earlier.
-LONGEST_WAIT = 3600.0
+#: Seconds in which a platform that is near has said what a workflow takes.
+SHORTLY = 1.0
 
 
 _CSS = resources.files(__package__).joinpath("playground.css").read_text(encoding="utf-8")
@@ -54,7 +48,7 @@ _CSS = resources.files(__package__).joinpath("playground.css").read_text(encodin
 STYLE = f"{SIGN_IN_STYLE}<style>{_CSS}</style>"
 
 
-class Playground(widgets.VBox):
+class Playground(Form[Execution]):
     """A form made from a workflow's input schema; it runs the workflow, and shows its result.
 
     Fields are reached by their keys, ``submit``, ``stop``, ``chooser`` and ``message`` by their names, so
@@ -64,7 +58,8 @@ class Playground(widgets.VBox):
     Without `use_case`, the platform says what the workflow takes. What it gives (the output schema, which
     the platform does not tell) is known of what this kernel has deployed, or read from what a deployment has
     left in the use case's folder, in the current folder or up to two levels below. A result without a schema
-    is shown as a tree.
+    is shown as a tree. A platform that takes its time keeps nobody waiting: the form is there, and its
+    fields as soon as they are known; `fill`, `payload` and the like wait for them.
 
     Args:
         client: whose key and server are used; those that `Client()` finds if left out, looked up anew for
@@ -97,38 +92,33 @@ class Playground(widgets.VBox):
         instance: str | None = None,
         use_case: UseCase | str | os.PathLike[str] | None = None,
     ) -> None:
-        self._client = client
         if use_case is not None and not isinstance(use_case, UseCase):
             use_case = UseCase.load(use_case)
-        self._use_case = use_case
-        self.instance = instance
-        self._server = ""
-        offers = network.submit(self._look_up(workflow)).result()
-        self._offers = _choose(offers, workflow)
+        self._workflows = Workflows(client, use_case, instance)
+        looking = background.submit(self._workflows.look_up(workflow))
+        if background.may_wait():
+            wait_for_any([looking], SHORTLY)
+        # What is wrong is an error here if it is known by now, and a message of the form otherwise.
+        self._offers = looking.result() if looking.done() else {}
+        self._ready: Future[None] = Future()
+        self._offer = Offer(workflow or "", workflow or "Playground")
         self._forms: dict[str, Group] = {}
         self._marked: list[Input] = []
-        self._lock = threading.Lock()
-        self._handle: DisplayHandle | None = None
         self._static: dict[str, str] = {}
-        self._answered: Future[None] = Future()
-        self._answered.set_result(None)
-        self._task: asyncio.Task[None] | None = None
-        self._stopping = False
-        self._expect_result()
         self.run: Execution | None = None
         self.execution_id = ""
 
         self.chooser = Dropdown(
             description="Workflow",
             tooltip="",
-            options=[(offer.title, offer.workflow) for offer in self._offers.values()],
-            layout=widgets.Layout(width="auto", display=None if len(self._offers) > 1 else "none"),
+            options=self._choices(),
+            layout=widgets.Layout(width="auto", display=self._chooser_display()),
         )
         self.chooser.observe(lambda _: self._render_form(), "value")
         self.submit = action_button("Run", "primary", self._start)
-        self.stop = action_button("Stop waiting", "", self._stop_waiting)
+        self.stop = action_button("Stop waiting", "", self._stop)
         self.stop.layout.display = "none"
-        self.message = markup('<p role="status"></p>')
+        self.message = markup(said(""))
         self._elapsed = markup("", "codika-elapsed")
         self._header = markup("")
         self._body = stack([])
@@ -136,21 +126,36 @@ class Playground(widgets.VBox):
         self._id = f"codika-{uuid4().hex[:12]}"
         buttons = widgets.HBox([self.submit, self.stop, self._elapsed])
         super().__init__(
-            children=[self._header, self.chooser, self._body, self.message, buttons, self._output]
+            "playground",
+            children=[self._header, self.chooser, self._body, self.message, buttons, self._output],
         )
         self.add_class("codika-form")
         self.add_class("codika-playground")
-        self._render_form()
+        if self._offers:
+            self._render_form()
+        else:
+            self._wait_for_the_platform(looking)
+
+    @property
+    def instance(self) -> str | None:
+        """The process instance whose workflow is run."""
+        return self._workflows.instance
+
+    @instance.setter
+    def instance(self, instance: str | None) -> None:
+        self._workflows.instance = instance
 
     # --- for notebooks and tests -------------------------------------------------------------------
 
     @property
     def workflow(self) -> str:
         """The workflow that the form is for at the moment."""
-        return str(self.chooser.value)
+        self._wait_until_ready()
+        return self._offer.workflow
 
     def __getitem__(self, key: str) -> Any:
         """The field with this key, an `Input`; those of objects and lists are reached in the same way."""
+        self._wait_until_ready()
         return self._form[key]
 
     def fill(self, values: Mapping[str, Any]) -> Playground:
@@ -167,6 +172,7 @@ class Playground(widgets.VBox):
             >>> playground["language"].value
             'fr'
         """
+        self._wait_until_ready()
         self._form.value = values
         return self
 
@@ -180,6 +186,7 @@ class Playground(widgets.VBox):
             >>> Playground(workflow="greet").fill({"name": "Ada"}).payload()
             {'name': 'Ada', 'language': 'en'}
         """
+        self._wait_until_ready()
         found = problems(self._offer.inputs, self._form.value)
         if found:
             raise self._unfit(found)
@@ -200,7 +207,7 @@ class Playground(widgets.VBox):
             >>> playground.settle().run
             Execution(success, ... ms, result={'greeting': 'Hello, Ada!', 'language': 'en'})
         """
-        outcome_of(self._answered, timeout, "The run has not ended yet.")
+        self._settle(timeout, "The run has not ended yet.")
         self._publish(again=True)
         return self
 
@@ -224,103 +231,96 @@ class Playground(widgets.VBox):
             >>> playground.wait()["greeting"]
             'Bonjour, Ada !'
         """
-        run = outcome_of(self._result, timeout, "There is no result yet.")
+        run = self._wait(timeout, "There is no result yet.")
         self._publish(again=True)
         return run.result
 
     def __await__(self) -> Generator[Any, None, Any]:
-        run = yield from asyncio.wrap_future(self._result).__await__()
+        run = yield from super().__await__()
         self._publish(again=True)
         return run.result
+
+    # --- what the workflow takes -------------------------------------------------------------------
+
+    def _wait_for_the_platform(self, looking: Future[dict[str, Offer]]) -> None:
+        self.submit.disabled = True
+        self._header.value = f'{STYLE}<div class="title">{html.escape(plain(self._offer.title))}</div>'
+        self.message.value = said("Looking up what the workflow takes…", "info")
+
+        async def offers() -> dict[str, Offer]:
+            return await asyncio.wrap_future(looking)
+
+        self._click("look-up")
+        self._do("look-up", offers, self._looked_up)
+
+    def _looked_up(self, offers: dict[str, Offer] | BaseException) -> Exception | None:
+        """Fill the form in; or say why there is nothing to fill in."""
+        try:
+            if isinstance(offers, asyncio.CancelledError):
+                offers = WaitTimeoutError("Stopped looking up what the workflow takes.", code="cancelled")
+            if isinstance(offers, BaseException):
+                raise offers
+            self._offers = offers
+            self.submit.disabled = False
+            self.chooser.layout.display = self._chooser_display()
+            self.chooser.options = self._choices()
+            self.chooser.index = 0
+        except Exception as error:
+            if isinstance(error, CodikaError):
+                again = error.next_action or "Run this cell again to look once more."
+                self.message.value = said(error.message, "error", again)
+            else:
+                self._unexpected(error)
+            if not self._ready.done():
+                self._ready.set_exception(error)
+            return error
+        return None
+
+    def _wait_until_ready(self) -> None:
+        late = "What the workflow takes has not been looked up yet."
+        background.outcome_of(self._ready, None, late)
 
     # --- what a click does -------------------------------------------------------------------------
 
     def _start(self) -> None:
         """Send what the form holds, if it fits; while a run is under way, a click changes nothing."""
-        answered: Future[None] = Future()
-        with self._lock:
-            if not self._answered.done():
-                return
-            # Whoever waits is told how this click ends, and not once more how the last one did.
-            if self._result.done():
-                self._expect_result()
+        if self._click("run"):
+            # At once, but for a click by code that has come before the fields.
+            self._ready.add_done_callback(lambda _: self._send_values())
+
+    def _send_values(self) -> None:
+        try:
+            self._ready.result()
             self.run = None
-            values = self._form.value
-            found = problems(self._offer.inputs, values)
+            offer, values = self._offer, self._form.value
+            found = problems(offer.inputs, values)
             self._find_fault(found)
             if found:
                 need = "one field needs" if len(self._marked) == 1 else f"{len(self._marked)} fields need"
-                self.message.value = _said("status", f"Nothing was sent: {need} another look.", "error")
-                self._result.set_exception(self._unfit(found))
-                return
-            self._answered, self._stopping = answered, False
-        self.execution_id = ""
-        self._render_running(True)
-        network.submit(self._perform(self._offer, payload(self._offer.inputs, values), answered))
-
-    def _stop_waiting(self) -> None:
-        # Whichever of the two is looked at first on its thread sees the other.
-        self._stopping = True
-        if self._task:
-            network.loop.call_soon_threadsafe(self._task.cancel)
-
-    async def _perform(self, offer: Offer, sent: dict[str, Any], answered: Future[None]) -> None:
-        self._task = asyncio.current_task()
-        ticking = asyncio.create_task(self._tick())
-        outcome: Execution | Exception
-        try:
-            if self._stopping:
-                raise asyncio.CancelledError
-            outcome = await self._carry_out(offer, sent)
-        except asyncio.CancelledError:
-            outcome = self._stopped()
+                text = f"Nothing was sent: {need} another look."
+                self.message.value = said(text, "error", aloud=False)
+                raise self._unfit(found)
+            self.execution_id = ""
+            sent = payload(offer.inputs, values)
+            self._render_running(True)
+        except CodikaError as error:
+            self._answer("run", error)
         except Exception as error:
-            outcome = error
-        finally:
-            ticking.cancel()
-        self._task = None
-        try:
-            self._render_running(False)
-            self._render_outcome(offer, outcome)
-        except Exception as error:
-            log.exception("the playground failed")
-            self.message.value = _said("alert", f"Something unexpected went wrong: {error!r}", "error")
-        if isinstance(outcome, Execution):
-            self._result.set_result(outcome)
+            self._unexpected(error)
+            self._answer("run", error)
         else:
-            self._result.set_exception(outcome)
-        answered.set_result(None)
+            self._do("run", lambda: self._carry_out(offer, sent), lambda ended: self._ended(offer, ended))
 
     async def _carry_out(self, offer: Offer, sent: dict[str, Any]) -> Execution:
-        async with self._connected() as client:
-            # A folder may have been deployed since the form was made.
-            self.instance = self.instance or await instance_for(client, offer.workflow, self._use_case)
-            if self._use_case and not self.instance:
-                raise ConfigError(
-                    f"{self._use_case.configuration.title} is not deployed here.",
-                    next_action="Deploy it first, or give instance=….",
-                    code="not-deployed",
-                )
-            started = await client.trigger_workflow(offer.workflow, sent, instance=self.instance)
-            self.execution_id = started.execution_id
-            self.message.value = _said("status", f"Run {started.execution_id} is under way.", "info")
-            return await client.wait_for(started, instance=self.instance, timeout=LONGEST_WAIT)
+        async def started(execution_id: str) -> None:
+            self.execution_id = execution_id
+            await background.in_worker(self._render_started)
 
-    def _stopped(self) -> CodikaError:
-        if not self.execution_id:
-            return WaitTimeoutError(
-                "Stopped waiting before the platform had answered.",
-                next_action="Whether a run has been started is not known: %codika_executions lists them.",
-                code="cancelled",
-            )
-        error = WaitTimeoutError(
-            f"Stopped waiting. Run {self.execution_id} goes on.",
-            next_action=f'Wait for it again with Client().wait_for("{self.execution_id}", '
-            f'instance="{self.instance}")',
-            code="cancelled",
-        )
-        error.execution_id = self.execution_id
-        return error
+        ticking = asyncio.ensure_future(self._tick())
+        try:
+            return await self._workflows.run(offer.workflow, sent, started)
+        finally:
+            ticking.cancel()
 
     async def _tick(self) -> None:
         began = time.monotonic()
@@ -328,52 +328,52 @@ class Playground(widgets.VBox):
             await asyncio.sleep(1.0)
             self._elapsed.value = f"<span>{time.monotonic() - began:.0f} s</span>"
 
-    @asynccontextmanager
-    async def _connected(self) -> AsyncIterator[AsyncClient]:
-        async with self._client.to_async() if self._client else AsyncClient() as client:
-            yield client
-
-    async def _look_up(self, workflow: str | None) -> dict[str, Offer]:
-        """Find out the server, the instance, and what its workflows take and give."""
-        async with self._connected() as client:
-            self._server = client.base_url
-            self.instance = self.instance or await instance_for(client, workflow, self._use_case)
-            if self._use_case:
-                return offers_of(self._use_case.configuration)
-            if client.public:
-                raise ConfigError(
-                    "An instance key (ck_…) cannot read what workflows take.",
-                    next_action="Give the folder that says so: use_case=….",
-                )
-            return offers_at(await client.get_instance(self.instance, workflows=True), workflow)
+    def _ended(self, offer: Offer, ended: Execution | BaseException) -> Execution | Exception:
+        told = (
+            ended if isinstance(ended, Execution | Exception) else stopped(self.execution_id, self.instance)
+        )
+        try:
+            self._render_running(False)
+            if isinstance(told, Execution):
+                self.run = told
+                self._render_run(offer, told)
+            elif isinstance(told, CodikaError):
+                self._render_failure(told)
+            else:
+                self._unexpected(told)
+        except Exception as error:  # of a display: how the run has ended is known all the same
+            self._unexpected(error)
+        return told
 
     # --- what is seen ------------------------------------------------------------------------------
 
-    @property
-    def _offer(self) -> Offer:
-        return self._offers[self.workflow]
+    def _choices(self) -> list[tuple[str, str]]:
+        return [(offer.title, offer.workflow) for offer in self._offers.values()]
 
-    @property
-    def _form(self) -> Group:
-        return self._forms[self.workflow]
+    def _chooser_display(self) -> str | None:
+        return None if len(self._offers) > 1 else "none"
 
     def _render_form(self) -> None:
         """Show the chosen workflow's form; what was typed into the others is kept."""
         self._find_fault([])
-        offer = self._offer
+        offer = self._offers[self.chooser.value]
         if offer.workflow not in self._forms:
             around = Around(self._changed, self._start)
             self._forms[offer.workflow] = Group(None, offer.inputs, offer.title, around)
+        self._offer, self._form = offer, self._forms[offer.workflow]
         about = f"<p>{html.escape(offer.description)}</p>" if offer.description else ""
         nothing = "" if offer.inputs else "<p>This workflow takes no input.</p>"
-        where = "" if self._server == PRODUCTION else f"<small>at {html.escape(self._server)}</small>"
+        server = self._workflows.server
+        where = "" if server == PRODUCTION else f"<small>at {html.escape(server)}</small>"
         # What stays beside the form for when the notebook is saved is not shown twice while it is here.
         hidden = f"<style>.{self._id} {{ display: none }}</style>"
         title = f'<div class="title">{html.escape(plain(offer.title))}</div>'
         self._header.value = STYLE + hidden + title + about + nothing + where
         self._body.children = (self._form.box,)
         self._output.value = ""
-        self.message.value = _said("status", "")
+        self.message.value = said("")
+        if not self._ready.done():
+            self._ready.set_result(None)
 
     def _changed(self) -> None:
         """Take back what has been said about a field and is no longer so."""
@@ -384,7 +384,7 @@ class Playground(widgets.VBox):
                 each.problem = still.get(each, "")
             self._marked = [each for each in self._marked if each.problem]
             if not self._marked:
-                self.message.value = _said("status", "")
+                self.message.value = said("")
 
     def _find_fault(self, found: list[Problem]) -> None:
         """Say at each field what is wrong with it, and go to the first one."""
@@ -396,10 +396,7 @@ class Playground(widgets.VBox):
             each.problem = text
         self._marked = list(at)
         if found:
-            first = self._form.at(found[0].path)
-            # As in the sign-in form: a browser applies new states before it may move the focus.
-            loop = network.loop
-            loop.call_soon_threadsafe(lambda: loop.call_later(FOCUS_AFTER, first.focus))
+            self._focus_on(self._form.at(found[0].path))
 
     def _render_running(self, running: bool) -> None:
         # Not disabled: a button that is loses the keyboard's place in the form.
@@ -409,36 +406,16 @@ class Playground(widgets.VBox):
         self._elapsed.value = ""
         (self._output.add_class if running else self._output.remove_class)("codika-stale")
         if running:
-            self.message.value = _said("status", f"Starting {self.workflow}…", "info")
+            self.message.value = said(f"Starting {self._offer.workflow}…", "info")
 
-    def _render_outcome(self, offer: Offer, outcome: Execution | Exception) -> None:
-        if isinstance(outcome, Execution):
-            self.run = outcome
-            self._render_run(offer, outcome)
-        elif isinstance(outcome, CodikaError):
-            self._render_failure(outcome)
-        else:
-            raise outcome
+    def _render_started(self) -> None:
+        self.message.value = said(f"Run {self.execution_id} is under way.", "info")
 
     def _render_run(self, offer: Offer, run: Execution) -> None:
-        took = f"{run.duration} ms" if run.duration is not None else ""
-        if run.status == "success":
-            shown = result_html(offer.outputs, run.result_data)
-            self._output.value = f'<div class="title">Result <span>{took}</span></div>{shown}'
-            self.message.value = _said("status", "")
-        else:
-            problem = run.error_details
-            node = f" at node “{problem.failed_node_name}”" if problem and problem.failed_node_name else ""
-            reason = problem.message if problem and problem.message else run.status
-            details = " · ".join(part for part in (f"Run {run.execution_id}", took) if part)
-            shown = _said("alert", f"The run failed{node}: {reason}", "error", details)
-            self._output.value = ""
-            self.message.value = shown
-        title = f'<div class="title">{html.escape(plain(offer.title))} <span>{took}</span></div>'
-        self._static = {
-            "text/plain": _cut(execution_card(_abridged(run), offer.workflow)["text/plain"], LONGEST_TEXT),
-            "text/html": f'{STYLE}<div class="codika-form codika-playground {self._id}">{title}{shown}</div>',
-        }
+        shown = outcome(offer, run)
+        self._output.value, self.message.value = shown.output, shown.message
+        alone = f'<div class="codika-form codika-playground {self._id}">{shown.alone["text/html"]}</div>'
+        self._static = {**shown.alone, "text/html": STYLE + alone}
         self._publish()
 
     def _publish(self, *, again: bool = False) -> None:
@@ -451,26 +428,21 @@ class Playground(widgets.VBox):
             self._handle.update(self._static, raw=True)
 
     def _render_failure(self, problem: CodikaError) -> None:
-        place = _refused_place(problem)
+        place = refused_place(problem)
         if place and self._form.at(place) is not self._form:
             self._find_fault([Problem(place, readable(problem.message))])
-        step = problem.next_action or self._next_step(problem)
-        stopped = problem.code == "cancelled"
-        role, kind = ("status", "info") if stopped else ("alert", "error")
-        self.message.value = _said(role, problem.message, kind, step)
+        kind = "info" if problem.code == "cancelled" else "error"
+        self.message.value = said(problem.message, kind, next_step(problem, self.instance))
 
-    def _next_step(self, problem: CodikaError) -> str:
-        if problem.status == 412:
-            return f'The instance is off: Client().activate_instance("{self.instance}") switches it on.'
-        if problem.status == 404:
-            return "It may have been removed, or live on another server: deploy it, and run this cell again."
-        return "What was typed is still here: change what is wrong, or try again."
+    def _complain(self, text: str) -> None:
+        self.message.value = said(text, "error")
 
     def _unfit(self, found: list[Problem]) -> ConfigError:
         """Why nothing was sent."""
         listed = "".join(f"\n  {self._name(problem)}: {problem.text}" for problem in found)
+        count = f"{len(found)} field{'' if len(found) == 1 else 's'}"
         return ConfigError(
-            f"{_count(found, 'field')} of the form for {self.workflow} cannot be sent like this:{listed}",
+            f"{count} of the form for {self._offer.workflow} cannot be sent like this:{listed}",
             next_action="Correct them and try again.",
             code="invalid-input",
             details={problem.place: problem.text for problem in found},
@@ -480,15 +452,9 @@ class Playground(widgets.VBox):
         """A problem's place in the words of the form."""
         return f"{self._form.at(problem.path).label} ({problem.place})"
 
-    def _expect_result(self) -> None:
-        self._result: Future[Execution] = Future()
-        # Running, so that a wait that gives up cannot cancel it for everybody else.
-        self._result.set_running_or_notify_cancel()
-
     def show(self) -> None:
         """Display the form here; the last result stays beside it as plain HTML when the notebook is saved."""
-        data, metadata = self._repr_mimebundle_()
-        display(data, metadata=metadata, raw=True)
+        self._draw()
         static = self._static or {"text/plain": "", "text/html": ""}
         if self._handle:
             self._handle.display(static, raw=True)
@@ -498,46 +464,13 @@ class Playground(widgets.VBox):
     def _ipython_display_(self) -> None:
         self.show()
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        bundle = super()._repr_mimebundle_(**kwargs) or {}
-        data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
-        asked = ", ".join(plain(each.label) for each in fields(self._offer.inputs)) or "no input"
-        text = (
-            f"Form for {self.workflow}: {asked}. "
-            "(No fields here? Use playground.fill({…}), playground.submit.click(), playground.wait().)"
-        )
-        # Where the widget can't be drawn, words; and never the default repr, which tells what was typed.
-        return {**data, "text/plain": text, "text/html": f"<p>{html.escape(text)}</p>"}, metadata
+    def _in_words(self) -> dict[str, str]:
+        text = "Form for a workflow that is being looked up."
+        if self._forms:
+            asked = ", ".join(plain(each.label) for each in fields(self._offer.inputs)) or "no input"
+            text = f"Form for {self._offer.workflow}: {asked}."
+        text += " (No fields here? Use playground.fill({…}), playground.submit.click(), playground.wait().)"
+        return {"text/plain": text, "text/html": f"<p>{html.escape(text)}</p>"}
 
     def __repr__(self) -> str:
-        return f"Playground({self.workflow!r}, instance={self.instance!r})"
-
-
-def _refused_place(problem: CodikaError) -> tuple[str | int, ...]:
-    """The field that the platform has found fault with, where it says so."""
-    said = f"{problem.details.get('field')} {problem.message}"
-    found = re.search(r"\bpayload((?:\.\w+|\[\d+\])+)", said, re.ASCII)
-    steps = re.findall(r"\w+", found[1]) if found else []
-    return tuple(int(step) if step.isdigit() else step for step in steps)
-
-
-def _abridged(run: Execution) -> Execution:
-    """The run for plain text: long lists, and files and other long texts, are cut."""
-    return run.model_copy(update={"result_data": _cut(run.result_data)})
-
-
-def _cut(value: Any, longest: int = 500) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _cut(member) for key, member in value.items()}
-    if isinstance(value, list):
-        return [_cut(item) for item in value[:MOST_ROWS]]
-    return f"{value[:longest]}…" if isinstance(value, str) and len(value) > longest else value
-
-
-def _count(found: list[Problem], noun: str) -> str:
-    return f"{len(found)} {noun}{'' if len(found) == 1 else 's'}"
-
-
-def _said(role: str, text: str, kind: str = "", details: str = "") -> str:
-    small = f"<p>{html.escape(readable(details))}</p>" if details else ""
-    return f'<p role="{role}" class="{kind}">{html.escape(readable(text))}</p>{small}'
+        return f"Playground({self._offer.workflow!r}, instance={self.instance!r})"

@@ -1,22 +1,15 @@
-"""The sign-in form: renders a `SignIn` and calls its verbs; it decides nothing itself.
-
-All network work happens on one daemon thread of ours, because the thread on which a click
-arrives, and whether the kernel can deliver one meanwhile, differ between ipykernel versions.
-"""
+"""The sign-in form: renders a `SignIn` and calls its verbs; it decides nothing itself."""
 
 from __future__ import annotations
 
 import asyncio
 import html
-import threading
 from collections.abc import Callable, Generator
-from concurrent.futures import Future
 from datetime import UTC, datetime
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
-from IPython.display import DisplayHandle, display
 
 from ..display.markup import SIGN_IN_STYLE
 from ..display.text import plain
@@ -25,9 +18,15 @@ from ..profiles import PRODUCTION, Profile
 from ..signin.reactions import Notice, Purpose
 from ..signin.signin import SignIn
 from ..signin.typed import organization_key, six_digits
-from .background import log, network, outcome_of
+from . import background
+from .background import log
 from .cards import signed_in
-from .entry import FOCUS_AFTER, KeyField, LineField, SecretField, action_button
+from .controls import KeyField, LineField, SecretField, action_button
+from .form import Form
+from .texts import said
+
+if TYPE_CHECKING:
+    from ..client.client import AsyncClient
 
 FALLBACK = "Codika sign-in form. (No fields here? Sign in from a terminal: ipython, then %codika_login.)"
 
@@ -63,7 +62,7 @@ BACK = {"done": "Use another account", "key": "Use an e-mail code instead"}
 Verb = Callable[[], Generator[Any, Any, SignIn] | None]
 
 
-class SignInForm(widgets.VBox):
+class SignInForm(Form[Profile]):
     """The form of ``%codika_signup`` and ``%codika_login``; ``await form`` yields the saved profile.
 
     The fields and buttons are public, so that a notebook can fill the form in: ``email``,
@@ -75,7 +74,8 @@ class SignInForm(widgets.VBox):
         email: what the e-mail field holds at first.
         signin: the `SignIn` to render, where one exists; `purpose` and `options` make one otherwise.
         already: the profile in use; the form then says so and offers to use another account.
-        on_done: called with the profile once it is there; what it returns is said, too.
+        on_done: called with the profile once it is there, on a thread of its own; a text that it returns
+            is said, too.
         options: the remaining arguments of `SignIn`.
 
     Example:
@@ -90,6 +90,8 @@ class SignInForm(widgets.VBox):
         Profile('my-organization', organization='My Organization', key='cko_...')
     """
 
+    _is_over_once_done = True
+
     def __init__(
         self,
         purpose: Purpose = "signup",
@@ -97,23 +99,15 @@ class SignInForm(widgets.VBox):
         email: str = "",
         signin: SignIn | None = None,
         already: Profile | None = None,
-        on_done: Callable[[Profile], str | None] | None = None,
+        on_done: Callable[[Profile], object] | None = None,
         **options: Any,
     ) -> None:
         self.signin = signin or SignIn(purpose, **options)
         self._on_done = on_done
-        self._pending: dict[str, Future[None] | None] = {}
-        self._clicks: list[Future[None]] = []
-        self._lock = threading.Lock()
-        self._one_at_a_time: asyncio.Lock | None = None
-        self._handle: DisplayHandle | None = None
         self._line: dict[str, str] | None = None
         self._submitted = ""
-        self._reset_result()
-
         if already:
             self.signin.step, self.signin.profile = "done", already
-            self._result.set_result(already)
         # Each widget, and each layout and style, is a message to show the form: these are shared. Being
         # hidden is having the other layout, and everything is made as it is to be seen first.
         self._shown, self._hidden = widgets.Layout(width="auto"), widgets.Layout(display="none")
@@ -179,6 +173,7 @@ class SignInForm(widgets.VBox):
         self._fields = (self.email, self.company, self.code, self.key, self.filter, self.organization)
         self._buttons = (self.send_code, self.submit, self.resend, self.back, self.cancel)
         super().__init__(
+            "sign-in form",
             children=[
                 self._header,
                 self.email,
@@ -194,6 +189,8 @@ class SignInForm(widgets.VBox):
             layout=self._shown,
             _dom_classes=("codika-form",),
         )
+        if already:
+            self._result.set_result(already)
         self._render()
 
     @property
@@ -218,8 +215,7 @@ class SignInForm(widgets.VBox):
             >>> form.settle().signin.step
             'code'
         """
-        for answered in self._clicks:
-            outcome_of(answered, timeout, "A click has not been answered yet.")
+        self._settle(timeout, "A click has not been answered yet.")
         return self
 
     def wait(self, timeout: float | None = None) -> Profile:
@@ -238,19 +234,16 @@ class SignInForm(widgets.VBox):
             >>> SignInForm(already=profile).wait()
             Profile('acme', organization='Acme', key='cko_...')
         """
-        return outcome_of(self._result, timeout, "Nobody has signed in yet.")
-
-    def __await__(self) -> Generator[Any, None, Profile]:
-        return asyncio.wrap_future(self._result).__await__()
+        return self._wait(timeout, "Nobody has signed in yet.")
 
     # --- what a click does -------------------------------------------------------------------------
 
     def _request(self) -> None:
         email, company = self.email.value, self.company.value
-        self._do("request", lambda: self.signin.request_code(email, company=company))
+        self._verb("request", lambda: self.signin.request_code(email, company=company))
 
     def _resend(self) -> None:
-        self._do("resend", lambda: self.signin.resend() if self.signin.step == "code" else None)
+        self._verb("resend", lambda: self.signin.resend() if self.signin.step == "code" else None)
 
     def _submit(self) -> None:
         code, company, organization = self.code.value, self.company.value, self.organization.value
@@ -264,7 +257,7 @@ class SignInForm(widgets.VBox):
                 return self.signin.submit_code(code, company=company)
             return self.signin.submit_key(key) if step == "key" else None
 
-        self._do("submit", verb, key=key or None)
+        self._verb("submit", verb, key=key or None)
 
     def _submit_when_complete(self) -> None:
         """Submit six typed digits by themselves, but the same ones only once."""
@@ -274,100 +267,88 @@ class SignInForm(widgets.VBox):
             self._submit()
 
     def _start_over(self) -> None:
-        if self._pending:
+        if self._under_way:
             return
         if self.signin.step == "done":
-            self._reset_result()
+            self._line = None
+            self._expect_result()
         self.signin.back()
-        self._render()
-        self._focus()
+        self._settled()
 
     def _cancel(self) -> None:
         """Stop waiting for an answer; with none under way, end the form."""
-        if self._pending:
-            with self._lock:
-                under_way = list(self._pending.values())
-            for work in under_way:
-                if work:
-                    work.cancel()
+        if self._under_way:
+            self._stop()
         elif not self.done:
             text = "Signing in was cancelled; run the cell again to start over."
             self._leave({"text/plain": text, "text/html": f"<span>{text}</span>"})
             self._result.set_exception(NotSignedIn("Signing in was cancelled.", code="cancelled"))
 
-    def _do(self, name: str, verb: Verb, *, key: str | None = None) -> None:
+    def _verb(self, name: str, verb: Verb, *, key: str | None = None) -> None:
         """Perform what `verb` describes after what is under way; a second click of it changes nothing."""
-        answered: Future[None] = Future()
-        with self._lock:
-            if name in self._pending or self.done:
-                return
-            self._pending[name] = None
-            self._clicks = [each for each in self._clicks if not each.done()] + [answered]
-        self._render()
-        work = network.submit(self._perform(name, verb, answered, key))
-        with self._lock:
-            if name in self._pending:
-                self._pending[name] = work
-
-    async def _perform(self, name: str, verb: Verb, answered: Future[None], key: str | None) -> None:
-        if self._one_at_a_time is None:
-            self._one_at_a_time = asyncio.Lock()
-        try:
-            async with self._one_at_a_time:
-                await self._carry_out(verb, key)
-        except asyncio.CancelledError:
-            self.signin.notice = Notice(
-                "Stopped waiting. If a code was on its way, it may still come.", "info"
-            )
-        except ConfigError as error:
-            # Of this machine: a file, a variable. What the server says is `SignIn`'s to deal with.
-            self.signin.notice = Notice(str(error), "error")
-        except Exception as error:
-            self.signin.notice = Notice(f"Something unexpected went wrong: {error!r}", "error")
-            log.exception("the sign-in form failed")
-            answered.set_exception(error)
-        profile = self.signin.profile
-        if self.signin.step == "done" and profile and not self.done:
-            # While this click counts as pending, no other one can turn the outcome around.
-            self._leave(signed_in(profile, self._tell(profile)))
-            self._result.set_result(profile)
-        with self._lock:
-            self._pending.pop(name, None)
-        if not self.done:
+        if self._click(name):
             self._render()
-            self._focus()
-        if not answered.done():
-            answered.set_result(None)
+            self._do(name, lambda: self._carry_out(verb, key), self._show_outcome)
+
+    async def _carry_out(self, verb: Verb, key: str | None) -> None:
+        exchange = verb()
+        if exchange is not None:
+            async with await background.in_worker(lambda: self._connect(key)) as client:
+                await client.perform(exchange)
+
+    def _connect(self, key: str | None) -> AsyncClient:
+        from ..client.client import AsyncClient  # noqa: PLC0415 - imported while the person types
+
+        return AsyncClient(base_url=self.signin.base_url, auth=organization_key(key) if key else None)
+
+    def _show_outcome(self, outcome: object) -> Profile | None:
+        """Take over what has become of a click; the profile, if it has made one."""
+        profile = self.signin.profile
+        if self.signin.step == "done" and profile:
+            with self._lock:
+                if self._line is not None:
+                    return None  # another click, which was stopped, has come upon it first
+                self._line = {}
+            # While this click counts as under way, no other one can turn the outcome around.
+            try:
+                self._leave(signed_in(profile, self._tell(profile)))
+            except Exception as error:  # of a display: the profile is there all the same
+                self._unexpected(error)
+            return profile
+        if isinstance(outcome, asyncio.CancelledError):
+            text = "Stopped waiting. If a code was on its way, it may still come."
+            self.signin.notice = Notice(text, "info")
+        elif isinstance(outcome, ConfigError):
+            # Of this machine: a file, a variable. What the server says is `SignIn`'s to deal with.
+            self._complain(str(outcome))
+        elif isinstance(outcome, Exception):
+            raise outcome
+        return None
+
+    def _complain(self, text: str) -> None:
+        self.signin.notice = Notice(text, "error")
 
     def _tell(self, profile: Profile) -> str:
         """Tell whoever made the form; what they want to have said, or what went wrong there."""
         try:
-            return (self._on_done(profile) if self._on_done else None) or ""
+            answer = self._on_done(profile) if self._on_done else ""
         except Exception as error:
             log.exception("what was to be done after signing in failed")
             return f"But what was to follow failed: {error!r}"
-
-    async def _carry_out(self, verb: Verb, key: str | None) -> None:
-        from ..client.client import AsyncClient  # noqa: PLC0415 - imported while the person types
-
-        exchange = verb()
-        if exchange is not None:
-            auth = organization_key(key) if key else None
-            async with AsyncClient(base_url=self.signin.base_url, auth=auth) as client:
-                await client.perform(exchange)
+        return answer if isinstance(answer, str) else ""
 
     # --- what is seen ------------------------------------------------------------------------------
 
     def _render(self) -> None:
         """Show the step that `SignIn` is in."""
-        state, busy = self.signin, bool(self._pending)
+        state, busy = self.signin, bool(self._under_way)
         for name in STEPS_OF:
             getattr(self, name).layout = self._layout_of(name)
         for control in (*self._fields, self.send_code, self.submit, self.back):
             control.disabled = busy
         for button, label in (
-            (self.send_code, "Sending…" if "request" in self._pending else "Send code"),
-            (self.submit, "Checking…" if "submit" in self._pending else self._what_submit_does()),
+            (self.send_code, "Sending…" if "request" in self._under_way else "Send code"),
+            (self.submit, "Checking…" if "submit" in self._under_way else self._what_submit_does()),
             (self.back, BACK.get(state.step, "Use another e-mail")),
         ):
             button.description = label
@@ -415,22 +396,20 @@ class SignInForm(widgets.VBox):
         notice = None if busy else state.notice
         if state.step == "done" and state.profile:
             return f'<p role="status">{signed_in(state.profile)["text/html"]}</p>'
-        if notice:
-            role = "alert" if notice.kind == "error" else "status"
-            return f'<p role="{role}" class="{notice.kind}">{html.escape(notice.text)}</p>'
-        return '<p role="status"></p>'
+        return said(notice.text, notice.kind) if notice else said("")
+
+    def _settled(self) -> None:
+        if not self.done:
+            self._render()
+            self._focus()
 
     def _focus(self) -> None:
         """Put the cursor where the next keystroke belongs: into the field at fault, or of this step."""
         notice, step = self.signin.notice, self.signin.step
         name = (notice and notice.field) or step
-        if step != "done" and not self._pending:
+        if step != "done" and not self._under_way:
             # Notebooks take arrow keys away from a list, but no key from a text field.
-            field: widgets.DOMWidget = self.filter if name == "organization" else getattr(self, name)
-            # A browser applies new states one after the other but moves the focus at once, and a field
-            # that is still disabled or hidden cannot take it.
-            loop = network.loop
-            loop.call_soon_threadsafe(lambda: loop.call_later(FOCUS_AFTER, field.focus))
+            self._focus_on(self.filter if name == "organization" else getattr(self, name))
 
     def _render_resend(self, busy: bool) -> None:
         resend_at = self.signin.resend_at
@@ -439,11 +418,10 @@ class SignInForm(widgets.VBox):
         self.resend.tooltip = f"possible in {left:.0f} seconds" if left > 0 else ""
         if left > 0 and self.signin.step == "code" and not busy:
             # One timer, no ticking: each tick would be a message to every client, and saved.
-            loop = network.loop
-            loop.call_soon_threadsafe(lambda: loop.call_later(left + 0.1, self._unlock_resend))
+            background.call_later(left + 0.1, self._unlock_resend)
 
     def _unlock_resend(self) -> None:
-        if self.signin.step == "code" and not self._pending:
+        if self.signin.step == "code" and not self._under_way:
             resend_at = self.signin.resend_at
             self.resend.disabled = bool(resend_at and resend_at > datetime.now(UTC))
 
@@ -489,35 +467,23 @@ class SignInForm(widgets.VBox):
         if self._handle:
             self._handle.update(line, raw=True)
 
+    def _in_words(self) -> dict[str, str]:
+        return {"text/plain": FALLBACK}
+
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        if self._line:
-            return self._line
-        bundle = super()._repr_mimebundle_(**kwargs) or {}
-        data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
-        # Where the widget can't be drawn, words; and never the default repr, which tells what was typed.
-        return {**data, "text/plain": FALLBACK}, metadata
+        return self._line or super()._repr_mimebundle_(**kwargs)
 
     def show(self) -> None:
         """Display the form here; its output becomes one line when it is done."""
-        # Its bundle and not itself, for which IPython would make all its formatters the first time.
-        bundle = self._repr_mimebundle_()
-        data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
-        self._handle = display(data, metadata=metadata, raw=True, display_id=True)
-        # What the first click needs is imported while the person types; even the thread starts only then.
-        network.submit(_warm_up())
-
-    def _reset_result(self) -> None:
-        self._line = None
-        self._result: Future[Profile] = Future()
-        # Running, so that a wait that gives up cannot cancel it for everybody else.
-        self._result.set_running_or_notify_cancel()
+        self._handle = self._draw(updatable=True)
+        # What the first click needs is imported while the person types; not before the form is on the
+        # screen, as showing it and importing would take turns.
+        background.call_later(WARM_UP_AFTER, _warm_up)
 
     def __repr__(self) -> str:
         return f"SignInForm({self.signin.purpose!r}, step={self.signin.step!r})"
 
 
-async def _warm_up() -> None:
-    # Not before the form is on the screen: showing it and importing would take turns.
-    await asyncio.sleep(WARM_UP_AFTER)
-    import_module(".client", __package__)
-    import_module("._http", __package__).tls()
+def _warm_up() -> None:
+    import_module("..client.client", __package__)
+    import_module("..client.http", __package__).tls()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..client.steps import Steps, Work
 from ..errors import InvalidRequestError
 from ..profiles import Profile, ProfileStore
+from ..profiles.credential import sign_in_server
 from .reactions import REACTIONS, Organization, Purpose
 from .signin import SignIn
 
@@ -52,7 +53,7 @@ def sign_in(
     """
     from ..client.client import Client  # noqa: PLC0415 - the state machine is usable without the HTTP library
 
-    signin = SignIn(purpose, **{"store": ProfileStore(), **options})
+    signin = _for_script(purpose, options)
     with Client(base_url=signin.base_url) as client:
         return client.perform(_conversation(signin, email, ask_code, ask_organization))
 
@@ -75,9 +76,14 @@ async def asign_in(
     """
     from ..client.client import AsyncClient  # noqa: PLC0415 - see sign_in
 
-    signin = SignIn(purpose, **{"store": ProfileStore(), **options})
+    signin = _for_script(purpose, options)
     async with AsyncClient(base_url=signin.base_url) as client:
         return await client.perform(_conversation(signin, email, ask_code, ask_organization))
+
+
+def _for_script(purpose: Purpose, options: dict[str, Any]) -> SignIn:
+    server = sign_in_server(options.get("base_url"))
+    return SignIn(purpose, **{"store": ProfileStore(), **options, "base_url": server})
 
 
 def _conversation(

@@ -97,7 +97,7 @@ class SignIn:
                 next_action="Leave it out for a key that never expires.",
             )
         self.purpose: Purpose = purpose
-        self.base_url = sign_in_server(base_url)
+        self.base_url = base_url or sign_in_server()
         self.store = store
         self.company = company
         self.description = description

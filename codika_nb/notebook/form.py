@@ -1,0 +1,211 @@
+"""What the forms have in common: clicks that are answered in the background, and whoever waits for that.
+
+A form decides nothing: it shows what it is told, and passes on what is clicked. The thread on which a click
+arrives, and whether the kernel can deliver one meanwhile, differ between versions of ipykernel, so that a
+click only ever starts something.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine, Generator
+from concurrent.futures import Future
+from contextlib import AsyncExitStack, suppress
+from typing import Any, Generic, TypeVar
+
+import ipywidgets as widgets
+from IPython.display import DisplayHandle, display
+
+from ..errors import ConfigError
+from . import background
+from .background import log, outcome_of
+
+T = TypeVar("T")
+
+
+R = TypeVar("R")
+
+
+#: Seconds, enough for one more message to a browser.
+FOCUS_AFTER = 0.15
+
+
+class Form(widgets.VBox, Generic[R]):
+    """Widgets, what is under way behind them, and the result that is waited for.
+
+    Args:
+        called: what it is called where its failures are logged.
+        widget: the arguments of the box.
+    """
+
+    #: Whether nothing can be clicked any more once there is a result.
+    _is_over_once_done = False
+
+    def __init__(self, called: str, **widget: Any) -> None:
+        self._called = called
+        self._lock = threading.Lock()
+        self._under_way: dict[str, Future[None]] = {}
+        self._clicks: list[Future[None]] = []
+        # These two are for the network's thread alone.
+        self._tasks: set[asyncio.Future[Any]] = set()
+        self._turn = asyncio.Lock()
+        self._handle: DisplayHandle | None = None
+        self._expect_result()
+        super().__init__(**widget)
+
+    # --- what a click does -------------------------------------------------------------------------
+
+    def _click(self, name: str) -> bool:
+        """Note that this is under way from now on; False if there is nothing to be done, as it is already."""
+        with self._lock:
+            if name in self._under_way or (self._is_over_once_done and self._result.done()):
+                return False
+            # Whoever waits is told how this click ends, and not once more how the last one did.
+            if self._result.done():
+                self._expect_result()
+            clicked = self._under_way[name] = Future[None]()
+            self._clicks = [*(each for each in self._clicks if not each.done()), clicked]
+            return True
+
+    def _do(
+        self,
+        name: str,
+        work: Callable[[], Coroutine[Any, Any, T]],
+        over: Callable[[T | BaseException], R | Exception | None],
+    ) -> None:
+        """Do what was clicked after what is under way.
+
+        Args:
+            name: the click, which has been noted.
+            work: what talks to the platform, and runs on the network's thread.
+            over: shows what came of it, which is an error if it failed or was stopped, on a thread of its
+                own; returns what whoever waits for the form is told, None if they go on waiting.
+        """
+        try:
+            background.submit(self._perform(name, work, over))
+        except ConfigError as error:
+            self._end(name, error, over)
+
+    async def _perform(
+        self,
+        name: str,
+        work: Callable[[], Coroutine[Any, Any, T]],
+        over: Callable[[T | BaseException], R | Exception | None],
+    ) -> None:
+        async def in_turn() -> T:
+            await turn.enter_async_context(self._turn)
+            return await work()
+
+        outcome: T | BaseException
+        async with AsyncExitStack() as turn:
+            # A task of its own, so that it can be stopped at any moment, and its end is still seen to.
+            task = asyncio.ensure_future(in_turn())
+            self._tasks.add(task)
+            try:
+                outcome = await task
+            except (Exception, asyncio.CancelledError) as error:
+                outcome = error
+            self._tasks.discard(task)
+            await background.in_worker(lambda: self._end(name, outcome, over))
+
+    def _end(
+        self, name: str, outcome: T | BaseException, over: Callable[[T | BaseException], R | Exception | None]
+    ) -> None:
+        try:
+            told = over(outcome)
+        except Exception as error:
+            self._unexpected(error)
+            self._answer(name, None, error)
+        else:
+            self._answer(name, told)
+
+    def _answer(self, name: str, told: R | Exception | None, failure: Exception | None = None) -> None:
+        """What was clicked is over; whoever waits for the result is told, if there is something to tell."""
+        with self._lock:
+            clicked = self._under_way.pop(name)
+            if self._result.done():
+                pass  # told by another click, or by one that it was waiting for
+            elif isinstance(told, Exception):
+                self._result.set_exception(told)
+            elif told is not None:
+                self._result.set_result(told)
+        try:
+            self._settled()
+        finally:
+            if failure:
+                clicked.set_exception(failure)
+            else:
+                clicked.set_result(None)
+
+    def _stop(self) -> None:
+        """Stop what is under way; how it ends is for whoever does it to say."""
+
+        async def stop() -> None:
+            # What was clicked before this has its task by now: work begins in the order in which it is given.
+            for task in self._tasks:
+                task.cancel()
+
+        background.submit(stop())
+
+    def _settled(self) -> None:
+        """A click has been answered: show that it is not under way any more."""
+
+    def _unexpected(self, error: Exception) -> None:
+        log.error("the %s failed", self._called, exc_info=error)
+        self._complain(f"Something unexpected went wrong: {error!r}")
+
+    def _complain(self, text: str) -> None:
+        """Say what went wrong."""
+        raise NotImplementedError
+
+    # --- whoever waits -----------------------------------------------------------------------------
+
+    def _expect_result(self) -> None:
+        self._result: Future[R] = Future()
+        # Running, so that a wait that gives up cannot cancel it for everybody else.
+        self._result.set_running_or_notify_cancel()
+
+    def _settle(self, timeout: float | None, late: str) -> None:
+        """Wait until every click so far has been answered, and what these have clicked in turn."""
+        for clicked in self._clicks:
+            outcome_of(clicked, timeout, late)
+        while left := [each for each in self._clicks if not each.done()]:
+            outcome_of(left[0], timeout, late)
+
+    def _wait(self, timeout: float | None, late: str) -> R:
+        return outcome_of(self._result, timeout, late)
+
+    def __await__(self) -> Generator[Any, None, R]:
+        return asyncio.wrap_future(self._result).__await__()
+
+    # --- what is seen ------------------------------------------------------------------------------
+
+    def _focus_on(self, field: Any) -> None:
+        """Put the cursor there.
+
+        A browser applies new states one after the other but moves the focus at once, and a field that is
+        still disabled or hidden cannot take it.
+        """
+        with suppress(ConfigError):  # where nothing can be done in the background, nobody sees it
+            background.call_later(FOCUS_AFTER, field.focus)
+
+    def _in_words(self) -> dict[str, str]:
+        """What is seen where the form cannot be drawn."""
+        raise NotImplementedError
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        bundle = super()._repr_mimebundle_(**kwargs) or {}
+        data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
+        # Never the default repr, which tells what was typed.
+        return {**data, **self._in_words()}, metadata
+
+    def _draw(self, *, updatable: bool = False) -> DisplayHandle | None:
+        """Display the form here."""
+        # Its bundle and not itself, for which IPython would make all its formatters the first time.
+        bundle = self._repr_mimebundle_()
+        data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
+        handle: DisplayHandle | None = display(
+            data, metadata=metadata, raw=True, display_id=updatable or None
+        )
+        return handle

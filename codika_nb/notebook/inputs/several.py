@@ -1,0 +1,128 @@
+"""Fields with several controls for one value: boxes to tick, and files."""
+
+from __future__ import annotations
+
+import html
+import mimetypes
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import ipywidgets as widgets
+
+from ...display.text import plain
+from ...errors import ConfigError
+from ...usecases.fields import FileField, MultiselectField
+from ...usecases.schema import initial_value
+from ...usecases.uploads import File
+from ...usecases.words import size_text
+from ..controls import Checkbox, action_button
+from ..texts import heading, markup, stack
+from .input import Around, Input
+
+
+class Several(Input):
+    """Any number of options: a box to tick for each."""
+
+    field: MultiselectField
+
+    def __init__(self, described: MultiselectField, label: str, around: Around) -> None:
+        super().__init__(described, label, around)
+        self._ticks = {
+            option.value: Checkbox(description=option.label, tooltip="", indent=False)
+            for option in described.options
+        }
+        ticks = stack(self._ticks.values(), "codika-ticks")
+        self.box = stack([heading(described, label), ticks, self._note], "codika-field")
+        with suppress(ConfigError):
+            self.value = initial_value(described)
+        for tick in self._ticks.values():
+            tick.observe(lambda _: around.changed(), "value")
+
+    @property
+    def value(self) -> list[str]:
+        return [value for value, tick in self._ticks.items() if tick.value]
+
+    @value.setter
+    def value(self, value: Any) -> None:
+        chosen = [] if value is None else value
+        if not isinstance(chosen, list | tuple) or any(str(item) not in self._ticks for item in chosen):
+            raise self._refuse(value)
+        for option, tick in self._ticks.items():
+            tick.value = option in chosen
+
+    def first(self) -> widgets.DOMWidget:
+        return next(iter(self._ticks.values()), self._note)
+
+
+class Upload(Input):
+    """A file; `value` takes the path of one, too."""
+
+    field: FileField
+
+    def __init__(self, described: FileField, label: str, around: Around) -> None:
+        self._file: File | None = None
+        super().__init__(described, label, around)
+        accepted = ",".join(described.allowed_mime_types or ())
+        self.upload = widgets.FileUpload(accept=accepted, description=label, icon="", tooltip="")
+        self.upload.observe(lambda _: self._take(), "value")
+        self.remove = action_button("Remove", "", self._clear)
+        self.remove.add_class("codika-quiet")
+        self._chosen = markup("")
+        row = widgets.HBox([self.upload, self._chosen, self.remove])
+        self.box = stack([heading(described, label), row, self._note], "codika-field", "codika-file")
+        self._show()
+
+    @property
+    def value(self) -> dict[str, Any] | None:
+        return self._file.to_json() if self._file else None
+
+    @value.setter
+    def value(self, value: Any) -> None:
+        if isinstance(value, str | os.PathLike) and not str(value).startswith("data:"):
+            self._file = _read_file(Path(value))
+        else:
+            self._file = File.read(value)
+            if self._file is None and value is not None:
+                raise self._refuse(value)
+        self._show()
+        self._around.changed()
+
+    def _take(self) -> None:
+        """Take over what a browser has sent."""
+        if self.upload.value:
+            sent = self.upload.value[0]
+            kind = sent["type"] or mimetypes.guess_type(sent["name"])[0] or "application/octet-stream"
+            self._file = File.of(sent["name"], kind, bytes(sent["content"]))
+            # One copy is enough.
+            self.upload.value = ()
+            self._show()
+            self._around.changed()
+
+    def _clear(self) -> None:
+        self.value = None
+        self.upload.focus()
+
+    def _show(self) -> None:
+        self._chosen.value = ""
+        self.remove.layout.display = None if self._file else "none"
+        if file := self._file:
+            preview = file.is_picture and self.field.show_preview is not False
+            picture = file.picture(file.name) if preview else ""
+            about = f"{html.escape(plain(file.name))} <small>{size_text(file.size)}</small>"
+            self._chosen.value = f"{picture}<span>{about}</span>"
+
+    def first(self) -> widgets.DOMWidget:
+        return self.upload
+
+
+def _read_file(path: Path) -> File:
+    try:
+        content = path.expanduser().read_bytes()
+    except (OSError, ValueError, RuntimeError) as error:  # such as a null character, or nobody's home
+        reason = (isinstance(error, OSError) and error.strerror) or str(error)
+        raise ConfigError(
+            f"The file {path} cannot be read: {reason}.", next_action="Give the path of a file."
+        ) from None
+    return File.of(path.name, mimetypes.guess_type(path.name)[0] or "application/octet-stream", content)

@@ -1,0 +1,52 @@
+"""Texts and boxes: what is around the controls."""
+
+from __future__ import annotations
+
+import html
+from typing import Any
+
+import ipywidgets as widgets
+
+from ..display.text import readable
+
+
+def markup(value: str, *classes: str) -> widgets.HTML:
+    """A text, given as HTML."""
+    made = widgets.HTML(value)
+    for name in classes:
+        made.add_class(name)
+    return made
+
+
+def stack(children: Any, *classes: str) -> widgets.Box:
+    """A box of widgets, one below the other."""
+    made = widgets.VBox(tuple(children))
+    for name in classes:
+        made.add_class(name)
+    return made
+
+
+def said(text: str, kind: str = "", details: str = "", *, aloud: bool = True) -> str:
+    """What is said to the person, as HTML; screen readers say an error at once, if it is said `aloud`."""
+    role = "alert" if kind == "error" and aloud else "status"
+    small = f"<p>{html.escape(readable(details))}</p>" if details else ""
+    return f'<p role="{role}" class="{kind}">{html.escape(readable(text))}</p>{small}'
+
+
+def heading(described: Any, label: str) -> widgets.HTML:
+    """The label of a field that has more than one control."""
+    made = markup(f'<div class="codika-label">{html.escape(label)}</div>')
+    mark(made, described)
+    return made
+
+
+def mark(widget: widgets.DOMWidget, described: Any) -> None:
+    """Show at a label that the field is required, and that there is more to know about it."""
+    if getattr(described, "required", None):
+        widget.add_class("codika-required")
+    if described.tooltip:
+        widget.add_class("codika-tip")
+        if isinstance(widget, widgets.HTML):
+            widget.value = widget.value.replace("<div ", f'<div title="{html.escape(described.tooltip)}" ', 1)
+        else:
+            widget.tooltip = described.tooltip
