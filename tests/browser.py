@@ -22,7 +22,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import nbformat
 import pytest
-from playwright.sync_api import Locator, Page, sync_playwright
+from playwright.sync_api import Locator, Page, expect, sync_playwright
 
 ARTEFACTS = Path(__file__).resolve().parent.parent / "artefacts"
 CHROMIUM = next(
@@ -39,9 +39,10 @@ QUIET = [
     "--disable-sync",
 ]
 
-needs_chromium = pytest.mark.skipif(
-    CHROMIUM is None and not os.environ.get("CI"), reason="no Chromium here: apt-get install chromium"
-)
+#: Without one they are skipped, except in CI: see `pytest_runtest_setup` of `tests.conftest`.
+needs_chromium = pytest.mark.browser
+#: How long a page may take to show something: a busy machine is not a wrong page.
+expect.set_options(timeout=30_000)
 
 
 @dataclass

@@ -116,7 +116,11 @@ def accessible(page: Page) -> None:
 
 @pytest.mark.parametrize(
     ("program", "theme"),
-    [("lab", "JupyterLab Dark High Contrast"), ("notebook", "JupyterLab Light"), ("lab", "JupyterLab Dark")],
+    [
+        ("lab", "JupyterLab Dark High Contrast"),
+        pytest.param("notebook", "JupyterLab Light", marks=pytest.mark.kernel),
+        ("lab", "JupyterLab Dark"),
+    ],
     ids=["lab-high-contrast", "notebook", "lab-dark"],
 )
 def test_keyboard_alone_and_two_organizations(
@@ -170,6 +174,7 @@ def test_keyboard_alone_and_two_organizations(
         keep(page, f"7-signed-in-{look}")
 
 
+@pytest.mark.kernel
 def test_resending_and_cancelling_in_a_browser(tmp_path: Path, sandbox: Sandbox) -> None:
     cells = ["%load_ext codika_nb", "form = %codika_signup"]
     with (

@@ -330,6 +330,7 @@ def forgetful(sandbox: Sandbox) -> Iterator[tuple[str, type[Forgetful]]]:
             serving.join()
 
 
+@pytest.mark.kernel
 @pytest.mark.parametrize("interrupted", [False, True], ids=["no answer", "interrupted"])
 def test_what_nobody_knows_is_not_said(
     forgetful: tuple[str, type[Forgetful]],

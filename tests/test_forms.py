@@ -14,6 +14,8 @@ import pytest
 from codika_nb import Client, NotSignedIn, ProfileStore, Sandbox, SignIn, SignInForm
 from tests.conftest import EMAIL
 
+pytestmark = pytest.mark.kernel  # no kernel runs, but its widgets are those of the environment
+
 
 @pytest.fixture
 def form(sandbox: Sandbox) -> SignInForm:

@@ -15,6 +15,8 @@ from codika_nb import Client, Profile, ProfileStore, Sandbox, sign_in
 from tests.conftest import EMAIL, GREETER
 from tests.kernels import Kernel, Outcome, kernel
 
+pytestmark = pytest.mark.kernel
+
 
 @pytest.fixture
 def shell(tmp_path: Path, own_settings: Path) -> Iterator[Kernel]:
