@@ -41,8 +41,9 @@ QUIET = [
 
 #: Without one they are skipped, except in CI: see `pytest_runtest_setup` of `tests.conftest`.
 needs_chromium = pytest.mark.browser
-#: How long a page may take to show something: a busy machine is not a wrong page.
-expect.set_options(timeout=30_000)
+#: How long a page may take to show something, in milliseconds: a busy machine is not a wrong page.
+SOON = 60_000
+expect.set_options(timeout=SOON)
 
 
 @dataclass
@@ -183,7 +184,9 @@ def chromium(*, width: int = 1280, height: int = 1000) -> Iterator[Page]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
         try:
-            yield browser.new_page(viewport={"width": width, "height": height})
+            page = browser.new_page(viewport={"width": width, "height": height})
+            page.set_default_timeout(SOON)
+            yield page
         finally:
             browser.close()
 
