@@ -9,11 +9,15 @@ import sys
 import warnings
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from codika_nb import session
 from codika_nb.sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from .kernels import SharedKernel
 
 ROOT = Path(__file__).resolve().parent.parent
 GREETER = ROOT / "notebooks" / "use-cases" / "greeter"
@@ -125,6 +129,16 @@ def own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempP
     monkeypatch.setenv("XDG_CONFIG_HOME", str(home))
     monkeypatch.setattr(session, "current", session.Session())
     return home
+
+
+@pytest.fixture(scope="module")
+def shared_kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedKernel]:
+    """The kernel that those tests of a module share that neither look into it nor end it."""
+    from .kernels import SharedKernel
+
+    shared = SharedKernel(tmp_path_factory.mktemp("kernel"))
+    yield shared
+    shared.close()
 
 
 @pytest.fixture
