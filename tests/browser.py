@@ -22,7 +22,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import nbformat
 import pytest
-from playwright.sync_api import Locator, Page, sync_playwright
+from playwright.sync_api import Locator, Page, expect, sync_playwright
 
 ARTEFACTS = Path(__file__).resolve().parent.parent / "artefacts"
 CHROMIUM = next(
@@ -39,9 +39,11 @@ QUIET = [
     "--disable-sync",
 ]
 
-needs_chromium = pytest.mark.skipif(
-    CHROMIUM is None and not os.environ.get("CI"), reason="no Chromium here: apt-get install chromium"
-)
+#: Without one they are skipped, except in CI: see `pytest_runtest_setup` of `tests.conftest`.
+needs_chromium = pytest.mark.browser
+#: How long a page may take to show something, in milliseconds: a busy machine is not a wrong page.
+SOON = 60_000
+expect.set_options(timeout=SOON)
 
 
 @dataclass
@@ -182,7 +184,9 @@ def chromium(*, width: int = 1280, height: int = 1000) -> Iterator[Page]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
         try:
-            yield browser.new_page(viewport={"width": width, "height": height})
+            page = browser.new_page(viewport={"width": width, "height": height})
+            page.set_default_timeout(SOON)
+            yield page
         finally:
             browser.close()
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import filelock
 import pytest
 
 VERSION = "3.6.0"
@@ -87,7 +88,20 @@ def codika_tool(tmp_path_factory: pytest.TempPathFactory) -> Tool:
         if os.environ.get("CI"):
             pytest.fail(f"{missing}; in CI these tests must run")
         pytest.skip(missing)
-    folder = tmp_path_factory.mktemp("codika-tool")
+    folder = tmp_path_factory.getbasetemp() / "codika-tool"
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parents[1] / folder.name  # that of all processes of this run
+    with filelock.FileLock(f"{folder}.lock", timeout=280):
+        if not folder.exists():
+            _install(npm, folder)
+    modules = folder / "node_modules"
+    windows = sys.platform == "win32"
+    node = modules / _node_package() / "bin" / "node.exe" if windows else modules / ".bin" / "node"
+    return Tool(node, modules / "codika" / "dist" / "cli" / "index.js")
+
+
+def _install(npm: str, folder: Path) -> None:
+    folder.mkdir()
     # A file of its own keeps npm from using a package.json further up.
     (folder / "package.json").write_text("{}\n", encoding="utf-8")
     # The tool needs Node 24.12 or later, which is more than the systems it is tested on have.
@@ -101,8 +115,5 @@ def codika_tool(tmp_path_factory: pytest.TempPathFactory) -> Tool:
         check=False,
     )
     if installed.returncode:
+        shutil.rmtree(folder)
         pytest.fail(f"npm could not install {' '.join(packages)}:\n{installed.stdout}{installed.stderr}")
-    modules = folder / "node_modules"
-    windows = sys.platform == "win32"
-    node = modules / _node_package() / "bin" / "node.exe" if windows else modules / ".bin" / "node"
-    return Tool(node, modules / "codika" / "dist" / "cli" / "index.js")

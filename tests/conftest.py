@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import os
-from collections.abc import Iterator
+import signal
+import sys
+import warnings
+from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,9 +17,108 @@ from codika_nb.client.deployed import forget
 from codika_nb.profiles.credential import context
 from codika_nb.sandbox import Sandbox
 
+if TYPE_CHECKING:
+    from .kernels import SharedKernel
+
 ROOT = Path(__file__).resolve().parent.parent
 GREETER = ROOT / "notebooks" / "use-cases" / "greeter"
 EMAIL = "ada@example.com"
+
+# --- how the tests are run -------------------------------------------------------------------------
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Run several files side by side, unless the command line says how.
+
+    It is said here and not in `addopts`, so that `-p no:xdist`, `-n 0`, `--pdb` and a single test work
+    as they do anywhere.
+    """
+    if hasattr(config, "workerinput"):
+        return  # this is one of those processes
+    said = config.option
+    files = {argument.partition("::")[0] for argument in config.args}
+    several = len(files) > 1 or any(Path(config.invocation_params.dir, file).is_dir() for file in files)
+    if not config.pluginmanager.hasplugin("xdist") or not several or said.usepdb or said.collectonly:
+        return
+    if said.numprocesses is None and said.dist == "no" and not said.tx:
+        said.numprocesses = "auto"
+        said.dist = "loadfile"
+        said.loadscopereorder = False  # the order is that of `pytest_collection_modifyitems`
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int | None:
+    """Two for each core, as half of the time is spent waiting for kernels, browsers and clocks."""
+    if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
+        return None  # somebody knows better, and the plugin reads it
+    return min(2 * (os.cpu_count() or 1), 8)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark what runs in kernels; side by side, begin with what takes longest, so that it is not the end."""
+    for item in items:
+        if {"shell", "terminal"}.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker("kernel")
+    if not hasattr(config, "workerinput"):
+        return
+    costs: dict[Path, int] = {}
+    for item in items:
+        cost = 20 if item.get_closest_marker("browser") else 4 if item.get_closest_marker("kernel") else 0
+        costs[item.path] = costs.get(item.path, 0) + cost
+    items.sort(key=lambda item: -costs[item.path])
+
+
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Close what a test that failed has left open, so that no other test is blamed for it."""
+    failed_before = item.session.testsfailed
+    ran = yield
+    if item.session.testsfailed > failed_before:
+        for name in ("last_exc", "last_type", "last_value", "last_traceback"):
+            if hasattr(sys, name):
+                delattr(sys, name)  # they keep its frames alive, and with them files and processes
+        with warnings.catch_warnings(), pytest.MonkeyPatch.context() as patch:
+            warnings.simplefilter("ignore")
+            patch.setattr(sys, "unraisablehook", lambda lost: None)
+            gc.collect()
+    return ran
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Leave out what needs a browser where there is none, but never silently in CI: there it fails."""
+    if item.get_closest_marker("browser") and not os.environ.get("CI"):
+        from .browser import CHROMIUM
+
+        if CHROMIUM is None:
+            pytest.skip("no Chromium here: apt-get install chromium")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def interruptible() -> Iterator[None]:
+    """Let SIGINT do what it does in a terminal: in this process, and in all that tests start from it.
+
+    A program that is started in the background by a shell gets it ignored, and hands that on to kernels,
+    terminals and command lines: whatever a test interrupts would go on for ever.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    if before is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_ipython(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Kernels remember what is typed in a folder that is not the user's, and that outlasts them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("IPYTHONDIR", str(tmp_path_factory.mktemp("ipython")))
+        yield
+
+
+# --- what they share -------------------------------------------------------------------------------
 
 
 @pytest.fixture(autouse=True)
@@ -27,6 +131,16 @@ def own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempP
     context.reset()
     forget()
     return home
+
+
+@pytest.fixture(scope="module")
+def shared_kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedKernel]:
+    """The kernel that those tests of a module share that neither look into it nor end it."""
+    from .kernels import SharedKernel
+
+    shared = SharedKernel(tmp_path_factory.mktemp("kernel"))
+    yield shared
+    shared.close()
 
 
 @pytest.fixture

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty
 from typing import Any
 
+import pytest
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import KernelManager
 
@@ -69,6 +70,55 @@ class Kernel:
                 heard.append(self.listener.get_iopub_msg(timeout=0.5))
             except Empty:
                 return heard
+
+
+#: Makes a kernel as good as new, but for what it has imported from others.
+RENEW = """
+def renew(shell, folder, environment):
+    import os, sys
+    if "codika_nb" in shell.extension_manager.loaded:
+        shell.extension_manager.unload_extension("codika_nb")
+    shell.extension_manager.loaded.discard("codika_nb")
+    if "ipywidgets" in sys.modules:
+        sys.modules["ipywidgets"].Widget.close_all()
+    for name in [name for name in sys.modules if name.partition(".")[0] == "codika_nb"]:
+        del sys.modules[name]
+    os.environ.clear()
+    os.environ.update(environment)
+    os.chdir(folder)
+    shell.reset(new_session=True)
+renew(get_ipython(), {folder!r}, {environment!r})
+"""
+
+
+class SharedKernel:
+    """One kernel for the tests of a module: starting one takes longer than what most of them do in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._kernel, self._running = folder, ExitStack(), False
+
+    @contextmanager
+    def renewed(self, folder: Path, session: pytest.Session, **environment: str) -> Iterator[Kernel]:
+        """The kernel as good as new; a test that fails takes it along, so that no other fails with it."""
+        if not self._running:
+            own = str(self._folder)
+            self.kernel = self._kernel.enter_context(kernel(self._folder, IPYTHONDIR=own))
+            self._running = True
+        failed_before = session.testsfailed
+        code = RENEW.replace("{folder!r}", repr(str(folder)))
+        code = code.replace("{environment!r}", repr(dict(os.environ | environment)))
+        try:
+            assert not self.kernel.run(code).error
+            yield self.kernel
+        except BaseException:
+            self.close()
+            raise
+        if session.testsfailed > failed_before:
+            self.close()
+
+    def close(self) -> None:
+        self._running = False
+        self._kernel.close()
 
 
 @contextmanager

@@ -866,6 +866,7 @@ def test_a_program_that_is_interrupted_and_goes_on(account: Account, tmp_path: P
     assert account.ran == Counter(map(str, range(60)))
 
 
+@pytest.mark.kernel
 @pytest.mark.parametrize("await_", ["", "await "])
 def test_a_cell_that_is_interrupted_and_one_that_goes_on(
     account: Account, tmp_path: Path, await_: str
@@ -1199,6 +1200,7 @@ with Client() as client, warnings.catch_warnings():
 """
 
 
+@pytest.mark.kernel
 def test_a_bar_in_a_kernel_is_a_widget_while_it_runs_and_text_afterwards(
     account: Account, tmp_path: Path
 ) -> None:
@@ -1216,6 +1218,7 @@ def test_a_bar_in_a_kernel_is_a_widget_while_it_runs_and_text_afterwards(
     assert alive.text.strip() == "0"
 
 
+@pytest.mark.kernel
 def test_nobody_watches_and_no_widget_is_left(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in account.environment.items():
         monkeypatch.setenv(name, value)

@@ -97,6 +97,7 @@ def test_what_binder_installs_is_what_the_tutorials_need() -> None:
         assert os.access(ROOT / "binder" / name, os.X_OK)
 
 
+@pytest.mark.kernel
 def test_the_image_is_made_only_if_everything_works(checkout: Path) -> None:
     def build(**environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -121,6 +122,7 @@ def test_the_image_is_made_only_if_everything_works(checkout: Path) -> None:
     assert build(PATH=f"{broken}{os.pathsep}{ON_PATH}").returncode == 3
 
 
+@pytest.mark.kernel
 def test_jupyterlab_opens_on_the_first_tutorial_with_a_sandbox(checkout: Path, tmp_path: Path) -> None:
     own = {
         name: str(tmp_path / name)
@@ -155,6 +157,7 @@ def test_jupyterlab_opens_on_the_first_tutorial_with_a_sandbox(checkout: Path, t
             assert "<code>greet</code>" in page.read().decode(), "the greeter's stand-in is loaded"
 
 
+@pytest.mark.kernel
 def test_the_server_starts_without_a_sandbox_too(checkout: Path, tmp_path: Path) -> None:
     """%codika_sandbox then starts one in the kernel; an empty variable is one that is not set."""
     (tmp_path / "codika-nb").write_text("#!/bin/sh\necho broken >&2; exit 1\n")

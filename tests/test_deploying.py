@@ -31,17 +31,23 @@ from codika_nb.errors import (
 from codika_nb.models import Execution, Executions, ExecutionSummary
 from codika_nb.models.executions import execution_card
 from tests.conftest import EMAIL
-from tests.kernels import Kernel, Outcome, kernel
+from tests.kernels import Kernel, Outcome, SharedKernel, kernel
 from tests.test_usecase import change, parameters
 
 SCRIPT = "<script>alert(1)</script>"
 
 
 @pytest.fixture
-def shell(sandbox: Sandbox, tmp_path: Path, own_settings: Path) -> Iterator[Kernel]:
+def shell(
+    shared_kernel: SharedKernel,
+    request: pytest.FixtureRequest,
+    sandbox: Sandbox,
+    tmp_path: Path,
+    own_settings: Path,
+) -> Iterator[Kernel]:
     """A kernel in which somebody is signed in to the sandbox."""
     sign_in(EMAIL, ask_code=sandbox.code_for, base_url=sandbox.url, company="Acme, Inc.")
-    with kernel(tmp_path, XDG_CONFIG_HOME=str(own_settings), IPYTHONDIR=str(tmp_path / "ipython")) as running:
+    with shared_kernel.renewed(tmp_path, request.session, XDG_CONFIG_HOME=str(own_settings)) as running:
         assert not running.run("%load_ext codika_nb").error
         yield running
 
@@ -342,6 +348,7 @@ def forgetful(sandbox: Sandbox) -> Iterator[tuple[str, type[Forgetful]]]:
             serving.join()
 
 
+@pytest.mark.kernel
 @pytest.mark.parametrize("interrupted", [False, True], ids=["no answer", "interrupted"])
 def test_what_nobody_knows_is_not_said(
     forgetful: tuple[str, type[Forgetful]],

@@ -32,6 +32,8 @@ from codika_nb.notebook import background
 from codika_nb.notebook.controls import Dropdown
 from tests.conftest import EMAIL, GREETER
 
+pytestmark = pytest.mark.kernel  # no kernel runs, but its widgets are those of the environment
+
 
 @pytest.fixture
 def form(sandbox: Sandbox) -> SignInForm:

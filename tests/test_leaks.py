@@ -51,6 +51,7 @@ def everything_under(folder: Path, *, but: set[str]) -> dict[str, str]:
     }
 
 
+@pytest.mark.kernel
 def test_a_session_leaves_no_secret_behind(tmp_path: Path, own_settings: Path) -> None:
     cwd = tmp_path / "work"
     cwd.mkdir()
@@ -92,6 +93,7 @@ def test_a_session_leaves_no_secret_behind(tmp_path: Path, own_settings: Path) -
             assert CANARY not in text, f"the e-mail is in {place}"
 
 
+@pytest.mark.kernel
 def test_a_notebook_saved_with_widget_state_holds_nothing_typed(tmp_path: Path) -> None:
     """nbclient, and with it papermill and nbconvert, save the state of every widget by default."""
     (tmp_path / "email.txt").write_text(CANARY)

@@ -13,11 +13,23 @@ import pytest
 
 from codika_nb import Client, Profile, ProfileStore, Sandbox, sign_in
 from tests.conftest import EMAIL, GREETER
-from tests.kernels import Kernel, Outcome, kernel
+from tests.kernels import Kernel, Outcome, SharedKernel, kernel
+
+pytestmark = pytest.mark.kernel
 
 
 @pytest.fixture
-def shell(tmp_path: Path, own_settings: Path) -> Iterator[Kernel]:
+def shell(
+    shared_kernel: SharedKernel, request: pytest.FixtureRequest, tmp_path: Path, own_settings: Path
+) -> Iterator[Kernel]:
+    with shared_kernel.renewed(tmp_path, request.session, XDG_CONFIG_HOME=str(own_settings)) as running:
+        assert not running.run("%load_ext codika_nb").error
+        yield running
+
+
+@pytest.fixture
+def fresh_shell(tmp_path: Path, own_settings: Path) -> Iterator[Kernel]:
+    """A kernel that has loaded and remembers nothing yet."""
     with kernel(tmp_path, XDG_CONFIG_HOME=str(own_settings), IPYTHONDIR=str(tmp_path / "ipython")) as running:
         assert not running.run("%load_ext codika_nb").error
         yield running
@@ -81,8 +93,9 @@ def test_with_nobody_there_it_fails_at_once_with_the_ways_out(
 
 
 def test_a_form_is_there_in_few_messages_and_before_what_it_needs_later(
-    shell: Kernel, sandbox: Sandbox
+    fresh_shell: Kernel, sandbox: Sandbox
 ) -> None:
+    shell = fresh_shell
     loaded = "import sys; print(sorted({'httpx', 'pydantic', 'codika_nb.client.api'} & set(sys.modules)))"
     outcome = shell.run(f"form = %codika_signup --base-url {sandbox.url}\n{loaded}", person=True)
     assert "[]" in outcome.text.splitlines()
@@ -378,7 +391,8 @@ def test_a_key_from_a_variable(shell: Kernel, sandbox: Sandbox, profile_name: st
     refused(shell.run(f"key = 'ck_'\n%codika_login --api-key {{key}} --base-url {sandbox.url}"), "instance")
 
 
-def test_a_key_on_the_line_is_refused_and_forgotten(shell: Kernel, tmp_path: Path) -> None:
+def test_a_key_on_the_line_is_refused_and_forgotten(fresh_shell: Kernel, tmp_path: Path) -> None:
+    shell = fresh_shell
     literal = "cko_canaryCANARYcanaryCANARYcanary"
     for line in (
         f"%codika_login --api-key {literal}",

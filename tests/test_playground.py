@@ -28,6 +28,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
 
 from codika_nb import (
     Client,
@@ -1433,10 +1434,12 @@ def test_schemas_with_hostile_texts_are_shown_as_texts(sandbox: Sandbox, expense
     assert not any(getattr(w, "description_allow_html", False) for w in widgets_in(form))
 
 
+@pytest.mark.kernel
 def test_in_a_terminal_the_form_is_words_and_the_result_a_text(
     deployed: Deployment, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    shell = InteractiveShell.instance()
+    # Without a history: it would be written at the exit, when its folder is gone.
+    shell = InteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}}))
     try:
         shell.run_cell("from codika_nb import Playground; form = Playground(); form")
         assert "Form for claim: Name, E-mail" in capsys.readouterr().out
@@ -1459,6 +1462,7 @@ CELLS = [
 ]
 
 
+@pytest.mark.kernel
 def test_with_nobody_there_the_result_is_in_the_notebook(deployed: Deployment, expenses: Path) -> None:
     cells = [cell.replace("{claim!r}", repr(CLAIM)) for cell in CELLS]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
@@ -1474,6 +1478,7 @@ def test_with_nobody_there_the_result_is_in_the_notebook(deployed: Deployment, e
     assert "due: 162.5" in notebook.cells[3].outputs[0].text
 
 
+@pytest.mark.kernel
 def test_in_a_kernel_other_cells_answer_while_a_run_is_under_way(
     deployed: Deployment, held: threading.Event, tmp_path: Path
 ) -> None:

@@ -8,7 +8,6 @@ import sys
 import textwrap
 from pathlib import Path
 
-import filelock
 import pytest
 
 from codika_nb.profiles import ProfileStore
@@ -37,7 +36,7 @@ def finish(process: subprocess.Popen[str]) -> str:
     """What a process has printed at its end, which must be a good one."""
     with process:
         try:
-            told, _ = process.communicate(timeout=60)
+            told, _ = process.communicate(timeout=240)
         finally:
             process.kill()
     assert process.returncode == 0
@@ -47,16 +46,27 @@ def finish(process: subprocess.Popen[str]) -> str:
 def test_sixteen_processes_lose_nothing(store: ProfileStore) -> None:
     code = """
         import sys
+        from codika_nb.errors import ConfigError
         from codika_nb.profiles import Profile, ProfileStore
         path, number = sys.argv[1:]
         store = ProfileStore(path)
         print("ready", flush=True)
         input()
+
+        def save(profile, **options):
+            # How long one waits for another is no matter here: whoever has waited for too long asks again.
+            while True:
+                try:
+                    return store.save(profile, **options)
+                except ConfigError as late:
+                    if late.code != "config-locked":
+                        raise
+
         for turn in range(25):
             # One profile renewed each time, one new: both kinds of change meet.
             key = f"cko_{number}_{turn}"
-            store.save(Profile(key, organization_id=f"org_{number}", organization_name="Acme, Inc."))
-            store.save(Profile(key, name=key), name=key, activate=False)
+            save(Profile(key, organization_id=f"org_{number}", organization_name="Acme, Inc."))
+            save(Profile(key, name=key), name=key, activate=False)
     """
     processes = [start(code, store.path, number) for number in range(16)]
     for process in processes:
@@ -98,8 +108,10 @@ def test_a_kill_at_any_moment_leaves_the_file_whole(store: ProfileStore) -> None
                 turn += 1
 
         store = ProfileStore(sys.argv[1])
-        acknowledged, leftovers = set(), 0
-        for number in range(200):
+        acknowledged, leftovers, number = set(), 0, -1
+        # At least one has to die in the middle of a write: when it does depends on what else is running.
+        while number < 199 or not leftovers:
+            number += 1
             outcome, done = os.pipe()
             child = os.fork()
             if child == 0:
@@ -123,15 +135,11 @@ def test_a_kill_at_any_moment_leaves_the_file_whole(store: ProfileStore) -> None
         assert not list(store.path.parent.glob("*corrupt*"))
         print(leftovers)
     """
-    assert int(finish(start(code, store.path))) > 0  # some did die in the middle of a write
+    assert int(finish(start(code, store.path))) > 0
     assert [p.api_key for p in store.list()][-1] == "cko_last"
 
 
 @needs_fork
-@pytest.mark.skipif(
-    tuple(map(int, filelock.__version__.split(".")[:2])) < (4, 2),
-    reason="filelock before 4.2, the last for Python 3.10, can itself lose hold of a lock when interrupted",
-)
 def test_ctrl_c_at_any_moment_leaves_nothing_behind(store: ProfileStore) -> None:
     code = """
         import random, signal, sys

@@ -44,6 +44,7 @@ def run(program: str, folder: Path, **environment: str) -> subprocess.CompletedP
     )
 
 
+@pytest.mark.kernel
 def test_nbclient_stops_at_the_sign_in_and_saves_no_widget(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
