@@ -33,5 +33,6 @@ def test_profiles_are_usable_without_the_rest() -> None:
 
 def test_version_and_changelog_agree() -> None:
     changelog = (Path(__file__).resolve().parent.parent / "CHANGELOG.md").read_text()
-    newest = next(line for line in changelog.splitlines() if line.startswith("## "))
+    headings = [line for line in changelog.splitlines() if line.startswith("## ")]
+    newest = next(heading for heading in headings if heading != "## Unreleased")
     assert newest == f"## {codika_nb.__version__}"

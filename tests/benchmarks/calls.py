@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from codika_nb import AsyncClient, Client, __version__
+from codika_nb import AsyncClient, Client, UseCase, __version__
 from codika_nb.client import http as _http
 from codika_nb.client.http import httpx
 
@@ -84,6 +84,43 @@ def gather(scale: Scale) -> Iterator[Figure]:
         ),
         found,
         unit="/s",
+    )
+
+
+def loop_gap(scale: Scale) -> Iterator[Figure]:
+    """How long an event loop stands still while a use case is deployed whose configuration takes a second."""
+    with _sandbox() as (url, filled), tempfile.TemporaryDirectory() as folder:
+        use_case = UseCase.init(Path(folder, "slow"), name="Slow")
+        assert use_case.path is not None
+        configuration = use_case.path / "config.json"
+        (use_case.path / "config.py").write_text(
+            f"import json, time\ntime.sleep(1)\nconfiguration = json.loads({configuration.read_text()!r})\n"
+        )
+        configuration.unlink()
+
+        def blocking() -> float:
+            began = time.perf_counter()
+            with Client(auth=filled.key, base_url=url) as client:
+                client.deploy_use_case(use_case.folder)
+            return (time.perf_counter() - began) * 1000
+
+        async def awaited() -> float:
+            async with AsyncClient(auth=filled.key, base_url=url) as client:
+                deploying = asyncio.create_task(client.deploy_use_case(use_case.folder))
+                longest, last = 0.0, time.perf_counter()
+                while not deploying.done():
+                    await asyncio.sleep(0.001)
+                    now = time.perf_counter()
+                    longest, last = max(longest, now - last), now
+                await deploying
+            return longest * 1000
+
+        sides: Sides = {"ours": lambda: asyncio.run(awaited()), "theirs": blocking}
+        found = interleaved(sides, max(scale.long_rounds // 2, 1))
+    yield compared(
+        Figure("loop-gap", "longest gap of a loop that awaits a deployment", "the same, blocking", Aim(0.05)),
+        found,
+        unit="ms",
     )
 
 
