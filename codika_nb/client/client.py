@@ -39,6 +39,10 @@ class Client(Performer, Connected[httpx.Client]):
     ``%codika_signup``, ``%codika_login`` or the ``codika`` tool saved. A client may be used from
     several threads at once.
 
+    Where no process instance is named, the one is meant that this process has deployed last with this
+    account, and that has the workflow; else ``PROCESS_INSTANCE_ID``; else the only one of the organization
+    with that workflow. Where there are several, the error lists them.
+
     Beside what it names, any method raises `NotSignedIn` (there is no key), `TransportError` (no answer),
     `AuthenticationError` (the key is not accepted), `PermissionDeniedError` (it lacks a scope),
     `ServerError`, and `ConfigError` for an argument that cannot be right (nothing was sent).
@@ -132,7 +136,7 @@ class Client(Performer, Connected[httpx.Client]):
             payloads: a list, a pandas data frame (each row an object, without the cells that hold nothing;
                 moments as ISO 8601, time spans in seconds), or an iterator. That one is asked for the next
                 payload when a hand is free (by `Client` on other threads), and what it gave is not kept.
-            instance: process instance id; the client's own (``PROCESS_INSTANCE_ID``) if left out.
+            instance: process instance id; the one that is meant if left out (see `Client`).
             concurrency: how many runs are under way at once, 1 to 100.
             timeout: seconds to wait for each run at most; the run itself goes on after that.
             progress: show a bar, where somebody can see it.

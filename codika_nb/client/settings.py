@@ -258,7 +258,7 @@ class Connected(API, Generic[Pool]):
 
         Args:
             workflow: the workflow's template id, as in the use case.
-            instance: process instance id; the client's own (``PROCESS_INSTANCE_ID``) if left out.
+            instance: process instance id; the one that is meant if left out (see `Client`).
 
         Raises:
             ConfigError: the client has no instance key, or no instance is named. Nothing is sent.

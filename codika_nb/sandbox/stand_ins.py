@@ -161,7 +161,8 @@ class StandInEngine:
         if stand_in is None:
             note = (
                 f'This is the sandbox\'s echo: no stand-in is registered for workflow "{run.workflow_id}". '
-                f'Register one with @sandbox.workflow("{run.workflow_id}").'
+                f'Register one where the sandbox was started: @sandbox.workflow("{run.workflow_id}"), '
+                "or --stand-ins FILE."
             )
             return Outcome(result=as_json({"echo": json.loads(run.payload), "note": note}), node="Echo")
         async with self._slots:

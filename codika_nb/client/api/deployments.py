@@ -206,7 +206,7 @@ class DeploymentsAPI(Platform):
         """Deploy an instance's version once more, with fresh credentials; local changes are not sent.
 
         Args:
-            instance: process instance id; the client's own (``PROCESS_INSTANCE_ID``) if left out.
+            instance: process instance id; the one that is meant if left out (see `Client`).
             parameters: deployment parameters to change; the others stay.
             force: also when the last deployment did not fail.
 

@@ -88,7 +88,7 @@ class DocumentsAPI(Platform):
         """Fetch an instance's skills, and write them into a folder (``NAME/SKILL.md``) if one is named.
 
         Args:
-            instance: process instance id; the client's own (``PROCESS_INSTANCE_ID``) if left out.
+            instance: process instance id; the one that is meant if left out (see `Client`).
             into: the folder; files of the same names are replaced.
 
         Raises:

@@ -152,7 +152,7 @@ class InstancesAPI(Platform):
         """Look at a process instance: version, state, deployment.
 
         Args:
-            instance: process instance id; the client's own (``PROCESS_INSTANCE_ID``) if left out.
+            instance: process instance id; the one that is meant if left out (see `Client`).
             workflows: with each workflow's triggers, cost and integrations.
 
         Raises:
@@ -177,7 +177,7 @@ class InstancesAPI(Platform):
         """Switch an instance on: its workflows can be triggered.
 
         Args:
-            instance: process instance id; the client's own (``PROCESS_INSTANCE_ID``) if left out.
+            instance: process instance id; the one that is meant if left out (see `Client`).
 
         Example:
             >>> client.activate_instance().is_active
@@ -190,7 +190,7 @@ class InstancesAPI(Platform):
         """Switch an instance off: triggering its workflows is refused until it is on again.
 
         Args:
-            instance: process instance id; the client's own (``PROCESS_INSTANCE_ID``) if left out.
+            instance: process instance id; the one that is meant if left out (see `Client`).
 
         Example:
             >>> client.deactivate_instance().is_active

@@ -51,7 +51,7 @@ class IntegrationsAPI(Platform):
                 suits the integration if left out.
             organization_id: only needed for personal and admin keys.
             member_id: which member, for a member's.
-            instance: which process instance, for an instance's; the client's own if left out.
+            instance: which process instance, for an instance's; the one that is meant if left out.
             metadata: what is stored beside the secrets, in clear.
             custom_schema: the definition of one of your own.
 

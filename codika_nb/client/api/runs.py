@@ -53,7 +53,7 @@ class RunsAPI(Platform):
         Args:
             workflow: the workflow's template id, as in the use case.
             payload: the input, by the workflow's input schema; empty if left out.
-            instance: process instance id; the client's own (``PROCESS_INSTANCE_ID``) if left out.
+            instance: process instance id; the one that is meant if left out (see `Client`).
 
         Raises:
             NotFoundError: no such instance or workflow.
@@ -84,7 +84,7 @@ class RunsAPI(Platform):
 
         Args:
             execution: the run, or its id.
-            instance: process instance id; the client's own if left out.
+            instance: process instance id; where the run was started, if it knows, or the one that is meant.
 
         Raises:
             NotFoundError: there is no such run; for a moment the platform may say so of one just started.
@@ -119,7 +119,7 @@ class RunsAPI(Platform):
 
         Args:
             execution: the run, or its id.
-            instance: process instance id; the client's own if left out.
+            instance: process instance id; where the run was started, if it knows, or the one that is meant.
             timeout: seconds to wait at most.
 
         Raises:
@@ -180,7 +180,7 @@ class RunsAPI(Platform):
         Args:
             workflow: the workflow's template id, as in the use case.
             payload: the input, by the workflow's input schema; empty if left out.
-            instance: process instance id; the client's own (``PROCESS_INSTANCE_ID``) if left out.
+            instance: process instance id; the one that is meant if left out (see `Client`).
             timeout: seconds to wait at most; the run itself goes on after that.
 
         Raises:
@@ -203,7 +203,7 @@ class RunsAPI(Platform):
 
         Args:
             execution: the run, or its id.
-            instance: process instance id; the client's own if left out.
+            instance: process instance id; where the run was started, if it knows, or the one that is meant.
             deep: with the runs of sub-workflows.
             slim: without the workflow itself, and without what links items to each other.
 
@@ -239,7 +239,7 @@ class RunsAPI(Platform):
         """List an instance's runs, newest first.
 
         Args:
-            instance: process instance id; the client's own (``PROCESS_INSTANCE_ID``) if left out.
+            instance: process instance id; the one that is meant if left out (see `Client`).
             workflow: only this workflow's, by its template id.
             failed_only: only those that failed.
             limit: how many at most, 1 to 100; the platform's default is 20.
