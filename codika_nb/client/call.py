@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Literal
 from urllib.parse import quote
@@ -73,8 +73,11 @@ class Call(Generic[T]):
     stage: str = ""
 
     def encoded(self) -> Call[T]:
-        """The same call, whose body has been written as JSON already."""
-        return replace(self, body=encoded(self.body))
+        """The same call, whose body has been written as JSON already.
+
+        Written in pieces, between which other threads get their turn: a large body takes long.
+        """
+        return replace(self, body=_encoded(self.body, _ENCODER.iterencode))
 
     def __iter__(self) -> Steps[T]:
         """Send, read, and for repeatable calls try again after passing failures."""
@@ -82,7 +85,7 @@ class Call(Generic[T]):
             self.method,
             self.path,
             self.query,
-            self.body if isinstance(self.body, bytes | None) else encoded(self.body),
+            self.body if isinstance(self.body, bytes | None) else _encoded(self.body, _at_once),
             self.authenticated,
             self.base_url,
             self.timeout,
@@ -134,9 +137,16 @@ class Call(Generic[T]):
         return self.read(response.content.decode("utf-8", "replace"))
 
 
-def encoded(body: Any) -> bytes:
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
+
+
+def _at_once(body: Any) -> Iterable[str]:
+    return (_ENCODER.encode(body),)
+
+
+def _encoded(body: Any, written: Callable[[Any], Iterable[str]]) -> bytes:
     try:
-        return json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
+        return b"".join(piece.encode() for piece in written(body))
     except (TypeError, ValueError, RecursionError) as error:
         problem = str(error)
     raise ConfigError(

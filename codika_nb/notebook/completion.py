@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from IPython.core.completer import CompletionContext, SimpleCompletion
 
 from ..errors import ConfigError
 from ..profiles import ProfileStore
-from .extension import MAGICS, magic_of
+from .magic import Magic
 from .run_magics import known_workflows
 
+Find = Callable[[str], Magic]
 
-def complete(context: CompletionContext) -> dict[str, Any]:
-    """What may stand where the cursor is."""
+
+def complete(context: CompletionContext, magics: Mapping[str, Any], magic_of: Find) -> dict[str, Any]:
+    """What may stand where the cursor is.
+
+    Args:
+        context: the cursor, and the text before it.
+        magics: the names that there are.
+        magic_of: finds the magic of a name.
+    """
     line = context.text_until_cursor.rpartition("\n")[2]
     found = re.search(r"%(codika_\w+)((?:\s+\S+)*)\s+(\S*)$", line)
-    if not found or found[1] not in MAGICS:
+    if not found or found[1] not in magics:
         return {"completions": [], "suppress": False}
     before, fragment = found[2].split(), found[3]
     if fragment.startswith("-"):

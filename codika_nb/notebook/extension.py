@@ -77,7 +77,8 @@ def complete(context: CompletionContext) -> dict[str, Any]:
     """Complete the options of our magics, and values that this machine knows by itself."""
     if "%codika_" not in context.text_until_cursor:
         return {"completions": [], "suppress": False}
-    completed: dict[str, Any] = import_module(".completion", __package__).complete(context)
+    completion = import_module(".completion", __package__)
+    completed: dict[str, Any] = completion.complete(context, MAGICS, magic_of)
     return completed
 
 
