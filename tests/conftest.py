@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from codika_nb.client.deployed import forget
 from codika_nb.profiles.credential import context
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 GREETER = ROOT / "notebooks" / "use-cases" / "greeter"
 EMAIL = "ada@example.com"
+
+# A busy machine draws examples slowly; that is no fault of what they are drawn for.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 # --- how the tests are run -------------------------------------------------------------------------
 

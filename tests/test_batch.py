@@ -512,12 +512,15 @@ def test_a_frame_of_nothing_and_of_what_is_missing() -> None:
 # --- what is everybody's ---------------------------------------------------------------------------
 
 
+def test_the_only_instance_with_the_workflow_is_meant(account: Account, make_client: MakeClient) -> None:
+    client = make_client(**account.settings)
+    assert client.run_many("greet", names(1)).instance == account.instance
+
+
 def test_what_no_other_payload_would_change_is_raised_at_once(
     account: Account, make_client: MakeClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = make_client(**account.settings)
-    with pytest.raises(ConfigError, match="Which process instance"):
-        client.run_many("greet", names(3))
     client.instance = account.instance
     with pytest.raises(NotFoundError, match="nope"):
         client.run_many("nope", names(3))

@@ -204,7 +204,7 @@ def test_a_wheel_brings_the_tutorials_and_its_types(tmp_path: Path) -> None:
         brought = set(archived.namelist())
     assert {
         "codika_nb/py.typed",
-        "codika_nb/starter/version.json",
+        "codika_nb/usecases/starter/version.json",
         f"codika_nb/notebooks/{FIRST_NOTEBOOK}",
         "codika_nb/notebooks/workshop.md",
         "codika_nb/notebooks/pictures/sign-in.png",

@@ -814,7 +814,7 @@ def test_a_full_disk_costs_nothing(store: ProfileStore) -> None:
     before = store.path.read_bytes()
     code = """
         import resource, sys
-        from codika_nb.profiles import ConfigError, Profile, ProfileStore
+        from codika_nb import ConfigError, Profile, ProfileStore
         store = ProfileStore(sys.argv[1])
         resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
         for attempt in (store.check_writable, lambda: store.save(Profile("cko_new", name="new"))):
@@ -856,7 +856,7 @@ def run(code: str, *arguments: str) -> str:
 
 
 def test_a_lock_that_stays_held_is_named(store: ProfileStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(profiles, "_PATIENCE", 0.2)
+    monkeypatch.setattr("codika_nb.profiles.store._PATIENCE", 0.2)
     store.save(ACME)
     lock = f"{store.path}.lock"
     with FileLock(lock):
@@ -1089,7 +1089,7 @@ def shown_in_tracebacks(error: BaseException) -> str:
 
 @unix_modes
 def test_no_traceback_shows_a_key(store: ProfileStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(profiles, "_PATIENCE", 0.1)
+    monkeypatch.setattr("codika_nb.profiles.store._PATIENCE", 0.1)
     secret = Profile("cko_" + SECRET, organization_id="org_acme", organization_name="Acme, Inc.")
     store.save(secret)
     good = store.path.read_bytes()

@@ -24,7 +24,7 @@ from .figures import Aim, Figure, Scale, compared, interleaved
 from .processes import environment
 
 PROJECT = "project-1"
-STARTER = Path(__file__).resolve().parent.parent.parent / "codika_nb" / "starter"
+STARTER = Path(__file__).resolve().parent.parent.parent / "codika_nb" / "usecases" / "starter"
 
 
 def profile(scale: Scale) -> Iterator[Figure]:
