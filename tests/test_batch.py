@@ -416,7 +416,7 @@ def test_cells_become_json() -> None:
         "clock": [datetime.time(8, 30), None],
         "price": [decimal.Decimal("2.50"), decimal.Decimal("NaN")],
         "numpy": [np.int32(4), np.float32("nan")],
-        "when": [np.datetime64("2024-05-01"), np.datetime64("NaT")],
+        "when": [np.datetime64("2024-05-01"), np.datetime64("NaT", "D")],
         "list": [[np.int64(1), float("nan")], ()],
         "array": [np.array([1.5, 2.5]), np.array([])],
         "nested": [{"a": np.bool_(True), 1: pd.NA}, {}],
