@@ -159,6 +159,7 @@ def served(
             "notebook": ("notebook", "/notebooks/here.ipynb?token=t"),
         }[program]
         words = [module, "--no-browser", f"--ServerApp.port={port}", "--ServerApp.ip=127.0.0.1"]
+        words += ["--LabApp.expose_app_in_browser=True"] if program == "lab" else []
         words += [f"--ServerApp.root_dir={folder}", "--ServerApp.allow_root=True"]
     settings = _environment(scratch, theme) | {"JUPYTER_TOKEN": "t"} | environment
     with (scratch / f"{program}.log").open("w") as log:
@@ -195,6 +196,16 @@ def keep(page: Page, name: str) -> None:
     """Keep a screenshot as an artefact of the run."""
     ARTEFACTS.mkdir(exist_ok=True)
     page.screenshot(path=ARTEFACTS / f"{name}.png")
+
+
+def keep_in_both_themes(page: Page, name: str) -> None:
+    """Keep what a page of `served` shows in the light theme, and what it then shows in the dark one."""
+    keep(page, f"{name}-light")
+    for theme, is_light in (("JupyterLab Dark", "false"), ("JupyterLab Light", "true")):
+        page.evaluate("theme => jupyterapp.commands.execute('apputils:change-theme', { theme })", theme)
+        page.locator(f"body[data-jp-theme-light={is_light}]").wait_for(state="attached")
+        if theme == "JupyterLab Dark":
+            keep(page, f"{name}-dark")
 
 
 def run_cell(page: Page, containing: str) -> Locator:

@@ -97,7 +97,6 @@ def test_what_binder_installs_is_what_the_tutorials_need() -> None:
         assert os.access(ROOT / "binder" / name, os.X_OK)
 
 
-@pytest.mark.kernel
 def test_the_image_is_made_only_if_everything_works(checkout: Path) -> None:
     def build(**environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

@@ -15,7 +15,16 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from codika_nb import Sandbox, sign_in
-from tests.browser import chromium, keep, lab, needs_chromium, run_cell, served, wait_for_kernel
+from tests.browser import (
+    chromium,
+    keep,
+    keep_in_both_themes,
+    lab,
+    needs_chromium,
+    run_cell,
+    served,
+    wait_for_kernel,
+)
 from tests.conftest import EMAIL
 
 pytestmark = needs_chromium
@@ -228,12 +237,7 @@ def test_voila_serves_the_form(tmp_path: Path, sandbox: Sandbox) -> None:
         assert profiles["my-organization"]["apiKey"] not in page.content()
 
 
-@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"], ids=["light", "dark"])
-def test_cards_follow_a_deployment_and_open_a_result(
-    tmp_path: Path, sandbox: Sandbox, greeter: Path, theme: str
-) -> None:
-    look = theme.rsplit(maxsplit=1)[-1].lower()
-
+def test_cards_follow_a_deployment_and_open_a_result(tmp_path: Path, sandbox: Sandbox, greeter: Path) -> None:
     @sandbox.workflow("greet")
     def greet(payload: dict[str, Any]) -> dict[str, Any]:
         if payload["name"] == "nobody":
@@ -254,7 +258,7 @@ def test_cards_follow_a_deployment_and_open_a_result(
     ]
     with (
         served(
-            tmp_path, "lab", cells, theme=theme, CODIKA_BASE_URL=sandbox.url, CODIKA_API_KEY=profile.api_key
+            tmp_path, "lab", cells, CODIKA_BASE_URL=sandbox.url, CODIKA_API_KEY=profile.api_key
         ) as address,
         chromium(width=900, height=1300) as page,
     ):
@@ -281,7 +285,7 @@ def test_cards_follow_a_deployment_and_open_a_result(
         listed = run_cell(page, "--chart")
         expect(listed.get_by_role("img")).to_be_visible()
         listed.scroll_into_view_if_needed()
-        keep(page, f"9-cards-{look}")
+        keep_in_both_themes(page, "9-cards")
 
         page.keyboard.press("Control+s")
         notebook = tmp_path / "served" / "here.ipynb"

@@ -304,6 +304,7 @@ class Forgetful(http.server.BaseHTTPRequestHandler):
 
     sandbox = ""
     waits = 0.0
+    deployed: threading.Event
 
     def _pass_on(self) -> None:
         body = self.rfile.read(int(self.headers.get("content-length") or 0)) or None
@@ -319,6 +320,7 @@ class Forgetful(http.server.BaseHTTPRequestHandler):
         except urllib.error.HTTPError as error:
             status, content = error.code, error.read()
         if self.path == "/deployprocessusecase":
+            self.deployed.set()
             time.sleep(self.waits)
             self.close_connection = True
             return
@@ -336,7 +338,7 @@ class Forgetful(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def forgetful(sandbox: Sandbox) -> Iterator[tuple[str, type[Forgetful]]]:
-    handler = type("Here", (Forgetful,), {"sandbox": sandbox.url})
+    handler = type("Here", (Forgetful,), {"sandbox": sandbox.url, "deployed": threading.Event()})
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         server.daemon_threads = True
         serving = threading.Thread(target=server.serve_forever)
@@ -362,11 +364,17 @@ def test_what_nobody_knows_is_not_said(
     key = sign_in(EMAIL, ask_code=sandbox.code_for, base_url=sandbox.url).api_key
     with kernel(tmp_path, CODIKA_API_KEY=key, CODIKA_BASE_URL=url, IPYTHONDIR=str(tmp_path)) as shell:
         pid = int(shell.run("%load_ext codika_nb\nimport os; print(os.getpid())").text)
-        stopper = threading.Timer(3, os.kill, (pid, signal.SIGINT))
+
+        def stop() -> None:  # while the answer is waited for
+            if handler.deployed.wait(60):
+                os.kill(pid, signal.SIGINT)
+
+        stopper = threading.Thread(target=stop)
         if interrupted:
             stopper.start()
         outcome = shell.run(f"%codika_deploy {greeter}")
-    stopper.cancel()
+        if interrupted:
+            stopper.join()
     assert outcome.error == ("Interrupted" if interrupted else "TransportError")
     assert "as the version after that" in "\n".join(outcome.traceback)
     shown = [m["content"]["data"]["text/plain"] for m in outcome.messages if "data" in m["content"]]
