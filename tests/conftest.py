@@ -70,8 +70,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
     costs: dict[Path, int] = {}
     for item in items:
+        tool = "codika_tool" in getattr(item, "fixturenames", ())  # Node takes its time, too
         cost = 20 if item.get_closest_marker("browser") else 4 if item.get_closest_marker("kernel") else 0
-        costs[item.path] = costs.get(item.path, 0) + cost
+        costs[item.path] = costs.get(item.path, 0) + (cost or 10 * tool)
     items.sort(key=lambda item: -costs[item.path])
 
 
