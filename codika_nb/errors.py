@@ -217,3 +217,5 @@ class InvalidResponseError(APIError):
     """The answer is not what the platform promises."""
 
     may_have_acted = True
+    may_pass = False
+    """Whether the next answer may be better: it was no JSON, or the server had failed."""

@@ -1239,7 +1239,7 @@ def test_runs_show_the_first_and_those_that_failed(client: Any, account: Account
 
     def greet(payload: dict[str, Any]) -> str:
         if payload["name"] == "50":
-            raise ValueError(hostile + " cko_" + "aB12" * 10)
+            raise ValueError(hostile + " cko_" + "aB12" * 16)
         return hostile
 
     account.answer(greet)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -12,13 +13,15 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
+from pydantic.alias_generators import to_camel
 
-from codika_nb import errors
+from codika_nb import errors, models
 from codika_nb.client import call
 from codika_nb.client.api import API
 from codika_nb.client.call import Call, path
 from codika_nb.client.steps import Pause, Request, Response, Work
-from codika_nb.display.text import redact
+from codika_nb.display.text import cut, readable, redact, secrets_in
 from codika_nb.errors import APIError, CodikaError, InvalidResponseError, TransportError
 from codika_nb.models import Execution, ExecutionSummary, Projects, VerifiedKey
 
@@ -67,9 +70,6 @@ def refused(body: object, status: int = 200, headers: Mapping[str, str] | None =
         ({"success": True, "data": None}, 200),
         ({"success": True, "data": "text"}, 200),
         ({"success": True, "data": []}, 200),
-        ({"success": True, "data": {"scopes": 7}}, 200),
-        ({"success": True, "data": {"scopes": [1]}}, 200),
-        ({"success": True, "data": {"organizationId": {"a": 1}}}, 200),
         ({"success": True, "data": {}}, 500),
         ({"success": True, "data": {}}, 404),
         ({"success": True, "data": {}}, 302),
@@ -95,16 +95,90 @@ def test_members_of_lists_are_checked_too() -> None:
         ["x"],
         [{}],
         [{"id": 7}],
-        [{"id": "1", "createdAt": "yesterday"}],
+        [{"id": 7}, None],
     ]
     for projects in wrong:
         with pytest.raises(InvalidResponseError, match="projects"):
             Call("GET", "/p", Projects.read).parse(answer({"success": True, "data": {"projects": projects}}))
-    # What only describes may be missing, or null: a list with a hole is better than no list.
-    rows = [{"id": "1", "name": None, "createdAt": None, "new": {"member": 1}}]
+    # What only describes may be missing, null or odd: a list with a hole is better than no list.
+    rows: list[Any] = [{"id": "1", "name": None, "createdAt": "yesterday", "new": {"member": 1}}]
+    rows += [None, {"id": None, "name": "nobody's"}]
     read = Call("GET", "/p", Projects.read).parse(answer({"success": True, "data": {"projects": rows}}))
-    assert read[0].id == "1"
+    assert [(each.id, each.created_at) for each in read] == [("1", None)]
     assert "Project" in repr(read)
+
+
+@pytest.mark.parametrize("odd", [None, 7, 12.5, "odd", [None], [1, {}], {"odd": 1}, True])
+@pytest.mark.parametrize(
+    ("kind", "indispensable"),
+    [
+        (models.Triggered, {"executionId": "e"}),
+        (models.Execution, {"executionId": "e", "status": "failed"}),
+        (models.ExecutionSummary, {"executionId": "e"}),
+        (models.ExecutionDetails, {"codikaExecutionId": "e"}),
+        (models.VerifiedKey, {}),
+        (models.UpdatedKey, {"keyId": "k"}),
+        (models.MintedKey, {"raw": KEY}),
+        (models.KeyBundle, {"apiKey": {"raw": KEY}}),
+        (models.CodeSent, {}),
+        (models.Instance, {"processInstanceId": "i"}),
+        (models.Project, {"id": "p"}),
+        (models.Integration, {"integrationId": "i"}),
+        (models.CredentialSchema, {}),
+        (models.Published, {"processDeploymentId": "p"}),
+        (models.Redeployment, {}),
+        (models.AcceptedDocument, {"documentId": "d"}),
+        (models.DataIngestion, {"dataIngestionId": "d"}),
+        (models.NoteSaved, {"documentId": "d", "documentTypeId": "t"}),
+        (models.Note, {"id": "d", "documentTypeId": "t"}),
+    ],
+)
+def test_what_only_describes_may_be_odd(kind: Any, indispensable: dict[str, Any], odd: Any) -> None:
+    first = kind.model_validate(indispensable)
+    described = [name for name, field in kind.model_fields.items() if not field.is_required()]
+    whole = {to_camel(name): odd for name in described} | indispensable
+    whole |= {
+        field.alias: odd for field in kind.model_fields.values() if field.alias and not field.is_required()
+    }
+    before = copy.deepcopy(whole)
+    read = kind.model_validate(whole)
+    assert whole == before
+    for name in set(kind.model_fields) - set(described):
+        assert getattr(read, name) == getattr(first, name)
+    repr(read)
+    for member in indispensable:
+        with pytest.raises(ValidationError) as refused:
+            kind.model_validate({**whole, member: None})
+        assert refused.value.errors(include_input=False)[0]["loc"][0] == member
+
+
+def test_odd_members_deep_inside_cost_nothing_around_them() -> None:
+    problem = {"message": None, "type": "t", "failedNodeName": ["n"]}
+    rows = [{"executionId": "1", "errorDetails": problem}, {"executionId": "2", "duration": 12.5}]
+    read = models.Executions.read({"executions": rows})
+    assert [run.execution_id for run in read] == ["1", "2"]
+    assert read[0].error_details is not None
+    assert (read[0].error_details.type, read[0].error_details.message) == ("t", "")
+    workflows = [{"workflowId": "w", "triggers": None, "integrationUids": ["a", None]}, {"cost": 1}, None]
+    deployment = {"deploymentInstanceId": "d", "deploymentParameters": 7, "workflows": workflows}
+    instance = models.Instance.model_validate({"processInstanceId": "i", "deployment": deployment})
+    assert instance.deployment is not None
+    [workflow] = instance.deployment.workflows
+    assert (workflow.triggers, workflow.integration_uids) == ((), ("a",))
+
+
+def test_what_says_what_has_happened_is_not_left_out() -> None:
+    """Content that nobody can read is no empty file, and an integration that is not gone is not gone."""
+    for content in ("%%", 7):
+        with pytest.raises(ValidationError):
+            models.UseCaseFiles.read({"documents": [{"relativePath": "a", "contentBase64": content}]})
+    with pytest.raises(ValidationError):
+        models.UseCaseFiles.read({"documents": [{"relativePath": "a"}, {"sizeBytes": 1}]})
+    assert models.UseCaseFiles.read({"documents": [{"relativePath": "a", "sizeBytes": "x"}]})
+    with pytest.raises(ValidationError):
+        models.IntegrationDeleted.model_validate({"pendingDeactivations": True})
+    asked = {"pendingDeactivations": {"count": None, "processes": [None, {"processInstanceId": "p"}]}}
+    assert not models.IntegrationDeleted.model_validate(asked).deleted
 
 
 def test_a_flat_answer_may_leave_success_out_but_not_the_rest() -> None:
@@ -284,14 +358,49 @@ def test_text_without_secrets_stays_as_it_is(text: str) -> None:
 
 @settings(deadline=None)
 @given(
-    st.from_regex(r"c(k|ko|kp|ka)_[A-Za-z0-9_-]{20,80}", fullmatch=True),
-    st.sampled_from([" ", '"', "(", "="]),
+    st.from_regex(r"c(k|ko|kp|ka)_[A-Za-z0-9_-]{64,80}", fullmatch=True),
+    st.sampled_from([" ", '"', "(", "=", "\\n", "%3D", "\x1b[31m", "密钥", "/"]),
 )
 def test_keys_in_text_are_masked(key: str, before: str) -> None:
     shown = redact(f"see{before}{key}{before}!")
     assert key not in shown
     assert key[:7] in shown
-    assert len(shown) <= len("see  !") + 8 + 3 + 2
+    assert len(shown) <= len("see!") + 8 + 3 + 2 * len(before)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "slack_message_summarizer_for_the_weekly_meeting_of_everybody_who_can_come",
+        "track_customer_journey_v1",
+        "rollback_deployment_to_previous",
+        "feedback_form_ck_v1",
+        "ck_editor_plugin_for_feedback_of_customers",
+        "cko_short-name",
+        "my_cko_" + "x" * 64,
+        "whsec_rotation_schedule_for_everything_that_is_signed_by_us",
+        "ck_" + "x" * 63,
+    ],
+)
+def test_what_is_no_key_is_not_treated_as_one(name: str) -> None:
+    assert redact(f"a {name}, {name}") == f"a {name}, {name}"
+    assert secrets_in(name) == []
+
+
+def test_a_text_that_is_cut_shows_no_part_of_a_key() -> None:
+    for length in range(100):
+        shown = readable(f"{KEY} " * 40 + "." * length + KEY + " and so on" * 1000)
+        assert "xxxx" not in shown
+        assert "xxxx" not in readable("." * (1950 + length) + KEY + " and so on" * 1000)
+        assert "xxxx" not in redact(cut("." * length + KEY, 100))
+
+
+def test_a_key_in_json_is_found_whatever_its_escapes() -> None:
+    escaped = "".join(f"\\u{ord(letter):04x}" for letter in KEY)
+    for written in (escaped, f"line\\n{KEY}"):
+        body = '{"success": false, "error": {"message": "%s", "details": {"%s": ["%s"]}}}'
+        error = refused((body % (written, written, written)).encode(), 400)
+        assert "xxxx" not in f"{error} {error.details}"
 
 
 def test_organizations_that_are_none() -> None:
@@ -519,6 +628,33 @@ def test_waiting_backs_off_to_three_seconds() -> None:
     _, pauses, _ = carry_out(exchange, *[running() for _ in range(20)], ended())
     assert pauses[-1] == 3.0
     assert pauses[10] == pytest.approx(0.05 * 1.5**10)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"execution": {"executionId": "e-1", "status": None}},
+        {"execution": None},
+        {"success": True},
+        {"success": "yes", "execution": {"executionId": "e-1", "status": "success"}},
+        [],
+        "x",
+        b"null",
+    ],
+)
+def test_an_answer_in_json_that_does_not_fit_ends_the_waiting(body: object) -> None:
+    started = answer({"success": True, "executionId": "e-1", "message": None})
+    _, _, error = carry_out(API().run_workflow("w", instance="i"), started, answer(body))
+    assert type(error) is InvalidResponseError
+    assert error.execution_id == "e-1"
+
+
+@pytest.mark.parametrize("odd", [{"duration": 12.5}, {"createdAt": 7}, {"errorDetails": {"message": None}}])
+def test_a_run_that_has_ended_is_not_waited_for_whatever_describes_it(odd: dict[str, Any]) -> None:
+    run = {"executionId": "e-1", "status": "success", "resultData": {"a": 1}, **odd}
+    _, pauses, ended = carry_out(API().wait_for("e-1", instance="i"), answer({"execution": run}))
+    assert ended.result == {"a": 1}
+    assert not pauses
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 412])

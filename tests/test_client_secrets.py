@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import logging
+import pickle
 import traceback
+import unicodedata
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +26,22 @@ from codika_nb import (
     sign_in,
     verify_webhook,
 )
+from codika_nb.client.deployed import Account
 from codika_nb.client.http import httpx
-from codika_nb.models import KeyBundle, MintedKey
-from codika_nb.profiles import ProfileStore
+from codika_nb.models import (
+    Deployment,
+    Execution,
+    Executions,
+    ExecutionSummary,
+    InstanceSummary,
+    KeyBundle,
+    MintedKey,
+    Triggered,
+)
+from codika_nb.profiles import Profile, ProfileStore
 from codika_nb.profiles import credential as session
 from codika_nb.sandbox import Sandbox
+from codika_nb.signin.signin import SignIn
 
 from .colours import MakeClient, make_client
 
@@ -142,8 +157,8 @@ def test_signing_in_shows_neither_code_nor_key(
 @pytest.mark.parametrize(
     "answer",
     [
-        {"organizationId": 7, "organizationName": "A", "apiKey": {"raw": f"cko_{CANARY}"}},
-        {"organizationId": "o", "organizationName": "A", "apiKey": {"raw": f"cko_{CANARY}", "keyId": None}},
+        {"organizationId": "o", "organizationName": "A", "apiKey": {"apiKey": [f"cko_{CANARY}"]}},
+        {"organizationId": f"cko_{CANARY}", "organizationName": "A", "apiKey": {"raw": ""}},
         {"organizationId": "o", "organizationName": "A", "apiKey": f"cko_{CANARY}"},
         {"organizationId": "o", "organizationName": "A", "apiKey": {"raw": [f"cko_{CANARY}"]}},
     ],
@@ -244,3 +259,116 @@ def test_a_saved_key_is_not_shown(sandbox: Sandbox) -> None:
         shown = f"{client!r} {client.credential!r} {found!r} {who!r} {who} {who._repr_html_()}"
     assert profile.api_key[:8] in shown
     assert profile.api_key[8:] not in shown
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"apiKey": {"createdAt": None}},
+        {"apiKey": {"keyId": None, "keyPrefix": 7, "name": [], "expiresAt": {}}},
+        {"apiKey": {"scopes": "x"}},
+        {"apiKey": {"scopes": [1, "workflows:trigger"]}},
+        {"isNewUser": "maybe"},
+        {"organizationName": 5},
+        {"organizationId": None, "organizationName": None},
+    ],
+)
+def test_of_a_fresh_key_only_the_key_is_indispensable(odd: dict[str, Any]) -> None:
+    key = {"raw": f"cko_{CANARY}", **odd.get("apiKey", {})}
+    data = {"organizationId": "o", "organizationName": "Acme", **odd, "apiKey": key}
+    sent = {"email": EMAIL, "expiresInSeconds": None}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        completes = "complete" in request.url.path
+        return httpx.Response(200, json={"success": True, "data": data if completes else sent})
+
+    store = ProfileStore()
+    signin = SignIn("login", base_url="https://example.com", store=store)
+    with Client(base_url="https://example.com", transport=httpx.MockTransport(answer)) as client:
+        client.perform(signin.request_code(EMAIL))
+        client.perform(signin.submit_code("123456"))
+    assert signin.step == "done", signin.notice
+    [saved] = store.list()
+    assert saved.api_key == f"cko_{CANARY}"
+    assert all(scope == "workflows:trigger" for scope in saved.scopes)
+    assert signin.document()["success"]
+    minted = MintedKey.model_validate({"apiKey": f"cko_{CANARY}", **odd.get("apiKey", {}), "raw": None})
+    assert minted.raw.get_secret_value() == f"cko_{CANARY}"
+
+
+def test_what_holds_a_key_is_copied_but_not_pickled() -> None:
+    profile = Profile(f"cko_{CANARY}", name="acme", extra={"more": [1]})
+    minted = MintedKey.model_validate({"raw": f"cko_{CANARY}"})
+    signin = SignIn("login", base_url="https://example.com", store=ProfileStore())
+    signin.profile = profile
+    holders = [
+        profile,
+        profile.api_key,
+        minted,
+        KeyBundle(organization_id="o", api_key=minted),
+        signin,
+        session.Credential("https://example.com", f"cko_{CANARY}"),
+        session.Credential("https://example.com", profile=profile),
+        Account("https://example.com", f"cko_{CANARY}"),
+        session.Context("https://example.com", profile),
+    ]
+    for holder in holders:
+        for held in (holder, [holder], {"held": holder}):
+            for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
+                with pytest.raises(TypeError, match="would be written to disk in clear"):
+                    pickle.dumps(held, protocol)
+        assert repr(copy.copy(holder)) == repr(holder)
+        assert repr(copy.deepcopy(holder)) == repr(holder)
+    assert copy.copy(profile) == copy.deepcopy(profile) == replace(profile) == profile
+    assert replace(profile, name="beta").api_key == profile.api_key
+    assert minted.model_copy().raw == minted.raw
+
+
+def test_what_a_server_says_of_a_key_reaches_no_terminal_as_it_is() -> None:
+    hostile = {
+        "type": "org\x1b[31mX\x07",
+        "keyName": "a\rb\u202e",
+        "organizationName": "\u200bAcme\x9b2J",
+        "organizationId": "o\x85\u2066",
+        "expiresAt": "never\x00",
+        "scopes": ["x\x1b[2J", "y\nz"],
+    }
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json={"success": True, "data": hostile})
+
+    transport = httpx.MockTransport(answer)
+    with Client(auth=f"cko_{CANARY}", base_url="https://example.com", transport=transport) as client:
+        who, known = client.whoami(), client.verify_key()
+    for shown in (repr(who), str(who), repr(known), str(known), who._repr_html_()):
+        assert not [c for c in shown if unicodedata.category(c) in ("Cc", "Cf") and c != "\n"], shown
+    assert len(repr(who).splitlines()) == 6
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        Execution(execution_id="e\x1b", status="odd\x1b[2J\u202e"),
+        Execution(execution_id="e\x1b", status="success", result_data={"a\x1b": "b\u200b\r"}),
+        Triggered(execution_id="e\x1b", message="m\u202e"),
+        Deployment(
+            template_id="t",
+            version="1\x07",
+            process_id="p",
+            deployment_instance_id="d",
+            deployment_status="\x1b[2J",
+        ),
+        Executions([ExecutionSummary(execution_id="e\x1b", workflow_id="w\u202e", status="\x9b")]),
+        InstanceSummary(process_instance_id="i", title="\u2067\x1b"),
+    ],
+)
+def test_text_from_a_server_is_fit_to_be_shown_in_every_repr(value: Any) -> None:
+    for shown in (repr(value), str(value)):
+        assert not [c for c in shown if unicodedata.category(c) in ("Cc", "Cf") and c != "\n"], shown
+
+
+def test_a_repr_shows_no_key_that_a_server_repeats() -> None:
+    run = Execution(execution_id="e", status="success", result_data={"said": f"use cko_{CANARY}"})
+    for value in (run, Triggered(execution_id="e", message=f"ck_{CANARY}")):
+        assert HIDDEN not in repr(value) + str(value)
+    assert run.result["said"] == f"use cko_{CANARY}"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
+import sqlite3
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -393,7 +395,7 @@ def test_a_key_from_a_variable(shell: Kernel, sandbox: Sandbox, profile_name: st
 
 def test_a_key_on_the_line_is_refused_and_forgotten(fresh_shell: Kernel, tmp_path: Path) -> None:
     shell = fresh_shell
-    literal = "cko_canaryCANARYcanaryCANARYcanary"
+    literal = "cko_" + "caNARY-7" * 8
     for line in (
         f"%codika_login --api-key {literal}",
         f"%codika_signup {EMAIL} --api-key {literal}",
@@ -411,6 +413,100 @@ def test_a_key_on_the_line_is_refused_and_forgotten(fresh_shell: Kernel, tmp_pat
     databases = list((tmp_path / "ipython").rglob("history.sqlite*"))
     assert databases
     assert all(literal.encode() not in database.read_bytes() for database in databases)
+
+
+SECRETS = {
+    "organization": "cko_" + "caNARY-7" * 8,
+    "instance": "ck_" + "caNARY_7" * 8,
+    "webhook": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLwSw",
+}
+
+
+@pytest.mark.parametrize("secret", SECRETS.values(), ids=SECRETS)
+def test_a_secret_is_taken_out_whatever_the_form_of_the_line(
+    fresh_shell: Kernel, tmp_path: Path, secret: str
+) -> None:
+    shell = fresh_shell
+    for cell in (
+        f"%%codika_login\n{secret}",
+        f"%%codika_login --api-key {secret}\nx",
+        f"%codika_login? {secret}",
+        f"%codika_login {secret}?",
+        f"?%codika_login {secret}",
+        f"%pinfo codika_login {secret}",
+        f"1 + 1\ncodika_login --api-key {secret}",
+        f"%codika_trigger greet {secret}",
+        f'%codika_trigger greet {{"key": "{secret}"}}',
+        f"answer = %codika_trigger greet --payload={secret}",
+    ):
+        outcome = shell.run(cell)
+        refused(outcome, "variable", "taken out of the history")
+        # What the front end has sent comes back to all who look on.
+        said = [message for message in outcome.messages if message["msg_type"] != "execute_input"]
+        assert secret not in json.dumps(said, default=str), cell
+    for cell in (
+        f"%codika_nothing {secret}",
+        f"from codika_nb import Client\nkey = '{secret}'",
+        f"!true codika_login {secret}",
+    ):
+        outcome = shell.run(cell)
+        assert "taken out of IPython's history" in json.dumps(outcome.messages, default=str), cell
+        assert secret not in outcome.text + "".join(outcome.traceback)
+    assert shell.run("len(key)").text.strip() == str(len(secret)), "what runs is as it was"
+    everywhere = "[v for k, v in globals().copy().items() if k.startswith('_i')]"
+    told = "vars(get_ipython().history_manager).get('exceptions')"
+    remembered = shell.run(f"print(In, _ih, _i, _ii, _iii, {everywhere}, {told})")
+    assert "***" in remembered.text
+    assert secret not in remembered.text
+    shell.run("get_ipython().history_manager.writeout_cache()")
+    databases = list((tmp_path / "ipython").rglob("history.sqlite*"))
+    assert databases
+    assert all(secret.encode() not in database.read_bytes() for database in databases)
+
+
+def test_what_is_no_key_is_used_and_no_history_changes(tmp_path: Path, own_settings: Path) -> None:
+    """Yesterday's session has lines like today's, and even the key itself."""
+    key, longer = SECRETS["organization"], SECRETS["organization"] + "_and-more"
+    settings = {"XDG_CONFIG_HOME": str(own_settings), "IPYTHONDIR": str(tmp_path / "ipython")}
+    yesterday = [
+        'table = "slack_message_summarizer.csv"',
+        "rollback_deployment_to_previous = 1",
+        f"key = '{key}'",
+    ]
+    with kernel(tmp_path, **settings) as shell:
+        for cell in yesterday:
+            assert not shell.run(cell).error
+    names = ["slack_message_summarizer", "rollback_deployment_to_previous", "ck_editor_plugin_for_feedback"]
+    with kernel(tmp_path, **settings) as shell:
+        shell.run("%load_ext codika_nb")
+        shell.run(f"longer = '{longer}'")
+        for name in names:
+            refused(shell.run(f"%codika_deploy {name}"), "There is no folder")
+        refused(shell.run(f"%codika_login --api-key {key}"), "variable")
+        assert longer in shell.run("print(In)").text, "another word that begins like the key"
+        assert not shell.run("get_ipython().history_manager.writeout_cache()").error
+    [database] = (tmp_path / "ipython").rglob("history.sqlite")
+    with contextlib.closing(sqlite3.connect(database)) as connection:
+        rows = connection.execute("select session, source_raw from history order by session, line").fetchall()
+    first = min(session for session, _ in rows)
+    assert [source for session, source in rows if session == first][: len(yesterday)] == yesterday
+    today = [source for session, source in rows if session != first]
+    assert f"longer = '{longer}'" in today
+    assert "%codika_login --api-key ***" in today
+    assert [source for source in today if "deploy" in source] == [f"%codika_deploy {name}" for name in names]
+
+
+def test_no_hook_is_left_behind_by_unloading(shell: Kernel) -> None:
+    hooks = (
+        "ip = get_ipython(); hooks = [*ip.input_transformers_cleanup, *ip.events.callbacks['post_run_cell']]; "
+        "print([f.__name__ for f in hooks if 'secrets' in getattr(f, '__name__', '')])"
+    )
+    both = "['refuse_secrets', 'forget_secrets']"
+    assert shell.run(hooks).text.strip() == both
+    shell.run("%reload_ext codika_nb")
+    assert shell.run(hooks).text.strip() == both
+    shell.run("%unload_ext codika_nb")
+    assert shell.run(hooks).text.strip() == "[]"
 
 
 def test_ephemeral_keeps_the_key_in_memory(shell: Kernel, sandbox: Sandbox) -> None:

@@ -954,7 +954,7 @@ def test_a_run_that_could_not_start_leaves_no_run(form: Playground) -> None:
 
 
 def test_what_a_server_says_is_shown_without_keys_and_control_characters(form: Playground) -> None:
-    key = "0123456789" * 3
+    key = "0123456789" * 7
     said = f"401 for https://example.com/w?api_key=ck_{key}\x1b[31m and cko_{key}" + "y" * 300_000
     problem = {"message": said, "failedNodeName": f"ck_{key}"}
     failed = {"executionId": "e", "status": "failed", "errorDetails": problem}

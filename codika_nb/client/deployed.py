@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..profiles import Profile, same_host
+from ..profiles.profile import HoldsKey
 
 if TYPE_CHECKING:
     from ..models import Deployment
@@ -18,7 +19,7 @@ _MOST = 100
 
 
 @dataclass(frozen=True)
-class Account:
+class Account(HoldsKey):
     """Whose deployment it is: a key at a server, and its organization where that is known."""
 
     base_url: str

@@ -94,7 +94,10 @@ def _class_of(code: str, status: int) -> type[APIError]:
 def refusal(response: Response) -> APIError:
     """The error in an answer that says no, whichever of the platform's shapes it has."""
     # A server that repeats what it was sent must not bring the key into a message.
-    answer = decoded(redact(response.content.decode("utf-8", "replace")))
+    try:
+        answer = _redacted(decoded(response.content.decode("utf-8", "replace")))
+    except RecursionError:
+        answer = None
     body: dict[str, Any] = answer if isinstance(answer, dict) else {}
     if body.get("success") is True:
         return invalid(response, "it claims success with an error status")
@@ -115,6 +118,15 @@ def refusal(response: Response) -> APIError:
     asked = _seconds(refused.details.get("retryInSeconds"))
     refused.retry_in = _retry_after(response) if asked is None else asked
     return refused
+
+
+def _redacted(value: Any) -> Any:
+    """A decoded answer without secrets; in its JSON they may be written with escapes."""
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, dict):
+        return {redact(name): _redacted(member) for name, member in value.items()}
+    return [_redacted(item) for item in value] if isinstance(value, list) else value
 
 
 def _message(response: Response) -> str:
@@ -160,12 +172,15 @@ def _retry_after(response: Response) -> float | None:
 
 
 def invalid(response: Response, why: str) -> InvalidResponseError:
-    return InvalidResponseError(
+    error = InvalidResponseError(
         f"The server's answer cannot be used: {why} (HTTP {response.status}).",
         code="invalid-response",
         status=response.status,
         next_action=_ADDRESS,
     )
+    is_json = decoded(response.content) is not None or response.content.strip() == b"null"
+    error.may_pass = response.status >= 500 or not is_json
+    return error
 
 
 def decoded(content: bytes | str) -> Any:

@@ -3,40 +3,49 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from pydantic import AliasChoices, Field, SecretStr
 
 from ..display.table import cell, html_table
+from ..display.text import LONGEST, plain
 from .answer import Answer
 
 
 class CodeSent(Answer):
     """A six-digit code is on its way to `email` and works for `expires_in_seconds`."""
 
-    email: str
-    expires_in_seconds: int
+    email: str = ""
+    expires_in_seconds: int = Field(default=600, ge=0, le=366 * 24 * 3600)
 
 
 class MintedKey(Answer):
     """A fresh organization key; `raw` is shown by the platform this once, and never in a repr."""
 
-    key_id: str
+    # The key is made and shown this once, so that nothing else in the answer may keep it from being read.
+    key_id: str = ""
     # Signing in answers it as "raw", making a further key as "apiKey".
-    raw: SecretStr = Field(validation_alias=AliasChoices("raw", "apiKey"))
-    key_prefix: str
-    name: str
-    scopes: tuple[str, ...]
-    created_at: str
+    raw: SecretStr = Field(validation_alias=AliasChoices("raw", "apiKey"), min_length=1)
+    key_prefix: str = ""
+    name: str = ""
+    scopes: tuple[str, ...] = ()
+    created_at: str = ""
     expires_at: str | None = None
+
+    def __getstate__(self) -> dict[Any, Any]:
+        raise TypeError("A key is not pickled: it would be written to disk in clear.")
 
 
 class KeyBundle(Answer):
     """What completing a sign-up or a login yields: an organization and a key for it."""
 
-    organization_id: str
-    organization_name: str
+    organization_id: str = ""
+    organization_name: str = ""
     is_new_user: bool | None = None
     api_key: MintedKey
+
+    def __getstate__(self) -> dict[Any, Any]:
+        raise TypeError("A key is not pickled: it would be written to disk in clear.")
 
 
 class VerifiedKey(Answer):
@@ -109,7 +118,7 @@ class Identity:
             "Note": self.note,
         }
         return [
-            [name, cell(value) if name == "Organization" else str(value)]
+            [name, cell(value) if name == "Organization" else plain(str(value), LONGEST)]
             for name, value in rows.items()
             if value
         ]

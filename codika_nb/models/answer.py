@@ -8,21 +8,31 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from pydantic.alias_generators import to_camel
 
 from ..display.table import cell, data_frame, html_table, text_table
+from ..display.text import redact
 
 if TYPE_CHECKING:
     from typing import Self
 
     from pandas import DataFrame
+    from pydantic_core import ErrorDetails
 
 _building = threading.Lock()
 
 
 class Answer(BaseModel):
-    """A value from the platform; unknown members are kept."""
+    """A value from the platform; unknown members are kept.
+
+    Members that have a default only describe: one that is null or does not fit has its default when an answer
+    is read, and an item of a list that does not fit is left out. Where that would be wrong, a validator of
+    the member's own refuses by a `ValueError`.
+    """
+
+    #: Whether lists are of no use without each of their items.
+    _whole: ClassVar[bool] = False
 
     model_config = ConfigDict(
         alias_generator=to_camel,
@@ -42,7 +52,25 @@ class Answer(BaseModel):
             # Not every pydantic before 2.12 lets two threads build the same class.
             with _building:
                 cls.model_rebuild()
-        return super().model_validate(obj, **options)
+        try:
+            return super().model_validate(obj, **options)
+        except ValidationError as error:
+            refused = error
+        # Only now, so that what fits costs nothing more.
+        told = None
+        while odd := _odd(refused, obj, keep_items=cls._whole):
+            if told is None and _only_missing(refused):
+                told = refused
+            obj = _without(obj, odd)
+            try:
+                return super().model_validate(obj, **options)
+            except ValidationError as error:
+                refused = error
+        raise told or refused
+
+    def __repr__(self) -> str:
+        # Text in a repr has no control characters, but it may repeat a key.
+        return redact(super().__repr__())
 
     def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
         # Unknown members may be anything, a key too; and what is not there needs no line.
@@ -57,13 +85,76 @@ class Answer(BaseModel):
         return repr(self)
 
 
+Path = tuple[int | str, ...]
+
+
+def _odd(problem: ValidationError, answer: Any, *, keep_items: bool) -> set[Path]:
+    """What does not fit into an answer, innermost first; nothing if the answer cannot do without it."""
+    only_missing = _only_missing(problem)
+    odd = set()
+    for each in _problems(problem):
+        if each["type"] == "value_error":
+            return set()
+        if each["type"] == "missing" and not only_missing:
+            continue
+        # Of what is missing, it is the object around it that does not fit.
+        there = each["loc"][:-1] if only_missing else _reach(answer, each["loc"])
+        if not there or (keep_items and isinstance(there[-1], int)):
+            return set()
+        odd.add(there)
+    return odd
+
+
+def _problems(problem: ValidationError) -> list[ErrorDetails]:
+    return problem.errors(include_url=False, include_input=False, include_context=False)
+
+
+def _only_missing(problem: ValidationError) -> bool:
+    return all(each["type"] == "missing" for each in _problems(problem))
+
+
+def _reach(answer: Any, where: Path) -> Path:
+    """As far as a place leads into the answer: it goes on inside of the library."""
+    inside: Any = answer
+    for depth, step in enumerate(where):
+        if not isinstance(inside, list if isinstance(step, int) else dict):
+            return where[:depth]
+        members: Any = inside
+        if isinstance(step, str) and step not in members:
+            return where[:depth]
+        inside = members[step]
+    return where
+
+
+def _without(answer: Any, odd: set[Path]) -> Any:
+    """A copy of the answer without what is at these places, and without lists of nothing else."""
+    inside: dict[int | str, set[Path]] = {}
+    for first, *rest in odd:
+        inside.setdefault(first, set()).add(tuple(rest))
+    if isinstance(answer, list):
+        kept = [(n, item) for n, item in enumerate(answer) if () not in inside.get(n, ())]
+        return [_without(item, inside[n]) if n in inside else item for n, item in kept] or _NOTHING
+    left = {}
+    for name, member in answer.items():
+        if name not in inside:
+            left[name] = member
+        elif () not in inside[name] and (rest := _without(member, inside[name])) is not _NOTHING:
+            left[name] = rest
+    return left
+
+
+#: A list of which nothing is left.
+_NOTHING: Any = object()
+
+
 Row = TypeVar("Row", bound=Answer)
 
 
 class Table(list[Row]):
     """A list that shows itself as a table, in plain text and in HTML.
 
-    A subclass says what its rows are, under which member an answer holds them, and what is shown.
+    A subclass says what its rows are, under which member an answer holds them, and what is shown. Rows that
+    do not fit are left out, unless they are no list without each of them (`whole`).
     """
 
     #: Heading of a column → attribute of a row.
@@ -71,11 +162,14 @@ class Table(list[Row]):
     _page: ClassVar[type[BaseModel]]
     _row: ClassVar[type[Answer]]
 
-    def __init_subclass__(cls, *, row: type[Answer], member: str, **options: Any) -> None:
+    def __init_subclass__(
+        cls, *, row: type[Answer], member: str, whole: bool = False, **options: Any
+    ) -> None:
         super().__init_subclass__(**options)
         cls._row = row
         rows: Any = (tuple[row, ...], Field(alias=member))  # type: ignore[valid-type]  # known when it runs
-        cls._page = create_model(f"{cls.__name__}Page", __base__=Answer, rows=rows)
+        cls._page = page = create_model(f"{cls.__name__}Page", __base__=Answer, rows=rows)
+        page._whole = whole
 
     @classmethod
     def read(cls, answer: Any) -> Self:

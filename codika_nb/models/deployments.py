@@ -8,6 +8,7 @@ from typing import ClassVar, Literal, TypedDict
 from pydantic import Field
 
 from ..display.markup import Bundle, card
+from ..display.text import redact
 from .answer import Answer, Table
 
 
@@ -23,17 +24,17 @@ class Deployment(Answer):
     """A use case as the platform now runs it: version, instance, workflows."""
 
     template_id: str
-    version: str
+    version: str = ""
     is_new_process: bool = False
     process_id: str
     process_instance_id: str | None = None
     deployment_instance_id: str
     workflows_deployed: tuple[DeployedWorkflow, ...] = ()
-    deployment_status: Literal["deployed", "failed", "pending"] | str
+    deployment_status: Literal["deployed", "failed", "pending"] | str = ""
     error: str | None = None
 
     def __repr__(self) -> str:
-        return (
+        return redact(
             f"Deployment(version={self.version!r}, status={self.deployment_status!r}, "
             f"workflows={[w.workflow_template_id for w in self.workflows_deployed]})"
         )
@@ -53,7 +54,7 @@ class Published(Answer):
 class Redeployment(Answer):
     """A deployment that was run again, with fresh credentials or other parameters."""
 
-    deployment_status: Literal["deployed", "failed"] | str
+    deployment_status: Literal["deployed", "failed"] | str = ""
     deployment_instance_id: str | None = None
     n8n_workflow_ids: tuple[str, ...] = Field(default=(), alias="n8nWorkflowIds")
 
@@ -70,7 +71,7 @@ class StageDocument(TypedDict):
 class AcceptedDocument(Answer):
     """A stage document that the platform has taken, and its version."""
 
-    stage: int
+    stage: int | None = None
     document_id: str
     version: str | None = None
     status: str | None = None
@@ -98,8 +99,8 @@ class DataIngestion(Answer):
     """A deployed data ingestion; its versions count apart from the use case's."""
 
     data_ingestion_id: str
-    version: str
-    status: Literal["pending", "active", "failed", "inactive", "superseded"] | str
+    version: str = ""
+    status: Literal["pending", "active", "failed", "inactive", "superseded"] | str = ""
     webhook_urls: WebhookUrls | None = None
 
 

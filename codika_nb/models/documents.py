@@ -35,7 +35,7 @@ class StoredDocument(Answer):
     )
 
 
-class UseCaseFiles(Table[StoredDocument], row=StoredDocument, member="documents"):
+class UseCaseFiles(Table[StoredDocument], row=StoredDocument, member="documents", whole=True):
     """The files of a deployed use case, as a list.
 
     Attributes:

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field
 
 from ..display.chart import Bar, Chart
 from ..display.markup import LONGEST_RESULT, Bundle, card, tree
-from ..display.text import readable
+from ..display.text import cut, plain, readable, redact
 from ..errors import ExecutionFailedError
 from .answer import Answer, Table
 
@@ -68,11 +68,11 @@ class Execution(Answer):
         """The result of the workflow; raises `ExecutionFailedError` when there is none."""
         if self.status == "success":
             return self.result_data
-        problem = self.error_details
+        problem, run = self.error_details, plain(self.execution_id)
         if not self.ended:
-            message, action = f"Run {self.execution_id} has not ended yet.", "Wait: client.wait_for(run)"
+            message, action = f"Run {run} has not ended yet.", "Wait: client.wait_for(run)"
         elif problem is None:
-            message, action = f"Run {self.execution_id} ended as {self.status}.", None
+            message, action = f"Run {run} ended as {plain(self.status)}.", None
         else:
             at = f" at node “{problem.failed_node_name}”" if problem.failed_node_name else ""
             message, action = f"The workflow failed{at}: {problem.message}", None
@@ -85,10 +85,11 @@ class Execution(Answer):
 
     def __repr__(self) -> str:
         took = f", {self.duration} ms" if self.duration is not None else ""
+        status = plain(self.status)
         if self.status == "success":
-            return f"Execution({self.status}{took}, result={self.result_data!r})"
+            return redact(f"Execution({status}{took}, result={self.result_data!r})")
         why = f", {self.error_details.message!r}" if self.error_details else ""
-        return f"Execution({self.status}{took}{why}, id={self.execution_id!r})"
+        return redact(f"Execution({status}{took}{why}, id={self.execution_id!r})")
 
     def _repr_html_(self) -> str:
         return execution_card(self, "The run")["text/html"]
@@ -99,7 +100,7 @@ class ExecutionDetails(Answer):
 
     codika_execution_id: str
     n8n_execution_id: str | None = Field(default=None, alias="n8nExecutionId")
-    status: str
+    status: str = ""
     n8n_execution: Any = Field(default=None, alias="n8nExecution", repr=False)
 
 
@@ -164,7 +165,7 @@ def execution_card(run: Execution, workflow: str, wait: str = "") -> Bundle:
         result = json.dumps(run.result_data, indent=2, ensure_ascii=False, default=str)
         if len(result) > LONGEST_RESULT:
             all_of_it = f"the run's `result` has all {len(result):,} characters"
-            result = f"{result[:LONGEST_RESULT]}\n… cut here: {all_of_it}"
+            result = f"{cut(result, LONGEST_RESULT)}\n… cut here: {all_of_it}"
         return card(f"{workflow} succeeded", [took], good=True, text=result, rich=tree(run.result_data))
     if not run.ended:
         return card(f"{workflow} is running", [("Run", run.execution_id), ("Wait for it", wait)])

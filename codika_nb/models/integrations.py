@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from .answer import Answer, Table
 
@@ -52,8 +52,15 @@ class PendingInstance(Answer):
 class PendingDeactivations(Answer):
     """The instances that would be switched off."""
 
-    count: int
+    count: int | None = None
     processes: tuple[PendingInstance, ...] = ()
+
+
+def _pending(value: Any) -> Any:
+    # Whether the integration is gone depends on this being there.
+    if value is not None and not isinstance(value, dict | PendingDeactivations):
+        raise ValueError("not an object")
+    return value
 
 
 class IntegrationDeleted(Answer):
@@ -65,7 +72,7 @@ class IntegrationDeleted(Answer):
 
     message: str = ""
     deactivated_count: int | None = None
-    pending_deactivations: PendingDeactivations | None = None
+    pending_deactivations: Annotated[PendingDeactivations | None, BeforeValidator(_pending)] = None
 
     @property
     def deleted(self) -> bool:
@@ -76,7 +83,7 @@ class IntegrationDeleted(Answer):
 class CredentialSchema(Answer):
     """Which fields a type of credential has, and which of them it needs (a JSON schema)."""
 
-    type: str
+    type: str = "object"
     properties: dict[str, Any] = Field(default_factory=dict)
     required: tuple[str, ...] = ()
     additional_properties: bool | None = None

@@ -15,7 +15,7 @@ class NoteSaved(Answer):
     project_id: str | None = None
     document_id: str
     document_type_id: str
-    version: str
+    version: str = ""
     is_new: bool | None = None
 
 
@@ -28,7 +28,7 @@ class Note(Answer):
     title: str | None = None
     content: str = Field(default="", repr=False)
     summary: str | None = None
-    version: str
+    version: str = ""
     parent_version: str | None = None
     status: Literal["current", "superseded"] | str | None = None
     # The platform's own type for it is not known; text and moment are both seen.

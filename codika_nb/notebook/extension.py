@@ -15,6 +15,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 if TYPE_CHECKING:
     from IPython.core.completer import CompletionContext
+    from IPython.core.interactiveshell import ExecutionResult
 
     from .magic import Magic
 
@@ -63,6 +64,10 @@ def load(shell: InteractiveShell) -> None:
     matchers = shell.Completer.custom_matchers if shell.Completer else []
     if complete not in matchers:
         matchers.append(complete)
+    # Those of before the package was reloaded are other functions of the same names.
+    _unhook(shell)
+    shell.input_transformers_cleanup.append(refuse_secrets)
+    shell.events.register("post_run_cell", forget_secrets)
 
 
 def unload(shell: InteractiveShell) -> None:
@@ -71,6 +76,30 @@ def unload(shell: InteractiveShell) -> None:
         shell.magics_manager.magics["line"].pop(name, None)
     if shell.Completer and complete in shell.Completer.custom_matchers:
         shell.Completer.custom_matchers.remove(complete)
+    _unhook(shell)
+
+
+def _unhook(shell: InteractiveShell) -> None:
+    hooks: tuple[list[Any], ...] = (shell.input_transformers_cleanup, shell.events.callbacks["post_run_cell"])
+    for registered in hooks:
+        registered[:] = [hook for hook in registered if getattr(hook, "__module__", "") != __name__]
+
+
+def refuse_secrets(lines: list[str]) -> list[str]:
+    """Refuse a cell that names our magics and a key in a form that IPython would answer, not we."""
+    if any("codika_" in line for line in lines):
+        import_module(".history", __package__).refuse_cell("".join(lines))
+    return lines
+
+
+# IPython is not to ask it whether what is being typed is complete.
+refuse_secrets.has_side_effects = True  # type: ignore[attr-defined]
+
+
+def forget_secrets(result: ExecutionResult) -> None:
+    """Take the keys of a cell that names us out of IPython's memory and history."""
+    if result.info is not None and "codika_" in (cell := result.info.raw_cell or ""):
+        import_module(".history", __package__).forget_cell(get_ipython(), cell, result)
 
 
 def complete(context: CompletionContext) -> dict[str, Any]:

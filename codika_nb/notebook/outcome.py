@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..display.markup import DEEPEST, Bundle
-from ..display.text import plain
+from ..display.text import cut, plain
 from ..errors import CodikaError, WaitTimeoutError
 from ..models import Execution
 from ..models.executions import execution_card
@@ -94,4 +94,4 @@ def _cut(value: Any, longest: int = 500, depth: int = 0) -> Any:
         return {key: _cut(member, depth=depth + 1) for key, member in value.items()}
     if isinstance(value, list):
         return [_cut(item, depth=depth + 1) for item in value[:MOST_ROWS]]
-    return f"{value[:longest]}…" if isinstance(value, str) and len(value) > longest else value
+    return f"{cut(value, longest)}…" if isinstance(value, str) and len(value) > longest else value

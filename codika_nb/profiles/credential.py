@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from ..errors import ConfigError, NotSignedIn
 from .address import PRODUCTION, is_loopback, normalize_base_url, same_host
 from .environment import Environment
-from .profile import Profile, mask
+from .profile import HoldsKey, Profile, mask
 from .store import ProfileStore
 
 
@@ -41,7 +41,7 @@ context = Context()
 
 
 @dataclass(frozen=True)
-class Credential:
+class Credential(HoldsKey):
     """A key with the server it belongs to, and where both came from."""
 
     base_url: str

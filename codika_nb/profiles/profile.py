@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import re
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NoReturn, Self
 
 from .address import PRODUCTION, normalize_base_url
 
@@ -20,7 +21,27 @@ def mask(key: str) -> str:
     return f"{key[:8]}..." if len(key) > 8 else "..."
 
 
-class MaskedKey(str):
+class HoldsKey:
+    """What holds a key: copied in memory as usual, never pickled, which would write it to disk in clear."""
+
+    __slots__ = ()
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError("A key is not pickled: it would be written to disk in clear.")
+
+    def __copy__(self) -> Self:
+        return self._with(vars(self))
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self._with({name: copy.deepcopy(value, memo) for name, value in vars(self).items()})
+
+    def _with(self, members: dict[str, Any]) -> Self:
+        made = object.__new__(type(self))
+        vars(made).update(members)
+        return made
+
+
+class MaskedKey(str, HoldsKey):
     """A key that shows itself masked wherever Python prints values: reprs, tracebacks, `asdict`."""
 
     __slots__ = ()
@@ -28,9 +49,15 @@ class MaskedKey(str):
     def __repr__(self) -> str:
         return repr(mask(self))
 
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
+
 
 @dataclass(frozen=True, repr=False)
-class Profile:
+class Profile(HoldsKey):
     """A key, the organization it belongs to, and the server that knows it.
 
     Printed, it shows the name, the organization and the key's first eight characters, never the key.

@@ -15,6 +15,7 @@ from ..client.steps import Work
 from ..errors import AuthenticationError, CodikaError, ConfigError, RateLimitError
 from ..profiles import Profile, ProfileStore
 from ..profiles.credential import sign_in_server
+from ..profiles.profile import HoldsKey
 from .reactions import (
     LONGEST_COMPANY,
     REACTIONS,
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from ..models import CodeSent, KeyBundle, VerifiedKey
 
 
-class SignIn:
+class SignIn(HoldsKey):
     """The steps of signing up and logging in, and what every answer means for the next one.
 
     Args:
@@ -328,12 +329,12 @@ class SignIn:
         yield from self._keep(
             Profile(
                 api_key=minted.raw.get_secret_value(),
-                organization_id=bundle.organization_id,
-                organization_name=bundle.organization_name,
-                key_name=minted.name,
-                key_prefix=minted.key_prefix,
+                organization_id=bundle.organization_id or None,
+                organization_name=bundle.organization_name or None,
+                key_name=minted.name or None,
+                key_prefix=minted.key_prefix or None,
                 scopes=tuple(minted.scopes),
-                created_at=minted.created_at,
+                created_at=minted.created_at or None,
                 expires_at=minted.expires_at,
                 base_url=self.base_url,
             )

@@ -277,4 +277,6 @@ def _may_pass(error: CodikaError, waited: float) -> bool:
         # Right after a trigger the platform may not know the run yet: its public documentation asks
         # clients to keep polling. An id that stays unknown is a wrong one.
         return waited <= UNKNOWN_AT_FIRST
-    return isinstance(error, TransportError | ServerError | RateLimitError | InvalidResponseError)
+    if isinstance(error, InvalidResponseError):
+        return error.may_pass
+    return isinstance(error, TransportError | ServerError | RateLimitError)
