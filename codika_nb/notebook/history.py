@@ -18,7 +18,6 @@ from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 
 from ..display.text import secrets_in, without_secrets
-from .extension import MAGICS
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import ExecutionResult
@@ -32,7 +31,7 @@ _FORGOTTEN = "The key in this cell has been taken out of IPython's history; dele
 # What IPython answers itself, and may repeat: a magic for cells, help in its forms, a line without its %.
 _CELL = re.compile(r"\s*%%codika_\w")
 _HELP = re.compile(r"\s*(?:(?:\?|%p\w+\s).*codika_|(?:[\w, ]+=\s*)?%+codika_\w*(?:\?|.*\?\s*$))")
-_BARE = re.compile(rf"\s*(?:{'|'.join(MAGICS)})[ \t]+(?:--?)?[\w\"'$]")
+_BARE = re.compile(r"\s*codika_\w+[ \t]+(?:--?)?[\w\"'$]")
 
 
 def refuse_keys(shell: InteractiveShell, line: str) -> None:
