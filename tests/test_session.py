@@ -358,3 +358,14 @@ def test_a_sandbox_that_is_gone_is_no_server_to_sign_in_to() -> None:
     assert session.sign_in_server() == PRODUCTION
     # What is asked for by name is not second-guessed.
     assert session.sign_in_server(sandbox_url := "http://127.0.0.1:9") == sandbox_url
+
+
+def test_going_on_with_an_account_names_no_server() -> None:
+    """What a deployment chose by itself gives way to the owner of the next folder, wherever that lives."""
+    save("acme", "cko_acme1234", STAGING)
+    save("beta", "cko_beta1234", "https://beta.example.com")
+    session.context.choose(ProfileStore().get("acme"), by_person=False)
+    assert resolve().key == "cko_acme1234"
+    assert session.profile_for("beta", "https://beta.example.com") == "beta"
+    session.context.choose(ProfileStore().get("acme"))
+    assert session.profile_for("beta", "https://beta.example.com") is None

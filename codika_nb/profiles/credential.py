@@ -30,7 +30,9 @@ class Context:
 
     def choose(self, profile: Profile, *, by_person: bool = True) -> None:
         """Go on with an account."""
-        self.base_url, self.profile, self.by_person = profile.host, profile.name or profile, by_person
+        self.profile, self.by_person = profile.name or profile, by_person
+        if by_person:  # else no server has been named, and the next folder may belong to another one
+            self.base_url = profile.host
 
     def reset(self) -> None:
         """Choose nothing."""
