@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any, NoReturn
 
@@ -27,15 +27,17 @@ def find(url: str | None) -> RemoteSandbox | None:
     except (httpx.HTTPError, httpx.InvalidURL, ValueError):
         return None
     if isinstance(known, dict) and known.get("name") == "codika sandbox":
-        return RemoteSandbox(url.rstrip("/"))
+        return RemoteSandbox(url.rstrip("/"), known.get("standIns") or [])
     return None
 
 
 class RemoteSandbox:
     """A sandbox of another process: its address and its mail; it is not this process's to stop."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, stand_ins: Iterable[str] = ()) -> None:
         self.url = url
+        #: The workflows that it answers by Python functions of its own.
+        self.stand_ins = tuple(stand_ins)
         self.inbox_url = f"{url}/inbox"
 
     @property

@@ -40,12 +40,10 @@ def codika_sandbox(shell: InteractiveShell, arguments: Namespace) -> Any:
         sandbox.start()
         atexit.register(sandbox.stop)
     elif isinstance(sandbox, RemoteSandbox):
-        _say_what_is_left_out(
-            arguments, ("port", "data", "stand_ins"), f"of another process, at {sandbox.url}"
-        )
+        _say_what_is_left_out(arguments, ("port", "data", "stand_ins"), sandbox)
     else:
         _load(sandbox, arguments.stand_ins)
-        _say_what_is_left_out(arguments, ("port", "data"), "already")
+        _say_what_is_left_out(arguments, ("port", "data"))
     kernel.use_sandbox(sandbox)
     show(shell, sandbox, sandbox_card(sandbox))
     return sandbox
@@ -65,14 +63,21 @@ def _load(sandbox: Sandbox, files: list[str]) -> None:
         sandbox.load_stand_ins(file)
 
 
-def _say_what_is_left_out(arguments: Namespace, names: tuple[str, ...], where: str) -> None:
+def _say_what_is_left_out(
+    arguments: Namespace, names: tuple[str, ...], of_others: RemoteSandbox | None = None
+) -> None:
     left_out = [f"--{name.replace('_', '-')}" for name in names if getattr(arguments, name)]
-    if left_out:
-        text = f"A sandbox runs {where}: {' and '.join(left_out)} would be for a new one."
-        if "--stand-ins" in left_out:
-            text += " Give them where it is started (codika-nb sandbox --stand-ins FILE), or unset"
-            text += " CODIKA_BASE_URL (%env CODIKA_BASE_URL=) and start one of this kernel."
-        display(line(text), raw=True)
+    if not left_out:
+        return
+    options = " and ".join(left_out)
+    text = f"A sandbox runs already, and {options} would be for a new one."
+    if of_others:
+        answered = f"; it answers {', '.join(of_others.stand_ins)}" if of_others.stand_ins else ""
+        text = (
+            f"The sandbox of another process is used{answered}. {options} would be for one of this kernel: "
+            "%env CODIKA_BASE_URL= and the same line start it."
+        )
+    display(line(text), raw=True)
 
 
 def _stop(shell: InteractiveShell) -> None:

@@ -134,7 +134,9 @@ class Pages:
 
     def _start(self, request: Request) -> Response:
         if _wants_json(request):
-            return _json({"name": "codika sandbox", "version": __version__, "url": self._url})
+            answered = sorted(self._stand_ins.by_workflow)
+            about = {"name": "codika sandbox", "version": __version__, "url": self._url}
+            return _json({**about, "standIns": answered})
         trusted = "" if self._inbox_token is None else "%env CODIKA_ALLOW_HTTP=1\n"
         cell = f"%load_ext codika_nb\n{trusted}%codika_signup --base-url {self._url}"
         answered = sorted(self._stand_ins.by_workflow)
