@@ -32,7 +32,7 @@ SESSION = [
     "from codika_nb import Client\nclient = Client()\n"
     "print(repr(client), client.auth, vars(client)); client.verify_key()",
     "from codika_nb.profiles import credential as session\n"
-    "print(session.current, session.resolve(), form.signin, vars(form.signin))",
+    "print(session.context, session.resolve(), form.signin, vars(form.signin))",
     "%codika_login",
     "again = %codika_logout\nagain",
 ]
