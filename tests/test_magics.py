@@ -498,7 +498,8 @@ def test_what_is_no_key_is_used_and_no_history_changes(tmp_path: Path, own_setti
 
 def test_no_hook_is_left_behind_by_unloading(shell: Kernel) -> None:
     hooks = (
-        "ip = get_ipython(); hooks = [*ip.input_transformers_cleanup, *ip.events.callbacks['post_run_cell']]; "
+        "ip = get_ipython(); ends = ip.events.callbacks['post_run_cell']; "
+        "hooks = [*ip.input_transformers_cleanup, *ends]; "
         "print([f.__name__ for f in hooks if 'secrets' in getattr(f, '__name__', '')])"
     )
     both = "['refuse_secrets', 'forget_secrets']"
