@@ -49,7 +49,7 @@ class Client(Performer, Connected[httpx.Client]):
         base_url: the server; ``https://api.codika.io`` if nothing else names one.
         env_file: a ``.env`` file with variables that the environment itself does not have:
             ``CODIKA_API_KEY``, ``CODIKA_BASE_URL``, ``PROCESS_INSTANCE_ID``, ``CODIKA_TRIGGER_BASE_URL``,
-            ``CODIKA_STATUS_BASE_URL``.
+            ``CODIKA_STATUS_BASE_URL``. Its key goes to its own addresses only, and no other key does.
         timeout: seconds to wait for an answer, 30 unless given; connecting may take 5 of them.
             `with_options` changes it for single calls.
         transport: an httpx transport, for tests and proxies.

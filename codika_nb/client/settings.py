@@ -15,7 +15,7 @@ from ..errors import AuthenticationError, ConfigError
 from ..models import Identity
 from ..profiles import PRODUCTION, MaskedKey, is_loopback, mask, normalize_base_url
 from ..profiles.credential import Credential, context, resolve, server, signed_in
-from ..profiles.environment import Environment
+from ..profiles.environment import Environment, Source
 from . import arguments, http
 from .api import API
 from .api.instances import known_instance
@@ -74,13 +74,16 @@ class Settings:
         self.base_url = normalize_base_url(base_url) if base_url else self.credential.base_url
         # A server that is named for this client, or this kernel, has the addresses of its own.
         elsewhere = base_url or context.base_url
-        self.public_bases = {} if elsewhere else environment.public_bases()
+        variables = None if elsewhere else self._variables()
+        self.public_bases = variables.public_bases() if variables else {}
         self.hosts = {self.base_url, *self.public_bases.values()}
         for each in self.hosts:
             environment.refuse_plain_http(each)
         self.instance = environment.get("PROCESS_INSTANCE_ID")
         own = API.public_key_url if self.base_url == PRODUCTION else f"{self.base_url}/encryption/public.pem"
-        self.public_key_url = environment.get("CODIKA_PUBLIC_KEY_URL") or own
+        # Secrets are encrypted for whoever has that key: the file of a project says so only for its own key.
+        own_key = None if elsewhere else self.credential.variables
+        self.public_key_url = (own_key or environment.process).get("CODIKA_PUBLIC_KEY_URL") or own
         self.options: dict[str, Any] = {
             "verify": http.tls(),
             "follow_redirects": False,
@@ -112,6 +115,12 @@ class Settings:
             return None
         profile = self.credential.profile
         return Account(self.base_url, key, profile.organization_id if profile else None, profile)
+
+    def _variables(self) -> Source | None:
+        """Whose addresses go with the key (see `profiles.credential`); None if nobody's."""
+        if self.credential.source == "argument":
+            return self.environment.addressed(public=_is_public(self.auth))
+        return self.credential.variables
 
     def _find(self) -> tuple[Credential, httpx.Auth | None]:
         # Found when first needed, and then the same for good.
