@@ -25,7 +25,7 @@ from .http import httpx
 from .progress import shown
 from .runs import Runs
 from .settings import Connected, Self
-from .steps import Exchange, Pause, Response, Step, T, Turns, Work
+from .steps import Exchange, Pause, Request, Response, Step, T, Turns, Work
 from .unreachable import unreachable
 
 if TYPE_CHECKING:
@@ -50,9 +50,11 @@ class Client(Performer, Connected[httpx.Client]):
         env_file: a ``.env`` file with variables that the environment itself does not have:
             ``CODIKA_API_KEY``, ``CODIKA_BASE_URL``, ``PROCESS_INSTANCE_ID``, ``CODIKA_TRIGGER_BASE_URL``,
             ``CODIKA_STATUS_BASE_URL``. Its key goes to its own addresses only, and no other key does.
-        timeout: seconds to wait for an answer, 30 unless given; connecting may take 5 of them.
-            `with_options` changes it for single calls.
+        timeout: seconds that a call may take from its first byte to the last of the answer, 30 unless
+            given; connecting may take 5 of them. None for no limit; four limits of your own are an
+            ``httpx.Timeout``. `with_options` changes it for single calls.
         transport: an httpx transport, for tests and proxies.
+        largest_answer: how many bytes an answer may have, unpacked; 128 MiB unless given, None for any.
 
     Raises:
         ConfigError: contradictory settings, or a key that would travel unencrypted.
@@ -97,10 +99,26 @@ class Client(Performer, Connected[httpx.Client]):
         if isinstance(step, Work):
             return step.do()
         try:
-            return _received(self._pool.request(**self._outgoing(step)))
+            return self._send(step)
         except http.FAILURES as error:
             problem = unreachable(error, step.base_url or self.base_url)
         raise problem  # only now: the library's error holds the request, and the request the key
+
+    def _send(self, step: Request) -> Response:
+        request, deadline = self._outgoing(step)
+        answer = self._pool.send(request, auth=self._auth_of(step), stream=True)
+        try:
+            if answer.is_stream_consumed:  # a transport that had all of it at once
+                return _received(answer, answer.content)
+            body = http.Body(answer, self._largest_answer, deadline)
+            for part in answer.iter_raw():
+                body.take(part)
+            return _received(answer, body.whole())
+        except http.Unusable as error:
+            return _received(answer, b"", str(error))
+        finally:
+            answer.close()
+            _let_go(answer)
 
     def run_many(
         self,
@@ -209,7 +227,12 @@ class Client(Performer, Connected[httpx.Client]):
                 f"The client's transport blocks: {type(self._transport).__name__} cannot be awaited.",
                 next_action="Make an AsyncClient with an asynchronous transport: AsyncClient(transport=…)",
             )
-        return AsyncClient(_settings=self._settings, timeout=self._timeout, transport=self._transport)
+        return AsyncClient(
+            _settings=self._settings,
+            timeout=self._timeout,
+            transport=self._transport,
+            largest_answer=self._largest_answer,
+        )
 
     def close(self) -> None:
         """Give the connections back; may be called again.
@@ -281,10 +304,26 @@ class AsyncClient(AsyncPerformer, Connected[httpx.AsyncClient]):
             outcome = await _elsewhere(step.do)
             return await outcome if inspect.isawaitable(outcome) else outcome
         try:
-            return _received(await self._pool.request(**self._outgoing(step)))
+            return await self._send(step)
         except http.FAILURES as error:
             problem = unreachable(error, step.base_url or self.base_url)
         raise problem  # as above
+
+    async def _send(self, step: Request) -> Response:
+        request, deadline = self._outgoing(step)
+        answer = await self._pool.send(request, auth=self._auth_of(step), stream=True)
+        try:
+            if answer.is_stream_consumed:
+                return _received(answer, answer.content)
+            body = http.Body(answer, self._largest_answer, deadline)
+            async for part in answer.aiter_raw():
+                body.take(part)
+            return _received(answer, body.whole())
+        except http.Unusable as error:
+            return _received(answer, b"", str(error))
+        finally:
+            await answer.aclose()
+            _let_go(answer)
 
     async def run_many(
         self,
@@ -385,8 +424,11 @@ async def _elsewhere(do: Callable[[], T]) -> T:
     return await done
 
 
-def _received(answer: httpx.Response) -> Response:
+def _received(answer: httpx.Response, content: bytes, unusable: str = "") -> Response:
+    return Response(answer.status_code, answer.headers, content, unusable)
+
+
+def _let_go(answer: httpx.Response) -> None:
     # Stream and answer refer to each other, so that what was sent and received would stay in memory until
     # the garbage collector finds them: with large payloads, and many, that is much.
     answer.stream = httpx.ByteStream(b"")
-    return Response(answer.status_code, answer.headers, answer.content)

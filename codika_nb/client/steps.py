@@ -41,6 +41,8 @@ class Response:
     status: int
     headers: Mapping[str, str] = field(repr=False)
     content: bytes = field(repr=False)
+    #: Why nothing of it has been kept.
+    unusable: str = ""
 
 
 @dataclass(frozen=True)

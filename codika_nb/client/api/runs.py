@@ -137,19 +137,19 @@ class RunsAPI(Platform):
         # What the call would repeat, this loop repeats.
         status = replace(self._status(execution_id, there), repeatable=False)
         began = time.monotonic()
-        pause = 0.05
+        pause, least = 0.05, 1.0  # one look there is in any case, and it needs some time
         while True:
             left = began + timeout - time.monotonic()
             problem: CodikaError | None = None
             try:
-                state = yield from replace(status, timeout=max(left, 1.0))
+                state = yield from replace(status, timeout=max(left, least))
                 if state.ended:
                     return state
             except CodikaError as error:
                 error.execution_id = execution_id
                 if not _may_pass(error, time.monotonic() - began):
                     raise
-                problem = error
+                problem, least = error, 0.25
             left = began + timeout - time.monotonic()
             if left <= 0:
                 late = WaitTimeoutError(
