@@ -17,15 +17,15 @@ from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from ..errors import AuthenticationError, ConfigError
+from ..errors import AuthenticationError, ConfigError, Interrupted
 from . import http
 from .batch import TICK, Batch, prepared
 from .endpoint import AsyncPerformer, Performer
 from .http import httpx
 from .progress import shown
-from .runs import Runs
+from .runs import Runs, bare
 from .settings import Connected, Self
-from .steps import Exchange, Pause, Request, Response, Step, T, Turns, Work
+from .steps import Exchange, Pause, Request, Response, Step, T, Turns, Work, stopped
 from .unreachable import unreachable
 
 if TYPE_CHECKING:
@@ -41,7 +41,8 @@ class Client(Performer, Connected[httpx.Client]):
 
     Beside what it names, any method raises `NotSignedIn` (there is no key), `TransportError` (no answer),
     `AuthenticationError` (the key is not accepted), `PermissionDeniedError` (it lacks a scope),
-    `ServerError`, and `ConfigError` for an argument that cannot be right (nothing was sent).
+    `ServerError`, and `ConfigError` for an argument that cannot be right (nothing was sent). Ctrl-C raises
+    `Interrupted`, which says how to go on.
 
     Args:
         auth: a key as text, or one of `OrganizationKey`, `InstanceKey`, `QueryKey`, `WebhookSignature`.
@@ -78,19 +79,24 @@ class Client(Performer, Connected[httpx.Client]):
             >>> client.perform(SignIn("login").request_code("ada@example.com"))
             SignIn('login', step='code')
         """
-        turns = Turns(exchange)
+        turns, step = Turns(exchange), None
         try:
             for step in turns:
                 try:
                     turns.give(self._take(step))
                 except Exception as error:
                     turns.fail(error)
+                except KeyboardInterrupt as error:
+                    turns.fail(_interrupted(error, step))  # the exchange may know more to say
             return turns.result
         except AuthenticationError as error:
             self._explain(error)
             raise
+        except KeyboardInterrupt as error:
+            interrupted = _interrupted(error, step)
         finally:
             turns.close()
+        raise interrupted  # only now: the frames it came through hold the key, codes and payloads
 
     def _take(self, step: Step) -> Any:
         """Do one step."""
@@ -282,19 +288,32 @@ class AsyncClient(AsyncPerformer, Connected[httpx.AsyncClient]):
             >>> asyncio.run(main())
             SignIn('login', step='code')
         """
-        turns = Turns(exchange)
+        turns, step = Turns(exchange), None
+        cancelled: asyncio.CancelledError | None = None
         try:
             for step in turns:
                 try:
                     turns.give(await self._take(step))
                 except Exception as error:
                     turns.fail(error)
+                except asyncio.CancelledError as error:
+                    cancelled = bare(error)
+                    turns.fail(stopped(step))
+                except KeyboardInterrupt as error:
+                    turns.fail(_interrupted(error, step))
             return turns.result
         except AuthenticationError as error:
             self._explain(error)
             raise
+        except KeyboardInterrupt as error:
+            interrupted = _interrupted(error, step)
         finally:
             turns.close()
+        if cancelled is not None and isinstance(interrupted, Interrupted):
+            # Whoever cancels waits for this very class; a notebook shows two lines all the same.
+            cancelled._render_traceback_ = interrupted._render_traceback_  # type: ignore[attr-defined]
+            raise cancelled
+        raise interrupted  # as above
 
     async def _take(self, step: Step) -> Any:
         """Do one step; the loop stays free meanwhile."""
@@ -422,6 +441,11 @@ async def _elsewhere(do: Callable[[], T]) -> T:
     except RuntimeError:  # there are no threads here
         return do()
     return await done
+
+
+def _interrupted(error: KeyboardInterrupt, step: Step | None) -> KeyboardInterrupt:
+    # One that says something has been raised by a program, and not by a key that was pressed.
+    return bare(error) if error.args else stopped(step)
 
 
 def _received(answer: httpx.Response, content: bytes, unusable: str = "") -> Response:
