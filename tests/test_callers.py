@@ -133,6 +133,7 @@ def test_the_environments_own_addresses_are_honoured(
     assert client.trigger_url("greet", instance="other").get_secret_value() == address.replace(
         "/pi/", "/other/"
     )
+    monkeypatch.setenv("CODIKA_API_KEY", KEY)  # whose addresses are then those of the process
     monkeypatch.setenv("CODIKA_TRIGGER_BASE_URL", "http://example.com/webhook")
     with pytest.raises(ConfigError, match="not encrypted"):
         make_client(env_file=tmp_path / ".env")
@@ -251,6 +252,7 @@ def test_the_place_that_counts_is_the_one_that_is_named(
     file = tmp_path / ".env"
     file.write_text(dotenv(platform, new))
     monkeypatch.setenv("CODIKA_API_KEY", old)
+    monkeypatch.setenv("CODIKA_BASE_URL", platform.url)
     # What the process has set itself counts more than the file, so editing the file would change nothing.
     with pytest.raises(AuthenticationError) as hidden:
         make_client(env_file=file).trigger_workflow("greet", {"name": "Ada"})

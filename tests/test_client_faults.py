@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import functools
 import gzip
 import json
 import socket
@@ -11,6 +12,8 @@ import ssl
 import struct
 import threading
 import time
+import tracemalloc
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -264,6 +267,139 @@ def test_a_server_that_never_takes_the_connection(make_client: MakeClient) -> No
         assert time.monotonic() - began < 2
         for each in waiting:
             each.close()
+
+
+# --- what never ends --------------------------------------------------------------------------------
+
+
+def dripping(*, head: bytes, step: float = 0.1) -> Conduct:
+    """Sends `head`, and then a byte now and then, for ever."""
+
+    def conduct(connection: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            connection.sendall(head)
+            for _ in range(300):
+                time.sleep(step)
+                connection.sendall(b" ")
+
+    return conduct
+
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 9999\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "head",
+    [b"HTTP/1.1 200 O", b"HTTP/1.1 200 OK\r\nX-Slow: ", HEAD, HEAD + b'{"success": true'],
+    ids=["status", "head", "body", "more"],
+)
+def test_a_server_that_sends_a_byte_now_and_then(make_client: MakeClient, head: bytes) -> None:
+    with Server(dripping(head=head)) as server:
+        client = make_client(auth=KEY, base_url=server.url, timeout=0.5)
+        began = time.monotonic()
+        with pytest.raises(RequestTimeoutError, match="did not answer in time"):
+            client.verify_key()
+        assert time.monotonic() - began < 10  # of thirty: seconds, were each byte waited for anew
+        assert len(server.requests) == 1
+
+
+def test_a_run_at_a_server_that_sends_a_byte_now_and_then(make_client: MakeClient) -> None:
+    with Server(dripping(head=HEAD)) as server:
+        client = make_client(auth=KEY, base_url=server.url, timeout=30)
+        began = time.monotonic()
+        with pytest.raises(WaitTimeoutError) as late:
+            client.wait_for("e", instance="i", timeout=1.0)
+        assert time.monotonic() - began < 10
+        assert late.value.execution_id == "e"
+
+
+@functools.cache
+def packed(zeros: int, *, kind: str) -> bytes:
+    if kind == "deflate":
+        packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    else:
+        packer = zlib.compressobj(9, zlib.DEFLATED, zlib.MAX_WBITS | (16 if kind == "gzip" else 0))
+    parts = [packer.compress(b" " * 2**20) for _ in range(zeros)]
+    return b"".join([*parts, packer.flush()])
+
+
+@pytest.mark.parametrize("kind", ["gzip", "deflate", "zlib", "gzip, gzip", "br"])
+def test_an_answer_that_unpacks_to_very_much(make_client: MakeClient, kind: str) -> None:
+    body = packed(140, kind=kind.split(",", maxsplit=1)[0])
+    if "," in kind:
+        body = gzip.compress(body)
+    encoding = "deflate" if kind == "zlib" else kind
+    with Server(response(body, "200 OK", f"Content-Encoding: {encoding}")) as server:
+        client = make_client(base_url=server.url)
+        tracemalloc.start()
+        try:
+            with pytest.raises(InvalidResponseError) as large:
+                client.request_login_code("a@example.com")
+            assert tracemalloc.get_traced_memory()[1] < 60e6
+        finally:
+            tracemalloc.stop()
+        assert ("larger than 128 MiB" in large.value.message) == (kind in ("gzip", "deflate", "zlib"))
+    assert_harmless(large.value)
+
+
+def test_an_answer_that_is_too_large_as_it_is(make_client: MakeClient) -> None:
+    def firehose(connection: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+            while True:
+                connection.sendall(b"10000\r\n" + b" " * 0x10000 + b"\r\n")
+
+    with Server(firehose) as server:
+        client = make_client(base_url=server.url, largest_answer=2**20)
+        with pytest.raises(InvalidResponseError, match="larger than 1 MiB"):
+            client.request_login_code("a@example.com")
+    with (
+        Server(response(b"", length=10**12)) as server,
+        pytest.raises(InvalidResponseError, match="larger than 128 MiB"),
+    ):
+        make_client(base_url=server.url).request_login_code("a@example.com")
+
+
+@pytest.mark.parametrize("kind", ["gzip", "deflate", "zlib", ""])
+def test_a_large_answer_within_the_limit(make_client: MakeClient, kind: str) -> None:
+    body = b'{"success": true, "data": {"organizationId": "org"}' + b" " * 20_000_000 + b"}"
+    sent = body
+    if kind:
+        window = {"gzip": zlib.MAX_WBITS | 16, "deflate": -zlib.MAX_WBITS, "zlib": zlib.MAX_WBITS}[kind]
+        packer = zlib.compressobj(9, zlib.DEFLATED, window)
+        sent = packer.compress(body) + packer.flush()
+    headers = [f"Content-Encoding: {'deflate' if kind == 'zlib' else kind}"] if kind else []
+
+    def send(connection: socket.socket) -> None:
+        with contextlib.suppress(OSError):  # whoever has seen enough hangs up
+            connection.sendall(response(sent, "200 OK", *headers))
+
+    with Server(send) as server:
+        client = make_client(auth=KEY, base_url=server.url)
+        assert client.verify_key().organization_id == "org"
+        smaller = make_client(auth=KEY, base_url=server.url, largest_answer=10_000_000)
+        with pytest.raises(InvalidResponseError, match="larger than"):
+            smaller.verify_key()
+        unlimited = make_client(auth=KEY, base_url=server.url, largest_answer=None)
+        assert unlimited.verify_key().organization_id == "org"
+
+
+@pytest.mark.parametrize("limit", [None, float("inf"), 60, 60.0, httpx.Timeout(60)])
+def test_time_limits(make_client: MakeClient, limit: Any) -> None:
+    with Server(KNOWN) as server:
+        client = make_client(auth=KEY, base_url=server.url, timeout=limit)
+        assert client.verify_key().organization_id == "org"
+        assert client.with_options(timeout=limit).verify_key().organization_id == "org"
+
+
+@pytest.mark.parametrize("limit", ["5", 0, -1, float("nan"), True, [5], b"5"])
+def test_time_limits_that_cannot_be_right(make_client: MakeClient, limit: Any) -> None:
+    with pytest.raises(ConfigError, match="number of seconds"):
+        make_client(auth=KEY, timeout=limit)
+    with pytest.raises(ConfigError, match="number of seconds"):
+        make_client(auth=KEY).with_options(timeout=limit)
+    with pytest.raises(ConfigError, match="number of bytes"):
+        make_client(auth=KEY, largest_answer=limit)
 
 
 # --- what arrives is no answer ---------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import logging
 import pickle
@@ -19,6 +20,7 @@ from codika_nb import (
     CodikaError,
     ConfigError,
     InstanceKey,
+    Interrupted,
     OrganizationKey,
     QueryKey,
     WebhookSignature,
@@ -372,3 +374,51 @@ def test_a_repr_shows_no_key_that_a_server_repeats() -> None:
     for value in (run, Triggered(execution_id="e", message=f"ck_{CANARY}")):
         assert HIDDEN not in repr(value) + str(value)
     assert run.result["said"] == f"use cko_{CANARY}"
+
+
+# --- a person who stops waiting --------------------------------------------------------------------
+
+
+def stopping(monkeypatch: pytest.MonkeyPatch, at: str, problem: type[BaseException]) -> None:
+    """Let a person press Ctrl-C, or a task be cancelled, deep in the HTTP library at the address `at`."""
+    plain, awaited = httpx.HTTPTransport.handle_request, httpx.AsyncHTTPTransport.handle_async_request
+
+    def blocking(self: Any, request: httpx.Request) -> httpx.Response:
+        if at in str(request.url):
+            raise problem
+        return plain(self, request)
+
+    async def asynchronous(self: Any, request: httpx.Request) -> httpx.Response:
+        if at in str(request.url):
+            raise problem
+        return await awaited(self, request)
+
+    monkeypatch.setattr(httpx.HTTPTransport, "handle_request", blocking)
+    monkeypatch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", asynchronous)
+
+
+@pytest.mark.parametrize("problem", [KeyboardInterrupt, asyncio.CancelledError])
+def test_stopping_shows_no_secret(
+    make_client: MakeClient, monkeypatch: pytest.MonkeyPatch, problem: type[BaseException]
+) -> None:
+    stopping(monkeypatch, "127.0.0.1", problem)
+    client = make_client(auth=QueryKey(f"ck_{CANARY}"), base_url="http://127.0.0.1:9")
+    is_awaited = not isinstance(client, Client)
+    if problem is asyncio.CancelledError and not is_awaited:
+        return
+    expected = Interrupted if problem is KeyboardInterrupt else problem
+    calls: list[Any] = [
+        lambda: client.run_workflow("w", {"secret": "482913"}, instance="i"),
+        lambda: client.complete_login("a@b.example", code="482913"),
+        lambda: client.wait_for("e-1", instance="i"),
+    ]
+    for call in calls:
+        with pytest.raises(expected) as refused:
+            call()
+        shown = ours(refused.value)
+        assert HIDDEN not in shown
+        assert "482913" not in shown
+        lines = refused.value._render_traceback_()  # type: ignore[attr-defined]
+        assert len(lines) == 2
+    assert lines[0] == "Stopped waiting; run e-1 goes on."
+    assert lines[1] == "Take it up again: client.wait_for('e-1', instance='i')"

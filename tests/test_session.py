@@ -23,7 +23,10 @@ from codika_nb.profiles import PRODUCTION, Profile, ProfileStore
 from codika_nb.profiles import credential as session
 from codika_nb.profiles.credential import resolve, server, sign_in_server, signed_in
 from codika_nb.profiles.environment import Environment
+from tests.colours import MakeClient, make_client
 from tests.conftest import EMAIL
+
+__all__ = ["make_client"]
 
 STAGING = "https://staging.example.com"
 SANDBOX = "http://127.0.0.1:9"
@@ -301,6 +304,10 @@ def environment(text: str, tmp_path: Path) -> Environment:
         ("KEY=https://example.com/x?a=b#c", "https://example.com/x?a=b#c"),
         ("KEY='single # quoted'", "single # quoted"),
         ("KEY='no \\n escape'", "no \\n escape"),
+        (r"KEY='a\'b'", "a'b"),
+        (r"KEY='a\\'", "a\\"),
+        (r"KEY='a\'b' # it's", "a'b"),
+        (r'KEY="C:\dir \'x\'"', "C:\\dir 'x'"),
         ('KEY="double \\"quoted\\"" # comment', 'double "quoted"'),
         ('KEY="line\\nbreak\\ttab\\\\"', "line\nbreak\ttab\\"),
         ('KEY="really\ntwo lines"', "really\ntwo lines"),
@@ -342,6 +349,183 @@ def test_the_process_counts_more_than_the_file(monkeypatch: pytest.MonkeyPatch, 
     assert resolve(environment=variables).source == f"{tmp_path / 'test.env'} (CODIKA_API_KEY)"
     assert "cko_" not in repr(variables)
     assert repr(Environment()) == "Environment(None)"
+
+
+# --- a key stays with its source -------------------------------------------------------------------
+
+OTHER = "https://other.example.com"
+PROCESS_KEY, FILE_KEY = "ck_of_the_process", "ck_of_the_file"
+
+
+def two_sources(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, process: dict[str, str], file: dict[str, str]
+) -> Path:
+    for name, value in process.items():
+        monkeypatch.setenv(name, value)
+    path = tmp_path / "two.env"
+    path.write_text("".join(f"{name}={value}\n" for name, value in file.items()))
+    return path
+
+
+ADDRESSES = ["CODIKA_BASE_URL", "CODIKA_TRIGGER_BASE_URL", "CODIKA_STATUS_BASE_URL"]
+
+
+@pytest.mark.parametrize("variable", ADDRESSES)
+@pytest.mark.parametrize("key_of", ["process", "file"])
+@pytest.mark.parametrize("colour", [Client, AsyncClient])
+def test_a_key_is_not_sent_where_only_the_other_source_says(
+    colour: Any, key_of: str, variable: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    key, address = {"CODIKA_API_KEY": PROCESS_KEY}, {variable: f"{STAGING}/webhook"}
+    process, file = (key, address) if key_of == "process" else (address, key)
+    path = two_sources(monkeypatch, tmp_path, process, file)
+    with pytest.raises(ConfigError) as refused:
+        colour(env_file=path)
+    assert "env (" in refused.value.message
+    assert f"{path} (" in refused.value.message
+    assert variable in refused.value.message
+    assert PROCESS_KEY not in str(refused.value)
+    # The caller's own word is another matter.
+    assert colour(env_file=path, base_url=OTHER).credential.key == PROCESS_KEY
+    assert colour(env_file=path, auth="ck_of_the_caller").credential.source == "argument"
+
+
+@pytest.mark.parametrize(
+    ("process", "file", "expected"),
+    [
+        # The process counts more, with the addresses that stand beside its key.
+        ((PROCESS_KEY, STAGING), (None, OTHER), (STAGING, PROCESS_KEY)),
+        ((PROCESS_KEY, STAGING), (FILE_KEY, OTHER), (STAGING, PROCESS_KEY)),
+        ((PROCESS_KEY, None), (None, PRODUCTION + "/"), (PRODUCTION, PROCESS_KEY)),
+        ((PROCESS_KEY, None), (FILE_KEY, None), (PRODUCTION, PROCESS_KEY)),
+        ((PROCESS_KEY, None), (FILE_KEY, OTHER), ConfigError),
+        # The file's key goes to the file's addresses.
+        ((None, None), (FILE_KEY, None), (PRODUCTION, FILE_KEY)),
+        ((None, None), (FILE_KEY, OTHER), (OTHER, FILE_KEY)),
+        ((None, OTHER), (FILE_KEY, OTHER), (OTHER, FILE_KEY)),
+        ((None, PRODUCTION), (FILE_KEY, None), (PRODUCTION, FILE_KEY)),
+        ((None, STAGING), (FILE_KEY, OTHER), ConfigError),
+        ((None, STAGING), (FILE_KEY, None), ConfigError),
+        # A profile's to its own server, whoever names that.
+        ((None, OTHER), (None, None), (OTHER, None)),
+        ((None, None), (None, OTHER), (OTHER, None)),
+        ((None, STAGING), (None, OTHER), (STAGING, "ck_of_a_profile")),
+        ((None, None), (None, STAGING), (STAGING, "ck_of_a_profile")),
+    ],
+)
+def test_who_goes_with_whom(
+    process: tuple[str | None, str | None],
+    file: tuple[str | None, str | None],
+    expected: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    save("acme", "ck_of_a_profile", STAGING)
+    names = ("CODIKA_API_KEY", "CODIKA_BASE_URL")
+    written = [
+        {name: value for name, value in zip(names, values, strict=True) if value}
+        for values in (process, file)
+    ]
+    path = two_sources(monkeypatch, tmp_path, *written)
+    if expected is ConfigError:
+        with pytest.raises(ConfigError, match="is not sent to"):
+            Client(env_file=path)
+        return
+    found = Client(env_file=path)
+    assert (found.base_url, found.credential.key) == expected
+
+
+def test_addresses_beside_an_organizations_key_that_it_has_no_use_for(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = two_sources(
+        monkeypatch,
+        tmp_path,
+        {"CODIKA_API_KEY": "cko_process1"},
+        {"CODIKA_TRIGGER_BASE_URL": f"{OTHER}/webhook"},
+    )
+    assert Client(env_file=path).base_url == PRODUCTION
+
+
+def test_a_server_that_is_named_gets_the_key_that_says_so(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = two_sources(
+        monkeypatch,
+        tmp_path,
+        {"CODIKA_API_KEY": PROCESS_KEY},
+        {"CODIKA_API_KEY": FILE_KEY, "CODIKA_BASE_URL": OTHER},
+    )
+    assert Client(env_file=path, base_url=OTHER).credential.key == FILE_KEY
+    assert Client(env_file=path, base_url=STAGING).credential.key == PROCESS_KEY
+    session.context.base_url = STAGING
+    assert Client(env_file=path).credential.key is None
+
+
+def test_a_profile_has_no_addresses_of_its_own_in_the_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    save("acme", "ck_of_a_profile", STAGING)
+    path = two_sources(
+        monkeypatch,
+        tmp_path,
+        {"CODIKA_STATUS_BASE_URL": f"{OTHER}/status"},
+        {"CODIKA_TRIGGER_BASE_URL": f"{OTHER}/webhook"},
+    )
+    client = Client(env_file=path)
+    assert (client.base_url, client.public_bases) == (STAGING, {})
+
+
+@pytest.mark.parametrize(
+    ("key_of", "options", "used"),
+    [
+        ("file", {}, True),
+        ("process", {}, False),
+        ("profile", {}, False),
+        ("profile", {"base_url": PRODUCTION}, False),
+        ("profile", {"auth": "cko_of_the_caller"}, False),
+    ],
+)
+def test_whom_secrets_are_encrypted_for(
+    key_of: str, options: dict[str, Any], used: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    save("acme", "cko_of_a_profile", PRODUCTION)
+    key = {"CODIKA_API_KEY": "cko_1234567890"}
+    path = two_sources(
+        monkeypatch,
+        tmp_path,
+        key if key_of == "process" else {},
+        {"CODIKA_PUBLIC_KEY_URL": f"{OTHER}/key.pem"} | (key if key_of == "file" else {}),
+    )
+    client = Client(env_file=path, **options)
+    assert (client.public_key_url == f"{OTHER}/key.pem") is used
+
+
+def test_nothing_reaches_a_server_of_somebody_elses_file(
+    make_client: MakeClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with Sandbox() as stub:
+        path = two_sources(
+            monkeypatch, tmp_path, {"CODIKA_API_KEY": "cko_process1"}, {"CODIKA_BASE_URL": stub.url}
+        )
+        with pytest.raises(ConfigError, match="is not sent to"):
+            make_client(env_file=path).verify_key()
+
+
+@pytest.mark.parametrize(
+    ("text", "truth"),
+    [(text, True) for text in ("1", "true", "True", "TRUE", "yes", "Yes", "on", "ON", " 1 ")]
+    + [(text, False) for text in ("0", "false", "no", "off", "", " ", "nope", "2")],
+)
+def test_what_loosens_safety_is_read_in_any_spelling_and_from_the_process_alone(
+    text: str, truth: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    variables = environment(f"CODIKA_ALLOW_HTTP='{text}'\nCODIKA_BASE_URL=http://example.com", tmp_path)
+    assert not variables.allows_http
+    with pytest.raises(ConfigError, match="not encrypted"):
+        Client(env_file=tmp_path / "test.env")
+    monkeypatch.setenv("CODIKA_ALLOW_HTTP", text)
+    assert variables.allows_http is truth
 
 
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:

@@ -157,7 +157,7 @@ class Batch:
         try:
             trigger = API.trigger_workflow.describe(self._api, workflow, run._payload, instance=instance)
             started = yield from self._in_step(trigger, run)
-        except GeneratorExit:
+        except (GeneratorExit, KeyboardInterrupt):
             run._lost = run._asked is not None
             raise
         except CodikaError as error:

@@ -97,6 +97,8 @@ class Call(Generic[T]):
                 response = yield request
                 if response is None:
                     raise TypeError("a request was answered with nothing")
+                if response.unusable:
+                    raise invalid(response, response.unusable)
                 return self.parse(response)
             except (TransportError, APIError) as error:
                 delay = _delay(error, attempt)

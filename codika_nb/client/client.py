@@ -17,15 +17,15 @@ from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from ..errors import AuthenticationError, ConfigError
+from ..errors import AuthenticationError, ConfigError, Interrupted
 from . import http
 from .batch import TICK, Batch, prepared
 from .endpoint import AsyncPerformer, Performer
 from .http import httpx
 from .progress import shown
-from .runs import Runs
+from .runs import Runs, bare
 from .settings import Connected, Self
-from .steps import Exchange, Pause, Response, Step, T, Turns, Work
+from .steps import Exchange, Pause, Request, Response, Step, T, Turns, Work, stopped
 from .unreachable import unreachable
 
 if TYPE_CHECKING:
@@ -45,7 +45,8 @@ class Client(Performer, Connected[httpx.Client]):
 
     Beside what it names, any method raises `NotSignedIn` (there is no key), `TransportError` (no answer),
     `AuthenticationError` (the key is not accepted), `PermissionDeniedError` (it lacks a scope),
-    `ServerError`, and `ConfigError` for an argument that cannot be right (nothing was sent).
+    `ServerError`, and `ConfigError` for an argument that cannot be right (nothing was sent). Ctrl-C raises
+    `Interrupted`, which says how to go on.
 
     Args:
         auth: a key as text, or one of `OrganizationKey`, `InstanceKey`, `QueryKey`, `WebhookSignature`.
@@ -53,10 +54,12 @@ class Client(Performer, Connected[httpx.Client]):
         base_url: the server; ``https://api.codika.io`` if nothing else names one.
         env_file: a ``.env`` file with variables that the environment itself does not have:
             ``CODIKA_API_KEY``, ``CODIKA_BASE_URL``, ``PROCESS_INSTANCE_ID``, ``CODIKA_TRIGGER_BASE_URL``,
-            ``CODIKA_STATUS_BASE_URL``.
-        timeout: seconds to wait for an answer, 30 unless given; connecting may take 5 of them.
-            `with_options` changes it for single calls.
+            ``CODIKA_STATUS_BASE_URL``. Its key goes to its own addresses only, and no other key does.
+        timeout: seconds that a call may take from its first byte to the last of the answer, 30 unless
+            given; connecting may take 5 of them. None for no limit; four limits of your own are an
+            ``httpx.Timeout``. `with_options` changes it for single calls.
         transport: an httpx transport, for tests and proxies.
+        largest_answer: how many bytes an answer may have, unpacked; 128 MiB unless given, None for any.
 
     Raises:
         ConfigError: contradictory settings, or a key that would travel unencrypted.
@@ -80,19 +83,24 @@ class Client(Performer, Connected[httpx.Client]):
             >>> client.perform(SignIn("login").request_code("ada@example.com"))
             SignIn('login', step='code')
         """
-        turns = Turns(exchange)
+        turns, step = Turns(exchange), None
         try:
             for step in turns:
                 try:
                     turns.give(self._take(step))
                 except Exception as error:
                     turns.fail(error)
+                except KeyboardInterrupt as error:
+                    turns.fail(_interrupted(error, step))  # the exchange may know more to say
             return turns.result
         except AuthenticationError as error:
             self._explain(error)
             raise
+        except KeyboardInterrupt as error:
+            interrupted = _interrupted(error, step)
         finally:
             turns.close()
+        raise interrupted  # only now: the frames it came through hold the key, codes and payloads
 
     def _take(self, step: Step) -> Any:
         """Do one step."""
@@ -101,10 +109,26 @@ class Client(Performer, Connected[httpx.Client]):
         if isinstance(step, Work):
             return step.do()
         try:
-            return _received(self._pool.request(**self._outgoing(step)))
+            return self._send(step)
         except http.FAILURES as error:
             problem = unreachable(error, step.base_url or self.base_url)
         raise problem  # only now: the library's error holds the request, and the request the key
+
+    def _send(self, step: Request) -> Response:
+        request, deadline = self._outgoing(step)
+        answer = self._pool.send(request, auth=self._auth_of(step), stream=True)
+        try:
+            if answer.is_stream_consumed:  # a transport that had all of it at once
+                return _received(answer, answer.content)
+            body = http.Body(answer, self._largest_answer, deadline)
+            for part in answer.iter_raw():
+                body.take(part)
+            return _received(answer, body.whole())
+        except http.Unusable as error:
+            return _received(answer, b"", str(error))
+        finally:
+            answer.close()
+            _let_go(answer)
 
     def run_many(
         self,
@@ -213,7 +237,12 @@ class Client(Performer, Connected[httpx.Client]):
                 f"The client's transport blocks: {type(self._transport).__name__} cannot be awaited.",
                 next_action="Make an AsyncClient with an asynchronous transport: AsyncClient(transport=…)",
             )
-        return AsyncClient(_settings=self._settings, timeout=self._timeout, transport=self._transport)
+        return AsyncClient(
+            _settings=self._settings,
+            timeout=self._timeout,
+            transport=self._transport,
+            largest_answer=self._largest_answer,
+        )
 
     def close(self) -> None:
         """Give the connections back; may be called again.
@@ -263,19 +292,32 @@ class AsyncClient(AsyncPerformer, Connected[httpx.AsyncClient]):
             >>> asyncio.run(main())
             SignIn('login', step='code')
         """
-        turns = Turns(exchange)
+        turns, step = Turns(exchange), None
+        cancelled: asyncio.CancelledError | None = None
         try:
             for step in turns:
                 try:
                     turns.give(await self._take(step))
                 except Exception as error:
                     turns.fail(error)
+                except asyncio.CancelledError as error:
+                    cancelled = bare(error)
+                    turns.fail(stopped(step))
+                except KeyboardInterrupt as error:
+                    turns.fail(_interrupted(error, step))
             return turns.result
         except AuthenticationError as error:
             self._explain(error)
             raise
+        except KeyboardInterrupt as error:
+            interrupted = _interrupted(error, step)
         finally:
             turns.close()
+        if cancelled is not None and isinstance(interrupted, Interrupted):
+            # Whoever cancels waits for this very class; a notebook shows two lines all the same.
+            cancelled._render_traceback_ = interrupted._render_traceback_  # type: ignore[attr-defined]
+            raise cancelled
+        raise interrupted  # as above
 
     async def _take(self, step: Step) -> Any:
         """Do one step; the loop stays free meanwhile."""
@@ -285,10 +327,26 @@ class AsyncClient(AsyncPerformer, Connected[httpx.AsyncClient]):
             outcome = await _elsewhere(step.do)
             return await outcome if inspect.isawaitable(outcome) else outcome
         try:
-            return _received(await self._pool.request(**self._outgoing(step)))
+            return await self._send(step)
         except http.FAILURES as error:
             problem = unreachable(error, step.base_url or self.base_url)
         raise problem  # as above
+
+    async def _send(self, step: Request) -> Response:
+        request, deadline = self._outgoing(step)
+        answer = await self._pool.send(request, auth=self._auth_of(step), stream=True)
+        try:
+            if answer.is_stream_consumed:
+                return _received(answer, answer.content)
+            body = http.Body(answer, self._largest_answer, deadline)
+            async for part in answer.aiter_raw():
+                body.take(part)
+            return _received(answer, body.whole())
+        except http.Unusable as error:
+            return _received(answer, b"", str(error))
+        finally:
+            await answer.aclose()
+            _let_go(answer)
 
     async def run_many(
         self,
@@ -389,8 +447,16 @@ async def _elsewhere(do: Callable[[], T]) -> T:
     return await done
 
 
-def _received(answer: httpx.Response) -> Response:
+def _interrupted(error: KeyboardInterrupt, step: Step | None) -> KeyboardInterrupt:
+    # One that says something has been raised by a program, and not by a key that was pressed.
+    return bare(error) if error.args else stopped(step)
+
+
+def _received(answer: httpx.Response, content: bytes, unusable: str = "") -> Response:
+    return Response(answer.status_code, answer.headers, content, unusable)
+
+
+def _let_go(answer: httpx.Response) -> None:
     # Stream and answer refer to each other, so that what was sent and received would stay in memory until
     # the garbage collector finds them: with large payloads, and many, that is much.
     answer.stream = httpx.ByteStream(b"")
-    return Response(answer.status_code, answer.headers, answer.content)

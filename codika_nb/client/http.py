@@ -8,15 +8,21 @@ from __future__ import annotations
 
 import functools
 import logging
+import math
 import os
 import ssl
+import time
+import zlib
+from collections.abc import Iterable, Iterator
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Any
 
+import httpcore
 import httpx
 
 from ..display.text import redact
 
-__all__ = ["FAILURES", "httpx", "no_cookies", "timeout", "tls"]
+__all__ = ["FAILURES", "Body", "Unusable", "bounded", "httpx", "no_cookies", "timeout", "tls"]
 
 # The filters of a logger do not see what its children log, so each of them gets one.
 _LOGGERS = (
@@ -47,19 +53,288 @@ for _name in _LOGGERS:
 FAILURES = (httpx.RequestError, httpx.InvalidURL)
 
 
-def timeout(seconds: float | httpx.Timeout, at_most: float | None = None) -> httpx.Timeout:
-    """The library's four time-outs for one number: connecting may take five seconds of it.
+class _Share(float):
+    """Seconds for one step on the network, and by when all steps together have to be done.
+
+    The library asks for four time-outs, each for a single step: a server that sends one byte now and then
+    would be waited for without end. It hands them on as they are, so each of them carries the deadline too.
+    """
+
+    __slots__ = ("all",)
+
+    all: Deadline
+
+    def left(self, late: type[Exception]) -> float:
+        """What this step may take now; raises `late` if the time is up."""
+        left = self.all.left()
+        if left <= 0:
+            raise late
+        return min(float(self), left)
+
+
+class Deadline:
+    """By when a call has to be over. It begins with the first step on the network, so that waiting for a
+    free connection of our own is not counted: that is no waiting for the server."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._until: float | None = None
+
+    def left(self) -> float:
+        """Seconds that are left."""
+        now = time.monotonic()
+        if self._until is None:
+            self._until = now + self._seconds
+        return self._until - now
+
+    def share(self, at_most: float | None) -> _Share:
+        """The time-out of one step."""
+        share = _Share(self._seconds if at_most is None else min(at_most, self._seconds))
+        share.all = self
+        return share
+
+
+def timeout(
+    seconds: float | httpx.Timeout | None, at_most: float | None = None
+) -> tuple[httpx.Timeout, Deadline | None]:
+    """The library's four time-outs for one number, and when all has to be over: connecting may take five
+    seconds of it. Those who give four of their own mean these, and only `at_most` limits their sum.
 
     Waiting for a free connection of our own is not waiting for the server, and has no limit.
     """
-    if not isinstance(seconds, httpx.Timeout):
-        seconds = httpx.Timeout(seconds, connect=min(seconds, 5.0), pool=None)
-    if at_most is None:
-        return seconds
-    shorter = {
-        name: at_most if limit is None else min(limit, at_most) for name, limit in seconds.as_dict().items()
-    }
-    return httpx.Timeout(**shorter)
+    if at_most == math.inf:
+        at_most = None
+    single = seconds.as_dict() if isinstance(seconds, httpx.Timeout) else {"connect": 5.0, "pool": None}
+    limits = [each for each in (None if isinstance(seconds, httpx.Timeout) else seconds, at_most) if each]
+    if not limits:
+        return httpx.Timeout(**{"read": None, "write": None, **single}), None
+    deadline = Deadline(min(limits))
+    steps = {name: deadline.share(single.get(name)) for name in ("connect", "read", "write")}
+    return httpx.Timeout(**steps, pool=single["pool"]), deadline
+
+
+class _Stream(httpcore.NetworkStream):
+    """A connection each step of which knows the deadline of the whole."""
+
+    def __init__(self, stream: httpcore.NetworkStream) -> None:
+        self._stream = stream
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._stream.read(max_bytes, _left(timeout, httpcore.ReadTimeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        # In pieces: the library gives each of its own the whole time, however slowly they are taken.
+        if not isinstance(timeout, _Share) or len(buffer) <= _PIECE:
+            self._stream.write(buffer, _left(timeout, httpcore.WriteTimeout))
+            return
+        view = memoryview(buffer)
+        for start in range(0, len(buffer), _PIECE):
+            self._stream.write(bytes(view[start : start + _PIECE]), timeout.left(httpcore.WriteTimeout))
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,
+    ) -> httpcore.NetworkStream:
+        left = _left(timeout, httpcore.ConnectTimeout)
+        return _Stream(self._stream.start_tls(ssl_context, server_hostname, left))
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+
+class _Backend(httpcore.NetworkBackend):
+    """The library's way onto the network, for connections with a deadline."""
+
+    def __init__(self, backend: httpcore.NetworkBackend) -> None:
+        self._backend = backend
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.NetworkStream:
+        left = _left(timeout, httpcore.ConnectTimeout)
+        return _Stream(self._backend.connect_tcp(host, port, left, local_address, socket_options))
+
+    def sleep(self, seconds: float) -> None:
+        self._backend.sleep(seconds)
+
+
+class _AsyncStream(httpcore.AsyncNetworkStream):
+    """As `_Stream`, awaited."""
+
+    def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
+        self._stream = stream
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return await self._stream.read(max_bytes, _left(timeout, httpcore.ReadTimeout))
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        await self._stream.write(buffer, _left(timeout, httpcore.WriteTimeout))
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+    async def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        left = _left(timeout, httpcore.ConnectTimeout)
+        return _AsyncStream(await self._stream.start_tls(ssl_context, server_hostname, left))
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+
+class _AsyncBackend(httpcore.AsyncNetworkBackend):
+    """As `_Backend`, awaited."""
+
+    def __init__(self, backend: httpcore.AsyncNetworkBackend) -> None:
+        self._backend = backend
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        left = _left(timeout, httpcore.ConnectTimeout)
+        stream = await self._backend.connect_tcp(host, port, left, local_address, socket_options)
+        return _AsyncStream(stream)
+
+    async def sleep(self, seconds: float) -> None:
+        await self._backend.sleep(seconds)
+
+
+def _left(timeout: float | None, late: type[Exception]) -> float | None:
+    return timeout.left(late) if isinstance(timeout, _Share) else timeout
+
+
+_PIECE = 64 * 1024
+
+
+def bounded(pool: httpx.Client | httpx.AsyncClient) -> None:
+    """Let the connections of a client keep the deadlines that `timeout` makes.
+
+    The library has no other place for that than an attribute of its transports. Where one is not as we
+    know them (a caller's own), deadlines still hold between the parts of an answer.
+    """
+    for transport in (pool._transport, *pool._mounts.values()):
+        connections = getattr(transport, "_pool", None)
+        backend = getattr(connections, "_network_backend", None)
+        if isinstance(backend, httpcore.NetworkBackend):
+            connections._network_backend = _Backend(backend)  # type: ignore[union-attr]
+        elif isinstance(backend, httpcore.AsyncNetworkBackend):
+            connections._network_backend = _AsyncBackend(backend)  # type: ignore[union-attr]
+
+
+class Unusable(Exception):  # noqa: N818 - becomes an InvalidResponseError where the answer is known
+    """An answer that is too large, or packed in a way that nobody asked for."""
+
+
+#: Up to here what an answer unpacks to is kept while it is counted.
+_KEPT = 8 * 2**20
+_PIECE_UNPACKED = 2**20
+
+
+class Body:
+    """What an answer holds, unpacked and counted part by part.
+
+    The library unpacks each part whole, which lets some kilobytes become many megabytes, so it is done here
+    and a little at a time. A large one is only counted at first, and unpacked again once it is known to fit.
+
+    Args:
+        answer: the answer, of which nothing has been read yet.
+        limit: how many bytes it may have.
+        deadline: by when it has to be there.
+    """
+
+    def __init__(self, answer: httpx.Response, limit: float, deadline: Deadline | None) -> None:
+        self._limit = limit
+        self._deadline = deadline
+        self._raw: list[bytes] = []
+        self._size = 0
+        packing = answer.headers.get("content-encoding", "").strip().lower()
+        self._packed = packing not in ("", "identity")
+        if packing not in ("", "identity", "gzip", "x-gzip", "deflate"):
+            raise Unusable("it is packed in a way that nobody asked for")
+        self._unpacked: list[bytes] | None = []
+        self._unpack = zlib.decompressobj(_ANY_HEADER) if self._packed else None
+        length = answer.headers.get("content-length", "")
+        if length.isdecimal() and len(length) < 20 and int(length) > limit:
+            raise self._too_large()
+
+    def take(self, part: bytes) -> None:
+        """The next part, as it came."""
+        if self._deadline is not None and self._deadline.left() <= 0:
+            raise httpx.ReadTimeout("The time for the whole answer is up.")
+        self._raw.append(part)
+        if self._unpack is None:
+            self._count(len(part))
+            return
+        if len(self._raw) == 1 and not _has_header(part):
+            self._unpack = zlib.decompressobj(-zlib.MAX_WBITS)  # what some servers call deflate
+        for piece in self._pieces(self._unpack, part):
+            self._count(len(piece))
+            if self._unpacked is not None:
+                self._unpacked.append(piece)
+                if self._size > _KEPT:
+                    self._unpacked = None
+            if self._deadline is not None and self._deadline.left() <= 0:
+                raise httpx.ReadTimeout("The time for the whole answer is up.")
+
+    def _count(self, bytes_: int) -> None:
+        self._size += bytes_
+        if self._size > self._limit:
+            raise self._too_large()
+
+    def _too_large(self) -> Unusable:
+        return Unusable(f"it is larger than {self._limit / 2**20:g} MiB")
+
+    @staticmethod
+    def _pieces(unpack: Any, part: bytes) -> Iterator[bytes]:
+        try:
+            while True:
+                piece = unpack.decompress(part, _PIECE_UNPACKED)
+                part = unpack.unconsumed_tail
+                yield piece
+                if not part and len(piece) < _PIECE_UNPACKED:  # else there may be more in it yet
+                    return
+        except zlib.error:
+            raise httpx.DecodingError("It cannot be unpacked.") from None
+
+    def whole(self) -> bytes:
+        """All of it."""
+        parts = self._raw
+        if self._unpack is not None:
+            parts = self._unpacked if self._unpacked is not None else []
+            if self._unpacked is None:
+                again = zlib.decompressobj(_ANY_HEADER if _has_header(self._raw[0]) else -zlib.MAX_WBITS)
+                for part in self._raw:
+                    parts += self._pieces(again, part)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+#: Tells zlib to look for itself whether it is gzip or deflate.
+_ANY_HEADER = zlib.MAX_WBITS | 32
+
+
+def _has_header(start: bytes) -> bool:
+    if start[:1] == b"\x1f":
+        return True
+    return len(start) < 2 or (start[0] & 0x0F == 8 and int.from_bytes(start[:2]) % 31 == 0)
 
 
 def no_cookies() -> CookieJar:

@@ -6,7 +6,7 @@ import json
 import threading
 from collections.abc import Iterable, Mapping, Sequence, Sized
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from ..display.markup import card, line
 from ..display.table import data_frame, html_table
@@ -89,7 +89,10 @@ class Run:
         self.execution, self._error = execution, None
 
 
-def bare(error: CodikaError) -> CodikaError:
+E = TypeVar("E", bound=BaseException)
+
+
+def bare(error: E) -> E:
     """The error without the frames that it went through: they hold payloads, which nobody needs any more."""
     error.__cause__ = error.__context__ = None
     return error.with_traceback(None)

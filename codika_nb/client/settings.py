@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import copy
+import math
 import os
 import threading
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from .. import __version__
@@ -15,7 +17,7 @@ from ..errors import AuthenticationError, ConfigError
 from ..models import Identity
 from ..profiles import PRODUCTION, MaskedKey, is_loopback, mask, normalize_base_url
 from ..profiles.credential import Credential, context, resolve, server, signed_in
-from ..profiles.environment import Environment
+from ..profiles.environment import Environment, Source
 from . import arguments, http
 from .api import API
 from .api.instances import known_instance
@@ -36,8 +38,10 @@ Self = TypeVar("Self", bound="Connected[Any]")
 Pool = TypeVar("Pool", httpx.Client, httpx.AsyncClient)
 
 
-#: Seconds to wait for an answer; five of them to be connected.
+#: Seconds that a call may take; five of them to be connected.
 TIMEOUT = 30.0
+#: Bytes of an answer, unpacked.
+LARGEST_ANSWER = 128 * 2**20
 
 
 class Settings:
@@ -74,19 +78,26 @@ class Settings:
         self.base_url = normalize_base_url(base_url) if base_url else self.credential.base_url
         # A server that is named for this client, or this kernel, has the addresses of its own.
         elsewhere = base_url or context.base_url
-        self.public_bases = {} if elsewhere else environment.public_bases()
+        variables = None if elsewhere else self._variables()
+        self.public_bases = variables.public_bases() if variables else {}
         self.hosts = {self.base_url, *self.public_bases.values()}
         for each in self.hosts:
             environment.refuse_plain_http(each)
         self.instance = environment.get("PROCESS_INSTANCE_ID")
         own = API.public_key_url if self.base_url == PRODUCTION else f"{self.base_url}/encryption/public.pem"
-        self.public_key_url = environment.get("CODIKA_PUBLIC_KEY_URL") or own
+        # Secrets are encrypted for whoever has that key: the file of a project says so only for its own key.
+        own_key = None if elsewhere else self.credential.variables
+        self.public_key_url = (own_key or environment.process).get("CODIKA_PUBLIC_KEY_URL") or own
         self.options: dict[str, Any] = {
             "verify": http.tls(),
             "follow_redirects": False,
             # What goes to this machine itself is no business of a proxy.
             "trust_env": not all(map(is_loopback, self.hosts)),
-            "headers": {"Accept": "application/json", "User-Agent": f"codika-nb/{__version__}"},
+            "headers": {
+                "Accept": "application/json",
+                "Accept-Encoding": "gzip, deflate",
+                "User-Agent": f"codika-nb/{__version__}",
+            },
             "cookies": http.no_cookies(),
         }
 
@@ -112,6 +123,12 @@ class Settings:
             return None
         profile = self.credential.profile
         return Account(self.base_url, key, profile.organization_id if profile else None, profile)
+
+    def _variables(self) -> Source | None:
+        """Whose addresses go with the key (see `profiles.credential`); None if nobody's."""
+        if self.credential.source == "argument":
+            return self.environment.addressed(public=_is_public(self.auth))
+        return self.credential.variables
 
     def _find(self) -> tuple[Credential, httpx.Auth | None]:
         # Found when first needed, and then the same for good.
@@ -161,8 +178,9 @@ class Connected(API, Generic[Pool]):
         profile: str | None = None,
         base_url: str | None = None,
         env_file: str | os.PathLike[str] | None = None,
-        timeout: float | httpx.Timeout = TIMEOUT,
+        timeout: float | httpx.Timeout | None = TIMEOUT,
         transport: Any = None,
+        largest_answer: float | None = LARGEST_ANSWER,
         _settings: Settings | None = None,
     ) -> None:
         if isinstance(auth, str):
@@ -171,8 +189,10 @@ class Connected(API, Generic[Pool]):
         self.base_url, self.instance = settings.base_url, settings.instance
         self.public_key_url = settings.public_key_url
         self._timeout = _checked(timeout)
+        self._largest_answer = _checked_size(largest_answer)
         self._transport = transport
         pool = self._open({**settings.options, "transport": transport})
+        http.bounded(pool)
         self._connections: Connections[Pool] = Connections(pool, repr(self))
         #: Whether the connections end with this client; they are another one's where options were changed.
         self._owner = True
@@ -299,14 +319,14 @@ class Connected(API, Generic[Pool]):
             self._connections.interrupted = None
         batch.let_go()
 
-    def with_options(self: Self, *, timeout: float | httpx.Timeout) -> Self:
+    def with_options(self: Self, *, timeout: float | httpx.Timeout | None) -> Self:
         """The same client with another time-out, for one call or for some; both share their connections.
 
         Args:
-            timeout: seconds to wait for an answer; connecting may take 5 of them.
+            timeout: seconds that a call may take; connecting may take 5 of them. None for no limit.
 
         Raises:
-            ConfigError: `timeout` is not more than 0.
+            ConfigError: `timeout` is no number, or not more than 0.
 
         Example:
             >>> client.with_options(timeout=300).deploy_use_case("use-cases/greeter")
@@ -340,8 +360,8 @@ class Connected(API, Generic[Pool]):
 
     # --- what the two ways to perform share --------------------------------------------------------
 
-    def _outgoing(self, request: Request) -> dict[str, Any]:
-        """The arguments for httpx that `request` stands for."""
+    def _outgoing(self, request: Request) -> tuple[httpx.Request, http.Deadline | None]:
+        """What is sent for `request`, and by when the answer has to be there."""
         if self._pool.is_closed:
             raise ConfigError("This client has been closed.", next_action="Make a new one: Client()")
         base_url = request.base_url or self.base_url
@@ -355,15 +375,19 @@ class Connected(API, Generic[Pool]):
         if request.authenticated and self.credential.source != "argument":
             signed_in(self.credential)  # no key, or an expired one: said here, not after a round trip
         self._connections.used = True
-        return {
-            "method": request.method,
-            "url": base_url + request.path,
-            "params": dict(request.query) or None,
-            "content": request.content,
-            "headers": {"Content-Type": "application/json"} if request.method == "POST" else None,
-            "auth": self.auth if request.authenticated else None,
-            "timeout": http.timeout(self._timeout, request.timeout),
-        }
+        limits, deadline = http.timeout(self._timeout, request.timeout)
+        outgoing = self._pool.build_request(
+            request.method,
+            base_url + request.path,
+            params=dict(request.query) or None,
+            content=request.content,
+            headers={"Content-Type": "application/json"} if request.method == "POST" else None,
+            timeout=limits,
+        )
+        return outgoing, deadline
+
+    def _auth_of(self, request: Request) -> httpx.Auth | None:
+        return self.auth if request.authenticated else None
 
     def _explain(self, error: AuthenticationError) -> None:
         """Say what to do about a key that is not accepted: only the client knows where it came from."""
@@ -385,12 +409,26 @@ class Connected(API, Generic[Pool]):
         error.next_action = credential.remedy(public=self.public)
 
 
-def _checked(timeout: float | httpx.Timeout) -> float | httpx.Timeout:
-    if not isinstance(timeout, httpx.Timeout) and not timeout > 0:
+def _checked(timeout: float | httpx.Timeout | None) -> float | httpx.Timeout | None:
+    if timeout is None or isinstance(timeout, httpx.Timeout):
+        return timeout
+    if isinstance(timeout, bool) or not isinstance(timeout, Real) or not timeout > 0:
         raise ConfigError(
-            f"A time-out is a number of seconds, not {timeout!r}.", next_action="Give more than 0."
+            f"A time-out is a number of seconds, not {timeout!r}.",
+            next_action="Give more than 0, or None for no limit.",
         )
-    return timeout
+    return None if math.isinf(timeout) else float(timeout)
+
+
+def _checked_size(largest: float | None) -> float:
+    if largest is None:
+        return math.inf
+    if isinstance(largest, bool) or not isinstance(largest, Real) or not largest > 0:
+        raise ConfigError(
+            f"The largest answer is a number of bytes, not {largest!r}.",
+            next_action="Give more than 0, or None for no limit.",
+        )
+    return largest
 
 
 def _shown(auth: httpx.Auth | None) -> str | None:

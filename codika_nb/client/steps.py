@@ -12,6 +12,8 @@ from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
+from ..errors import Interrupted
+
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
@@ -41,6 +43,8 @@ class Response:
     status: int
     headers: Mapping[str, str] = field(repr=False)
     content: bytes = field(repr=False)
+    #: Why nothing of it has been kept.
+    unusable: str = ""
 
 
 @dataclass(frozen=True)
@@ -89,7 +93,7 @@ class Turns(Generic[T]):
     def __init__(self, exchange: Exchange[T]) -> None:
         self._steps = iter(exchange)
         self._outcome: Any = None
-        self._problem: Exception | None = None
+        self._problem: BaseException | None = None
         self.result: T
 
     def __iter__(self) -> Turns[T]:
@@ -108,7 +112,7 @@ class Turns(Generic[T]):
         """What has come of the step."""
         self._outcome = outcome
 
-    def fail(self, problem: Exception) -> bool:
+    def fail(self, problem: BaseException) -> bool:
         """What went wrong with it: raised where the exchange has asked for it."""
         self._problem = problem
         return True
@@ -125,11 +129,21 @@ def relayed(exchange: Exchange[T], take: Callable[[Step], Steps[Any]]) -> Steps[
         for step in turns:
             try:
                 turns.give((yield from take(step)))
-            except Exception as error:
+            except (Exception, KeyboardInterrupt) as error:
                 turns.fail(error)
         return turns.result
     finally:
         turns.close()
+
+
+def stopped(step: Step | None) -> Interrupted:
+    """What to tell a person who has stopped the waiting for a step."""
+    if isinstance(step, Request) and step.method == "POST":
+        return Interrupted(
+            "Stopped before there was an answer.",
+            next_action="The platform may have acted all the same: look before you repeat it.",
+        )
+    return Interrupted("Stopped.", next_action="Repeat it to try again.")
 
 
 def observed(exchange: Exchange[T], tell: Callable[[Step], None], *, at_least_every: float = 0.5) -> Steps[T]:

@@ -1,12 +1,27 @@
 """Which account is meant: which key, and which server.
 
-A key only ever goes to the server it belongs to: a profile's to the profile's, the environment's to the
-environment's.
+A key only ever goes to addresses from its own source, so that a ``.env`` file that came with somebody's
+project cannot have another key sent anywhere:
+
+    The key is from       and goes to the addresses of     where they name none
+    ---------------       ----------------------------     ------------------------------------------
+    the process           the process                      production
+    the ``.env`` file     that file                        production
+    a profile             the profile                      production
+    ``auth=``             the caller (``base_url=``), the  production
+                          kernel's choice, the process,
+                          the file that the caller names
+
+Addresses are ``CODIKA_BASE_URL`` and, for a key of one instance, ``CODIKA_TRIGGER_BASE_URL`` and
+``CODIKA_STATUS_BASE_URL``. ``CODIKA_PUBLIC_KEY_URL``, by which secrets are encrypted, goes with them: the
+file's only with the file's key. The process counts more than the file. Where it names a server for which it
+has no key, or the file names one for the process's key, that is a `ConfigError` that names both. A
+``base_url=`` is the caller's own word: it gets a key whose source names no server, as long as this kernel
+has not been pointed there. ``CODIKA_ALLOW_HTTP`` counts only from the process.
 """
 
 from __future__ import annotations
 
-import os
 import socket
 import warnings
 from dataclasses import dataclass, field
@@ -14,8 +29,8 @@ from urllib.parse import urlsplit
 
 from ..errors import ConfigError, NotSignedIn
 from .address import PRODUCTION, is_loopback, normalize_base_url, same_host
-from .environment import Environment
-from .profile import HoldsKey, Profile, mask
+from .environment import Environment, Source
+from .profile import HoldsKey, MaskedKey, Profile, mask
 from .store import ProfileStore
 
 
@@ -54,6 +69,8 @@ class Credential(HoldsKey):
     hidden: tuple[str, ...] = ()
     #: The profile that would be used if its sandbox still ran.
     gone: Profile | None = None
+    #: The variables that it comes from, and whose addresses it may go to.
+    variables: Source | None = None
 
     def __repr__(self) -> str:
         key = mask(self.key) if self.key else None
@@ -95,7 +112,7 @@ def sign_in_server(base_url: str | None = None) -> str:
     if named:
         Environment().refuse_plain_http(named)
         return named
-    if os.environ.get("CODIKA_API_KEY"):
+    if Environment().get("CODIKA_API_KEY"):
         return PRODUCTION  # where that key belongs
     try:
         active = ProfileStore().active()
@@ -141,12 +158,11 @@ def resolve(
     environment = environment or Environment()
     named = server(base_url, environment)
     elsewhere: tuple[str, ...] = ()
-    if keys := environment.api_keys():
-        (source, key), *others = keys
-        # A key of one instance may be beside addresses that say more than CODIKA_BASE_URL.
-        home = environment.server(public=key.startswith("ck_"))
-        if _goes_to(base_url or context.base_url, home, by_argument=bool(base_url)):
-            hidden = [place for place, value in others if value != key]
+    if keys := environment.keys():
+        if found := _of_variables(keys, base_url, environment):
+            variables, key = found
+            source = variables.place("CODIKA_API_KEY")
+            hidden = [each.place("CODIKA_API_KEY") for each, value in keys if value != key]
             try:
                 chosen = _choose(store, profile, named)
                 hidden += [f'profile "{chosen.name}"'] if chosen else []
@@ -158,8 +174,9 @@ def resolve(
                 warnings.warn(
                     f"{source} is used, not profile {profile!r}; unset it to change that.", stacklevel=4
                 )
-            return Credential(named or home or PRODUCTION, key, source, None, tuple(hidden))
-        elsewhere = (source,)
+            home = named if _is_told(base_url) else variables.server(public=_is_public(key))
+            return Credential(home or PRODUCTION, key, source, None, tuple(hidden), variables=variables)
+        elsewhere = tuple(each.place("CODIKA_API_KEY") for each, _ in keys)
     chosen = _choose(store, profile, named)
     if chosen and not (profile or named or context.profile) and _is_gone(chosen):
         return Credential(PRODUCTION, hidden=elsewhere, gone=chosen)
@@ -169,13 +186,56 @@ def resolve(
     return Credential(chosen.host, chosen.api_key, source, chosen)
 
 
-def _goes_to(wanted: str | None, home: str | None, *, by_argument: bool) -> bool:
-    """Whether the environment's key, which belongs to server `home`, may be sent to server `wanted`."""
-    if wanted is None or same_host(wanted, home):
-        return True
-    # A server that the caller spells out gets the key if the environment names none for it. A kernel
-    # that has been pointed elsewhere (to a sandbox) never takes the environment's key along.
-    return by_argument and home is None and not (context.base_url and same_host(wanted, context.base_url))
+def _is_told(base_url: str | None) -> bool:
+    return bool(base_url or context.base_url)
+
+
+def _is_public(key: str) -> bool:
+    # A key of one instance may be beside addresses that say more than CODIKA_BASE_URL.
+    return key.startswith("ck_")
+
+
+def _of_variables(
+    keys: list[tuple[Source, MaskedKey]], base_url: str | None, environment: Environment
+) -> tuple[Source, MaskedKey] | None:
+    """The key of the environment that may go where we are going; None if there is no such key.
+
+    Raises:
+        ConfigError: nobody has said where to go but a source that has not given the key.
+    """
+    if not _is_told(base_url):
+        source, key = keys[0]
+        _refuse_foreign_addresses(source, environment, public=_is_public(key))
+        return source, key
+    wanted = base_url or context.base_url
+    homes = [each.server(public=_is_public(key)) for each, key in keys]
+    for pair, home in zip(keys, homes, strict=True):
+        if home is not None and same_host(wanted, home):
+            return pair
+    # A server that the caller spells out gets the key if its source names none for it. A kernel that has
+    # been pointed elsewhere (to a sandbox) never takes the environment's key along.
+    if base_url and not (context.base_url and same_host(wanted, context.base_url)):
+        return next((pair for pair, home in zip(keys, homes, strict=True) if home is None), None)
+    return None
+
+
+def _refuse_foreign_addresses(source: Source, environment: Environment, *, public: bool) -> None:
+    """Refuse what would have a key go where only another source says."""
+    own = source.addresses(public=public)
+    for other in environment.places:
+        if other is source:
+            if own:
+                return  # what comes after it counts less
+            continue
+        for variable, address in other.addresses(public=public).items():
+            if not any(same_host(address, mine) for mine in (own.values() or [PRODUCTION])):
+                raise ConfigError(
+                    f"The key from {source.place('CODIKA_API_KEY')} is not sent to {address}, "
+                    f"which only {other.place(variable)} names.",
+                    next_action="Set key and address in the same place, or name the server yourself: "
+                    "Client(base_url=…).",
+                    code="foreign-address",
+                )
 
 
 def _choose(store: ProfileStore, name: str | None, wanted: str | None) -> Profile | None:

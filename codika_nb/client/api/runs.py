@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ...errors import (
     CodikaError,
     ConfigError,
+    Interrupted,
     InvalidResponseError,
     NotFoundError,
     RateLimitError,
@@ -75,7 +76,13 @@ class RunsAPI(Platform):
         base_url, where = self._address("webhook", there, workflow)
         body = {"payload": dict(payload or {})}
         read = Triggered.model_validate
-        started = yield from Call("POST", where, read, body=body, envelope="flat", base_url=base_url)
+        try:
+            started = yield from Call("POST", where, read, body=body, envelope="flat", base_url=base_url)
+        except KeyboardInterrupt:
+            raise Interrupted(
+                f"Stopped before there was an answer: a run of {workflow} may have started.",
+                next_action=f"client.list_executions({there!r}) shows the runs that there are.",
+            ) from None
         return started.at(there)
 
     @endpoint
@@ -126,6 +133,7 @@ class RunsAPI(Platform):
             WaitTimeoutError: it still runs; the error carries ``execution_id`` to wait on, as every other
                 error that ends the waiting does.
             NotFoundError: there is no such run.
+            Interrupted: by Ctrl-C; the run goes on.
 
         Example:
             >>> runs = [client.trigger_workflow("greet", {"name": name}) for name in ("Ada", "Grace")]
@@ -134,22 +142,31 @@ class RunsAPI(Platform):
         """
         execution_id, timeout = _run_id(execution), arguments.seconds(timeout)
         there = yield from which_instance(self, instance or _instance_of(execution))
+        try:
+            return (yield from self._waited_for(execution_id, there, timeout))
+        except KeyboardInterrupt:
+            raise Interrupted(
+                f"Stopped waiting; run {execution_id} goes on.",
+                next_action=f"Take it up again: client.wait_for({execution_id!r}, instance={there!r})",
+            ) from None
+
+    def _waited_for(self, execution_id: str, there: str, timeout: float) -> Steps[Execution]:
         # What the call would repeat, this loop repeats.
         status = replace(self._status(execution_id, there), repeatable=False)
         began = time.monotonic()
-        pause = 0.05
+        pause, least = 0.05, 1.0  # one look there is in any case, and it needs some time
         while True:
             left = began + timeout - time.monotonic()
             problem: CodikaError | None = None
             try:
-                state = yield from replace(status, timeout=max(left, 1.0))
+                state = yield from replace(status, timeout=max(left, least))
                 if state.ended:
                     return state
             except CodikaError as error:
                 error.execution_id = execution_id
                 if not _may_pass(error, time.monotonic() - began):
                     raise
-                problem = error
+                problem, least = error, 0.25
             left = began + timeout - time.monotonic()
             if left <= 0:
                 late = WaitTimeoutError(
