@@ -943,3 +943,19 @@ def test_text_from_a_server_is_text() -> None:
     assert len(plain.splitlines()) == 3
     assert max(map(len, plain.splitlines())) < 300
     assert "cko_aB12..." in plain
+
+
+@pytest.mark.parametrize("run", [5, None, b"e", ["e"], {"execution_id": "e"}])
+def test_what_is_no_run(make_client: MakeClient, run: Any) -> None:
+    client = make_client(auth="cko_0123456789", base_url="http://127.0.0.1:9")
+    for call in (client.wait_for, client.get_execution, client.get_execution_status):
+        for options in ({}, {"instance": "i"}):
+            with pytest.raises(ConfigError, match="A run or its id"):
+                call(run, **options)
+
+
+@pytest.mark.parametrize("limit", [None, float("inf")])
+def test_waiting_without_limit(platform: Platform, make_client: MakeClient, limit: float | None) -> None:
+    client = make_client(**platform.account)
+    run = client.run_workflow("greet", {"name": "Ada"}, instance=platform.instance, timeout=limit)
+    assert client.wait_for(run, timeout=limit).status == "success"

@@ -855,7 +855,11 @@ def run(code: str, *arguments: str) -> str:
     return finished.stdout
 
 
+<<<<<<< HEAD
 def test_a_lock_that_stays_held_is_named(store: ProfileStore, monkeypatch: pytest.MonkeyPatch) -> None:
+=======
+def test_a_file_that_others_write_for_long(store: ProfileStore, monkeypatch: pytest.MonkeyPatch) -> None:
+>>>>>>> bounds
     monkeypatch.setattr("codika_nb.profiles.store._PATIENCE", 0.2)
     store.save(ACME)
     lock = f"{store.path}.lock"
@@ -864,14 +868,16 @@ def test_a_lock_that_stays_held_is_named(store: ProfileStore, monkeypatch: pytes
             thread_saw: list[str] = []
 
             def try_it(attempt: Callable[[], object] = attempt, saw: list[str] = thread_saw) -> None:
-                with pytest.raises(ConfigError, match="is in use") as refused:
+                with pytest.raises(ConfigError, match="being written by other programs") as refused:
                     attempt()
                 saw.append(str(refused.value))
 
             thread = threading.Thread(target=try_it)
             thread.start()
             thread.join()
-            assert lock in thread_saw[0]
+            assert "Try again" in thread_saw[0]
+            assert "delete" not in thread_saw[0]
+            assert lock not in thread_saw[0]
         assert names(store) == ["acme-inc"]  # reading needs no lock
     store.save(BETA)
     assert names(store) == ["acme-inc", "beta-corp"]
@@ -891,12 +897,26 @@ def test_threads_lose_nothing(store: ProfileStore) -> None:
     assert {p.api_key for p in store.list()} == {f"cko_{n}_{t}" for n in range(8) for t in range(10)}
 
 
-def test_where_the_file_system_has_no_locks(store: ProfileStore) -> None:
+@unix_modes
+def test_what_is_refused_leaves_nothing_behind(store: ProfileStore, tmp_path: Path) -> None:
+    far = tmp_path / "far"
+    far.mkdir()
+    os.mkfifo(far / "pipe")
+    store.path.parent.mkdir(parents=True, exist_ok=True)
+    store.path.symlink_to(far / "pipe")
+    for attempt in (lambda: store.save(ACME), store.check_writable):
+        with pytest.raises(ConfigError, match="not a file"):
+            attempt()
+    assert [each.name for each in far.iterdir()] == ["pipe"]
+
+
+@pytest.mark.parametrize("number", ["ENOLCK", "EINVAL", "EOPNOTSUPP", "ENOTTY"])
+def test_where_the_file_system_has_no_locks(store: ProfileStore, number: str) -> None:
     # The system call is made to answer as it does on a network home without a lock daemon.
     code = """
         import errno, fcntl, sys, threading
         def flock(descriptor, operation):
-            raise OSError(errno.ENOLCK, "No locks available")
+            raise OSError(getattr(errno, sys.argv[2]), "No locks available")
         fcntl.flock = flock
         from codika_nb.profiles import Profile, ProfileStore
         store = ProfileStore(sys.argv[1])
@@ -910,7 +930,7 @@ def test_where_the_file_system_has_no_locks(store: ProfileStore) -> None:
     """
     if os.name != "posix":
         pytest.skip("Windows always has locks")
-    assert run(code, str(store.path)) == "20\n"
+    assert run(code, str(store.path), number) == "20\n"
     assert not store.path.with_name("config.json.lock.soft").exists()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 import re
 from collections.abc import Sequence
 from numbers import Real
@@ -49,8 +50,10 @@ def days(lifetime: int | None) -> int | None:
     return lifetime
 
 
-def seconds(duration: float) -> float:
-    """A time to wait; refused here because the run would have been started by the time it fails."""
+def seconds(duration: float | None) -> float:
+    """A time to wait, None for any; refused here, because later the run would have been started."""
+    if duration is None:
+        return math.inf
     if not isinstance(duration, Real) or not duration >= 0:  # nor a number that is none
         raise ConfigError(
             f"Nobody can wait for {duration!r} seconds.", next_action="Give a time-out such as 120."

@@ -100,7 +100,7 @@ def timeout(
     """The library's four time-outs for one number, and when all has to be over: connecting may take five
     seconds of it. Those who give four of their own mean these, and only `at_most` limits their sum.
 
-    Waiting for a free connection of our own is not waiting for the server, and has no limit.
+    Waiting for a free connection of our own is not waiting for the server: only `at_most` limits it.
     """
     if at_most == math.inf:
         at_most = None
@@ -110,7 +110,8 @@ def timeout(
         return httpx.Timeout(**{"read": None, "write": None, **single}), None
     deadline = Deadline(min(limits))
     steps = {name: deadline.share(single.get(name)) for name in ("connect", "read", "write")}
-    return httpx.Timeout(**steps, pool=single["pool"]), deadline
+    waits = [each for each in (single["pool"], at_most) if each is not None]
+    return httpx.Timeout(**steps, pool=min(waits, default=None)), deadline
 
 
 class _Stream(httpcore.NetworkStream):

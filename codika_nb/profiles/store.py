@@ -28,10 +28,15 @@ class ConfigWarning(UserWarning):
     """Something about the config file that its owner should know; said once per kernel."""
 
 
-_PATIENCE = 10.0  # seconds to wait for another kernel's write; one takes milliseconds
+# Seconds to wait for other programs' writes. One takes milliseconds, but a busy machine may have many, and
+# what is to be saved may be a key that has just been made.
+_PATIENCE = 60.0
 
 
-_NO_LOCKS_HERE = frozenset({errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP})
+# In which words a system says that it has no locks for a file.
+_NO_LOCKS_HERE = frozenset(
+    {errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOTTY, 524}
+)
 
 
 # What tells that a file has been written since: inode, size, time. None: there is no file.
@@ -304,6 +309,7 @@ def _locked(path: Path) -> Iterator[Path]:
     from filelock import FileLock, SoftFileLock, Timeout  # noqa: PLC0415
 
     target = Path(os.path.realpath(path))
+    _read_once(target)  # what is no file is refused before anything is put beside it
     _private_folder(path.parent)
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     # Some network homes have no locks; a file that exists while somebody writes does there. It has a name
@@ -320,10 +326,10 @@ def _locked(path: Path) -> Iterator[Path]:
                 if getattr(error, "errno", errno.ENOSYS) not in _NO_LOCKS_HERE:
                     raise
                 locks[1].acquire(_PATIENCE, poll_interval=0.01)
-        except Timeout as late:
+        except Timeout:
             raise ConfigError(
-                f"The config file {path} is in use: {late.lock_file} is held since {_PATIENCE:.0f} seconds.",
-                next_action="Close the program that holds it, or delete the lock file if there is none.",
+                f"The config file {path} is being written by other programs.",
+                next_action="Try again in a moment.",
                 code="config-locked",
             ) from None
         for leftover in target.parent.glob(f".{target.name}.*.tmp"):

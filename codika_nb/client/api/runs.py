@@ -117,28 +117,33 @@ class RunsAPI(Platform):
 
     @endpoint
     def wait_for(
-        self, execution: Run, *, instance: str | None = None, timeout: float = 120.0
+        self, execution: Run, *, instance: str | None = None, timeout: float | None = 120.0
     ) -> Steps[Execution]:
         """Wait until a run has ended, however it ended; ``.result`` of what it returns is the result.
 
-        Asks quickly at first and less and less often later, and keeps asking through passing failures.
-        Of a run that ended badly, ``.result`` raises `ExecutionFailedError`, and ``.status`` says so quietly.
+                Asks quickly at first and less and less often later, and keeps asking through passing failures.
+                Of a run that ended badly, ``.result`` raises `ExecutionFailedError`, and ``.status`` says so quietly.
 
-        Args:
-            execution: the run, or its id.
-            instance: process instance id; where the run was started, if it knows, or the one that is meant.
-            timeout: seconds to wait at most.
+                Args:
+                    execution: the run, or its id.
+        <<<<<<< HEAD
+                    instance: process instance id; where the run was started, if it knows, or the one that is meant.
+                    timeout: seconds to wait at most.
+        =======
+                    instance: process instance id; the client's own if left out.
+                    timeout: seconds to wait at most; None for as long as it takes.
+        >>>>>>> bounds
 
-        Raises:
-            WaitTimeoutError: it still runs; the error carries ``execution_id`` to wait on, as every other
-                error that ends the waiting does.
-            NotFoundError: there is no such run.
-            Interrupted: by Ctrl-C; the run goes on.
+                Raises:
+                    WaitTimeoutError: it still runs; the error carries ``execution_id`` to wait on, as every other
+                        error that ends the waiting does.
+                    NotFoundError: there is no such run.
+                    Interrupted: by Ctrl-C; the run goes on.
 
-        Example:
-            >>> runs = [client.trigger_workflow("greet", {"name": name}) for name in ("Ada", "Grace")]
-            >>> [client.wait_for(run, timeout=600).result["greeting"] for run in runs]
-            ['Hello, Ada!', 'Hello, Grace!']
+                Example:
+                    >>> runs = [client.trigger_workflow("greet", {"name": name}) for name in ("Ada", "Grace")]
+                    >>> [client.wait_for(run, timeout=600).result["greeting"] for run in runs]
+                    ['Hello, Ada!', 'Hello, Grace!']
         """
         execution_id, timeout = _run_id(execution), arguments.seconds(timeout)
         there = yield from which_instance(self, instance or _instance_of(execution))
@@ -188,7 +193,7 @@ class RunsAPI(Platform):
         payload: Mapping[str, Any] | None = None,
         *,
         instance: str | None = None,
-        timeout: float = 120.0,
+        timeout: float | None = 120.0,
     ) -> Steps[Execution]:
         """Start a run and wait until it has ended; ``.result`` is what the workflow returned.
 
@@ -281,11 +286,19 @@ class RunsAPI(Platform):
 
 def _instance_of(run: Run) -> str | None:
     """A run knows where it was started."""
+    _ = _run_id(run)
     return None if isinstance(run, str) else run.instance
 
 
 def _run_id(run: Run) -> str:
-    return run if isinstance(run, str) else run.execution_id
+    if isinstance(run, str):
+        return run
+    if not isinstance(run, Triggered | Execution | ExecutionSummary):
+        raise ConfigError(
+            f"A run or its id is meant here, not {type(run).__name__}.",
+            next_action="Give what trigger_workflow has returned, or its execution_id.",
+        )
+    return run.execution_id
 
 
 def _may_pass(error: CodikaError, waited: float) -> bool:
