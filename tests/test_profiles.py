@@ -855,11 +855,7 @@ def run(code: str, *arguments: str) -> str:
     return finished.stdout
 
 
-<<<<<<< HEAD
-def test_a_lock_that_stays_held_is_named(store: ProfileStore, monkeypatch: pytest.MonkeyPatch) -> None:
-=======
 def test_a_file_that_others_write_for_long(store: ProfileStore, monkeypatch: pytest.MonkeyPatch) -> None:
->>>>>>> bounds
     monkeypatch.setattr("codika_nb.profiles.store._PATIENCE", 0.2)
     store.save(ACME)
     lock = f"{store.path}.lock"

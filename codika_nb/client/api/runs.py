@@ -121,29 +121,24 @@ class RunsAPI(Platform):
     ) -> Steps[Execution]:
         """Wait until a run has ended, however it ended; ``.result`` of what it returns is the result.
 
-                Asks quickly at first and less and less often later, and keeps asking through passing failures.
-                Of a run that ended badly, ``.result`` raises `ExecutionFailedError`, and ``.status`` says so quietly.
+        Asks quickly at first and less and less often later, and keeps asking through passing failures.
+        Of a run that ended badly, ``.result`` raises `ExecutionFailedError`, and ``.status`` says so quietly.
 
-                Args:
-                    execution: the run, or its id.
-        <<<<<<< HEAD
-                    instance: process instance id; where the run was started, if it knows, or the one that is meant.
-                    timeout: seconds to wait at most.
-        =======
-                    instance: process instance id; the client's own if left out.
-                    timeout: seconds to wait at most; None for as long as it takes.
-        >>>>>>> bounds
+        Args:
+            execution: the run, or its id.
+            instance: process instance id; where the run was started, if it knows, or the one that is meant.
+            timeout: seconds to wait at most; None for as long as it takes.
 
-                Raises:
-                    WaitTimeoutError: it still runs; the error carries ``execution_id`` to wait on, as every other
-                        error that ends the waiting does.
-                    NotFoundError: there is no such run.
-                    Interrupted: by Ctrl-C; the run goes on.
+        Raises:
+            WaitTimeoutError: it still runs; the error carries ``execution_id`` to wait on, as every other
+                error that ends the waiting does.
+            NotFoundError: there is no such run.
+            Interrupted: by Ctrl-C; the run goes on.
 
-                Example:
-                    >>> runs = [client.trigger_workflow("greet", {"name": name}) for name in ("Ada", "Grace")]
-                    >>> [client.wait_for(run, timeout=600).result["greeting"] for run in runs]
-                    ['Hello, Ada!', 'Hello, Grace!']
+        Example:
+            >>> runs = [client.trigger_workflow("greet", {"name": name}) for name in ("Ada", "Grace")]
+            >>> [client.wait_for(run, timeout=600).result["greeting"] for run in runs]
+            ['Hello, Ada!', 'Hello, Grace!']
         """
         execution_id, timeout = _run_id(execution), arguments.seconds(timeout)
         there = yield from which_instance(self, instance or _instance_of(execution))
