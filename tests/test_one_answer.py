@@ -6,10 +6,15 @@ import asyncio
 import json
 import threading
 from collections.abc import Iterator
+from datetime import date, timedelta
+from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from codika_nb import (
@@ -30,6 +35,7 @@ from codika_nb import (
     sign_in,
 )
 from codika_nb.client.deployed import forget
+from codika_nb.client.payloads import as_json
 from codika_nb.profiles import PRODUCTION
 from codika_nb.profiles.credential import context, resolve
 from tests.conftest import EMAIL
@@ -141,6 +147,58 @@ def test_another_account_does_not_run_what_this_one_has_deployed(
     bob = sign_in("bob@example.com", ask_code=sandbox.code_for, company="Bob")
     with Client(profile=bob.name) as client, pytest.raises(ConfigError, match="Nothing is deployed"):
         client.run_workflow("greet", {"name": "x"})
+
+
+# --- what a payload is ------------------------------------------------------------------------------
+
+
+VALUES: list[tuple[Any, Any]] = [
+    (np.int64(3), 3),
+    (np.float32(0.5), 0.5),
+    (np.bool_(True), True),
+    (np.array([1, 2]), [1, 2]),
+    (np.array(7), 7),
+    (np.array([[1.5], [np.nan]]), [[1.5], [None]]),
+    (np.datetime64("2026-01-02T03:04:05"), "2026-01-02T03:04:05"),
+    (pd.Timestamp("2026-01-02", tz="UTC"), "2026-01-02T00:00:00+00:00"),
+    (pd.Timedelta("1min"), 60.0),
+    (pd.Series([1, 2]), [1, 2]),
+    (range(3), [0, 1, 2]),
+    ((1, "a"), [1, "a"]),
+    (Decimal("1.5"), 1.5),
+    (date(2026, 1, 2), "2026-01-02"),
+    (timedelta(seconds=90), 90.0),
+    (UUID(int=0), "00000000-0000-0000-0000-000000000000"),
+    ({1: {"deep": np.int8(1)}}, {"1": {"deep": 1}}),
+    (None, None),
+]
+
+
+@pytest.mark.parametrize(("value", "sent"), VALUES, ids=lambda value: type(value).__name__)
+def test_one_conversion_wherever_payloads_are_taken(value: Any, sent: Any) -> None:
+    assert as_json({"v": value}) == {"v": sent}
+    assert json.loads(json.dumps(as_json([value]), allow_nan=False)) == [sent]
+
+
+@pytest.mark.parametrize(
+    "missing", [float("nan"), np.nan, pd.NaT, pd.NA, np.datetime64("NaT"), Decimal("nan")]
+)
+def test_what_is_missing_is_left_out(missing: Any) -> None:
+    assert as_json({"v": missing, "w": [missing], "x": 1}) == {"w": [None], "x": 1}
+
+
+def test_payloads_of_a_data_scientist_are_run(ada: Profile, greeter: Path, sandbox: Sandbox) -> None:
+    @sandbox.workflow("greet")
+    def greet(payload: dict[str, Any]) -> dict[str, Any]:
+        return {"got": payload}
+
+    frame = pd.DataFrame({"name": ["a", "b"], "n": [1.0, float("nan")]})
+    with Client() as client:
+        client.deploy_use_case(greeter, verify=False)
+        assert client.run_workflow("greet", {"name": np.str_("x")}).result["got"]["name"] == "x"
+        records: list[Any] = frame[["name"]].to_dict("records")
+        rows = client.run_many("greet", records, progress=False)
+        assert [each["got"]["name"] for each in rows.results] == ["a", "b"]
 
 
 # --- deploying -------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,6 +11,7 @@ from datetime import time as time_of_day
 from decimal import Decimal
 from itertools import islice
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -43,33 +45,69 @@ def rows_of(frame: DataFrame) -> Iterator[dict[str, Any]]:
     """The rows of a data frame as JSON objects, made when they are asked for; what is missing is left out."""
     names = [str(name) for name in frame.columns]
     for row in frame.itertuples(index=False, name=None):
-        members = zip(names, map(_as_json, row), strict=True)
-        yield {name: value for name, value in members if value is not None}
+        members = zip(names, map(_converted, row), strict=True)
+        yield {name: value for name, value in members if value is not None and value is not _MISSING}
 
 
-def _as_json(value: Any) -> Any:
-    """What a cell of a data frame is in JSON; None where it holds nothing."""
+def as_json(value: Any) -> Any:
+    """What Python, numpy and pandas hold, as JSON has it.
+
+    Arrays, series and sets become lists, moments ISO 8601, time spans seconds, decimals numbers, UUIDs texts.
+    What is missing (NaN, NaT, NA) is left out of an object, and null in a list. What has no form in JSON
+    stays as it is, and is refused when it is sent.
+    """
+    converted = _converted(value)
+    return None if converted is _MISSING else converted
+
+
+_MISSING: Any = object()
+
+
+def _converted(value: Any) -> Any:
     if value is None or isinstance(value, str | bool | int):
         return value
+    if isinstance(value, float):
+        return _MISSING if math.isnan(value) else float(value)
     if isinstance(value, Mapping):
-        return {str(name): _as_json(each) for name, each in value.items()}
-    if isinstance(value, list | tuple | set | frozenset | sys.modules["numpy"].ndarray):
-        return [_as_json(each) for each in value]
-    pandas = sys.modules["pandas"]
-    return None if pandas.api.types.is_scalar(value) and pandas.isna(value) else _as_plain(value)
+        members = ((str(name), _converted(each)) for name, each in value.items())
+        return {name: each for name, each in members if each is not _MISSING}
+    if type(value) in (list, tuple, set, frozenset, range):
+        return [as_json(each) for each in value]
+    return _from_a_library(value) if type(value).__module__.partition(".")[0] in _LIBRARIES else _plain(value)
 
 
-def _as_plain(value: Any) -> Any:
-    """A single value in JSON; what has no such form stays as it is, and is refused with its row."""
-    pandas, numpy = sys.modules["pandas"], sys.modules["numpy"]
-    if isinstance(value, numpy.datetime64):
-        value = pandas.Timestamp(value)
-    elif isinstance(value, numpy.timedelta64):
-        value = pandas.Timedelta(value)
+_LIBRARIES = ("numpy", "pandas")
+
+
+def _from_a_library(value: Any) -> Any:
+    """A value of numpy or pandas; whoever has one has imported the library."""
+    numpy, pandas = sys.modules["numpy"], sys.modules.get("pandas")
+    if isinstance(value, numpy.ndarray):
+        return [as_json(each) for each in value] if value.ndim else _converted(value.item())
+    if pandas and isinstance(value, pandas.Series | pandas.Index | pandas.api.extensions.ExtensionArray):
+        return [as_json(each) for each in value]
+    if pandas and pandas.api.types.is_scalar(value) and pandas.isna(value):
+        return _MISSING
+    if isinstance(value, numpy.datetime64 | numpy.timedelta64):
+        return _moment(value, numpy, pandas)
+    return _converted(value.item()) if isinstance(value, numpy.generic) else _plain(value)
+
+
+def _moment(value: Any, numpy: Any, pandas: Any) -> Any:
+    if numpy.isnat(value):
+        return _MISSING
+    is_span = isinstance(value, numpy.timedelta64)
+    if pandas:
+        return _plain((pandas.Timedelta if is_span else pandas.Timestamp)(value))
+    return _plain(value.astype("timedelta64[us]" if is_span else "datetime64[us]").item())
+
+
+def _plain(value: Any) -> Any:
+    """A single value; what has no form in JSON stays as it is."""
     if isinstance(value, date | time_of_day):  # a moment is a date, too
         return value.isoformat()
     if isinstance(value, timedelta):
         return value.total_seconds()
     if isinstance(value, Decimal):
-        return float(value)
-    return value.item() if isinstance(value, numpy.generic) else value
+        return _converted(float(value))
+    return str(value) if isinstance(value, UUID) else value

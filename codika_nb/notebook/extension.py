@@ -85,9 +85,14 @@ def _unhook(shell: InteractiveShell) -> None:
         registered[:] = [hook for hook in registered if getattr(hook, "__module__", "") != __name__]
 
 
+def _names_a_magic(text: str) -> bool:
+    # What only imports the package is a program, with whatever stands in it.
+    return "codika_" in text and "codika_" in text.replace("codika_nb", "")
+
+
 def refuse_secrets(lines: list[str]) -> list[str]:
     """Refuse a cell that names our magics and a key in a form that IPython would answer, not we."""
-    if any("codika_" in line for line in lines):
+    if _names_a_magic("".join(lines)):
         import_module(".history", __package__).refuse_cell("".join(lines))
     return lines
 
@@ -98,7 +103,7 @@ refuse_secrets.has_side_effects = True  # type: ignore[attr-defined]
 
 def forget_secrets(result: ExecutionResult) -> None:
     """Take the keys of a cell that names us out of IPython's memory and history."""
-    if result.info is not None and "codika_" in (cell := result.info.raw_cell or ""):
+    if result.info is not None and _names_a_magic(cell := result.info.raw_cell or ""):
         import_module(".history", __package__).forget_cell(get_ipython(), cell, result)
 
 

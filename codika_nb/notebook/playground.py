@@ -21,6 +21,7 @@ from IPython.core.getipython import get_ipython
 from IPython.display import display
 
 from ..client.client import Client
+from ..client.payloads import as_json
 from ..display.markup import SIGN_IN_STYLE
 from ..display.text import plain, readable
 from ..errors import CodikaError, ConfigError, WaitTimeoutError
@@ -173,7 +174,7 @@ class Playground(Form[Execution]):
             'fr'
         """
         self._wait_until_ready()
-        self._form.value = values
+        self._form.value = as_json(values)
         return self
 
     def payload(self) -> dict[str, Any]:

@@ -140,7 +140,7 @@ def _options(filled: Filled) -> dict[str, Any]:
             "User-Agent": f"codika-nb/{__version__}",
             "X-Process-Manager-Key": filled.key,
         },
-        "timeout": _http.timeout(30.0),
+        "timeout": httpx.Timeout(30.0, connect=5.0, pool=None),
         "verify": _http.tls(),
         "trust_env": False,
         "follow_redirects": False,

@@ -28,6 +28,7 @@ from ...models import (
 from .. import arguments
 from ..call import Call, path
 from ..endpoint import endpoint
+from ..payloads import as_json
 from ..steps import Pause, Steps
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class RunsAPI(Platform):
         workflow = arguments.name(workflow, "A workflow")
         there = yield from which_instance(self, instance, workflow)
         base_url, where = self._address("webhook", there, workflow)
-        body = {"payload": dict(payload or {})}
+        body = {"payload": as_json(payload or {})}
         read = Triggered.model_validate
         try:
             started = yield from Call("POST", where, read, body=body, envelope="flat", base_url=base_url)
