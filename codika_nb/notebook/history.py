@@ -1,8 +1,8 @@
 """Keys and webhook secrets in a cell: refused, and taken out of IPython's memory and history.
 
-A secret on a line of our magics is refused, whichever form the line has. What stands in a cell that names one of
-them (``codika_…``) is taken out of what this session remembers and has written to ``history.sqlite``; sessions
-before it stay as they are, and so does all but the secret itself.
+A secret on a line of our magics is refused, whichever form the line has. What stands in a cell that names
+one of them (``codika_…``) is taken out of what this session remembers and has written to
+``history.sqlite``; sessions before it stay as they are, and so does all but the secret itself.
 
 What cannot be done: cells that name none (``!curl -H "X-API-Key: ck_…"``, ``key = "cko_…"``) are not
 looked at, the log of ``%logstart`` is IPython's, and the cell itself is the notebook's: delete it there, too.
