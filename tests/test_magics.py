@@ -446,6 +446,7 @@ def test_a_secret_is_taken_out_whatever_the_form_of_the_line(
         assert secret not in json.dumps(said, default=str), cell
     for cell in (
         f"%codika_nothing {secret}",
+        f"key = '{secret}'  # for codika_login",
         f"!true codika_login {secret}",
     ):
         outcome = shell.run(cell)
