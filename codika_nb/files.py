@@ -14,7 +14,6 @@ from .errors import ConfigError, InvalidResponseError
 
 __all__ = ["replace", "sync", "temporary", "write_inside"]
 
-
 # What keeps a file from reaching the disk. Anything else means that the system does not wait for disks, as
 # many a network or cluster home; some of them say so with numbers that Python has no name for.
 _LOST = (errno.EIO, errno.ENOSPC, errno.EDQUOT)

@@ -89,7 +89,6 @@ def version(wanted: str | None, form: Literal["X.Y", "X.Y.Z"]) -> str | None:
 
 _LOGO_TYPES = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png", ".webp": "image/webp"}
 
-
 _LARGEST_LOGO = 5 * 1024**2
 
 

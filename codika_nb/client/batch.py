@@ -37,26 +37,20 @@ from .steps import Exchange, Pause, Response, Step, Steps, T, relayed
 #: More connections than this the HTTP library does not open.
 MOST_WORKERS = 100
 
-
 #: Seconds after which a worker that pauses looks whether it is to stop, and the progress is shown.
 TICK = 0.1
-
 
 #: Seconds for which an interruption waits for the answers to what has just been sent.
 GRACE = 1.0
 
-
 #: Seconds of the first pause and of the longest where the platform names no time.
 FIRST_BACKOFF, LONGEST_BACKOFF = 1.0, 60.0
-
 
 #: How often in a row, without starting anything, and for how many seconds it pauses at most.
 MOST_REFUSALS, LONGEST_WAIT = 10, 3600.0
 
-
 #: Refusals that another payload would not change: they are about who asks, and for what.
 _EVERYBODYS = (AuthenticationError, PermissionDeniedError, NotFoundError, ConflictError, ConfigError)
-
 
 #: What may befall one row, but not all of them one after the other.
 _MISFORTUNES = (TransportError, ServerError, InvalidResponseError)

@@ -160,12 +160,9 @@ def _encoded(body: Any, written: Callable[[Any], Iterable[str]]) -> bytes:
 
 ATTEMPTS = 3
 
-
 FIRST_PAUSE = 0.5
 
-
 LONGEST_PAUSE = 8.0
-
 
 _PASSING = {429, 502, 503, 504}
 

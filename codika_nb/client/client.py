@@ -8,12 +8,10 @@ knows besides: its server, its credential, its time-outs.
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import inspect
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +25,7 @@ from .runs import Runs, bare
 from .settings import Connected, Self
 from .steps import Exchange, Pause, Request, Response, Step, T, Turns, Work, stopped
 from .unreachable import unreachable
+from .worker import in_worker
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -77,7 +76,7 @@ class Client(Performer, Connected[httpx.Client]):
         """Do what `exchange` describes, and return its result.
 
         Args:
-            exchange: a verb of `SignIn`, or what another program has described with `codika_nb.api`.
+            exchange: a verb of `SignIn`, or what another program has described with `codika_nb.client.api`.
 
         Example:
             >>> client.perform(SignIn("login").request_code("ada@example.com"))
@@ -283,7 +282,7 @@ class AsyncClient(AsyncPerformer, Connected[httpx.AsyncClient]):
         """Do what `exchange` describes, and return its result.
 
         Args:
-            exchange: a verb of `SignIn`, or what another program has described with `codika_nb.api`.
+            exchange: a verb of `SignIn`, or what another program has described with `codika_nb.client.api`.
 
         Example:
             >>> async def main():
@@ -324,7 +323,7 @@ class AsyncClient(AsyncPerformer, Connected[httpx.AsyncClient]):
         if isinstance(step, Pause):
             return await asyncio.sleep(step.seconds)
         if isinstance(step, Work):
-            outcome = await _elsewhere(step.do)
+            outcome = await in_worker(step.do)
             return await outcome if inspect.isawaitable(outcome) else outcome
         try:
             return await self._send(step)
@@ -412,39 +411,6 @@ class AsyncClient(AsyncPerformer, Connected[httpx.AsyncClient]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.aclose()
-
-
-async def _elsewhere(do: Callable[[], T]) -> T:
-    """What a function gives that takes its time; the loop goes on meanwhile.
-
-    On a thread of its own, which ends with the process: whoever gives up waits for no keyboard.
-    """
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[T] = loop.create_future()
-    context = contextvars.copy_context()
-
-    def settle(outcome: T | None, problem: BaseException | None) -> None:
-        if done.cancelled():
-            return
-        if problem:
-            done.set_exception(problem)
-        else:
-            done.set_result(outcome)  # type: ignore[arg-type]  # there is one, if there is no problem
-
-    def run() -> None:
-        outcome, problem = None, None
-        try:
-            outcome = context.run(do)
-        except BaseException as error:
-            problem = error
-        with suppress(RuntimeError):  # the loop has ended meanwhile
-            loop.call_soon_threadsafe(settle, outcome, problem)
-
-    try:
-        threading.Thread(target=run, name="codika-work", daemon=True).start()
-    except RuntimeError:  # there are no threads here
-        return do()
-    return await done
 
 
 def _interrupted(error: KeyboardInterrupt, step: Step | None) -> KeyboardInterrupt:

@@ -13,7 +13,6 @@ from .steps import Exchange
 
 P = ParamSpec("P")
 
-
 T = TypeVar("T")
 
 

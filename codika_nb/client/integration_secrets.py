@@ -20,7 +20,6 @@ from ..errors import ConfigError, InvalidResponseError
 
 Context = Literal["organization", "member", "process_instance"]
 
-
 _ORGANIZATION = {
     "openai": ("OPENAI_API_KEY",),
     "anthropic": ("ANTHROPIC_API_KEY",),
@@ -40,7 +39,6 @@ _ORGANIZATION = {
     "whatsapp_trigger": ("WHATSAPP_CLIENT_ID", "WHATSAPP_CLIENT_SECRET"),
 }
 
-
 _PROCESS_INSTANCE = {
     "supabase": ("SUPABASE_HOST", "SUPABASE_SERVICE_ROLE_KEY"),
     "postgres": (
@@ -54,21 +52,15 @@ _PROCESS_INSTANCE = {
     "telegram": ("TELEGRAM_ACCESS_TOKEN",),
 }
 
-
 _OPTIONAL = {"POSTGRES_SSL"}
-
 
 _SECRETS = {**_ORGANIZATION, **_PROCESS_INSTANCE}
 
-
 _GOOGLE = ("gmail", "calendar", "drive", "sheets", "docs", "slides", "tasks", "contacts")
-
 
 _MICROSOFT = ("teams", "teams_advanced", "sharepoint", "outlook", "to_do", "excel", "onedrive")
 
-
 _OAUTH_ORGANIZATION = {"slack", "shopify"}
-
 
 _OAUTH_MEMBER = {
     *(f"google_{app}" for app in _GOOGLE),

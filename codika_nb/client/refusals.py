@@ -68,7 +68,6 @@ _BY_CODE: dict[str, type[APIError]] = {
     **dict.fromkeys(("INTERNAL", "INTERNAL_ERROR", "N8N_DEPLOYMENT_FAILED"), ServerError),
 }
 
-
 _BY_STATUS: dict[int, type[APIError]] = {
     401: AuthenticationError,
     403: PermissionDeniedError,
@@ -77,7 +76,6 @@ _BY_STATUS: dict[int, type[APIError]] = {
     412: ConflictError,
     429: RateLimitError,
 }
-
 
 # What to do about refusals for which the platform names no next step.
 _NEXT_STEPS = {

@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 Self = TypeVar("Self", bound="Connected[Any]")
 Pool = TypeVar("Pool", httpx.Client, httpx.AsyncClient)
 
-
 #: Seconds that a call may take; five of them to be connected.
 TIMEOUT = 30.0
 #: Bytes of an answer, unpacked.

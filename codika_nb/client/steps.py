@@ -78,17 +78,11 @@ Steps = Generator[Step, Any, T]
 class Exchange(Protocol[T_co]):
     """Anything that can be performed: a `Call`, or a generator made of calls."""
 
-    def __iter__(self) -> Generator[Step, Response | None, T_co]: ...
+    def __iter__(self) -> Generator[Step, Any, T_co]: ...
 
 
 class Turns(Generic[T]):
-    """An exchange on its way: gives the steps in turn, and in the end the result.
-
-    Example:
-        >>> turns = Turns(SignIn("login").request_code("ada@example.com"))
-        >>> [type(step).__name__ for step in turns if turns.fail(TransportError("No network."))]
-        ['Request']
-    """
+    """An exchange on its way: gives its steps in turn, is told what came of each, and has the result."""
 
     def __init__(self, exchange: Exchange[T]) -> None:
         self._steps = iter(exchange)
@@ -112,10 +106,9 @@ class Turns(Generic[T]):
         """What has come of the step."""
         self._outcome = outcome
 
-    def fail(self, problem: BaseException) -> bool:
+    def fail(self, problem: BaseException) -> None:
         """What went wrong with it: raised where the exchange has asked for it."""
         self._problem = problem
-        return True
 
     def close(self) -> None:
         """End it where it stands."""

@@ -13,24 +13,19 @@ from .text import LONGEST, plain, readable
 
 Bundle = dict[str, str]
 
-
 #: Members of a tree that are written out; a notebook has to stay a file that opens.
 MOST_MEMBERS = 1000
-
 
 #: Characters of something large as HTML, pictures in it as well.
 MOST_MARKUP = 2_000_000
 
-
 #: Branches of a tree inside of one another; a value may even contain itself.
 DEEPEST = 100
-
 
 #: Characters of a card's body as text, for the same reason.
 MOST_TEXT = 200_000
 #: Characters of a result as text.
 LONGEST_RESULT = 50_000
-
 
 _COLOURS = """
 --codika-text: var(--jp-content-font-color1, var(--vscode-editor-foreground, currentColor));
@@ -41,27 +36,20 @@ _COLOURS = """
 --codika-bad: var(--jp-error-color1, var(--vscode-errorForeground, #c62828));
 """
 
-
 ROOT = " ".join(_COLOURS.split("\n"))
-
 
 QUIET = "color: var(--codika-quiet)"
 
-
 _HANGING = "padding-left: 1.2em; text-indent: -1.2em"
 
-
 _PLAIN_CODE = "background: none; color: inherit; padding: 0"
-
 
 _PLAIN_PRE = (
     "margin: 0; padding: 0; white-space: pre-wrap; overflow-wrap: anywhere; background: none; color: inherit"
 )
 
-
 #: Branches of a tree with no more members than these are open at first.
 _OPEN_MEMBERS = 20
-
 
 SIGN_IN_STYLE = (
     "<style>.codika-form {"

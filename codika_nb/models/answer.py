@@ -146,7 +146,6 @@ def _without(answer: Any, odd: set[Path]) -> Any:
 #: A list of which nothing is left.
 _NOTHING: Any = object()
 
-
 Row = TypeVar("Row", bound=Answer)
 
 

@@ -24,7 +24,7 @@ from ..errors import (
 from ..profiles import PRODUCTION, Profile, ProfileStore, is_loopback, same_host
 from ..profiles.credential import context, resolve, sign_in_server, signed_in
 from ..signin.reactions import Purpose
-from ..signin.signin import SignIn, profile_of_key
+from ..signin.signin import SignIn, profile_of_key, refusal_document
 from ..signin.typed import organization_key
 from .cards import identity, who
 from .cards import signed_in as signed_in_card
@@ -64,7 +64,7 @@ def codika_signup(shell: InteractiveShell, arguments: Namespace) -> Any:
 
     Example: %codika_signup ada@example.com --company "Acme, Inc."
     """
-    return _in_json(shell, "signup", arguments)
+    return _sign_in(shell, "signup", arguments)
 
 
 @magic(
@@ -84,7 +84,7 @@ def codika_login(shell: InteractiveShell, arguments: Namespace) -> Any:
     """
     if arguments.api_key is not None:
         return _sign_in_with_key(shell, arguments)
-    return _in_json(shell, "login", arguments)
+    return _sign_in(shell, "login", arguments)
 
 
 @magic(option("name", nargs="?", help="the profile to remove; the one in use if left out"))
@@ -141,7 +141,7 @@ def codika_whoami(shell: InteractiveShell, arguments: Namespace) -> Any:
 # --- signing in ------------------------------------------------------------------------------------
 
 
-def _in_json(shell: InteractiveShell, purpose: Purpose, arguments: Namespace) -> Any:
+def _sign_in(shell: InteractiveShell, purpose: Purpose, arguments: Namespace) -> Any:
     """Sign in; with ``--json``, what cannot be right is a document, too."""
     signin: SignIn | None = None
     try:
@@ -152,18 +152,12 @@ def _in_json(shell: InteractiveShell, purpose: Purpose, arguments: Namespace) ->
         signin = _new_sign_in(purpose, arguments, email)
     except ConfigError as error:
         if arguments.json:
-            about = {"code": error.code, "message": error.message, "nextAction": error.next_action}
-            document = {
-                "success": False,
-                "status": error.status,
-                "error": {k: v for k, v in about.items() if v},
-            }
-            print(json_text(document))
+            print(json_text(refusal_document(error)))
         raise
-    return _sign_in(shell, signin, arguments)
+    return _go_on(shell, signin, arguments)
 
 
-def _sign_in(shell: InteractiveShell, signin: SignIn, arguments: Namespace) -> Any:
+def _go_on(shell: InteractiveShell, signin: SignIn, arguments: Namespace) -> Any:
     if arguments.code:
         signin.new_code = f"Ask for a new one: %codika_{signin.purpose} {signin.email} --no-form"
         with open_client(base_url=signin.base_url) as client:

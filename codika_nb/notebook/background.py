@@ -8,7 +8,6 @@ thread: whatever blocks, draws or was written by others has a thread to itself.
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import logging
 import os
 import threading
@@ -16,10 +15,12 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
+from ..client.worker import in_worker, on_a_thread
 from ..errors import ConfigError
 
 T = TypeVar("T")
 
+__all__ = ["call_later", "call_soon", "in_worker", "log", "may_wait", "outcome_of", "submit"]
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +36,7 @@ class _Network:
         with self._lock:
             if self._own is None:
                 started: Future[asyncio.AbstractEventLoop] = Future()
-                if _on_a_thread(lambda: _run_a_loop(started), "codika-network"):
+                if on_a_thread(lambda: _run_a_loop(started), "codika-network"):
                     self._own = started.result()
             return self._own or _running_loop()
 
@@ -52,15 +53,6 @@ def _run_a_loop(started: Future[asyncio.AbstractEventLoop]) -> None:
     loop = asyncio.new_event_loop()
     started.set_result(loop)
     loop.run_forever()
-
-
-def _on_a_thread(function: Callable[[], None], name: str) -> bool:
-    """Run this on a thread of its own; False if no thread can be had, and nothing has been run."""
-    try:
-        threading.Thread(target=function, name=name, daemon=True).start()
-    except RuntimeError:
-        return False
-    return True
 
 
 def _running_loop() -> asyncio.AbstractEventLoop:
@@ -114,27 +106,6 @@ def call_later(seconds: float, function: Callable[[], object]) -> Future[None]:
             log.exception("what was to be done in the background failed")
 
     return submit(later())
-
-
-async def in_worker(function: Callable[[], T]) -> T:
-    """Call what blocks, or others have written, on a thread of its own; here if there are no threads."""
-    outcome: Future[T] = Future()
-    # Running, so that whoever stops waiting for it does not keep it from having an outcome.
-    outcome.set_running_or_notify_cancel()
-    # What is shown belongs to the cell or the click that this goes back to.
-    context = contextvars.copy_context()
-
-    def call() -> None:
-        try:
-            returned = context.run(function)
-        except BaseException as error:
-            outcome.set_exception(error)
-        else:
-            outcome.set_result(returned)
-
-    if not _on_a_thread(call, "codika-worker"):
-        call()
-    return await asyncio.wrap_future(outcome)
 
 
 def may_wait() -> bool:

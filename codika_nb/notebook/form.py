@@ -23,9 +23,7 @@ from .background import log, outcome_of
 
 T = TypeVar("T")
 
-
 R = TypeVar("R")
-
 
 #: Seconds, enough for one more message to a browser.
 FOCUS_AFTER = 0.15

@@ -42,9 +42,7 @@ from .texts import markup, said, stack
 #: Seconds in which a platform that is near has said what a workflow takes.
 SHORTLY = 1.0
 
-
 _CSS = resources.files(__package__).joinpath("playground.css").read_text(encoding="utf-8")
-
 
 STYLE = f"{SIGN_IN_STYLE}<style>{_CSS}</style>"
 

@@ -36,12 +36,9 @@ from ..usecases.words import date_text, number_text, read_date, size_text
 
 MOST_ROWS = 200
 
-
 MOST_UNKNOWN_COLUMNS = 20
 
-
 LONGEST_TEXT = 100_000
-
 
 #: Values of a whole result.
 MOST_VALUES = 10_000

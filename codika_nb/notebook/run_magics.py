@@ -108,20 +108,15 @@ def codika_executions(shell: InteractiveShell, arguments: Namespace) -> Executio
 
     Example: runs = %codika_executions greet
     """
-    known = known_workflows()
-    if arguments.workflow and known and not arguments.instance and arguments.workflow not in known:
-        workflow = None
-    else:
-        workflow = arguments.workflow
+    workflow = arguments.workflow
     with client_for_run(workflow, arguments.instance) as client:
+        try:
+            instance = _instance(client, arguments.instance, workflow)
+        except NotFoundError as error:
+            raise UsageError(f"{error.message} {error.next_action}") from None
         runs = client.list_executions(
-            _instance(client, arguments.instance, workflow),
-            workflow=arguments.workflow,
-            failed_only=arguments.failed,
-            limit=arguments.limit,
+            instance, workflow=workflow, failed_only=arguments.failed, limit=arguments.limit
         )
-    if not runs and arguments.workflow and known and arguments.workflow not in known:
-        raise UsageError(f"There is no workflow {arguments.workflow!r} here, but: {', '.join(known)}.")
     parts: list[Any] = [runs, *([runs.chart()] if arguments.chart else [])]
     show(
         shell,

@@ -30,14 +30,11 @@ if TYPE_CHECKING:
 
 FALLBACK = "Codika sign-in form. (No fields here? Sign in from a terminal: ipython, then %codika_login.)"
 
-
 #: As many as the list shows at once.
 SHOWN_ORGANIZATIONS = 5
 
-
 #: Seconds in which a form gets there, and nobody has typed an address.
 WARM_UP_AFTER = 0.3
-
 
 #: What comes and goes, and the steps in which it is there.
 STEPS_OF = {
@@ -55,9 +52,7 @@ STEPS_OF = {
     "cancel": ("email", "code", "organization", "key"),
 }
 
-
 BACK = {"done": "Use another account", "key": "Use an e-mail code instead"}
-
 
 Verb = Callable[[], Generator[Any, Any, SignIn] | None]
 

@@ -27,7 +27,6 @@ _MEMBERS = {
     "base_url": "baseUrl",
 }
 
-
 # What every JavaScript object has from birth. The tool loses a profile of the first name, and takes the
 # others for profiles that exist.
 _INHERITED = frozenset(

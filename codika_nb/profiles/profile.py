@@ -173,7 +173,6 @@ def _instant(text: str | None) -> datetime | None:
 
 _noticed: set[str] = set()
 
-
 _once = threading.Lock()
 
 

@@ -32,16 +32,13 @@ class ConfigWarning(UserWarning):
 # what is to be saved may be a key that has just been made.
 _PATIENCE = 60.0
 
-
 # In which words a system says that it has no locks for a file.
 _NO_LOCKS_HERE = frozenset(
     {errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOTTY, 524}
 )
 
-
 # What tells that a file has been written since: inode, size, time. None: there is no file.
 _Version = tuple[int, int, int]
-
 
 _told: set[str] = set()
 _once = threading.Lock()

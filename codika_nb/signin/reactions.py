@@ -9,15 +9,11 @@ from ..errors import CodikaError
 
 Step = Literal["email", "code", "organization", "key", "done"]
 
-
 Purpose = Literal["signup", "login"]
-
 
 Field = Literal["email", "company", "code", "organization", "key"]
 
-
 RESEND_AFTER = timedelta(seconds=30)
-
 
 LONGEST_COMPANY = 100
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from ..client.steps import Work
-from ..errors import AuthenticationError, CodikaError, ConfigError, RateLimitError
+from ..errors import AuthenticationError, CodikaError, ConfigError, InvalidRequestError, RateLimitError
 from ..profiles import Profile, ProfileStore
 from ..profiles.credential import sign_in_server
 from ..profiles.profile import HoldsKey
@@ -251,15 +251,9 @@ class SignIn(HoldsKey):
             {'success': True, 'data': {'email': 'ada@example.com', 'expiresInSeconds': 600}}
         """
         if self.error is not None and self.step != "done":
-            about: dict[str, Any] = {"code": self.error.code, "message": self.error.message}
-            if self.error.next_action:
-                about["nextAction"] = self.error.next_action
-            if self.error.details:
-                about["details"] = self.error.details
-            return {"success": False, "status": self.error.status, "error": about}
+            return refusal_document(self.error)
         if self.notice and self.notice.kind == "error" and self.step != "done":
-            about = {"code": self.notice.code, "message": self.notice.text}
-            return {"success": False, "status": 0, "error": about}
+            return refusal_document(InvalidRequestError(self.notice.text, code=self.notice.code))
         if self.bundle is not None:
             data = self.bundle.model_dump(mode="json", by_alias=True, exclude_none=True)
             del data["apiKey"]["raw"]
@@ -424,6 +418,16 @@ class SignIn(HoldsKey):
 
     def _notice(self, error: CodikaError) -> Notice:
         return notice_of(error.code, error, new_code=self.new_code)
+
+
+def refusal_document(error: CodikaError) -> dict[str, Any]:
+    """What was refused, as the JSON document that codika 3.6.0 prints."""
+    about: dict[str, Any] = {"code": error.code, "message": error.message}
+    if error.next_action:
+        about["nextAction"] = error.next_action
+    if error.details:
+        about["details"] = error.details
+    return {"success": False, "status": error.status, "error": about}
 
 
 def profile_of_key(key: str, known: VerifiedKey, base_url: str) -> Profile:
