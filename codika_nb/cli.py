@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import html
 import json
 import logging
 import os
@@ -173,15 +174,30 @@ def _lab(arguments: argparse.Namespace) -> int:
             print(f"Sandbox      {sandbox.url}   (its mail: {sandbox.inbox_url})")
             print(f"Your copy    {folder}")
             print("Ctrl-C stops both.", flush=True)
-            if not arguments.no_browser:
-                webbrowser.open(address)
-            while not stopped.wait(0.5):
-                if server.poll() is not None:
-                    print("JupyterLab has ended.", file=sys.stderr)
-                    return server.returncode
+            with contextlib.nullcontext() if arguments.no_browser else _in_the_browser(address):
+                while not stopped.wait(0.5):
+                    if server.poll() is not None:
+                        print("JupyterLab has ended.", file=sys.stderr)
+                        return server.returncode
         finally:
             _end(server)
     return 0
+
+
+@contextlib.contextmanager
+def _in_the_browser(address: str) -> Iterator[None]:
+    """Open a page through a private file that leads to it.
+
+    The address has the token in it, and every user of a machine can read a browser's command line.
+    """
+    with tempfile.TemporaryDirectory(prefix="codika-lab-") as private:
+        page = Path(private, "open.html")
+        page.touch(0o600)
+        page.write_text(
+            f'<meta http-equiv="refresh" content="0; url={html.escape(address)}">JupyterLab opens …'
+        )
+        webbrowser.open(page.as_uri())
+        yield
 
 
 def _copy_tutorials(folder: Path) -> None:

@@ -23,7 +23,7 @@ _LOST = (errno.EIO, errno.ENOSPC, errno.EDQUOT)
 def temporary(target: Path, content: Callable[[], bytes], mode: int = 0o600) -> Iterator[Path]:
     """A new file beside `target`, on the disk and private unless `mode` says otherwise; gone afterwards
     unless moved away."""
-    path = target.with_name(f".{target.name}.{secrets.token_hex(8)}.tmp")
+    path = target.with_name(f".{target.name[:50]}.{secrets.token_hex(8)}.tmp")
     try:
         with open(path, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
             file.write(content())  # never in a local variable: tracebacks may show those
@@ -79,23 +79,26 @@ def write_inside(folder: str | os.PathLike[str], files: Iterable[tuple[str, byte
     """Write files under `folder`; nothing is written unless all of them belong there.
 
     Args:
-        folder: where to; made if it is not there. Files of the same names are replaced.
+        folder: where to; made if it is not there. Files of the same names are replaced by new ones.
         files: names and contents; the names use ``/`` and come from a server, so they may be anything.
 
     Returns:
         Where the files are, in the same order.
 
     Raises:
-        InvalidResponseError: a name leads out of the folder: it is absolute, climbs, has a drive letter, or
-            goes through a link.
-        ConfigError: the operating system refused.
+        InvalidResponseError: a name leads out of the folder (it is absolute, climbs, has a drive letter, or
+            goes through a link), or is none that a use case has: hidden (``.git/…``, ``.env``), or what
+            deployments keep there (``project.json``).
+        ConfigError: the operating system refused, or something that is no file has that name.
     """
     root = Path(folder).expanduser()
-    targets = [(_place(root, name), content) for name, content in files]
     try:
+        targets = [(_place(root, name), content) for name, content in files]
         for target, content in targets:
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(content)
+            mode = target.parent.stat().st_mode & 0o666  # as open to others as its folder
+            with temporary(target, lambda content=content: content, mode) as written:  # type: ignore[misc]
+                replace(written, target)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise ConfigError(
@@ -105,26 +108,33 @@ def write_inside(folder: str | os.PathLike[str], files: Iterable[tuple[str, byte
     return tuple(target for target, _ in targets)
 
 
+#: What deployments keep in a folder: another's would send the next one elsewhere.
+_KEPT = ("project.json", "version.json")
+
+
 def _place(root: Path, name: str) -> Path:
     segments = name.split("/")
     # Backslash and colon are separators on Windows; refusing them everywhere keeps one rule for all.
     if "\\" in name or ":" in name or not name.isprintable() or not all(s.strip(" .") for s in segments):
-        raise _unsafe(name)
+        raise _unsafe(name, "would not stay in the chosen folder")
+    if name.casefold() in _KEPT or any(segment.startswith(".") for segment in segments):
+        raise _unsafe(name, "is no part of a use case")
     target = root
     for segment in segments:
         target /= segment
         if target.is_symlink():
-            raise _unsafe(name)
+            raise _unsafe(name, "would not stay in the chosen folder")
     # Other kinds of links that a system may have (junctions).
     if not target.resolve().is_relative_to(root.resolve()):
-        raise _unsafe(name)
+        raise _unsafe(name, "would not stay in the chosen folder")
+    if target.exists() and not target.is_file():
+        raise FileExistsError(errno.EEXIST, f"{name[:200]} is there already, and is no file")
     return target
 
 
-def _unsafe(name: str) -> InvalidResponseError:
+def _unsafe(name: str, why: str) -> InvalidResponseError:
     return InvalidResponseError(
-        f"The server sent a file called {name[:200]!r}, which would not stay in the chosen folder; "
-        "nothing was written.",
+        f"The server sent a file called {name[:200]!r}, which {why}; nothing was written.",
         code="unsafe-path",
         next_action="Do not trust this server with files, or tell whoever deployed that use case.",
     )

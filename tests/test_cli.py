@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.request
 from pathlib import Path
 
@@ -110,3 +111,45 @@ def test_the_users_copy_of_the_tutorials_is_theirs(tmp_path: Path) -> None:
     _copy_tutorials(folder)
     assert notebook.read_text() == "mine"
     assert (folder / "use-cases" / "greeter" / "config.json").is_file()
+
+
+def test_no_token_is_on_any_command_line(tmp_path: Path) -> None:
+    seen = tmp_path / "seen"
+    browser = tmp_path / "browser"
+    browser.write_text(
+        f'#!/bin/sh\necho "$@" > {seen}.new; cat "${{1#file://}}" > {seen}.page\n'
+        f'ls -ld "${{1#file://}}" > {seen}.mode; mv {seen}.new {seen}\n'
+    )
+    browser.chmod(0o700)
+    process = subprocess.Popen(
+        [sys.executable, "-u", "-m", "codika_nb", "lab", f"--folder={tmp_path / 'tutorials'}"],
+        env=os.environ | {"BROWSER": f"{browser} %s"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        assert process.stdout
+        token = ""
+        while not token:
+            line = process.stdout.readline()
+            assert line, "codika-nb lab has ended"
+            token = line.partition("token=")[2].strip()
+        while not seen.exists():
+            assert process.poll() is None
+            time.sleep(0.05)
+        lines = [
+            (each / "cmdline").read_bytes()
+            for each in Path("/proc").iterdir()
+            if each.name.isdigit() and (each / "cmdline").exists()
+        ]
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+    opened = seen.read_text()
+    assert opened.startswith("file://")
+    assert token not in opened
+    assert not any(token.encode() in each for each in lines)
+    assert f"?token={token}" in seen.with_suffix(".page").read_text()
+    assert seen.with_suffix(".mode").read_text().startswith("-rw-------")
+    assert not Path(opened.strip().removeprefix("file://")).exists()

@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import threading
+import uuid
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -498,7 +499,9 @@ def test_an_integration_that_is_needed(client: Any, greeter: Path) -> None:
     assert not client.get_instance(deployed.process_instance_id).is_active
 
 
-def test_integrations_that_are_refused_here(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_integrations_that_are_refused_here(
+    client: Any, platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("google_gmail", "slack", "notion"):
         with pytest.raises(ConfigError, match="browser") as refused:
             client.set_integration(name, secrets={"TOKEN": "x"})
@@ -507,8 +510,15 @@ def test_integrations_that_are_refused_here(client: Any, monkeypatch: pytest.Mon
     for secrets in ({}, {"OPENAI_API_KEY": ""}, {"OPENAI_API_KEY": None}):
         with pytest.raises(ConfigError, match='"OPENAI_API_KEY": …'):
             client.set_integration("openai", secrets=secrets)
-    with pytest.raises(ConfigError, match="Which process instance"):
-        client.set_integration("telegram", secrets={"TELEGRAM_ACCESS_TOKEN": "x"})
+    with Client(base_url=platform.url) as nobody:
+        email = f"{uuid.uuid4()}@example.com"
+        nobody.request_signup_code(email)
+        newcomer = nobody.complete_signup(email, code=platform.sandbox.code_for(email)).api_key.raw
+    with (
+        Client(auth=newcomer.get_secret_value(), base_url=platform.url) as deployed_nothing,
+        pytest.raises(ConfigError, match="Which process instance"),
+    ):
+        deployed_nothing.set_integration("telegram", secrets={"TELEGRAM_ACCESS_TOKEN": "x"})
     with pytest.warns(UserWarning, match="folk") as told:
         client.set_integration("folk", secrets={"FOLK_KEY": "x"})
     assert {str(w.message) for w in told} == {
@@ -813,6 +823,29 @@ def test_gathered_calls(platform: Platform) -> None:
             return await asyncio.gather(*calls)
 
     assert [run.result["greeting"] for run in asyncio.run(main())] == [f"Hello, {n}!" for n in range(48)]
+
+
+def test_one_client_in_several_event_loops(platform: Platform) -> None:
+    client = AsyncClient(**platform.account)
+
+    async def ask() -> Any:
+        return (await client.verify_key()).organization_name
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # of connections whose loop has ended
+        assert [asyncio.run(ask()) for _ in range(4)] == ["Acme"] * 4
+        asyncio.run(client.aclose())
+        gc.collect()
+
+
+def test_a_client_of_a_loop_that_goes_on_is_refused_in_another(platform: Platform) -> None:
+    async def main() -> Any:
+        async with AsyncClient(**platform.account) as client:
+            await client.verify_key()
+            return await asyncio.to_thread(lambda: asyncio.run(client.verify_key()))
+
+    with pytest.raises(ConfigError, match="another event loop"):
+        asyncio.run(main())
 
 
 def test_a_wrong_argument_is_an_error_of_the_awaited_call() -> None:

@@ -7,6 +7,7 @@ import datetime
 import functools
 import gzip
 import json
+import os
 import socket
 import ssl
 import struct
@@ -211,6 +212,79 @@ def test_a_server_whose_certificate_nobody_vouches_for(make_client: MakeClient, 
             client.verify_key()
         assert server.requests == []
     assert_harmless(refused.value)
+
+
+# --- what the machine says about certificates and proxies ------------------------------------------
+
+FAR = "https://server.invalid"
+
+
+@pytest.fixture
+def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("SSL_CERT_FILE", "/gone.pem", "/gone.pem"),
+        ("SSL_CERT_FILE", __file__, "test_client_faults.py"),
+        ("ALL_PROXY", "socks://127.0.0.1:1080/", "127.0.0.1:1080"),
+        ("all_proxy", "socks5://u:secret@127.0.0.1:1080", "package is missing"),
+        ("HTTPS_PROXY", "ftp://u:secret@127.0.0.1:9", "127.0.0.1:9"),
+        ("NO_PROXY", "localhost,fd00::/8", "fd00::/8"),
+    ],
+)
+@pytest.mark.usefixtures("no_proxies")
+def test_what_cannot_be_used_is_named(
+    make_client: MakeClient, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, said: str
+) -> None:
+    if variable == "NO_PROXY":
+        monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(ConfigError, match=variable) as refused:
+        make_client(auth=KEY, base_url=FAR)
+    assert said in refused.value.message
+    assert refused.value.next_action
+    assert "secret" not in str(refused.value)
+    assert_harmless(refused.value)
+    # What is on this machine needs none of it.
+    with Server(KNOWN) as server:
+        assert make_client(auth=KEY, base_url=server.url).verify_key().organization_id == "org"
+
+
+@pytest.mark.usefixtures("no_proxies")
+def test_a_proxy_that_fails_is_named(make_client: MakeClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    wants = b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n"
+    with Server(wants) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url.replace("http://", "http://ada:secret@"))
+        with pytest.raises(
+            TransportError, match=r"proxy 127\.0\.0\.1:\d+ of HTTPS_PROXY.*password"
+        ) as refused:
+            make_client(auth=KEY, base_url=FAR).verify_key()
+    assert "secret" not in str(refused.value)
+    assert refused.value.may_have_acted is False
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.invalid:3128")
+    with pytest.raises(TransportError, match=r"proxy proxy\.invalid:3128 of HTTPS_PROXY") as refused:
+        make_client(auth=KEY, base_url=FAR).verify_key()
+    assert "HTTPS_PROXY" in str(refused.value.next_action)
+    monkeypatch.setenv("NO_PROXY", "server.invalid")
+    with pytest.raises(TransportError, match=r"https://server\.invalid"):
+        make_client(auth=KEY, base_url=FAR).verify_key()
+
+
+def test_other_programs_variables_for_certificates_are_mentioned(
+    make_client: MakeClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/etc/other.pem")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(self_signed(tmp_path / "server.pem"))
+    with Server(tls=context) as server, pytest.raises(TransportError) as refused:
+        make_client(auth=KEY, base_url=server.url).verify_key()
+    assert "SSL_CERT_FILE" in str(refused.value.next_action)
+    assert "REQUESTS_CA_BUNDLE is not read" in str(refused.value.next_action)
 
 
 def self_signed(file: Path) -> Path:
@@ -566,17 +640,70 @@ def test_files_inside_the_folder(make_client: MakeClient, tmp_path: Path) -> Non
     real.mkdir()
     (tmp_path / "chosen").symlink_to(real)  # where the folder itself leads is the person's choice
     documents = [
-        {"relativePath": "a/b.c/..d.json", "contentBase64": "e30="},
+        {"relativePath": "a/b.c/d..json", "contentBase64": "e30="},
         {"relativePath": "ünï/çödé 🦊.md", "contentBase64": ""},
     ]
     with Server(response({"success": True, "data": {"documents": documents}})) as server:
         client = make_client(auth=KEY, base_url=server.url)
         written = client.get_use_case("p", into=tmp_path / "chosen").written
         assert [file.read_bytes() for file in written] == [b"{}", b""]
-        assert (real / "a" / "b.c" / "..d.json").read_bytes() == b"{}"
+        assert (real / "a" / "b.c" / "d..json").read_bytes() == b"{}"
         (real / "file").write_text("in the way")
         with pytest.raises(ConfigError, match="cannot be written"):
             client.get_use_case("p", into=real / "file")
+
+
+@pytest.mark.parametrize(
+    "name", [".git/hooks/post-checkout", ".env", "a/.b/c", "project.json", "Version.JSON", ".gitattributes"]
+)
+def test_only_files_of_a_use_case_are_written(make_client: MakeClient, tmp_path: Path, name: str) -> None:
+    documents = [{"relativePath": path, "contentBase64": "e30="} for path in ("config.json", name)]
+    with Server(response({"success": True, "data": {"documents": documents}})) as server:
+        client = make_client(auth=KEY, base_url=server.url)
+        with pytest.raises(InvalidResponseError, match="no part of a use case") as refused:
+            client.get_use_case("p", into=tmp_path / "folder")
+    assert refused.value.code == "unsafe-path"
+    assert not (tmp_path / "folder").exists()
+
+
+@pytest.mark.parametrize("what", ["fifo", "folder", "long", "socket"])
+def test_names_that_no_file_can_have_are_refused_at_once(
+    make_client: MakeClient, tmp_path: Path, what: str
+) -> None:
+    name = "x" * 300 if what == "long" else "f"
+    if what == "fifo":
+        os.mkfifo(tmp_path / name)
+    elif what == "folder":
+        (tmp_path / name).mkdir()
+    elif what == "socket":
+        listening = socket.socket(socket.AF_UNIX)
+        listening.bind(str(tmp_path / name))
+        listening.close()
+    documents = [{"relativePath": path, "contentBase64": "e30="} for path in ("config.json", name)]
+    with Server(response({"success": True, "data": {"documents": documents}})) as server:
+        client = make_client(auth=KEY, base_url=server.url)
+        with pytest.raises(ConfigError, match="cannot be written"):
+            client.get_use_case("p", into=tmp_path)
+    assert not (tmp_path / "config.json").exists()
+
+
+def test_a_file_of_two_names_keeps_the_other_as_it_was(make_client: MakeClient, tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("mine")
+    os.link(tmp_path / "mine", tmp_path / "config.json")
+    documents = [{"relativePath": "config.json", "contentBase64": "e30="}]
+    with Server(response({"success": True, "data": {"documents": documents}})) as server:
+        make_client(auth=KEY, base_url=server.url).get_use_case("p", into=tmp_path)
+    assert (tmp_path / "mine").read_text() == "mine"
+    assert (tmp_path / "config.json").read_bytes() == b"{}"
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["config.json", "mine"]
+
+
+def test_it_is_said_that_a_configuration_is_a_program(make_client: MakeClient, tmp_path: Path) -> None:
+    documents = [{"relativePath": path, "contentBase64": ""} for path in ("config.py", "workflows/a.json")]
+    with Server(response({"success": True, "data": {"documents": documents}})) as server:
+        client = make_client(auth=KEY, base_url=server.url)
+        with pytest.warns(UserWarning, match=r"config.py in .* is a program"):
+            client.get_use_case("p", into=tmp_path / "back")
 
 
 @pytest.mark.parametrize("content", [None, 7, "not base64!", "YQ"])

@@ -33,6 +33,7 @@ from codika_nb.models.executions import execution_card
 from tests.conftest import EMAIL
 from tests.kernels import Kernel, Outcome, SharedKernel, kernel
 from tests.test_usecase import change, parameters
+from tests.test_usecase_files import as_program
 
 SCRIPT = "<script>alert(1)</script>"
 
@@ -138,6 +139,14 @@ def test_a_version_that_is_in_use_is_refused_with_the_next_step(client: Client, 
 
 
 # --- a dry run, publishing, running again ----------------------------------------------------------
+
+
+def test_it_is_said_before_a_program_is_run(shell: Kernel, greeter: Path) -> None:
+    as_program(greeter, "print('it runs')")
+    first = shell.run(f"_ = %codika_deploy {greeter} --dry-run").text
+    assert "config.py in greeter is a program" in first.partition("it runs")[0]
+    assert "is a program" not in shell.run(f"_ = %codika_deploy {greeter} --dry-run").text
+    assert "is a program" in shell.run("print(get_ipython().find_line_magic('codika_deploy').__doc__)").text
 
 
 def test_a_dry_run_says_what_would_be_sent_and_sends_nothing(

@@ -48,6 +48,46 @@ def test_a_byte_order_mark_before_python_does_no_harm(greeter: Path) -> None:
     assert UseCase.load(greeter).configuration.title == "Greeter"
 
 
+def as_program(folder: Path, before: str = "") -> None:
+    """Write the configuration of a folder as a Python program, which begins with these lines."""
+    configuration = json.loads((folder / "config.json").read_bytes())
+    (folder / "config.json").unlink()
+    (folder / "config.py").write_text(f"{before}\nconfiguration = {configuration!r}", encoding="utf-8")
+
+
+def test_a_program_finds_no_keys_in_the_environment(greeter: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = "cko_" + "aB3-" * 16
+    hidden = {
+        "CODIKA_API_KEY": key,
+        "OPENAI_API_KEY": "sk-1",
+        "MY_PASSWORD": "p",
+        "github_token": "t",
+        "ODD": f"?{key}",
+    }
+    for name, value in hidden.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("STAGE", "test")
+    found = greeter / "found.json"
+    dump = f"import json, os, pathlib; pathlib.Path({str(found)!r}).write_text(json.dumps(dict(os.environ)))"
+
+    as_program(greeter, f"{dump}\nos.environ['MADE'] = 'here'")
+    UseCase.load(greeter)
+
+    seen = json.loads(found.read_text())
+    assert hidden.keys().isdisjoint(seen)
+    assert seen["STAGE"] == "test"
+    assert all(os.environ[name] == value for name, value in hidden.items())
+    monkeypatch.delenv("MADE")
+
+
+def test_keys_are_back_after_a_program_that_fails(greeter: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CODIKA_API_KEY", "cko_x")
+    as_program(greeter, "import os; os.environ['CODIKA_API_KEY']")
+    with pytest.raises(UseCaseError, match="KeyError"):
+        UseCase.load(greeter)
+    assert os.environ["CODIKA_API_KEY"] == "cko_x"
+
+
 def test_a_byte_order_mark_before_the_record_does_no_harm(greeter: Path) -> None:
     (greeter / "project.json").write_bytes(MARK + b'{"projectId": "p1"}')
     (greeter / "version.json").write_bytes(MARK + b'{"version": "1.2.3"}')

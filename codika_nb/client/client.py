@@ -263,8 +263,9 @@ class Client(Performer, Connected[httpx.Client]):
 class AsyncClient(AsyncPerformer, Connected[httpx.AsyncClient]):
     """Talk to Codika from asynchronous code; every method is awaited.
 
-    The arguments and methods are those of `Client`. Use one per event loop. In a notebook, what is in
-    ``main`` here can stand in a cell as it is.
+    The arguments and methods are those of `Client`. Use one per event loop; when
+    that has ended, the next one makes new connections. In a notebook, what is in ``main`` here can stand in
+    a cell as it is.
 
     Example:
         >>> async def main():
@@ -277,6 +278,20 @@ class AsyncClient(AsyncPerformer, Connected[httpx.AsyncClient]):
 
     def _open(self, options: dict[str, Any]) -> httpx.AsyncClient:
         return httpx.AsyncClient(**options)
+
+    def _come_along(self) -> None:
+        """Make new connections where the event loop of the present ones has ended."""
+        here, shared = asyncio.get_running_loop(), self._connections
+        if shared.loop is here or shared.pool.is_closed:
+            return
+        if shared.loop is not None and not shared.loop.is_closed():
+            raise ConfigError(
+                "This client is used in another event loop, which has not ended.",
+                next_action="Make one for each event loop: AsyncClient()",
+            )
+        if shared.loop is not None:
+            shared.pool = self._new_pool()
+        shared.loop = here
 
     async def perform(self, exchange: Exchange[T]) -> T:
         """Do what `exchange` describes, and return its result.
@@ -332,6 +347,7 @@ class AsyncClient(AsyncPerformer, Connected[httpx.AsyncClient]):
         raise problem  # as above
 
     async def _send(self, step: Request) -> Response:
+        self._come_along()
         request, deadline = self._outgoing(step)
         answer = await self._pool.send(request, auth=self._auth_of(step), stream=True)
         try:
@@ -402,6 +418,7 @@ class AsyncClient(AsyncPerformer, Connected[httpx.AsyncClient]):
         On what `with_options` has made it does nothing: the connections are not its own.
         """
         if self._owner:
+            self._come_along()
             await self._pool.aclose()
 
     async def __aenter__(self: Self) -> Self:

@@ -343,12 +343,17 @@ def no_cookies() -> CookieJar:
     return CookieJar(DefaultCookiePolicy(allowed_domains=()))
 
 
-def tls() -> ssl.SSLContext:
-    """What the library trusts by default; one for all clients, as reading it takes longer than a call."""
-    return _tls(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+def tls(*, trust_env: bool = True) -> ssl.SSLContext:
+    """Which certificates are trusted; one for all clients, as reading them takes longer than a call.
+
+    Args:
+        trust_env: whether SSL_CERT_FILE and SSL_CERT_DIR count: what is on this machine needs neither.
+    """
+    names = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+    return _tls(tuple(os.environ.get(name) for name in names) if trust_env else None)
 
 
 @functools.lru_cache(maxsize=4)
-def _tls(file: str | None, folder: str | None) -> ssl.SSLContext:
+def _tls(variables: tuple[str | None, ...] | None) -> ssl.SSLContext:
     # The library looks at the two variables itself; here they tell one setting from another.
-    return httpx.create_ssl_context()
+    return httpx.create_ssl_context(trust_env=variables is not None)

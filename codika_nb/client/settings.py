@@ -28,9 +28,12 @@ from .endpoint import endpoint
 from .http import httpx
 from .runs import Runs
 from .steps import Request, Steps
+from .unreachable import usable
 from .webhooks import WebhookSignature
 
 if TYPE_CHECKING:
+    import asyncio
+
     from ..models import Deployment
     from ..usecases.usecase import UseCase
 
@@ -87,11 +90,12 @@ class Settings:
         # Secrets are encrypted for whoever has that key: the file of a project says so only for its own key.
         own_key = None if elsewhere else self.credential.variables
         self.public_key_url = (own_key or environment.process).get("CODIKA_PUBLIC_KEY_URL") or own
+        local = all(map(is_loopback, self.hosts))
         self.options: dict[str, Any] = {
-            "verify": http.tls(),
+            "verify": usable(lambda: http.tls(trust_env=not local)),
             "follow_redirects": False,
             # What goes to this machine itself is no business of a proxy.
-            "trust_env": not all(map(is_loopback, self.hosts)),
+            "trust_env": not local,
             "headers": {
                 "Accept": "application/json",
                 "Accept-Encoding": "gzip, deflate",
@@ -157,6 +161,8 @@ class Connections(Generic[Pool]):
     #: Whose they are.
     owner: str
     used: bool = False
+    #: The event loop in which they are, where there is one.
+    loop: asyncio.AbstractEventLoop | None = None
     #: How far the last batch was that has not come to its end.
     interrupted: Runs | None = None
 
@@ -190,14 +196,18 @@ class Connected(API, Generic[Pool]):
         self._timeout = _checked(timeout)
         self._largest_answer = _checked_size(largest_answer)
         self._transport = transport
-        pool = self._open({**settings.options, "transport": transport})
-        http.bounded(pool)
-        self._connections: Connections[Pool] = Connections(pool, repr(self))
+        self._connections: Connections[Pool] = Connections(self._new_pool(), repr(self))
         #: Whether the connections end with this client; they are another one's where options were changed.
         self._owner = True
 
     def _open(self, options: dict[str, Any]) -> Pool:
         raise NotImplementedError
+
+    def _new_pool(self) -> Pool:
+        options = {**self._settings.options, "transport": self._transport}
+        pool = usable(lambda: self._open(options))
+        http.bounded(pool)
+        return pool
 
     @property
     def _pool(self) -> Pool:

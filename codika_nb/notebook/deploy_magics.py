@@ -5,19 +5,23 @@ from __future__ import annotations
 import json
 import shlex
 from argparse import Namespace
+from pathlib import Path
 from typing import Any
 
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
+from IPython.display import display
 
 from ..client.api import API
 from ..client.client import Client
 from ..client.steps import Request, Step, observed
+from ..display.markup import line
 from ..errors import CodikaError, ConfigError, Interrupted, UseCaseError
 from ..models import Deployment, Redeployment
 from ..models.deployments import deployment_card
 from ..profiles.credential import context, resolve
 from ..usecases.rules.findings import Findings
+from ..usecases.source import config_name
 from ..usecases.usecase import UseCase
 from ..usecases.versions import raised, version_rule
 from . import cards
@@ -25,6 +29,8 @@ from .card import Card
 from .kernel import client_for_folder, folders_profile
 from .magic import magic, option, show
 
+#: The folders of which it has been said that their configuration is a program.
+_told: set[Path] = set()
 _NOBODY = {"none": "nobody is signed in there yet"}
 #: What is shown at which stage of a deployment.
 _STAGES = {
@@ -62,9 +68,13 @@ _STAGES = {
 def codika_deploy(shell: InteractiveShell, arguments: Namespace) -> Any:
     """Deploy a use-case folder: its workflows become HTTP endpoints.
 
+    A config.py or config.ts in it is a program. It is run to read the configuration, also by --dry-run. It
+    does not find the keys of the environment, but can do whatever you can: read one that is not yours first.
+
     Example: %codika_deploy use-cases/greeter
     """
     version = _checked(arguments)
+    _say_what_runs(Path(arguments.path).expanduser().absolute())
     use_case = UseCase.load(arguments.path)
     if arguments.dry_run:
         return _plan(shell, use_case, version, arguments)
@@ -98,6 +108,18 @@ def codika_deploy(shell: InteractiveShell, arguments: Namespace) -> Any:
             rows.append(_publish(client, use_case, deployed, project_id))
             card.finish(deployed, deployment_card(deployed, title, rows))
     return deployed
+
+
+def _say_what_runs(folder: Path) -> None:
+    """Say that a configuration is a program, before it is run for the first time."""
+    try:
+        name = config_name(folder)
+    except UseCaseError:
+        return  # it is said when the folder is read
+    if name != "config.json" and folder not in _told:
+        _told.add(folder)
+        told = f"{name} in {folder.name} is a program, and is run now. If it is not yours, read it first."
+        display(line(told), raw=True)
 
 
 def _deploy(client: Client, use_case: UseCase, version: str, arguments: Namespace, card: Card) -> Deployment:

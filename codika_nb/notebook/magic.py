@@ -116,6 +116,8 @@ def _value(word: str, names: Mapping[str, Any]) -> Any:
     name = named[1] or named[2]
     if name not in names:
         raise UsageError(f"There is no variable {name!r} here.")
+    if names[name] is None:
+        raise UsageError(f"{name} is None.")
     return names[name]
 
 

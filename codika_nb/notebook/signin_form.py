@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import html
 from collections.abc import Callable, Generator
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ import ipywidgets as widgets
 from ..display.markup import SIGN_IN_STYLE
 from ..display.text import plain
 from ..errors import ConfigError, NotSignedIn
-from ..profiles import PRODUCTION, Profile
+from ..profiles import PRODUCTION, Profile, is_loopback
 from ..signin.reactions import Notice, Purpose
 from ..signin.signin import SignIn
 from ..signin.typed import organization_key, six_digits
@@ -473,12 +474,13 @@ class SignInForm(Form[Profile]):
         self._handle = self._draw(updatable=True)
         # What the first click needs is imported while the person types; not before the form is on the
         # screen, as showing it and importing would take turns.
-        background.call_later(WARM_UP_AFTER, _warm_up)
+        background.call_later(WARM_UP_AFTER, lambda: _warm_up(self.signin.base_url))
 
     def __repr__(self) -> str:
         return f"SignInForm({self.signin.purpose!r}, step={self.signin.step!r})"
 
 
-def _warm_up() -> None:
+def _warm_up(base_url: str) -> None:
     import_module("..client.client", __package__)
-    import_module("..client.http", __package__).tls()
+    with suppress(OSError):  # it is said when a client is made
+        import_module("..client.http", __package__).tls(trust_env=not is_loopback(base_url))

@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import importlib
+import os
+import re
 import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
 from pydantic import ValidationError
 
+from ..display.text import secrets_in
 from ..errors import UseCaseError
 from .complaints import problems
 
+#: What variables are called that hold what nobody else may know.
+_SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL", re.IGNORECASE)
+
 
 def run_python(file: Path, source: str) -> object:
-    """What a ``config.py`` defines, run as if by ``import config`` in its folder, without a trace."""
+    """What a ``config.py`` defines, run as if by ``import config`` in its folder, without a trace.
+
+    It may have come with somebody's folder, and so does not find the keys that are in the environment.
+    """
     # The names that an import finds in the folder, set free while it runs: another use case's `forms`
     # must not be taken for this one's, nor this one's be left for the next.
     own = {entry.stem for entry in file.parent.iterdir() if entry.suffix == ".py" or entry.is_dir()}
@@ -29,11 +40,12 @@ def run_python(file: Path, source: str) -> object:
         sys.dont_write_bytecode = True
         sys.modules[module.__name__] = module
         importlib.invalidate_caches()
-        exec(compile(source, str(file), "exec"), module.__dict__)  # noqa: S102 - the person's own file
-        if hasattr(module, "get_configuration"):
-            return module.get_configuration()
-        if hasattr(module, "configuration"):
-            return module.configuration
+        with _without_keys():
+            exec(compile(source, str(file), "exec"), module.__dict__)  # noqa: S102 - the person's own file
+            if hasattr(module, "get_configuration"):
+                return module.get_configuration()
+            if hasattr(module, "configuration"):
+                return module.configuration
     except (Exception, SystemExit) as error:
         raise _python_error(file, error) from error
     finally:
@@ -44,6 +56,20 @@ def run_python(file: Path, source: str) -> object:
         f"{file.name} defines neither configuration nor get_configuration().",
         next_action="End it with: configuration = Configuration(…).",
     )
+
+
+@contextmanager
+def _without_keys() -> Iterator[None]:
+    hidden = {
+        name: os.environ.pop(name)
+        for name, value in list(os.environ.items())
+        if _SECRET.search(name) or secrets_in(value)
+    }
+    try:
+        yield
+    finally:
+        for name, value in hidden.items():
+            os.environ.setdefault(name, value)
 
 
 def _take_modules(names: set[str]) -> dict[str, ModuleType]:

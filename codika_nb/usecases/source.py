@@ -127,7 +127,7 @@ def read_source(folder: Path) -> tuple[Configuration, Source]:
     Raises:
         UseCaseError: something is missing or wrong; names the file and the place in it.
     """
-    config = _config_name(folder)
+    config = config_name(folder)
     files = {config: read(folder, config)}
     listed = None
     given: object
@@ -150,7 +150,12 @@ def read_source(folder: Path) -> tuple[Configuration, Source]:
     return configuration, source
 
 
-def _config_name(folder: Path) -> str:
+def config_name(folder: Path) -> str:
+    """Which file is the folder's configuration.
+
+    Raises:
+        UseCaseError: there is none, or more than one.
+    """
     found = [name for name in CONFIGURATION_FILES if (folder / name).is_file()]
     if len(found) > 1 and found[-1] == "config.ts":
         found.pop()  # whoever writes another beside it does so where there is no Node

@@ -95,8 +95,9 @@ class UseCase:
         Args:
             path: a folder with ``workflows/*.json`` and a configuration. ``config.json`` holds one.
                 ``config.py`` is run; it defines ``configuration``, a dictionary or a `Configuration`,
-                or ``get_configuration()`` that returns one. ``config.ts``, the platform's own, is read
-                by Node where there is no other.
+                or ``get_configuration()`` that returns one. ``config.ts``, the platform's own, is run
+                by Node where there is no other. Both are programs, which do not find the keys of the
+                environment but can do whatever you can: read one that is not yours first.
 
         Raises:
             UseCaseError: something is missing or wrong; names the file and the place in it.

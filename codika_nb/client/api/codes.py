@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ...models import (
-    CodeSent,
-    KeyBundle,
-)
+from ...models import CodeSent, KeyBundle
 from .. import arguments
 from ..call import Call
 from ..endpoint import endpoint
-
-if TYPE_CHECKING:
-    pass
-
 from .platform import Platform
 
 

@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+import warnings
 
-from ...errors import (
-    InvalidResponseError,
-)
+from ...errors import InvalidResponseError
 from ...files import write_inside
-from ...models import (
-    Skills,
-    UseCaseFiles,
-)
+from ...models import Skills, UseCaseFiles
 from .. import arguments
 from ..call import Call, path
 from ..endpoint import endpoint
 from ..steps import Steps
-
-if TYPE_CHECKING:
-    pass
-
 from .instances import which_instance
 from .platform import Platform
+
+_PROGRAMS = frozenset({"config.py", "config.ts"})
 
 
 class DocumentsAPI(Platform):
@@ -47,10 +40,12 @@ class DocumentsAPI(Platform):
             content: with the files themselves, not only their names and sizes.
             data_ingestion: with the data ingestion's file.
             data_ingestion_version: its version, ``"X.Y"``; the newest if left out.
-            into: the folder; files of the same names are replaced.
+            into: the folder; files of the same names are replaced. If a ``config.py`` or ``config.ts`` is
+                among them, a warning says that `UseCase.load` would run it.
 
         Raises:
-            InvalidResponseError: a file would not stay in the folder; nothing was written.
+            InvalidResponseError: a file would not stay in the folder, or is no part of a use case; nothing
+                was written.
             ConfigError: a version of another form (nothing was sent), or the folder cannot be written.
 
         Example:
@@ -79,6 +74,11 @@ class DocumentsAPI(Platform):
                     code="invalid-response",
                 )
             files.written = write_inside(into, contents)
+            for name in _PROGRAMS.intersection(name for name, _ in contents):
+                warnings.warn(
+                    f"{name} in {os.fspath(into)} is a program, and UseCase.load runs it: read it first.",
+                    stacklevel=2,
+                )
         return files
 
     @endpoint

@@ -3,28 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from ...display.text import plain
-from ...errors import (
-    ConfigError,
-    NotFoundError,
-    PermissionDeniedError,
-)
-from ...models import (
-    Instance,
-    Instances,
-    InstanceState,
-    InstanceSummary,
-)
+from ...errors import ConfigError, NotFoundError, PermissionDeniedError
+from ...models import Instance, Instances, InstanceState, InstanceSummary
 from .. import arguments
 from ..call import Call
 from ..endpoint import endpoint
 from ..steps import Steps
-
-if TYPE_CHECKING:
-    pass
-
 from .platform import Platform
 
 #: How many instances are asked for their workflows, where nobody has said which is meant.

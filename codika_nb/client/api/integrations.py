@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...models import (
     CredentialSchema,
@@ -16,10 +16,6 @@ from .. import integration_secrets as integrations
 from ..call import Call
 from ..endpoint import endpoint
 from ..steps import Steps, Work
-
-if TYPE_CHECKING:
-    pass
-
 from .instances import which_instance
 from .keys import KeysAPI
 from .platform import Platform

@@ -5,25 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-from ...errors import (
-    ConfigError,
-)
-from ...models import (
-    MintedKey,
-    OrganizationCreated,
-    UpdatedKey,
-    VerifiedKey,
-)
+from ...errors import ConfigError
+from ...models import MintedKey, OrganizationCreated, UpdatedKey, VerifiedKey
 from .. import arguments
 from ..call import Call
 from ..endpoint import endpoint
 from ..steps import Steps
-
-if TYPE_CHECKING:
-    pass
-
 from .platform import Platform
 
 

@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from ...models import (
-    Notes,
-    NoteSaved,
-)
+from ...models import Notes, NoteSaved
 from .. import arguments
 from ..call import Call
 from ..endpoint import endpoint
-
-if TYPE_CHECKING:
-    pass
-
 from .platform import Platform
 
 

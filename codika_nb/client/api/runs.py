@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...errors import (
     CodikaError,
@@ -30,10 +30,6 @@ from ..call import Call, path
 from ..endpoint import endpoint
 from ..payloads import as_json
 from ..steps import Pause, Steps
-
-if TYPE_CHECKING:
-    pass
-
 from .instances import which_instance
 from .platform import Platform
 
