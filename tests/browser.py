@@ -13,7 +13,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,6 +97,9 @@ def _environment(scratch: Path, theme: str) -> dict[str, str]:
         "@jupyterlab/apputils-extension:themes": {"theme": theme},
     }
     (config / "default_setting_overrides.json").write_text(json.dumps(settings))
+    # So that a page can be asked to change its theme.
+    exposed = {"LabApp": {"expose_app_in_browser": True}}
+    (config.parent / "jupyter_lab_config.json").write_text(json.dumps(exposed))
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("CODIKA_", "JUPYTER", "PROCESS_"))}
     return kept | {
         "JUPYTER_CONFIG_DIR": str(config.parent),
@@ -159,7 +162,6 @@ def served(
             "notebook": ("notebook", "/notebooks/here.ipynb?token=t"),
         }[program]
         words = [module, "--no-browser", f"--ServerApp.port={port}", "--ServerApp.ip=127.0.0.1"]
-        words += ["--LabApp.expose_app_in_browser=True"] if program == "lab" else []
         words += [f"--ServerApp.root_dir={folder}", "--ServerApp.allow_root=True"]
     settings = _environment(scratch, theme) | {"JUPYTER_TOKEN": "t"} | environment
     with (scratch / f"{program}.log").open("w") as log:
@@ -198,14 +200,37 @@ def keep(page: Page, name: str) -> None:
     page.screenshot(path=ARTEFACTS / f"{name}.png")
 
 
-def keep_in_both_themes(page: Page, name: str) -> None:
-    """Keep what a page of `served` shows in the light theme, and what it then shows in the dark one."""
+def keep_in_both_themes(
+    page: Page, name: str, *, narrow: int | None = None, check: Callable[[Page], None] = lambda page: None
+) -> None:
+    """Keep what JupyterLab shows in the light theme and what it then shows in the dark one, each checked.
+
+    Args:
+        page: JupyterLab in its light theme.
+        name: of the pictures, which get ``-light`` and ``-dark``.
+        narrow: how wide the window is in the dark, if not as wide as in the light.
+        check: looks at each of the two.
+    """
+    check(page)
     keep(page, f"{name}-light")
-    for theme, is_light in (("JupyterLab Dark", "false"), ("JupyterLab Light", "true")):
+    wide = page.viewport_size
+    assert wide
+    with in_theme(page, "JupyterLab Dark"):
+        if narrow:
+            page.set_viewport_size({"width": narrow, "height": wide["height"]})
+        check(page)
+        keep(page, f"{name}-dark")
+    page.set_viewport_size(wide)
+
+
+@contextmanager
+def in_theme(page: Page, name: str) -> Iterator[None]:
+    """JupyterLab in another theme than its light one."""
+    for theme, is_light in ((name, "false"), ("JupyterLab Light", "true")):
         page.evaluate("theme => jupyterapp.commands.execute('apputils:change-theme', { theme })", theme)
         page.locator(f"body[data-jp-theme-light={is_light}]").wait_for(state="attached")
-        if theme == "JupyterLab Dark":
-            keep(page, f"{name}-dark")
+        if theme == name:
+            yield
 
 
 def run_cell(page: Page, containing: str) -> Locator:

@@ -29,6 +29,10 @@ EMAIL = "ada@example.com"
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
 
+# Whatever the machine's settings: what one of many processes has compiled, the others need not compile again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 # --- how the tests are run -------------------------------------------------------------------------
 
 

@@ -8,8 +8,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +15,6 @@ import nbformat
 import pytest
 
 from codika_nb import Sandbox
-from codika_nb.cli import FIRST_NOTEBOOK
 from tests.browser import chromium, lab, needs_chromium
 from tests.conftest import ROOT
 from tests.notebooks import METADATA, NOTEBOOKS, SHOWN, executed, main, tutorials
@@ -143,6 +140,24 @@ def test_it_runs_where_a_sandbox_runs_already(path: Path, sandbox: Sandbox) -> N
     assert compared([cell for cell in ran.cells if cell.cell_type == "code"]) == compared(code_cells(path))
 
 
+OPEN = """async (path) => {
+  const panel = await jupyterapp.commands.execute("docmanager:open", { path });
+  await panel.context.ready;
+  await panel.sessionContext.ready;
+}"""
+RUN_ALL = """async () => {
+  const panel = jupyterapp.shell.currentWidget;
+  await jupyterapp.commands.execute("notebook:run-all-cells");
+  // It comes back before the end if a cell fails, also one that is meant to.
+  const waits = (cell) => cell.model.type === "code" && !cell.model.executionCount;
+  for (let n = 0; n < 600 && panel.content.widgets.some(waits); n++)
+    await new Promise((later) => setTimeout(later, 100));
+  await panel.context.save();
+  await panel.sessionContext.shutdown();
+  panel.dispose();
+}"""
+
+
 @needs_chromium
 @pytest.mark.timeout(600)
 def test_run_all_reaches_the_end_in_jupyterlab(tmp_path: Path) -> None:
@@ -154,19 +169,13 @@ def test_run_all_reaches_the_end_in_jupyterlab(tmp_path: Path) -> None:
                 if cell.cell_type == "code":
                     cell.outputs, cell.execution_count = [], None
             nbformat.write(notebook, path)
-            page.goto(running.address.replace(FIRST_NOTEBOOK, path.name) + "&reset")
-            page.locator(".jp-Cell").first.wait_for(timeout=60_000)
+        page.goto(f"{running.address}&reset")
+        page.locator(".jp-Cell").first.wait_for(timeout=60_000)
+        for path in tutorials(running.folder):
+            page.evaluate(OPEN, path.name)
             running.wait_for_kernel()
-            page.get_by_role("menuitem", name="Run", exact=True).click()
-            page.get_by_text("Run All Cells", exact=True).click()
-            cells: list[nbformat.NotebookNode] = []
-            for _ in range(60):
-                time.sleep(1)
-                page.keyboard.press("Control+s")
-                with suppress(nbformat.reader.NotJSONError):  # it is being written
-                    cells = code_cells(path)
-                if cells and all(cell.execution_count for cell in cells):
-                    break
+            page.evaluate(RUN_ALL)
+            cells = code_cells(path)
             failed = [output for cell in cells for output in cell.outputs if output.output_type == "error"]
             assert all(cell.execution_count for cell in cells), (path.name, failed)
             assert compared(cells) == compared(code_cells(NOTEBOOKS / path.name)), path.name
