@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import socket
 import subprocess
@@ -30,6 +31,7 @@ from codika_nb import (
 )
 from codika_nb.notebook import background
 from codika_nb.notebook.controls import Dropdown
+from codika_nb.signin.reactions import MOST_LISTED, Organization
 from tests.conftest import EMAIL, GREETER
 
 pytestmark = pytest.mark.kernel  # no kernel runs, but its widgets are those of the environment
@@ -409,6 +411,28 @@ def test_many_organizations_are_found_by_typing(form: SignInForm, sandbox: Sandb
     assert form.wait(10).organization_id == last
 
 
+def test_of_very_many_organizations_some_are_listed_and_all_are_found(sandbox: Sandbox) -> None:
+    form = SignInForm("login", base_url=sandbox.url, store=ProfileStore())
+    form.signin.step = "organization"
+    form.signin.organizations = [Organization(f"org_{n}", f"Team {n}") for n in range(100_000)]
+    typed(form.filter, "team")
+    assert len(form.organization.options) == MOST_LISTED
+    assert "100,000" in form.filter.placeholder
+    assert len(json.dumps(form.organization.get_state(), default=str)) < 50_000
+    typed(form.filter, "ORG_99999")
+    assert form.organization.value == "org_99999"
+
+
+def test_the_organization_used_last_is_among_the_first(sandbox: Sandbox) -> None:
+    ada = sign_in(EMAIL, ask_code=sandbox.code_for, base_url=sandbox.url)
+    signin = SignIn("login", base_url=sandbox.url, store=ProfileStore())
+    mine = Organization(str(ada.organization_id), "Acme")
+    signin.organizations = [*(Organization(f"org_{n}", "Acme") for n in range(500)), mine]
+    assert signin.matching("acme")[0] == mine
+    assert len(signin.matching("")) == MOST_LISTED
+    assert mine not in signin.matching("org_4")
+
+
 def test_the_organization_used_last_is_offered_first(sandbox: Sandbox) -> None:
     for name in ("Acme", "Beta"):
         beta = sandbox.add_organization(EMAIL, name)
@@ -753,6 +777,7 @@ def test_a_choice_begins_with_its_first_option_in_every_kernel() -> None:
     assert (Dropdown(description="P", options=options).index, Dropdown(description="P").index) == (0, None)
     program = f"""
 from codika_nb.notebook.controls import Dropdown
+from codika_nb.signin.reactions import MOST_LISTED, Organization
 print(Dropdown(description="P", options={options!r}).index)
 """
     assert {run_python(program, PYTHONHASHSEED=str(seed)) for seed in range(6)} == {"0\n"}

@@ -19,7 +19,7 @@ def by_prompts(signin: SignIn) -> None:
         NotSignedIn: somebody has left.
         OrganizationChoiceError: the account is not in the organization that was asked for.
     """
-    email, wanted = signin.email, signin.organization_id
+    email, wanted, part = signin.email, signin.organization_id, ""
     signin.new_code = "Press Enter alone for a new one."
     with open_client(base_url=signin.base_url) as client:
         while signin.step != "done":
@@ -34,11 +34,15 @@ def by_prompts(signin: SignIn) -> None:
             elif wanted and signin.error:
                 raise signin.error
             else:
-                for number, choice in enumerate(signin.organizations, 1):
+                listed = signin.matching(part)
+                for number, choice in enumerate(listed, 1):
                     print(f"{number:3}. {plain(choice.name)}  ({choice.id})")
+                if left := len(signin.organizations) - len(listed):
+                    print(f"{left} more: type part of a name or id to find them.")
                 typed = ask(input, "Which organization (number)? ").strip()
-                if typed.isdecimal() and 1 <= int(typed) <= len(signin.organizations):
-                    client.perform(signin.choose_organization(signin.organizations[int(typed) - 1].id))
+                if typed.isdecimal() and 1 <= int(typed) <= len(listed):
+                    client.perform(signin.choose_organization(listed[int(typed) - 1].id))
+                part = "" if typed.isdecimal() else typed
             if signin.notice:
                 print(plain(signin.notice.text, 500))
 

@@ -16,7 +16,7 @@ from ..display.markup import SIGN_IN_STYLE
 from ..display.text import plain
 from ..errors import ConfigError, NotSignedIn
 from ..profiles import PRODUCTION, Profile, is_loopback
-from ..signin.reactions import Notice, Purpose
+from ..signin.reactions import MOST_LISTED, Notice, Purpose
 from ..signin.signin import SignIn
 from ..signin.typed import organization_key, six_digits
 from . import background
@@ -424,12 +424,10 @@ class SignInForm(Form[Profile]):
     def _render_organizations(self) -> None:
         if self.signin.step != "organization":
             return
-        wanted = self.filter.value.casefold().strip()
-        choices = [
-            (f"{plain(each.name)}  ({each.id})", each.id)
-            for each in self.signin.organizations
-            if wanted in each.name.casefold() or wanted in each.id.casefold()
-        ]
+        listed = self.signin.matching(self.filter.value)
+        choices = [(f"{plain(each.name)}  ({each.id})", each.id) for each in listed]
+        if len(self.signin.organizations) > MOST_LISTED:
+            self.filter.placeholder = f"part of a name or id: there are {len(self.signin.organizations):,}"
         if choices != list(self.organization.options):
             chosen = self.organization.value or self.signin.suggested
             self.organization.options = choices

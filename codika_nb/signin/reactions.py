@@ -27,6 +27,10 @@ class Notice(NamedTuple):
     code: str = ""
 
 
+#: How many organizations are shown at once, in a form and at a prompt.
+MOST_LISTED = 200
+
+
 class Organization(NamedTuple):
     """One of the organizations an account belongs to."""
 

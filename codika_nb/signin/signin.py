@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from ..client.steps import Work
@@ -18,6 +19,7 @@ from ..profiles.credential import sign_in_server
 from ..profiles.profile import HoldsKey
 from .reactions import (
     LONGEST_COMPANY,
+    MOST_LISTED,
     REACTIONS,
     RESEND_AFTER,
     Notice,
@@ -272,6 +274,28 @@ class SignIn(HoldsKey):
         if active and active.organization_id in ids:
             return active.organization_id
         return ids[0] if ids else None
+
+    def matching(self, part: str) -> list[Organization]:
+        """Those of `organizations` whose name or id has `part` in it, 200 at most.
+
+        The suggested one is among them if it matches.
+
+        Args:
+            part: upper and lower case are the same; all match an empty one.
+
+        Example:
+            >>> SignIn("login").matching("acme")
+            []
+        """
+        wanted, suggested = part.casefold().strip(), self.suggested
+        fitting = (
+            each
+            for each in self.organizations
+            if wanted in each.name.casefold() or wanted in each.id.casefold()
+        )
+        listed = list(islice(fitting, MOST_LISTED))
+        first = next((each for each in fitting if each.id == suggested), None)
+        return [first, *listed[:-1]] if first else listed
 
     def back(self) -> None:
         """Return to the e-mail, which stays as it was typed.
