@@ -119,6 +119,49 @@ def test_a_notebook_saved_with_widget_state_holds_nothing_typed(tmp_path: Path) 
     assert set(form_output["data"]) == {"text/plain", "text/html"}
 
 
+#: Each ends in an error while the key or the code is on its way to a server that never answers.
+STOPPED = {
+    "%xmode Verbose\nimport asyncio, os, pickle, signal, socket, threading\n"
+    "from codika_nb import AsyncClient, Client, InstanceKey, QueryKey, WebhookSignature\n"
+    "nobody = socket.create_server(('127.0.0.1', 0))\nurl = f'http://127.0.0.1:{nobody.getsockname()[1]}'\n"
+    "def secret(name):\n    return open(name).read()\n"
+    "def stop_soon():\n    threading.Timer(1, os.kill, (os.getpid(), signal.SIGINT)).start()": "",
+    "stop_soon(); Client(auth=QueryKey(secret('key')), base_url=url).run_workflow('w', {}, instance='i')": (
+        "Interrupted"
+    ),
+    "stop_soon(); Client(auth=secret('key'), base_url=url).wait_for('e', instance='i')": "Interrupted",
+    "stop_soon(); Client(base_url=url).complete_login('a@b.example', code=secret('code'))": "Interrupted",
+    "await asyncio.wait_for(AsyncClient(auth=QueryKey(secret('key')), base_url=url).run_workflow("
+    "'w', {}, instance='i'), 1)": "TimeoutError",
+    "await asyncio.wait_for(AsyncClient(base_url=url).complete_login("
+    "'a@b.example', code=secret('code')), 1)": "TimeoutError",
+    "Client(auth=QueryKey(secret('key')), base_url=url, timeout=0.5).run_workflow('w', {}, instance='i')": (
+        "RequestTimeoutError"
+    ),
+    "nobody.close(); Client(auth=QueryKey(secret('key')), base_url=url).trigger_workflow("
+    "'w', instance='i')": "TransportError",
+    "pickle.dumps(Client(auth=InstanceKey(secret('key')), base_url=url))": "TypeError",
+    "pickle.dumps(Client(auth=InstanceKey(secret('key')), base_url=url).trigger_url('w', instance='i'))": (
+        "TypeError"
+    ),
+}
+
+
+@pytest.mark.kernel
+def test_what_is_stopped_or_fails_shows_no_secret_however_verbose(tmp_path: Path) -> None:
+    key, code = "ck_" + "aB3-" * 16, "482913"
+    (tmp_path / "key").write_text(key)
+    (tmp_path / "code").write_text(code)
+    with kernel(tmp_path) as running:
+        for source, expected in STOPPED.items():
+            outcome = running.run(source)
+            assert outcome.error == expected, (source, outcome.error, outcome.traceback)
+        heard = json.dumps(running.overheard(), default=str)
+    assert "TimeoutError" in heard
+    for secret in (key, key[10:40], f"'{code}'", f'\\"{code}'):
+        assert secret not in heard
+
+
 def test_errors_and_logs_show_no_secret(
     sandbox: Sandbox, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -18,6 +18,7 @@ from ..models import Identity
 from ..profiles import PRODUCTION, MaskedKey, is_loopback, mask, normalize_base_url
 from ..profiles.credential import Credential, context, resolve, server, signed_in
 from ..profiles.environment import Environment, Source
+from ..profiles.profile import HoldsKey
 from . import arguments, http
 from .api import API
 from .api.instances import known_instance
@@ -173,7 +174,7 @@ class Connections(Generic[Pool]):
                 self.pool.close()
 
 
-class Connected(API, Generic[Pool]):
+class Connected(HoldsKey, API, Generic[Pool]):
     """What both clients are: settings, connections, and what follows from them."""
 
     def __init__(
