@@ -310,7 +310,8 @@ def test_malformed_bodies_are_400(platform: Platform, content: bytes) -> None:
 def test_a_body_over_the_limit_is_refused_with_the_limit(platform: Platform) -> None:
     megabyte = b" " * 1024**2
     content = (megabyte for _ in range(65))
-    answer = platform.http.post("/verifyapikey", content=content)
+    headers = {"X-Process-Manager-Key": platform.sign_up().key}
+    answer = platform.http.post("/verifyapikey", content=content, headers=headers)
     assert answer.status_code == 400
     assert "64 MiB" in answer.json()["error"]["message"]
 
@@ -414,7 +415,7 @@ def test_behind_a_trusted_proxy_the_host_it_says_is_the_own_one(origin: str, sta
     with Sandbox(trusted_proxy="127.0.0.1") as sandbox:
         platform = Platform(sandbox)
         with platform.http:
-            headers = {"Host": "hub.example", "Origin": origin}
+            headers = {"Host": "hub.example", "Origin": origin, "X-Forwarded-For": "198.51.100.9"}
             answer = platform.post("/clirequestsignupotp", {"email": new_email()}, **headers)
             assert answer.status_code == status
 
@@ -434,8 +435,26 @@ def test_beyond_loopback_the_inbox_takes_a_token() -> None:
 @pytest.mark.parametrize(("proxy", "status"), [("127.0.0.1", 200), ("192.0.2.1", 421)])
 def test_a_trusted_proxy_answers_for_the_host_name(proxy: str, status: int) -> None:
     with Sandbox(trusted_proxy=proxy) as sandbox:
-        answer = httpx.get(f"{sandbox.url}/inbox", headers={"Host": "hub.example"}, trust_env=False)
-        assert answer.status_code == status
+        through = {"Host": "hub.example", "X-Forwarded-For": "198.51.100.9"}
+        assert httpx.get(sandbox.url, headers=through, trust_env=False).status_code == status
+
+
+def test_behind_a_proxy_nobody_sees_the_codes_of_others() -> None:
+    with Sandbox(trusted_proxy=" 127.0.0.1 ") as sandbox, httpx.Client(trust_env=False) as http:
+        through = {"Host": "public.example", "X-Forwarded-For": "198.51.100.9", "Accept": "application/json"}
+        assert http.get(f"{sandbox.url}/inbox", headers=through).status_code == 403
+        assert http.get(sandbox.inbox_url, headers=through).status_code == 200
+        assert http.get(f"{sandbox.url}/inbox").status_code == 403
+        # A page in a browser on the proxy's machine has not come through it.
+        assert http.get(sandbox.inbox_url, headers={"Host": "evil.example"}).status_code == 421
+        evil = {"Origin": "https://evil.example"}
+        for headers in (evil, evil | through):
+            posted = http.post(
+                f"{sandbox.url}/clirequestsignupotp", json={"email": new_email()}, headers=headers
+            )
+            assert posted.status_code == 403
+    with pytest.raises(ConfigError, match="by its address"):
+        Sandbox(trusted_proxy="nginx")
 
 
 # --- pages --------------------------------------------------------------------------------

@@ -191,6 +191,30 @@ def test_addresses_behind_a_proxy_count_apart_if_it_is_trusted(proxy: str | None
                 assert platform.post("/clirequestsignupotp", body, **forwarded).status_code == status
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [("198.51.100.{n}", "2.2.2.2")],
+        [("198.51.100.{n}",), ("2.2.2.2",)],
+        [("2.2.2.2:500{n}",)],
+        [("::ffff:2.2.2.2",)],
+        [("unknown, 2.2.2.2:50{n}",)],
+    ],
+)
+def test_nobody_counts_apart_by_what_they_send_along(lines: list[tuple[str, ...]]) -> None:
+    with (
+        Sandbox(clock=StillClock(), ip_limit=2, trusted_proxy="127.0.0.1") as sandbox,
+        httpx.Client(trust_env=False) as http,
+    ):
+        found = []
+        for n in range(5):
+            headers = [("X-Forwarded-For", ", ".join(line).format(n=n)) for line in lines]
+            body = {"email": new_email()}
+            asked = http.post(f"{sandbox.url}/clirequestsignupotp", json=body, headers=headers)
+            found.append(asked.status_code)
+        assert found == [200, 200, 429, 429, 429]
+
+
 def test_the_other_purpose_is_named_and_can_follow_at_once(platform: Platform, account: Account) -> None:
     refused = request(platform, "signup", account.email)
     assert error_of(refused) == (409, "USER_ALREADY_HAS_ORGANIZATION")

@@ -35,13 +35,14 @@ class Sandbox:
     """A local platform with the same HTTP API: real limits, real storage, its own mailbox.
 
     Args:
-        host: the address to listen on; others than loopback put a token before the inbox.
+        host: the address to listen on; others than loopback put a token before the inbox, as a proxy does.
         port: the port to listen on; 0 takes a free one.
         data: a folder to keep everything in; without it, all is forgotten when the sandbox stops.
         clock: the time it lives in; `sandbox.clock.advance(600)` makes ten minutes pass.
         ip_limit: how many codes an IP address may ask for within an hour.
-        trusted_proxy: the address of a proxy; what it says about who calls (X-Forwarded-For) and under
-            which host name is believed.
+        trusted_proxy: the address of a proxy, for example ``"127.0.0.1"``. What it hands on says who calls
+            (the last address in X-Forwarded-For) and under which host name, and is believed. A request
+            without that header has not come through it.
         smtp: a mail server, ``smtp://user:password@host:port`` or ``smtps://…``, that mails are sent
             through as well; a code whose mail it does not take is withdrawn.
         engine: makes what runs workflows in the stand-ins' place, once for every start.
@@ -74,7 +75,9 @@ class Sandbox:
         self._forgets = data is None
         self._stand_ins = StandIns()
         self._mailbox = Mailbox(None if smtp is None else smtp_relay(smtp))
-        self._inbox_token = None if _is_loopback(host) else secrets.token_urlsafe(16)
+        # Behind a proxy it is reached from elsewhere, whatever address it listens on.
+        open_to_others = trusted_proxy is not None or not _is_loopback(host)
+        self._inbox_token = secrets.token_urlsafe(16) if open_to_others else None
         self._serving = partial(
             Serving,
             host=host,
@@ -86,7 +89,7 @@ class Sandbox:
             ip_limit=ip_limit,
             stand_ins=self._stand_ins,
             make_engine=engine or (lambda: StandInEngine(self._stand_ins)),
-            trusted_proxy=trusted_proxy,
+            trusted_proxy=None if trusted_proxy is None else _address(trusted_proxy),
         )
         self._lock = threading.Lock()
         self._running: Serving | None = None
@@ -367,6 +370,15 @@ class Sandbox:
             if refusal.status == 404:
                 raise LookupError(refusal.message) from None
             raise ConfigError(refusal.message) from None
+
+
+def _address(text: str) -> str:
+    try:
+        return str(ipaddress.ip_address(text.strip()))
+    except ValueError:
+        raise ConfigError(
+            f"A trusted proxy is named by its address, not as {text!r}.", next_action="For example: 127.0.0.1"
+        ) from None
 
 
 def _is_loopback(host: str) -> bool:

@@ -9,6 +9,7 @@ import socket
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -25,7 +26,9 @@ __all__ = ["Serving"]
 
 Answer = TypeVar("Answer")
 
-_BACKLOG = 2048
+# As many are accepted before anything else is done.
+_BACKLOG = 128
+_MOST_CONNECTIONS = 1024
 
 logger = logging.getLogger("codika_nb.sandbox")
 
@@ -89,7 +92,7 @@ class Serving:
 
             from .web.app import Application  # noqa: PLC0415 - likewise, for starlette
             from .web.pages import Pages  # noqa: PLC0415
-            from .web.protocol import Protocol  # noqa: PLC0415
+            from .web.protocol import Door, Protocol  # noqa: PLC0415
         except ModuleNotFoundError as error:
             raise ConfigError(
                 f"The sandbox needs {error.name}, which is not installed.",
@@ -125,7 +128,7 @@ class Serving:
                     Application(
                         platform=self._platform, pages=pages, host=self.host, trusted_proxy=self.trusted_proxy
                     ),
-                    http=Protocol,
+                    http=partial(Protocol, Door(_most_connections())),  # type: ignore[arg-type]
                     log_config=None,
                     # X-Forwarded-For is ours to judge: uvicorn believes it from loopback, where clients are.
                     proxy_headers=False,
@@ -146,6 +149,16 @@ class Serving:
             await self._platform.executions.stop()
         finally:
             store.close()
+
+
+def _most_connections() -> int:
+    """How many there may be: the process may be a kernel, which has files of its own to open."""
+    try:
+        from resource import RLIMIT_NOFILE, getrlimit  # noqa: PLC0415 - not on Windows
+    except ImportError:
+        return _MOST_CONNECTIONS
+    limit = getrlimit(RLIMIT_NOFILE)[0]
+    return _MOST_CONNECTIONS if limit < 0 else max(16, min(_MOST_CONNECTIONS, limit // 4))
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from ..errors import ConfigError
 
@@ -135,13 +138,20 @@ class Store:
     """A database in memory, or in a folder where it survives restarts and crashes."""
 
     def __init__(self, folder: Path | None) -> None:
+        with contextlib.ExitStack() as undone:
+            if folder is not None:
+                undone.enter_context(_owned(folder))
+            self._open(folder)
+            self._let_go = undone.pop_all()
+
+    def _open(self, folder: Path | None) -> None:
         self.code_secret = _code_secret(folder)
         """Binds the codes; kept outside the database, whose copy alone must not give them away."""
         path = ":memory:" if folder is None else str(_private_file(folder))
         self._database = sqlite3.connect(path, isolation_level=None, timeout=0.2)
         self._database.row_factory = sqlite3.Row
         try:
-            # One process at a time: another one's runs and limits would be unknown here.
+            # Where a file system has no locks for the folder, it may have them for this.
             self._database.execute("PRAGMA locking_mode = EXCLUSIVE")
             self._database.execute("PRAGMA journal_mode = WAL")
             self._database.execute("PRAGMA synchronous = NORMAL")
@@ -152,9 +162,7 @@ class Store:
         except sqlite3.DatabaseError as error:
             self._database.close()
             if "locked" in str(error):
-                raise ConfigError(
-                    f"Another sandbox is using {folder}.", next_action="Stop it, or choose another folder."
-                ) from None
+                raise _in_use(folder) from None
             raise ConfigError(
                 f"{path} cannot be used: {error}.", next_action="Move it away, or choose another folder."
             ) from None
@@ -226,6 +234,49 @@ class Store:
     def close(self) -> None:
         """Write everything out and let go of the file."""
         self._database.close()
+        self._let_go.close()
+
+
+@contextlib.contextmanager
+def _owned(folder: Path) -> Iterator[None]:
+    """Have a folder for oneself: two sandboxes would not know of each other's runs, limits and writes.
+
+    By a file of its own: the locks of the database end when anybody in this process has looked into it.
+    """
+    lock = FileLock(folder / "lock", mode=0o600)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock.acquire(timeout=0)
+        with open(folder / "owner", "w", opener=lambda name, flags: os.open(name, flags, 0o600)) as owner:
+            owner.write(f"{os.getpid()}\n")
+    except Timeout:
+        raise _in_use(folder) from None
+    except NotImplementedError:
+        pass  # no locks here, and whoever shares such a folder has to know
+    except OSError as error:
+        lock.release()
+        if error.errno not in _NO_LOCKS:
+            raise ConfigError(
+                f"The sandbox cannot keep its data in {folder}: {error.strerror}.",
+                next_action="Choose another folder.",
+            ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+_NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP)
+
+
+def _in_use(folder: Path | None) -> ConfigError:
+    owner = ""
+    if folder is not None:
+        with contextlib.suppress(OSError, ValueError):
+            owner = f" (process {int((folder / 'owner').read_text())})"
+    return ConfigError(
+        f"Another sandbox is using {folder}{owner}.", next_action="Stop it, or choose another folder."
+    )
 
 
 def _private_file(folder: Path) -> Path:

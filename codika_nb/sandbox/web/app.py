@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import logging
 import re
 import time
@@ -17,9 +18,9 @@ from starlette.types import Receive, Scope, Send
 
 from ..rules.platform import Platform
 from ..rules.signatures import SIGNATURE_HEADERS
-from ..wire import Call, Caller, Refusal
+from ..wire import Call, Caller, Refusal, Upload
 from .answers import Envelope, failure, success
-from .bodies import parse_form, parse_json
+from .bodies import MEGABYTE, Bodies, parse_form, parse_json
 from .hosts import Hosts
 from .pages import Pages
 
@@ -27,10 +28,13 @@ __all__ = ["Application"]
 
 logger = logging.getLogger("codika_nb.sandbox")
 
-_MEGABYTE = 1024**2
-_LARGEST_BODY = 64 * _MEGABYTE
+_LARGEST_BODY = 64 * MEGABYTE
 # A file of 100 MB and the form around it.
-_LARGEST_FORM = 101 * _MEGABYTE
+_LARGEST_FORM = 101 * MEGABYTE
+# An address and a name.
+_LARGEST_SIGN_IN = MEGABYTE // 16
+# All together, of those who have shown a key and of those of whom nothing is known yet.
+_MOST_OF_MEMBERS, _MOST_OF_STRANGERS = 512 * MEGABYTE, 110 * MEGABYTE
 _KEY_HEADER = "x-process-manager-key"
 _INSTANCE_KEY_HEADER = "x-api-key"
 _KEY_IN_TEXT = re.compile(r"(c(?:k|ko|kp|ka)_[A-Za-z0-9_-]{4})[A-Za-z0-9_-]+")
@@ -69,6 +73,8 @@ class Endpoint:
     @property
     def largest_body(self) -> int:
         """How many bytes its body may have."""
+        if self.envelope is Envelope.CODE:
+            return _LARGEST_SIGN_IN
         return _LARGEST_FORM if self.body is Body.FORM else _LARGEST_BODY
 
 
@@ -167,6 +173,7 @@ class Application:
         self._pages = pages
         self._hosts = Hosts(host)
         self._trusted_proxy = trusted_proxy
+        self._members, self._strangers = Bodies(_MOST_OF_MEMBERS), Bodies(_MOST_OF_STRANGERS)
         self._routes: dict[str, list[tuple[list[str], Endpoint]]] = {}
         for endpoint in _endpoints(platform):
             segments = endpoint.path.strip("/").split("/")
@@ -215,9 +222,17 @@ class Application:
             envelope = endpoint.envelope
             if request.method != endpoint.method:
                 raise _wrong_method(request.method, endpoint.method)
-            body = await _read(request, endpoint.largest_body)
+            query = dict(parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True))
+            # Strangers' bodies are not even read: only what is signed has to be known first.
+            door = _door(endpoint, request.headers, query)
+            caller = None if door is Door.SIGNATURE else self._let_in(endpoint, door, request.headers, query)
+            bodies = self._members if caller and endpoint.doors else self._strangers
+            body = await bodies.read(request, endpoint.largest_body)
             # No await from here on: a transaction is never interleaved with another one.
-            call = self._call(request, endpoint, params, body)
+            if caller is None:
+                caller = self._platform.signatures.authenticate(request.headers, params, body)
+            value, upload = _parsed(endpoint, request.headers, body)
+            call = Call(self._ip(request), params, query, value, caller, upload)
             with self._platform.store.transaction(Refusal):
                 result = endpoint.handler(call)
             for act in call.afterwards:
@@ -249,45 +264,16 @@ class Application:
                 )
         raise Refusal(404, "NOT_FOUND", f"There is no {method} /{'/'.join(segments)} here.")
 
-    def _call(self, request: Request, endpoint: Endpoint, params: tuple[str, ...], body: bytes) -> Call:
-        query = dict(parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True))
-        caller = self._let_in(request, endpoint, params, query, body)
-        value: Any = None
-        upload = None
-        if endpoint.body is Body.FORM:
-            value, upload = parse_form(request.headers.get("content-type", ""), body)
-        elif endpoint.body is Body.JSON and endpoint.method == "POST":
-            value = parse_json(body)
-            # A triggered workflow has its own word for a payload that is no object.
-            if not isinstance(value, dict) and endpoint.envelope is not Envelope.FLAT:
-                raise Refusal(400, "INVALID_REQUEST", "The body must be a JSON object.")
-        return Call(self._ip(request), params, query, value, caller, upload)
-
     def _let_in(
-        self,
-        request: Request,
-        endpoint: Endpoint,
-        params: tuple[str, ...],
-        query: Mapping[str, str],
-        body: bytes,
+        self, endpoint: Endpoint, door: Door | None, headers: Mapping[str, str], query: Mapping[str, str]
     ) -> Caller:
-        """Who calls. The first credential found decides: a wrong one is not made up for by a second."""
-        headers, doors = request.headers, endpoint.doors
-        if not doors:
+        """Who calls, by a key."""
+        if door is None:
             return Caller("nobody")
-        if Door.KEY in doors and _KEY_HEADER in headers:
-            caller = self._platform.keys.authenticate(
-                headers[_KEY_HEADER], ("organization", "personal", "admin")
-            )
-        elif Door.INSTANCE_KEY in doors and _INSTANCE_KEY_HEADER in headers:
-            return self._platform.keys.authenticate(headers[_INSTANCE_KEY_HEADER], ("instance",))
-        elif Door.SIGNATURE in doors and any(name in headers for name in SIGNATURE_HEADERS):
-            return self._platform.signatures.authenticate(headers, params, body)
-        elif Door.QUERY in doors and "api_key" in query:
-            return self._platform.keys.authenticate(query["api_key"], ("instance",))
-        else:
-            ways = "; or ".join(door.value for door in doors)
-            raise Refusal(401, "UNAUTHORIZED", f"A credential is missing: {ways}.")
+        if door is not Door.KEY:
+            key = query["api_key"] if door is Door.QUERY else headers[_INSTANCE_KEY_HEADER]
+            return self._platform.keys.authenticate(key, ("instance",))
+        caller = self._platform.keys.authenticate(headers[_KEY_HEADER], ("organization", "personal", "admin"))
         if endpoint.scope is not None and endpoint.scope not in caller.scopes:
             raise Refusal(403, "FORBIDDEN", f"The API key lacks the scope {endpoint.scope}.")
         if caller.kind not in endpoint.kinds:
@@ -295,31 +281,58 @@ class Application:
         return caller
 
     def _ip(self, request: Request) -> str:
-        forwarded = request.headers.get("x-forwarded-for", "")
-        if self._through_proxy(request) and forwarded:
-            # The last address is the one the proxy itself has seen; those before it are hearsay.
-            return forwarded.rpartition(",")[2].strip()
-        return request.client.host if request.client else ""
+        # Several such lines are one list. Its last address is the one the proxy itself has seen; those before
+        # it are hearsay.
+        last = ",".join(request.headers.getlist("x-forwarded-for")).rpartition(",")[2]
+        forwarded = _address(last) if self._through_proxy(request) else None
+        return forwarded or (request.client.host if request.client else "")
 
     def _through_proxy(self, request: Request) -> bool:
         peer = request.client.host if request.client else ""
-        return self._trusted_proxy is not None and peer == self._trusted_proxy
+        return peer == self._trusted_proxy and "x-forwarded-for" in request.headers
 
 
-async def _read(request: Request, largest: int) -> bytes:
-    chunks, size = [], 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        # A little too much is read to its end, so that the sender gets to see the answer.
-        if size > 2 * largest:
-            break
-        if size <= largest:
-            chunks.append(chunk)
-        else:
-            chunks.clear()
-    if size > largest:
-        raise Refusal(400, "INVALID_REQUEST", f"The body is larger than {largest // _MEGABYTE} MiB.")
-    return b"".join(chunks)
+def _address(text: str) -> str | None:
+    """An address without its port, in one spelling; None if it is none."""
+    text = text.strip().strip('"')
+    alone = re.fullmatch(r"\[(.+)\](?::\d+)?|(\d+(?:\.\d+){3}):\d+", text)
+    try:
+        address = ipaddress.ip_address(alone[1] or alone[2] if alone else text)
+    except ValueError:
+        return None
+    return str(getattr(address, "ipv4_mapped", None) or address)
+
+
+def _door(endpoint: Endpoint, headers: Mapping[str, str], query: Mapping[str, str]) -> Door | None:
+    """By which door somebody comes; None where there are none.
+
+    The first credential found decides: a wrong one is not made up for by a second.
+    """
+    found = {
+        Door.KEY: _KEY_HEADER in headers,
+        Door.INSTANCE_KEY: _INSTANCE_KEY_HEADER in headers,
+        Door.SIGNATURE: any(name in headers for name in SIGNATURE_HEADERS),
+        Door.QUERY: "api_key" in query,
+    }
+    for door in endpoint.doors:
+        if found[door]:
+            return door
+    if endpoint.doors:
+        ways = "; or ".join(door.value for door in endpoint.doors)
+        raise Refusal(401, "UNAUTHORIZED", f"A credential is missing: {ways}.")
+    return None
+
+
+def _parsed(endpoint: Endpoint, headers: Mapping[str, str], body: bytes) -> tuple[Any, Upload | None]:
+    if endpoint.body is Body.FORM:
+        return parse_form(headers.get("content-type", ""), body)
+    if endpoint.body is Body.NONE or endpoint.method != "POST":
+        return None, None
+    value = parse_json(body)
+    # A triggered workflow has its own word for a payload that is no object.
+    if not isinstance(value, dict) and endpoint.envelope is not Envelope.FLAT:
+        raise Refusal(400, "INVALID_REQUEST", "The body must be a JSON object.")
+    return value, None
 
 
 def _wrong_method(method: str, allowed: str) -> Refusal:

@@ -1,4 +1,4 @@
-"""Reading what a request carries: JSON, or a multipart form with texts and one file."""
+"""Reading what a request carries, within bounds: JSON, or a multipart form with texts and one file."""
 
 from __future__ import annotations
 
@@ -7,11 +7,50 @@ import math
 from email.parser import HeaderParser
 from typing import Any
 
+from starlette.requests import Request
+
 from ..wire import Refusal, Upload
 
-__all__ = ["parse_form", "parse_json"]
+__all__ = ["MEGABYTE", "Bodies", "parse_form", "parse_json"]
 
+MEGABYTE = 1024**2
 _MOST_PARTS = 100
+
+
+class Bodies:
+    """The bodies that are being read: together they have a limit, so that nobody fills the memory.
+
+    Args:
+        most: how many bytes they may have together.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._held = 0
+
+    async def read(self, request: Request, largest: int) -> bytes:
+        """A request's body, which may have `largest` bytes."""
+        chunks: list[bytes] = []
+        size = held = 0
+        try:
+            async for chunk in request.stream():
+                size += len(chunk)
+                # A little too much is read to its end, so that the sender gets to see the answer.
+                if size > 2 * largest:
+                    break
+                if size > largest:
+                    chunks.clear()
+                    continue
+                chunks.append(chunk)
+                held += len(chunk)
+                self._held += len(chunk)
+                if self._held > self._most:
+                    raise Refusal(503, "SERVICE_UNAVAILABLE", "Too much is being sent at once: try again.")
+        finally:
+            self._held -= held
+        if size > largest:
+            raise Refusal(400, "INVALID_REQUEST", f"The body is larger than {largest / MEGABYTE:g} MiB.")
+        return b"".join(chunks)
 
 
 def parse_json(body: bytes) -> Any:

@@ -1,7 +1,8 @@
-"""HTTP/1.1 as bytes: uvicorn's, with the sandbox's own answer to what is none."""
+"""HTTP/1.1 as bytes: uvicorn's, with the sandbox's own answer to what is none, and bounds for strangers."""
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import h11
@@ -10,16 +11,106 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from ..wire import Refusal
 from .answers import Envelope, failure
 
-__all__ = ["Protocol"]
+__all__ = ["Door", "Protocol"]
+
+# Seconds for the head of a request; between two pieces of its body; for all of it.
+_HEAD, _PIECE, _WHOLE = 20.0, 20.0, 600.0
+_FULL = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
+
+class Door:
+    """How many connections there are, and which of them have nothing to say yet.
+
+    Args:
+        most: how many there may be at once; the one that is silent for longest makes room for a new one.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._open: set[Protocol] = set()
+        #: In the order in which they fell silent.
+        self.silent: dict[Protocol, None] = {}
+
+    def enter(self, connection: Protocol) -> bool:
+        """Let one in; False if there is no room."""
+        if len(self._open) >= self._most:
+            if not self.silent:
+                return False
+            longest = next(iter(self.silent))
+            self.leave(longest)
+            longest.transport.abort()
+        self._open.add(connection)
+        self.silent[connection] = None
+        return True
+
+    def leave(self, connection: Protocol) -> None:
+        """One is gone."""
+        self._open.discard(connection)
+        self.silent.pop(connection, None)
 
 
 class Protocol(H11Protocol):
-    """HTTP as uvicorn speaks it, except that what is no HTTP at all is refused in JSON, too."""
+    """HTTP as uvicorn speaks it, except that what is no HTTP at all is refused in JSON, too.
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
+    And except that nobody can hold a connection for ever: who sends no head of a request, or stops within
+    a body, is waited for only so long.
+    """
+
+    def __init__(self, door: Door, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         # Its log has whole addresses, keys in them included; ours is `Application`'s.
         self.access_log = False
+        self._door = door
+        self._began = self._heard = self.loop.time()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        if not self._door.enter(self):
+            transport.write(_FULL)
+            transport.close()
+        super().connection_made(transport)
+        self._timer = self.loop.call_later(_HEAD, self._look)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._door.leave(self)
+        if self._timer is not None:
+            self._timer.cancel()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self.transport.is_closing():
+            return
+        self._heard = self.loop.time()
+        super().data_received(data)
+        self._note()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._note()
+
+    def _note(self) -> None:
+        """Note whether a request is under way."""
+        silent = self.cycle is None or self.cycle.response_complete
+        if silent != (self in self._door.silent):
+            self._began = self.loop.time()
+            if silent and not self.transport.is_closing():
+                self._door.silent[self] = None
+            else:
+                self._door.silent.pop(self, None)
+
+    def _look(self) -> None:
+        """Look whether what is waited for takes too long."""
+        now = self.loop.time()
+        if self in self._door.silent:
+            until = self._began + _HEAD
+        elif self.cycle is not None and self.cycle.more_body and self.flow.read_paused is False:
+            until = min(self._heard + _PIECE, self._began + _WHOLE)
+        else:
+            until = now + _PIECE  # it is the sandbox that is waited for
+        if until <= now:
+            self.transport.abort()
+        else:
+            self._timer = self.loop.call_later(until - now, self._look)
 
     def send_400_response(self, msg: str) -> None:
         if self.cycle is not None and not self.cycle.response_complete:
