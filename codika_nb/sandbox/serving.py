@@ -123,19 +123,20 @@ class Serving:
                 if self.data is None
                 else f"keeps its data in {self.data}",
             )
+            most = _most_connections()
             self._server = uvicorn.Server(
                 uvicorn.Config(
                     Application(
                         platform=self._platform, pages=pages, host=self.host, trusted_proxy=self.trusted_proxy
                     ),
-                    http=partial(Protocol, Door(_most_connections())),  # type: ignore[arg-type]
+                    http=partial(Protocol, Door(most)),  # type: ignore[arg-type]
                     log_config=None,
                     # X-Forwarded-For is ours to judge: uvicorn believes it from loopback, where clients are.
                     proxy_headers=False,
                     server_header=False,
                     lifespan="off",
                     ws="none",
-                    backlog=_BACKLOG,
+                    backlog=min(_BACKLOG, most // 2),
                     # Whoever is still sending a body by then has had the chance to finish it.
                     timeout_graceful_shutdown=1,
                 )
