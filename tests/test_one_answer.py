@@ -181,7 +181,7 @@ def test_one_conversion_wherever_payloads_are_taken(value: Any, sent: Any) -> No
 
 
 @pytest.mark.parametrize(
-    "missing", [float("nan"), np.nan, pd.NaT, pd.NA, np.datetime64("NaT"), Decimal("nan")]
+    "missing", [float("nan"), np.nan, pd.NaT, pd.NA, np.datetime64("NaT", "D"), Decimal("nan")]
 )
 def test_what_is_missing_is_left_out(missing: Any) -> None:
     assert as_json({"v": missing, "w": [missing], "x": 1}) == {"w": [None], "x": 1}

@@ -191,6 +191,15 @@ def test_addresses_behind_a_proxy_count_apart_if_it_is_trusted(proxy: str | None
                 assert platform.post("/clirequestsignupotp", body, **forwarded).status_code == status
 
 
+def test_spellings_of_a_domain_are_one_address(platform: Platform) -> None:
+    person = new_email().partition("@")[0]
+    assert request(platform, "signup", f"{person}@b\u00fccher.example").status_code == 200
+    for domain in ("bu\u0308cher.example", "xn--bcher-kva.example", "B\u00dcCHER.example"):
+        refused = request(platform, "signup", f"{person}@{domain}")
+        assert error_of(refused) == (429, "OTP_RESEND_COOLDOWN")
+        assert platform.sandbox.code_for(f"{person}@{domain}")
+
+
 @pytest.mark.parametrize(
     "lines",
     [

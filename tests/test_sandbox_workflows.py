@@ -510,6 +510,8 @@ WEBHOOK = {"name": "Webhook", "type": "n8n-nodes-base.webhook"}
         ([{"type": "n8n-nodes-base.code"}], "no node to start it"),
         ([{**WEBHOOK, "disabled": True}], "no node to start it"),
         ([{"type": None}], "no node to start it"),
+        ([{"type": "n8n-nodes-base.manualTrigger"}], "no node to start it"),
+        ([{"type": "n8n-nodes-base.manualTrigger"}, WEBHOOK], None),
         ([{**WEBHOOK, "path": "{{INSTPARM_TONE_MRAPTSNI}}"}], "parameter TONE has no value"),
     ],
 )
@@ -553,6 +555,43 @@ def test_a_failed_deployment_is_rerun_without_force(platform: Platform) -> None:
     assert deployed.run({})["status"] == "success"
     again = platform.post("/redeploydeploymentinstancepublic", rerun, deployed.key)
     assert error_of(again) == (400, "INVALID_REQUEST")
+
+
+@pytest.mark.parametrize("default", [5, None])
+def test_deployment_parameters_stand_unquoted_in_a_workflow(platform: Platform, default: int | None) -> None:
+    nodes = json.dumps([{**WEBHOOK, "limit": 0, "notes": 'say \\" {{INSTPARM_LIMIT_MRAPTSNI}}'}])
+    file = f'{{"nodes": {nodes.replace("0", "{{INSTPARM_LIMIT_MRAPTSNI}}")}}}'.encode()
+    limit: dict[str, Any] = {"key": "LIMIT", "label": "Limit", "type": "number"}
+    limit |= {} if default is None else {"defaultValue": default}
+    deployed = Deployed(
+        platform,
+        workflow(n8nWorkflowJsonBase64=base64.b64encode(file).decode()),
+        deploymentInputSchema=[limit],
+    )
+    if default is None:
+        assert deployed.first["deploymentStatus"] == "failed"
+        assert "parameter LIMIT has no value" in deployed.first["error"]
+    else:
+        assert deployed.first["deploymentStatus"] == "deployed"
+
+
+@pytest.mark.parametrize("depth", [100, 979, 985, 995])
+def test_what_cannot_be_read_back_is_no_success(sandbox: Sandbox, depth: int) -> None:
+    @sandbox.workflow("greet")
+    def greet(payload: dict[str, Any]) -> Any:
+        nested: list[Any] = []
+        for _ in range(depth):
+            nested = [nested]
+        return nested
+
+    platform = Platform(sandbox)
+    with platform.http:
+        run = Deployed(platform).run({})
+    if depth == 100:
+        assert run["status"] == "success"
+    else:
+        assert run["status"] == "failed"
+        assert "nested too deeply" in json.dumps(run) or "written as JSON" in json.dumps(run)
 
 
 def test_instances_tell_their_workflows(platform: Platform) -> None:

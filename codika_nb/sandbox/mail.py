@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import smtplib
 import ssl
 import threading
 import time
+import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -111,7 +113,10 @@ class Mailbox:
 
 def fold(email: str) -> str:
     """One spelling for all spellings of an address, so that they share limits and accounts."""
-    return email.strip().lower()
+    person, at, domain = unicodedata.normalize("NFC", email.strip().lower()).rpartition("@")
+    with contextlib.suppress(UnicodeError):
+        domain = domain.encode("idna").decode("idna")  # also what is in punycode already
+    return f"{person}{at}{domain}"
 
 
 def smtp_relay(url: str) -> Callable[[Mail], None]:

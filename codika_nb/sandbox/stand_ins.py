@@ -150,7 +150,10 @@ class StandInEngine:
         nodes = [node for node in listed if isinstance(node, dict)] if isinstance(listed, list) else []
         # A file without nodes is a place kept for a stand-in.
         if nodes and not any(_starts(node) for node in nodes):
-            return "The workflow has no node to start it: no trigger, webhook or poller that is enabled."
+            return (
+                "The workflow has no node to start it: no trigger, webhook or poller that is enabled "
+                "(a manual trigger is started in the editor alone)."
+            )
         for name in _PARAMETER.findall(as_json(workflow)):
             if name not in parameters:
                 return f"The deployment parameter {name} has no value."
@@ -187,13 +190,15 @@ class StandInEngine:
 
 # Deployment parameters, as a workflow has them in its texts.
 _PARAMETER = re.compile(r"\{\{INSTPARM_(\w+?)_MRAPTSNI\}\}")
-# Starters whose names do not say "trigger".
-_STARTERS = ("webhook", "cron", "interval", "start", "emailreadimap")
+# Starters whose names do not say "trigger"; and one whose name does, which only a person can start.
+_STARTERS = ("webhook", "cron", "interval", "emailreadimap")
+_BY_HAND = "manualtrigger"
 
 
 def _starts(node: Mapping[str, Any]) -> bool:
     kind = str(node.get("type")).rpartition(".")[2].lower()
-    return node.get("disabled") is not True and (kind.endswith("trigger") or kind in _STARTERS)
+    starts = kind in _STARTERS or (kind.endswith("trigger") and kind != _BY_HAND)
+    return starts and node.get("disabled") is not True
 
 
 _file_numbers = itertools.count()

@@ -72,17 +72,21 @@ def _check_workflow(workflow: Members) -> None:
             trigger.text("eventType")
 
 
-def decode_workflow(members: Members) -> bytes:
-    """The bytes of an encoded workflow file, which must hold a JSON object."""
+# Deployment parameters stand in a workflow as values, without quotes.
+_BARE_PARAMETER = re.compile(r'"(?:[^"\\]|\\.)*"|(\{\{INSTPARM_\w+?_MRAPTSNI\}\})', re.DOTALL)
+
+
+def decode_workflow(members: Members) -> dict[str, Any]:
+    """An encoded workflow file, which must hold a JSON object; its bare parameters are texts in it."""
     name = "n8nWorkflowJsonBase64"
     try:
-        content = base64.b64decode(members.text(name), validate=True)
-        workflow = json.loads(content.decode("utf-8-sig"))
+        content = base64.b64decode(members.text(name), validate=True).decode("utf-8-sig")
+        workflow = json.loads(_BARE_PARAMETER.sub(lambda m: f'"{m[1]}"' if m[1] else m[0], content))
     except (binascii.Error, ValueError, RecursionError):
         members.refuse(name, "must be a JSON file in base64", code="INVALID_WORKFLOW_JSON")
     if not isinstance(workflow, dict):
         members.refuse(name, "must hold a JSON object", code="INVALID_WORKFLOW_JSON")
-    return content
+    return workflow
 
 
 def _check_custom_integration(integration: Members) -> None:

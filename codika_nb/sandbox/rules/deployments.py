@@ -152,7 +152,7 @@ class Deployments:
         )
         problems: dict[str, str] = {}
         for workflow in configuration["workflows"]:
-            description = json.loads(decode_workflow(Members(workflow)).decode("utf-8-sig"))
+            description = decode_workflow(Members(workflow))
             if problem := self._engine.problem(description, valued):
                 problems[workflow["workflowTemplateId"]] = problem
         self._store.run(
