@@ -247,11 +247,22 @@ def test_bodies_that_are_not_even_read(proxy: Proxy, caplog: pytest.LogCaptureFi
     assert not caplog.records
 
 
+def test_it_answers_under_its_own_names_and_in_no_frame(proxy: Proxy) -> None:
+    sent = {"Content-Type": "application/json", "Host": "evil.example"}
+    rebound = httpx.post(f"{proxy.address}/api/trigger", json=ASKED, headers=sent, trust_env=False)
+    assert rebound.status_code == 400
+    assert httpx.get(proxy.address, headers={"Host": "evil.example"}, trust_env=False).status_code == 400
+    page = httpx.get(proxy.address, headers={"Host": "localhost:1"}, trust_env=False)
+    assert page.status_code == 200
+    assert page.headers["Content-Security-Policy"] == "frame-ancestors 'none'"
+    assert page.headers["X-Content-Type-Options"] == "nosniff"
+
+
 def test_a_body_without_end_is_given_up(proxy: Proxy) -> None:
     host, port = proxy.address.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=20) as connection:
         connection.sendall(
-            b"POST /api/trigger HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            b"POST /api/trigger HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
             b"Transfer-Encoding: chunked\r\n\r\n"
             + b"2000\r\n"
             + b" " * 0x2000
@@ -363,6 +374,7 @@ def test_a_person_uses_the_page_and_no_key_gets_there(
         button.click()
         expect(page.get_by_role("status")).to_have_text("Bonjour, Ada !", timeout=SOON)
         expect(button).to_be_enabled(timeout=SOON)
+        expect(button).to_be_focused()
         seen(page, "9-proxy")
 
         # What comes back is text, whatever it holds.

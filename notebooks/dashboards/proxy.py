@@ -4,12 +4,15 @@
     cp .env.example .env                 # and fill it in
     uvicorn proxy:app
 
-Whoever reaches this page can run its workflow: in production put your own sign-in in front of it.
+It answers under the names in ALLOWED_HOSTS (127.0.0.1,localhost if that is not set): no other site can reach
+it under a name of its own. Whoever reaches this page can run its workflow: in production put your own sign-in
+in front of it.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,6 +21,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field, ValidationError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse
 from starlette.routing import Route
@@ -26,6 +31,9 @@ from codika_nb import AsyncClient, CodikaError
 
 HERE = Path(__file__).parent
 LARGEST = 10_000  # bytes
+NAMES = os.environ.get("ALLOWED_HOSTS", "127.0.0.1,localhost").split(",")
+#: No other page may show this one within itself, where people would not know what they click on.
+ALONE = {"Content-Security-Policy": "frame-ancestors 'none'", "X-Content-Type-Options": "nosniff"}
 logger = logging.getLogger("uvicorn.error")
 
 
@@ -72,7 +80,7 @@ async def sent(request: Request) -> bytes:
 
 
 async def page(request: Request) -> FileResponse:
-    return FileResponse(HERE / "index.html")
+    return FileResponse(HERE / "index.html", headers=ALONE)
 
 
 @asynccontextmanager
@@ -82,4 +90,5 @@ async def lifespan(app: Starlette) -> AsyncIterator[dict[str, Any]]:
 
 
 routes = [Route("/", page), Route("/api/trigger", trigger, methods=["POST"])]
-app = Starlette(routes=routes, lifespan=lifespan)
+names = Middleware(TrustedHostMiddleware, allowed_hosts=NAMES)
+app = Starlette(routes=routes, lifespan=lifespan, middleware=[names])
