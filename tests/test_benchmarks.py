@@ -26,6 +26,7 @@ FIGURES = {
     "profile": 1,
     "packing": 2,
     "sandbox-status": 1,
+    "sandbox-strangers": 1,
     "sandbox-lists": 4,
     "sandbox-workshop": 1,
 }

@@ -30,6 +30,7 @@ MEASUREMENTS: dict[str, Callable[[Scale], Iterable[Figure]]] = {
     "profile": files.profile,
     "packing": files.packing,
     "sandbox-status": sandbox.status,
+    "sandbox-strangers": sandbox.strangers,
     "sandbox-lists": sandbox.lists,
     "sandbox-workshop": sandbox.workshop,
 }

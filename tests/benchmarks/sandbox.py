@@ -9,10 +9,11 @@ import sqlite3
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from .figures import Aim, Figure, Scale, compared, interleaved, measured, percentile
 from .processes import Answered, connected, serving
@@ -71,6 +72,46 @@ def status(scale: Scale) -> Iterator[Figure]:
         found,
         unit="/s",
     )
+
+
+def strangers(scale: Scale) -> Iterator[Figure]:
+    """Polls of a run's status while strangers hold connections open, against a sandbox that is left alone."""
+    with tempfile.TemporaryDirectory() as scratch:
+        filled, alone = (fill(Path(scratch, name), FEW) for name in ("filled", "alone"))
+        with serving(data=filled.folder) as url, serving(data=alone.folder) as quiet, ExitStack() as held:
+            for number in range(5 * scale.people):
+                at = urlsplit(url)
+                each = held.enter_context(socket.create_connection((at.hostname, at.port or 80)))
+                if number % 50 == 0:
+                    each.settimeout(5)
+                    size = 64 * 2**20
+                    head = f"POST /deployprocessusecase HTTP/1.1\r\nHost: localhost\r\nContent-Length: {size}"
+                    with suppress(OSError):  # who has no key is told so at once
+                        each.sendall(head.encode() + b"\r\n\r\n" + bytes(size // 2))
+            sides = {
+                name: partial(
+                    _slowest, at, each.key, [f"/status/{each.instance_id}/{each.executions[0]}"], scale
+                )
+                for name, at, each in (("ours", url, filled), ("theirs", quiet, alone))
+            }
+            found = interleaved(sides, max(1, scale.rounds // 6))
+    yield compared(
+        Figure(
+            "sandbox-strangers",
+            f"sandbox: execution status, {5 * scale.people:,} silent connections, 99th percentile",
+            "a sandbox that is left alone",
+            Aim(3),
+        ),
+        found,
+        unit="s",
+    )
+
+
+def _slowest(url: str, key: str, paths: list[str], scale: Scale) -> float:
+    """Seconds that one of a hundred requests takes longer than."""
+    answered = Answered()
+    asyncio.run(_poll_all(url, key, paths, scale.polls, answered))
+    return percentile(sorted(answered.seconds), 0.99)
 
 
 def lists(scale: Scale) -> Iterator[Figure]:
