@@ -587,10 +587,10 @@ def test_what_cannot_be_read_back_is_no_success(sandbox: Sandbox, depth: int) ->
     platform = Platform(sandbox)
     with platform.http:
         run = Deployed(platform).run({})
-    if depth == 100:
-        assert run["status"] == "success"
+    if run["status"] == "success":  # how deep it may be is Python's own affair
+        assert json.dumps(run["resultData"]).count("[") == depth + 1
     else:
-        assert run["status"] == "failed"
+        assert depth > 100
         assert "nested too deeply" in json.dumps(run) or "written as JSON" in json.dumps(run)
 
 
