@@ -906,7 +906,7 @@ def test_what_is_refused_leaves_nothing_behind(store: ProfileStore, tmp_path: Pa
     assert [each.name for each in far.iterdir()] == ["pipe"]
 
 
-@pytest.mark.parametrize("number", ["ENOLCK", "EINVAL", "EOPNOTSUPP", "ENOTTY"])
+@pytest.mark.parametrize("number", ["ENOLCK", "ENOSYS", "EINVAL", "EOPNOTSUPP", "ENOTTY"])
 def test_where_the_file_system_has_no_locks(store: ProfileStore, number: str) -> None:
     # The system call is made to answer as it does on a network home without a lock daemon.
     code = """

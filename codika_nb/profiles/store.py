@@ -311,7 +311,8 @@ def _locked(path: Path) -> Iterator[Path]:
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     # Some network homes have no locks; a file that exists while somebody writes does there. It has a name
     # of its own, because trying the first leaves that one's file behind.
-    locks = FileLock(f"{target}.lock", mode=0o600), SoftFileLock(f"{target}.lock.soft", mode=0o600)
+    hard = FileLock(f"{target}.lock", mode=0o600, fallback_to_soft=False)
+    locks = hard, SoftFileLock(f"{target}.lock.soft", mode=0o600)
     with ExitStack() as afterwards:
         for lock in locks * 2:
             # Twice: Ctrl-C in the first release must not leave this kernel holding the lock for good.

@@ -243,7 +243,7 @@ def _owned(folder: Path) -> Iterator[None]:
 
     By a file of its own: the locks of the database end when anybody in this process has looked into it.
     """
-    lock = FileLock(folder / "lock", mode=0o600)
+    lock = FileLock(folder / "lock", mode=0o600, fallback_to_soft=False)
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock.acquire(timeout=0)
