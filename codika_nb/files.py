@@ -12,11 +12,21 @@ from pathlib import Path
 
 from .errors import ConfigError, InvalidResponseError
 
-__all__ = ["replace", "sync", "temporary", "write_inside"]
+__all__ = ["has_no_locks", "replace", "sync", "temporary", "write_inside"]
 
 # What keeps a file from reaching the disk. Anything else means that the system does not wait for disks, as
 # many a network or cluster home; some of them say so with numbers that Python has no name for.
 _LOST = (errno.EIO, errno.ENOSPC, errno.EDQUOT)
+
+# In which words a system says that it has no locks for a file.
+_NO_LOCKS = frozenset(
+    {errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOTTY, 524}
+)
+
+
+def has_no_locks(error: OSError | NotImplementedError) -> bool:
+    """Whether this is how a file system without locks answers to locking a file."""
+    return not isinstance(error, OSError) or error.errno in _NO_LOCKS
 
 
 @contextmanager

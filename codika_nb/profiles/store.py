@@ -32,11 +32,6 @@ class ConfigWarning(UserWarning):
 # what is to be saved may be a key that has just been made.
 _PATIENCE = 60.0
 
-# In which words a system says that it has no locks for a file.
-_NO_LOCKS_HERE = frozenset(
-    {errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOTTY, 524}
-)
-
 # What tells that a file has been written since: inode, size, time. None: there is no file.
 _Version = tuple[int, int, int]
 
@@ -321,7 +316,7 @@ def _locked(path: Path) -> Iterator[Path]:
             try:
                 locks[0].acquire(_PATIENCE, poll_interval=0.01)
             except (OSError, NotImplementedError) as error:
-                if getattr(error, "errno", errno.ENOSYS) not in _NO_LOCKS_HERE:
+                if not files.has_no_locks(error):
                     raise
                 locks[1].acquire(_PATIENCE, poll_interval=0.01)
         except Timeout:

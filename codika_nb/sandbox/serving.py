@@ -92,7 +92,7 @@ class Serving:
 
             from .web.app import Application  # noqa: PLC0415 - likewise, for starlette
             from .web.pages import Pages  # noqa: PLC0415
-            from .web.protocol import Door, Protocol  # noqa: PLC0415
+            from .web.protocol import Connections, Protocol  # noqa: PLC0415
         except ModuleNotFoundError as error:
             raise ConfigError(
                 f"The sandbox needs {error.name}, which is not installed.",
@@ -129,7 +129,7 @@ class Serving:
                     Application(
                         platform=self._platform, pages=pages, host=self.host, trusted_proxy=self.trusted_proxy
                     ),
-                    http=partial(Protocol, Door(most)),  # type: ignore[arg-type]
+                    http=partial(Protocol, Connections(most)),  # type: ignore[arg-type]
                     log_config=None,
                     # X-Forwarded-For is ours to judge: uvicorn believes it from loopback, where clients are.
                     proxy_headers=False,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import secrets
 import sqlite3
@@ -14,6 +13,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from ..errors import ConfigError
+from ..files import has_no_locks
 
 __all__ = ["Store"]
 
@@ -246,27 +246,26 @@ def _owned(folder: Path) -> Iterator[None]:
     lock = FileLock(folder / "lock", mode=0o600, fallback_to_soft=False)
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock.acquire(timeout=0)
+        try:
+            lock.acquire(timeout=0)
+        except (OSError, NotImplementedError) as error:
+            if isinstance(error, Timeout) or not has_no_locks(error):
+                raise
+            # No locks here, and whoever shares such a folder has to know.
         with open(folder / "owner", "w", opener=lambda name, flags: os.open(name, flags, 0o600)) as owner:
             owner.write(f"{os.getpid()}\n")
     except Timeout:
         raise _in_use(folder) from None
-    except NotImplementedError:
-        pass  # no locks here, and whoever shares such a folder has to know
     except OSError as error:
         lock.release()
-        if error.errno not in _NO_LOCKS:
-            raise ConfigError(
-                f"The sandbox cannot keep its data in {folder}: {error.strerror}.",
-                next_action="Choose another folder.",
-            ) from None
+        raise ConfigError(
+            f"The sandbox cannot keep its data in {folder}: {error.strerror}.",
+            next_action="Choose another folder.",
+        ) from None
     try:
         yield
     finally:
         lock.release()
-
-
-_NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP)
 
 
 def _in_use(folder: Path | None) -> ConfigError:

@@ -40,6 +40,7 @@ class Bodies:
                     break
                 if size > largest:
                     chunks.clear()
+                    self._held, held = self._held - held, 0
                     continue
                 chunks.append(chunk)
                 held += len(chunk)

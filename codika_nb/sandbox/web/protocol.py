@@ -11,15 +11,15 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from ..wire import Refusal
 from .answers import Envelope, failure
 
-__all__ = ["Door", "Protocol"]
+__all__ = ["Connections", "Protocol"]
 
 # Seconds for the head of a request; between two pieces of its body; for all of it.
 _HEAD, _PIECE, _WHOLE = 20.0, 20.0, 600.0
 _FULL = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
-class Door:
-    """How many connections there are, and which of them have nothing to say yet.
+class Connections:
+    """The connections that are open, and which of them have nothing to say yet.
 
     Args:
         most: how many there may be at once; the one that is silent for longest makes room for a new one.
@@ -56,23 +56,23 @@ class Protocol(H11Protocol):
     a body, is waited for only so long.
     """
 
-    def __init__(self, door: Door, *arguments: Any, **options: Any) -> None:
+    def __init__(self, connections: Connections, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         # Its log has whole addresses, keys in them included; ours is `Application`'s.
         self.access_log = False
-        self._door = door
+        self._all = connections
         self._began = self._heard = self.loop.time()
         self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        if not self._door.enter(self):
+        if not self._all.enter(self):
             transport.write(_FULL)
             transport.close()
         super().connection_made(transport)
         self._timer = self.loop.call_later(_HEAD, self._look)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._door.leave(self)
+        self._all.leave(self)
         if self._timer is not None:
             self._timer.cancel()
         super().connection_lost(exc)
@@ -91,17 +91,17 @@ class Protocol(H11Protocol):
     def _note(self) -> None:
         """Note whether a request is under way."""
         silent = self.cycle is None or self.cycle.response_complete
-        if silent != (self in self._door.silent):
+        if silent != (self in self._all.silent):
             self._began = self.loop.time()
             if silent and not self.transport.is_closing():
-                self._door.silent[self] = None
+                self._all.silent[self] = None
             else:
-                self._door.silent.pop(self, None)
+                self._all.silent.pop(self, None)
 
     def _look(self) -> None:
         """Look whether what is waited for takes too long."""
         now = self.loop.time()
-        if self in self._door.silent:
+        if self in self._all.silent:
             until = self._began + _HEAD
         elif self.cycle is not None and self.cycle.more_body and self.flow.read_paused is False:
             until = min(self._heard + _PIECE, self._began + _WHOLE)
