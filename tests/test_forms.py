@@ -307,6 +307,17 @@ def test_enter_waits_for_keystrokes_that_it_has_overtaken(form: SignInForm, sand
     assert [mail.to for mail in sandbox.inbox] == [EMAIL]
 
 
+def test_enter_waits_longer_where_keystrokes_take_longer(form: SignInForm, sandbox: Sandbox) -> None:
+    for text in ("a", "ada@exam", "ada@example.co"):
+        form.email.set_state({"value": text})
+        time.sleep(0.4)
+    enter(form.email)
+    time.sleep(0.5)
+    form.email.set_state({"value": EMAIL})
+    eventually(lambda: form.signin.step == "code")
+    assert [mail.to for mail in sandbox.inbox] == [EMAIL]
+
+
 def test_hostile_organization_names_are_text(form: SignInForm, sandbox: Sandbox) -> None:
     name = '<img src=x onerror="alert(1)"></script>\u202e\x1b[31m'
     form.company.value = name

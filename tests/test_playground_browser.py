@@ -8,7 +8,7 @@ import runpy
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -172,9 +172,10 @@ def test_a_person_fills_in_corrects_and_runs(tmp_path: Path, sandbox: Sandbox) -
 
 def notebook_with(file: Path, text: str) -> Any:
     for _ in range(600):
-        saved = json.loads(file.read_text())
-        if text in json.dumps(saved["cells"]):
-            return saved
+        with suppress(json.JSONDecodeError):  # while Jupyter writes it
+            saved = json.loads(file.read_text())
+            if text in json.dumps(saved["cells"]):
+                return saved
         time.sleep(0.1)
     raise AssertionError(f"{text!r} has not been saved")
 

@@ -89,7 +89,8 @@ def test_endless_loops_and_a_long_queue_do_not_stall_the_others() -> None:
                 while True:
                     pass
 
-            sandbox.workflow("slow")(lambda _payload: time.sleep(0.001))
+            released = threading.Event()
+            sandbox.workflow("slow")(lambda _payload: released.wait(240))
             usual = sys.getswitchinterval()
             looping = [deployed.trigger({}, "loop").json()["executionId"] for _ in range(8)]
             queued = [deployed.trigger({}, "slow").json()["executionId"] for _ in range(1000)]
@@ -97,6 +98,7 @@ def test_endless_loops_and_a_long_queue_do_not_stall_the_others() -> None:
             assert deployed.status(queued[-1])["status"] == "pending"
             assert platform.get("/").status_code == 200
             platform.sign_up()
+            released.set()
             for execution_id in looping:
                 while (execution := deployed.status(execution_id))["status"] == "pending":
                     time.sleep(0.05)

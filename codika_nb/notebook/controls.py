@@ -5,7 +5,10 @@ ipywidgets repeats what a browser sends to every client of the kernel; these do 
 
 from __future__ import annotations
 
+import time
+from collections import deque
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import ipywidgets as widgets
@@ -14,8 +17,9 @@ from traitlets import Bool, Int, Unicode
 
 from . import background
 
-#: Seconds, enough for one more message from a browser.
+#: Seconds that one more message from a browser is waited for, at least and at most.
 ENTER_AFTER = 0.25
+LONGEST_ENTER = 2.0
 
 
 class _Private:
@@ -35,12 +39,14 @@ class LineField(_Private, widgets.Text):
         self.on_typed: Callable[[], None] | None = None
         self._on_enter = on_enter
         self._last_enter: object = None
+        self._arrivals: deque[float] = deque(maxlen=8)
         self.on_msg(lambda _, content, __: self._entered() if content.get("event") == "submit" else None)
 
     def set_state(self, sync_data: dict[str, Any]) -> None:
         """Take over what a browser sends (code that sets ``value`` does not come through here)."""
         super().set_state(sync_data)
         if "value" in sync_data:
+            self._arrivals.append(time.monotonic())
             if self._last_enter:
                 self._entered()
             if self.on_typed:
@@ -49,8 +55,9 @@ class LineField(_Private, widgets.Text):
     def _entered(self) -> None:
         """Enter was pressed: act once what was typed before it has arrived.
 
-        A browser holds keystrokes back while the kernel is busy with earlier ones, but not Enter, which
-        therefore overtakes them.
+        A browser holds keystrokes back until the kernel has answered earlier ones, but not Enter, which
+        therefore overtakes them by one way there and back. That is at most the shortest time that has
+        lain between two messages of keystrokes.
         """
         self._last_enter = this = object()
 
@@ -59,7 +66,8 @@ class LineField(_Private, widgets.Text):
                 self._last_enter = None
                 self._on_enter()
 
-        background.call_later(ENTER_AFTER, act)
+        there_and_back = min((late - early for early, late in pairwise(self._arrivals)), default=0.0)
+        background.call_later(min(max(ENTER_AFTER, 3 * there_and_back), LONGEST_ENTER), act)
 
     def __repr__(self) -> str:
         return f"Text({self.description!r})"
