@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from codika_nb.sandbox import Sandbox
+from codika_nb.sandbox.engine import Engine, Run
 
 from .test_sandbox import Platform, error_of
 from .test_sandbox_workflows import SCHEDULE, Deployed, workflow
@@ -139,13 +140,10 @@ def test_stand_ins_that_never_end_are_not_piled_up() -> None:
 
 
 def test_an_engine_of_another_kind_can_be_plugged_in() -> None:
-    class Callback:
-        """Refuses one workflow, fails on another, and answers the rest by callback."""
+    class Callback(Engine):
+        """Fails on one workflow, and answers the rest by callback."""
 
-        def problem(self, description: Any, _parameters: Any) -> str | None:
-            return "It is not wanted here." if description.get("name") == "unwanted" else None
-
-        async def run(self, run: Any) -> None:
+        async def run(self, run: Run) -> None:
             if run.workflow_id == "report":
                 raise ZeroDivisionError
             seen.append(run.metadata)

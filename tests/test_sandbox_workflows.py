@@ -512,7 +512,7 @@ WEBHOOK = {"name": "Webhook", "type": "n8n-nodes-base.webhook"}
         ([{"type": None}], "no node to start it"),
         ([{"type": "n8n-nodes-base.manualTrigger"}], "no node to start it"),
         ([{"type": "n8n-nodes-base.manualTrigger"}, WEBHOOK], None),
-        ([{**WEBHOOK, "path": "{{INSTPARM_TONE_MRAPTSNI}}"}], "parameter TONE has no value"),
+        ([{**WEBHOOK, "path": "{{INSTPARM_TONE_MRAPTSNI}}"}], "Without a value: INSTPARM_TONE."),
     ],
 )
 def test_what_the_engine_cannot_activate_is_a_failed_deployment(
@@ -570,7 +570,7 @@ def test_deployment_parameters_stand_unquoted_in_a_workflow(platform: Platform, 
     )
     if default is None:
         assert deployed.first["deploymentStatus"] == "failed"
-        assert "parameter LIMIT has no value" in deployed.first["error"]
+        assert "Without a value: INSTPARM_LIMIT." in deployed.first["error"]
     else:
         assert deployed.first["deploymentStatus"] == "deployed"
 

@@ -19,7 +19,7 @@ from .engine import Engine
 from .mail import Inbox, Mailbox, smtp_relay
 from .rules.platform import Platform
 from .serving import Serving
-from .stand_ins import Function, StandInEngine, StandIns
+from .stand_ins import Function, StandInEngine, StandIns, StandInsFirst
 from .wire import Refusal
 
 __all__ = ["Sandbox"]
@@ -45,7 +45,9 @@ class Sandbox:
             without that header has not come through it.
         smtp: a mail server, ``smtp://user:password@host:port`` or ``smtps://…``, that mails are sent
             through as well; a code whose mail it does not take is withdrawn.
-        engine: makes what runs workflows in the stand-ins' place, once for every start.
+        engine: makes what runs the workflows that have no stand-in, once for every start.
+        callback_url: the address under which an engine reaches this sandbox, where that is another one,
+            ``"http://host.docker.internal:8321"``; the sandbox answers under that host name as well.
 
     Raises:
         ConfigError: an argument that cannot be right; when it starts: the port is taken, the folder cannot
@@ -68,6 +70,7 @@ class Sandbox:
         trusted_proxy: str | None = None,
         smtp: str | None = None,
         engine: Callable[[], Engine] | None = None,
+        callback_url: str | None = None,
     ) -> None:
         if ip_limit < 1:
             raise ConfigError("The limit of codes for an IP address must be at least 1.")
@@ -88,7 +91,10 @@ class Sandbox:
             inbox_token=self._inbox_token,
             ip_limit=ip_limit,
             stand_ins=self._stand_ins,
-            make_engine=engine or (lambda: StandInEngine(self._stand_ins)),
+            make_engine=lambda: (
+                StandInsFirst(self._stand_ins, engine()) if engine else StandInEngine(self._stand_ins)
+            ),
+            callback_url=None if callback_url is None else callback_url.rstrip("/"),
             trusted_proxy=None if trusted_proxy is None else _address(trusted_proxy),
         )
         self._lock = threading.Lock()

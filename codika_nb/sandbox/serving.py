@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 from ..errors import ConfigError
 from .engine import Engine
@@ -47,6 +48,7 @@ class Serving:
     stand_ins: StandIns
     make_engine: Callable[[], Engine]
     trusted_proxy: str | None
+    callback_url: str | None
 
     def start(self) -> None:
         """Come back when the first call can be answered; raises what is in the way of that."""
@@ -91,6 +93,7 @@ class Serving:
             import uvicorn  # noqa: PLC0415 - an extra, which only a started sandbox needs
 
             from .web.app import Application  # noqa: PLC0415 - likewise, for starlette
+            from .web.hosts import Hosts  # noqa: PLC0415
             from .web.pages import Pages  # noqa: PLC0415
             from .web.protocol import Connections, Protocol  # noqa: PLC0415
         except ModuleNotFoundError as error:
@@ -99,7 +102,9 @@ class Serving:
                 next_action="pip install 'codika-nb[sandbox]'",
             ) from None
         self._loop = asyncio.get_running_loop()
+        callback_url = self.callback_url or self.url
         store = Store(self.data)
+        engine = self.make_engine()
         try:
             key = EncryptionKey(self.data)
             self._platform = Platform(
@@ -107,9 +112,9 @@ class Serving:
                 now=self.now,
                 mailbox=self.mailbox,
                 ip_limit=self.ip_limit,
-                engine=self.make_engine(),
+                engine=engine,
                 key=key,
-                url=self.url,
+                callback_url=callback_url,
             )
             with store.transaction(Refusal):
                 self._platform.executions.recover()
@@ -127,7 +132,10 @@ class Serving:
             self._server = uvicorn.Server(
                 uvicorn.Config(
                     Application(
-                        platform=self._platform, pages=pages, host=self.host, trusted_proxy=self.trusted_proxy
+                        platform=self._platform,
+                        pages=pages,
+                        hosts=Hosts(self.host, urlsplit(callback_url).hostname or ""),
+                        trusted_proxy=self.trusted_proxy,
                     ),
                     http=partial(Protocol, Connections(most)),  # type: ignore[arg-type]
                     log_config=None,
@@ -145,10 +153,18 @@ class Serving:
             # uvicorn offers a flag and no event.
             while not self._server.started and not serving.done():  # noqa: ASYNC110
                 await asyncio.sleep(0.001)
+            try:
+                earlier = await engine.open(callback_url)
+                await self._platform.rollouts.recover(everything=earlier)
+            except BaseException:
+                self._server.should_exit = True
+                await serving
+                raise
             self._ready.set()
             await serving
             await self._platform.executions.stop()
         finally:
+            await engine.close()
             store.close()
 
 

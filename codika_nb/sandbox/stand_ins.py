@@ -9,20 +9,20 @@ import inspect
 import itertools
 import json
 import logging
-import re
 import sys
 import threading
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from ..errors import ConfigError
-from .engine import Outcome, Run
+from .engine import Engine, Installation, Installed, Outcome, Run
+from .placeholders import fill, without_a_value
 from .threads import DaemonThread
 from .wire import as_json
 
-__all__ = ["Function", "StandInEngine", "StandIns", "stand_in"]
+__all__ = ["Function", "StandInEngine", "StandIns", "StandInsFirst", "stand_in"]
 
 logger = logging.getLogger("codika_nb.sandbox")
 
@@ -130,11 +130,11 @@ class _ShortTurns:
 _short_turns = _ShortTurns()
 
 
-class StandInEngine:
+class StandInEngine(Engine):
     """Runs no nodes: a Python function answers each workflow, an echo those that have none.
 
     Two kinds of workflows it refuses to activate, so that their deployment ends as failed: one with
-    nodes of which none can start it, and one that uses a deployment parameter without a value.
+    nodes of which none can start it, and one with a placeholder that has no value.
     """
 
     _MOST_AT_ONCE = 8
@@ -145,19 +145,16 @@ class StandInEngine:
         self._slots = asyncio.Semaphore(self._MOST_AT_ONCE)
         self._overdue: list[DaemonThread[Outcome]] = []
 
-    def problem(self, workflow: Mapping[str, Any], parameters: Collection[str]) -> str | None:
-        listed = workflow.get("nodes")
-        nodes = [node for node in listed if isinstance(node, dict)] if isinstance(listed, list) else []
-        # A file without nodes is a place kept for a stand-in.
-        if nodes and not any(_starts(node) for node in nodes):
-            return (
-                "The workflow has no node to start it: no trigger, webhook or poller that is enabled "
-                "(a manual trigger is started in the editor alone)."
-            )
-        for name in _PARAMETER.findall(as_json(workflow)):
-            if name not in parameters:
-                return f"The deployment parameter {name} has no value."
-        return None
+    async def install(self, installation: Installation) -> Installed:
+        installed = await super().install(installation)
+        values = {**installation.values, **_OF_THE_ENGINE}
+        values |= {f"SUBWKFL_{name}": each for name, each in installed.engine_ids.items()}
+        problems = {
+            name: problem
+            for name, workflow in installation.workflows.items()
+            if (problem := _problem(workflow, values))
+        }
+        return Installed(installed.engine_ids, problems)
 
     async def run(self, run: Run) -> Outcome | None:
         stand_in = self._stand_ins.by_workflow.get(run.workflow_id)
@@ -188,11 +185,77 @@ class StandInEngine:
             )
 
 
-# Deployment parameters, as a workflow has them in its texts.
-_PARAMETER = re.compile(r"\{\{INSTPARM_(\w+?)_MRAPTSNI\}\}")
+class StandInsFirst(Engine):
+    """Stand-ins win over another engine, workflow by workflow; what has none is for that one."""
+
+    def __init__(self, stand_ins: StandIns, engine: Engine) -> None:
+        self._stand_ins = stand_ins
+        self._functions = StandInEngine(stand_ins)
+        self._engine = engine
+
+    async def open(self, callback_url: str) -> bool:
+        return await self._engine.open(callback_url)
+
+    async def install(self, installation: Installation) -> Installed:
+        # What another workflow calls has to be in the engine, whoever answers it from outside.
+        called = {
+            name
+            for name in installation.workflows
+            for other, each in installation.workflows.items()
+            if other != name and f"{{{{SUBWKFL_{name}_" in as_json(each)
+        }
+        functions: dict[str, dict[str, Any]] = {
+            name: {"nodes": []}
+            for name in installation.workflows
+            if name in self._stand_ins.by_workflow and name not in called
+        }
+        rest = {name: each for name, each in installation.workflows.items() if name not in functions}
+        answered = await self._functions.install(replace(installation, workflows=functions))
+        installed = await self._engine.install(replace(installation, workflows=rest))
+        return Installed({**answered.engine_ids, **installed.engine_ids}, installed.problems)
+
+    async def switch(self, engine_ids: Sequence[str], *, on: bool) -> None:
+        await self._engine.switch(engine_ids, on=on)
+
+    async def run(self, run: Run) -> Outcome | None:
+        answers = run.workflow_id in self._stand_ins.by_workflow
+        return await (self._functions if answers else self._engine).run(run)
+
+    async def record(self, engine_id: str, *, deep: bool, slim: bool) -> dict[str, Any] | None:
+        return await self._engine.record(engine_id, deep=deep, slim=slim)
+
+    async def close(self) -> None:
+        await self._engine.close()
+
+
+# What an engine has of its own; there is no such thing behind a Python function.
+_OF_THE_ENGINE = {
+    "ORGSECRET_N8N_BASE_URL": "",
+    "ORGSECRET_WEBHOOK_AUTH_CRED_ID": "",
+    "ORGSECRET_WEBHOOK_AUTH_CRED_NAME": "",
+    "ORGSECRET_ERROR_WORKFLOW_ID": "",
+}
 # Starters whose names do not say "trigger"; and one whose name does, which only a person can start.
 _STARTERS = ("webhook", "cron", "interval", "emailreadimap")
 _BY_HAND = "manualtrigger"
+
+
+def _problem(workflow: Mapping[str, Any], values: Mapping[str, Any]) -> str | None:
+    """Why a workflow cannot be activated."""
+    listed = workflow.get("nodes")
+    nodes = [node for node in listed if isinstance(node, dict)] if isinstance(listed, list) else []
+    # A file without nodes is a place kept for a stand-in.
+    if nodes and not any(_starts(node) for node in nodes):
+        return (
+            "The workflow has no node to start it: no trigger, webhook or poller that is enabled "
+            "(a manual trigger is started in the editor alone)."
+        )
+    # The platform pays for these itself: no integration is needed for them.
+    missing = [name for name in fill(workflow, values).missing if not name.startswith(_OF_THE_PLATFORM)]
+    return without_a_value(missing) if missing else None
+
+
+_OF_THE_PLATFORM = ("SYSCREDS_", "FLEXCRED_")
 
 
 def _starts(node: Mapping[str, Any]) -> bool:
@@ -228,7 +291,7 @@ def _call(stand_in: StandIn, run: Run) -> Any:
     further: dict[str, Any] = {}
     with contextlib.suppress(TypeError, ValueError):  # no signature to look at: a payload it is
         if "execution" in inspect.signature(stand_in.function).parameters:
-            further["execution"] = run.metadata
+            further["execution"] = {**run.metadata, "parameters": run.parameters}
     result = stand_in.function(json.loads(run.payload), **further)
     if not inspect.isawaitable(result):
         return result

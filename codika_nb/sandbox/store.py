@@ -131,6 +131,11 @@ _MIGRATIONS = (
         WHERE message_id IS NOT NULL;
     DROP TABLE webhook_messages;
     """,
+    # The values of deployment parameters, with the defaults of their fields.
+    """
+    ALTER TABLE instances ADD COLUMN parameter_values TEXT NOT NULL DEFAULT '{}';
+    UPDATE instances SET parameter_values = parameters;
+    """,
 )
 
 

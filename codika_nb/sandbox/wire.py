@@ -87,7 +87,7 @@ class Call:
     json: Any = None
     caller: Caller = field(default_factory=lambda: Caller("nobody"))
     upload: Upload | None = None
-    afterwards: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
+    afterwards: list[Callable[[], Awaitable[object]]] = field(default_factory=list)
     """What is done once the call's transaction is over, before it is answered."""
 
     @property

@@ -7,13 +7,13 @@ import sqlite3
 from collections.abc import Callable
 from typing import Any, Literal
 
-from ..engine import Engine
 from ..store import Store
 from ..wire import Call, Members, Refusal, as_json, new_id, new_uuid
-from .configuration import check_configuration, decode_workflow
+from .configuration import check_configuration
 from .documents import Documents
 from .instances import Instances
 from .projects import Projects
+from .rollouts import Rollouts
 from .versions import next_version, version_of
 
 __all__ = ["Deployments"]
@@ -30,14 +30,14 @@ class Deployments:
         projects: Projects,
         instances: Instances,
         documents: Documents,
-        engine: Engine,
+        rollouts: Rollouts,
     ) -> None:
         self._store = store
         self._now = now
         self._projects = projects
         self._instances = instances
         self._documents = documents
-        self._engine = engine
+        self._rollouts = rollouts
 
     def deploy_use_case(self, call: Call) -> dict[str, Any]:
         body = call.body
@@ -66,30 +66,23 @@ class Deployments:
             self._documents.store(document, project["id"], deployment_id, f"{major}.{minor}")
             for document in documents
         ]
-        instance = self._roll_out(project, deployment_id, "dev", call.caller.user_id)
-        engine_ids: dict[str, str] = json.loads(instance["engine_ids"])
-        problems: dict[str, str] = json.loads(instance["rollout_errors"])
-        running = "active" if instance["is_active"] and not problems else "inactive"
+        instance_id = self._roll_out(project, deployment_id, "dev", call.caller.user_id)
         data = {
             "templateId": deployment_id,
             "version": f"{major}.{minor}",
             "isNewProcess": project["process_id"] is None,
             "processId": process_id,
-            "processInstanceId": instance["id"],
-            "deploymentInstanceId": instance["rollout_id"],
-            "workflowsDeployed": [
-                {
-                    "workflowTemplateId": workflow["workflowTemplateId"],
-                    "n8nWorkflowId": engine_ids[workflow["workflowTemplateId"]],
-                    "status": "failed" if workflow["workflowTemplateId"] in problems else running,
-                }
-                for workflow in configuration["workflows"]
-            ],
-            "deploymentStatus": instance["rollout_status"],
+            "processInstanceId": instance_id,
         }
-        if problems:
-            data["error"] = " ".join(f"{name}: {problem}" for name, problem in problems.items())
-        return {**data, "metadataDocumentsStored": stored} if stored else data
+        if stored:
+            data["metadataDocumentsStored"] = stored
+        names = [workflow["workflowTemplateId"] for workflow in configuration["workflows"]]
+
+        async def hand_over() -> None:
+            data.update(_deployed(await self._rollouts.finish(instance_id), names))
+
+        call.afterwards.append(hand_over)
+        return data
 
     def _roll_out(
         self,
@@ -98,22 +91,12 @@ class Deployments:
         environment: Literal["dev", "prod"],
         user_id: str,
         shared_with: dict[str, Any] | None = None,
-    ) -> sqlite3.Row:
+    ) -> str:
         """Put a deployment into an environment's instance, which is made when there is none yet."""
         now = self._now()
-        deployment = self._store.one("SELECT * FROM deployments WHERE id = ?", deployment_id)
-        assert deployment is not None  # noqa: S101 - every caller has just read or written it
-        configuration = json.loads(deployment["configuration"])
         old = self._store.one(
             "SELECT * FROM instances WHERE project_id = ? AND environment = ?", project["id"], environment
         )
-        before: dict[str, str] = json.loads(old["engine_ids"]) if old else {}
-        engine_ids = {
-            workflow["workflowTemplateId"]: before.get(workflow["workflowTemplateId"]) or new_id()[:16]
-            for workflow in configuration["workflows"]
-        }
-        defaults = configuration.get("defaultDeploymentParameters") or {}
-        parameters = {**defaults, **(json.loads(old["parameters"]) if old else {})}
         instance_id = old["id"] if old else new_uuid(now)
         if old is None:
             self._store.insert(
@@ -132,39 +115,9 @@ class Deployments:
                 parameters="{}",
                 engine_ids="{}",
             )
-        self._store.run(
-            "UPDATE instances SET deployment_id = ?, engine_ids = ? WHERE id = ?",
-            deployment_id,
-            as_json(engine_ids),
-            instance_id,
-        )
-        return self._hand_over(instance_id, configuration, parameters)
-
-    def _hand_over(
-        self, instance_id: str, configuration: dict[str, Any], parameters: dict[str, Any]
-    ) -> sqlite3.Row:
-        """Let the engine activate an instance's workflows; one it refuses fails the deployment."""
-        valued = {name for name, value in parameters.items() if value is not None}
-        valued.update(
-            field["key"]
-            for field in configuration.get("deploymentInputSchema") or []
-            if "key" in field and field.get("defaultValue") is not None
-        )
-        problems: dict[str, str] = {}
-        for workflow in configuration["workflows"]:
-            description = decode_workflow(Members(workflow))
-            if problem := self._engine.problem(description, valued):
-                problems[workflow["workflowTemplateId"]] = problem
-        self._store.run(
-            "UPDATE instances SET rollout_id = ?, rollout_status = ?, rollout_errors = ?, parameters = ?"
-            " WHERE id = ?",
-            new_uuid(self._now()),
-            "failed" if problems else "deployed",
-            as_json(problems),
-            as_json(parameters),
-            instance_id,
-        )
-        return self._instances.row(instance_id)
+        self._store.run("UPDATE instances SET deployment_id = ? WHERE id = ?", deployment_id, instance_id)
+        self._rollouts.begin(instance_id, {})
+        return instance_id
 
     def publish(self, call: Call) -> dict[str, Any]:
         body = call.body
@@ -205,14 +158,15 @@ class Deployments:
         if skip_instance and not has_instance:
             return data
         owner = body.text_or_none("userId") or call.caller.user_id
-        instance = self._roll_out(project, deployment["id"], "prod", owner, shared_with)
-        if pause_dev and instance["is_active"]:
-            self._store.run(
-                "UPDATE instances SET is_active = 0, inactive_reason = 'prod_active'"
-                " WHERE project_id = ? AND environment = 'dev' AND is_active",
-                project["id"],
-            )
-        return {**data, "processInstanceId": instance["id"]}
+        instance_id = self._roll_out(project, deployment["id"], "prod", owner, shared_with)
+        call.afterwards.append(lambda: self._rollouts.finish(instance_id))
+        dev = self._store.one(
+            "SELECT id FROM instances WHERE project_id = ? AND environment = 'dev' AND is_active",
+            project["id"],
+        )
+        if pause_dev and dev and self._instances.row(instance_id)["is_active"]:
+            self._rollouts.switch(call, dev["id"], "prod_active")
+        return {**data, "processInstanceId": instance_id}
 
     def redeploy(self, call: Call) -> dict[str, Any]:
         body = call.body
@@ -224,14 +178,39 @@ class Deployments:
                 "INVALID_REQUEST",
                 f"The deployment is {instance['rollout_status']}; only a failed one is rerun without force.",
             )
-        configuration = json.loads(self._instances.deployment(instance)["configuration"])
-        parameters = {**json.loads(instance["parameters"]), **given}
-        instance = self._hand_over(instance["id"], configuration, parameters)
-        return {
-            "deploymentStatus": instance["rollout_status"],
-            "deploymentInstanceId": instance["rollout_id"],
-            "n8nWorkflowIds": list(json.loads(instance["engine_ids"]).values()),
-        }
+        self._rollouts.begin(instance["id"], given)
+        data: dict[str, Any] = {}
+
+        async def hand_over() -> None:
+            installed = await self._rollouts.finish(instance["id"])
+            data["deploymentStatus"] = installed["rollout_status"]
+            data["deploymentInstanceId"] = installed["rollout_id"]
+            data["n8nWorkflowIds"] = list(json.loads(installed["engine_ids"]).values())
+
+        call.afterwards.append(hand_over)
+        return data
+
+
+def _deployed(instance: sqlite3.Row, workflows: list[str]) -> dict[str, Any]:
+    """What a deployment answers about what the engine has made of it."""
+    engine_ids: dict[str, str] = json.loads(instance["engine_ids"])
+    problems: dict[str, str] = json.loads(instance["rollout_errors"])
+    running = "active" if instance["is_active"] and not problems else "inactive"
+    data = {
+        "deploymentInstanceId": instance["rollout_id"],
+        "workflowsDeployed": [
+            {
+                "workflowTemplateId": name,
+                "n8nWorkflowId": engine_ids.get(name, ""),
+                "status": "failed" if name in problems else running,
+            }
+            for name in workflows
+        ],
+        "deploymentStatus": instance["rollout_status"],
+    }
+    if problems:
+        data["error"] = " ".join(f"{name}: {problem}" for name, problem in problems.items())
+    return data
 
 
 def _skill(skill: Members) -> dict[str, str]:

@@ -41,19 +41,16 @@ class EncryptionKey:
 
     def opens(self, sealed: str) -> bool:
         """Whether a secret was encrypted for this key, or at least looks so when that cannot be tried."""
-        try:
-            members = json.loads(sealed)
-            key, data, nonce = (
-                base64.b64decode(members[name], validate=True)
-                for name in ("encryptedKey", "encryptedData", "iv")
-            )
-        except (ValueError, TypeError, KeyError, RecursionError):
-            return False
-        if len(nonce) != _NONCE_BYTES or len(data) < _TAG_BYTES:
-            return False
-        return self._decrypts(key, data, nonce) if self.available else True
+        parts = _parts(sealed)
+        return parts is not None and (not self.available or self._decrypted(*parts) is not None)
 
-    def _decrypts(self, key: bytes, data: bytes, nonce: bytes) -> bool:
+    def open(self, sealed: str) -> str | None:
+        """What was encrypted for this key; None if it cannot be told."""
+        parts = _parts(sealed)
+        opened = self._decrypted(*parts) if parts and self.available else None
+        return None if opened is None else opened.decode("utf-8", "replace")
+
+    def _decrypted(self, key: bytes, data: bytes, nonce: bytes) -> bytes | None:
         from cryptography.exceptions import InvalidTag  # noqa: PLC0415 - optional
         from cryptography.hazmat.primitives import hashes  # noqa: PLC0415
         from cryptography.hazmat.primitives.asymmetric import padding  # noqa: PLC0415
@@ -61,10 +58,9 @@ class EncryptionKey:
 
         oaep = padding.OAEP(padding.MGF1(hashes.SHA256()), hashes.SHA256(), label=None)
         try:
-            AESGCM(self._private().decrypt(key, oaep)).decrypt(nonce, data, None)
+            return AESGCM(self._private().decrypt(key, oaep)).decrypt(nonce, data, None)
         except (ValueError, InvalidTag):
-            return False
-        return True
+            return None
 
     def _private(self) -> RSAPrivateKey:
         from cryptography.hazmat.primitives import serialization  # noqa: PLC0415 - optional
@@ -86,3 +82,15 @@ class EncryptionKey:
                 with os.fdopen(os.open(self._path, flags, 0o600), "wb") as file:
                     file.write(pem)
         return self._key
+
+
+def _parts(sealed: str) -> tuple[bytes, bytes, bytes] | None:
+    """The encrypted key, what it encrypts, and the nonce of that; None if it has another form."""
+    try:
+        members = json.loads(sealed)
+        key, data, nonce = (
+            base64.b64decode(members[name], validate=True) for name in ("encryptedKey", "encryptedData", "iv")
+        )
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
+    return (key, data, nonce) if len(nonce) == _NONCE_BYTES and len(data) >= _TAG_BYTES else None

@@ -10,6 +10,7 @@ import logging
 import secrets
 import sqlite3
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -24,6 +25,10 @@ __all__ = ["Executions"]
 
 logger = logging.getLogger("codika_nb.sandbox")
 
+_ERROR_WITHOUT_RESULT = {
+    "type": "node_failure",
+    "message": "The workflow ended without Submit Result.",
+}
 _ERROR_TYPES = ("node_failure", "validation_error", "external_api_error", "timeout")
 
 
@@ -38,14 +43,14 @@ class Executions:
         keys: Keys,
         instances: Instances,
         engine: Engine,
-        url: str,
+        callback_url: str,
     ) -> None:
         self._store = store
         self._now = now
         self._keys = keys
         self._instances = instances
         self._engine = engine
-        self._url = url
+        self._callback_url = callback_url
         self._runs: set[asyncio.Task[None]] = set()
 
     def recover(self) -> None:
@@ -118,7 +123,7 @@ class Executions:
             instance_id=instance["id"],
             workflow_id=workflow_id,
             trigger_id=trigger_id,
-            engine_id=str(secrets.randbelow(9 * 10**6) + 10**6),
+            engine_id="",
             status="pending",
             payload=payload,
             message_id=message_id,
@@ -129,15 +134,23 @@ class Executions:
         metadata = {
             "executionId": execution_id,
             "executionSecret": secret,
-            "callbackUrl": f"{self._url}/submitworkflowresult",
-            "errorCallbackUrl": f"{self._url}/submitworkflowerror",
+            "callbackUrl": f"{self._callback_url}/submitworkflowresult",
+            "errorCallbackUrl": f"{self._callback_url}/submitworkflowerror",
             "workflowId": workflow_id,
             "processId": instance["process_id"],
             "processInstanceId": instance["id"],
             "userId": user_id,
             "organizationId": instance["organization_id"],
         }
-        return Run(execution_id=execution_id, workflow_id=workflow_id, payload=payload, metadata=metadata)
+        return Run(
+            execution_id=execution_id,
+            instance_id=instance["id"],
+            workflow_id=workflow_id,
+            engine_workflow_id=json.loads(instance["engine_ids"]).get(workflow_id, ""),
+            payload=payload,
+            metadata=metadata,
+            parameters=json.loads(instance["parameter_values"]),
+        )
 
     async def stop(self) -> None:
         """Give up what still runs; `recover` tells so at the next start."""
@@ -157,17 +170,21 @@ class Executions:
                 self._finish(run.execution_id, outcome)
 
     def _finish(self, execution_id: str, outcome: Outcome) -> None:
-        if outcome.result is not None and not _can_be_told(outcome.result):
+        if outcome.result is None and outcome.error is None:
+            outcome = replace(outcome, error=_ERROR_WITHOUT_RESULT)
+        elif outcome.result is not None and not _can_be_told(outcome.result):
             error = {"type": "node_failure", "message": "The result is nested too deeply."}
-            outcome = Outcome(error=error | ({"failedNodeName": outcome.node} if outcome.node else {}))
+            error |= {"failedNodeName": outcome.node} if outcome.node else {}
+            outcome = replace(outcome, result=None, error=error)
         # The first answer counts: a workflow may call back while its stand-in still runs.
         self._store.run(
-            "UPDATE executions SET status = ?, result = ?, error = ?,"
+            "UPDATE executions SET status = ?, result = ?, error = ?, engine_id = ?,"
             " duration = CAST(MAX(0, (? - created_at) * 1000) AS INTEGER)"
             " WHERE id = ? AND status = 'pending'",
             "success" if outcome.error is None else "failed",
             outcome.result,
             None if outcome.error is None else as_json(outcome.error),
+            outcome.engine_id or "",
             self._now(),
             execution_id,
         )
@@ -192,14 +209,27 @@ class Executions:
     def details(self, call: Call) -> dict[str, Any]:
         row = self._execution(call, "*")
         deep, slim = (call.query.get(name) == "true" for name in ("deep", "slim"))
-        return {
+        view: dict[str, Any] = {
             "execution": {
                 "codikaExecutionId": row["id"],
-                "n8nExecutionId": row["engine_id"],
+                "n8nExecutionId": row["engine_id"] or None,
                 "status": row["status"],
-                "n8nExecution": _engine_record(row, deep=deep, slim=slim),
+                "n8nExecution": _record(row, deep=deep, slim=slim),
             }
         }
+
+        async def ask_the_engine() -> None:
+            try:
+                record = await self._engine.record(row["engine_id"], deep=deep, slim=slim)
+            except Exception:
+                logger.exception("the engine failed to tell of a run")
+                return
+            if record is not None:
+                view["execution"]["n8nExecution"] = record
+
+        if row["engine_id"]:
+            call.afterwards.append(ask_the_engine)
+        return view
 
     def list_executions(self, call: Call) -> dict[str, Any]:
         instance = self._instances.instance(call.caller, call.params[0])
@@ -288,7 +318,8 @@ class Executions:
 
     def submit_result(self, call: Call) -> dict[str, Any]:
         execution_id = self._called_back(call.body)
-        self._finish(execution_id, Outcome(result=as_json(call.body.raw("resultData"))))
+        result = as_json(_result_in(call.body))
+        self._finish(execution_id, Outcome(result=result, engine_id=_engine_id_in(call.body)))
         return {}
 
     def submit_error(self, call: Call) -> dict[str, Any]:
@@ -296,7 +327,8 @@ class Executions:
         execution_id = self._called_back(body)
         error = {"type": body.choice("errorType", _ERROR_TYPES), "message": body.text("errorMessage")}
         node = body.text_or_none("failedNodeName")
-        self._finish(execution_id, Outcome(error={**error, "failedNodeName": node} if node else error))
+        error |= {"failedNodeName": node} if node else {}
+        self._finish(execution_id, Outcome(error=error, engine_id=_engine_id_in(body)))
         return {}
 
     def _called_back(self, body: Members) -> str:
@@ -307,6 +339,24 @@ class Executions:
         if not hmac.compare_digest(row["secret_digest"], _digest(secret)):
             raise Refusal(401, "UNAUTHORIZED", "The execution secret is wrong.")
         return execution_id
+
+
+def _result_in(body: Members) -> Any:
+    """What a workflow hands in: ``resultData``; or ``resultText``, which is JSON where it is a text."""
+    if not body.has("resultText"):
+        return body.raw("resultData") if body.has("resultData") else body.refuse("resultData", "is missing")
+    text = body.raw("resultText")
+    if not isinstance(text, str):
+        return text
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        body.refuse("resultText", "must be JSON: the result of the workflow is a text that is none")
+
+
+def _engine_id_in(body: Members) -> str | None:
+    given = body.raw("n8nExecutionId")
+    return str(given) if isinstance(given, (str, int)) and not isinstance(given, bool) else None
 
 
 def _can_be_told(result: str) -> bool:
@@ -351,7 +401,7 @@ def _list_entry(row: sqlite3.Row) -> dict[str, Any]:
         "triggerId": row["trigger_id"],
         "status": row["status"],
         "createdAt": iso(row["created_at"]),
-        "n8nExecutionId": row["engine_id"],
+        "n8nExecutionId": row["engine_id"] or None,
     }
     if row["duration"] is not None:
         entry["duration"] = row["duration"]
@@ -362,7 +412,7 @@ def _list_entry(row: sqlite3.Row) -> dict[str, Any]:
     return entry
 
 
-def _engine_record(row: sqlite3.Row, *, deep: bool, slim: bool) -> dict[str, Any]:
+def _record(row: sqlite3.Row, *, deep: bool, slim: bool) -> dict[str, Any]:
     """The execution as the engine would record it: one node that starts, one that answers."""
     started = row["created_at"]
     ended = None if row["duration"] is None else started + row["duration"] / 1000
@@ -374,7 +424,7 @@ def _engine_record(row: sqlite3.Row, *, deep: bool, slim: bool) -> dict[str, Any
         error = json.loads(row["error"])
         result_data["error"] = {"message": error["message"], "node": error.get("failedNodeName")}
     record: dict[str, Any] = {
-        "id": row["engine_id"],
+        "id": row["engine_id"] or None,
         "mode": "webhook",
         "status": {"pending": "running", "success": "success", "failed": "error"}[row["status"]],
         "finished": row["status"] == "success",

@@ -116,33 +116,13 @@ class Instances:
                 "workflows": [
                     {
                         "workflowId": workflow["workflowTemplateId"],
-                        "n8nWorkflowId": engine_ids[workflow["workflowTemplateId"]],
+                        "n8nWorkflowId": engine_ids.get(workflow["workflowTemplateId"], ""),
                         "workflowName": workflow["workflowName"],
                         **(_workflow_details(workflow, runs) if detailed else {}),
                     }
                     for workflow in configuration["workflows"]
                 ],
             },
-        }
-
-    def activate(self, call: Call) -> dict[str, Any]:
-        return self._switch(call, on=True)
-
-    def deactivate(self, call: Call) -> dict[str, Any]:
-        return self._switch(call, on=False)
-
-    def _switch(self, call: Call, *, on: bool) -> dict[str, Any]:
-        instance = self.instance(call.caller, call.body.text("processInstanceId"))
-        self._store.run(
-            "UPDATE instances SET is_active = ?, inactive_reason = ? WHERE id = ?",
-            on,
-            None if on else "user_paused",
-            instance["id"],
-        )
-        return {
-            "processInstanceId": instance["id"],
-            "isActive": on,
-            "workflowCount": len(json.loads(instance["engine_ids"])),
         }
 
     def make_instance_key(self, call: Call) -> dict[str, Any]:

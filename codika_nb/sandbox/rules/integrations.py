@@ -12,6 +12,7 @@ from ..wire import Call, Members, Refusal, as_json, iso, new_id
 from .encryption import EncryptionKey
 from .instances import Instances
 from .organizations import Organizations
+from .rollouts import Rollouts
 
 __all__ = ["Integrations"]
 
@@ -46,17 +47,20 @@ class Integrations:
 
     def __init__(
         self,
+        *,
         store: Store,
         now: Callable[[], float],
         organizations: Organizations,
         instances: Instances,
         key: EncryptionKey,
+        rollouts: Rollouts,
     ) -> None:
         self._store = store
         self._now = now
         self._organizations = organizations
         self._instances = instances
         self._key = key
+        self._rollouts = rollouts
 
     def create(self, call: Call) -> dict[str, Any]:
         body = call.body
@@ -115,10 +119,7 @@ class Integrations:
             )
         self._store.run(f"DELETE FROM integrations WHERE {where}", *row)  # noqa: S608
         for dependant in dependants:
-            self._store.run(
-                "UPDATE instances SET is_active = 0, inactive_reason = 'integration_deleted' WHERE id = ?",
-                dependant["processInstanceId"],
-            )
+            self._rollouts.switch(call, dependant["processInstanceId"], "integration_deleted")
         return {"message": f"{integration_id} is disconnected.", "deactivatedCount": len(dependants)}
 
     def _dependants(

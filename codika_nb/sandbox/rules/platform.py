@@ -18,6 +18,7 @@ from .keys import Keys
 from .notes import Notes
 from .organizations import Organizations
 from .projects import Projects
+from .rollouts import Rollouts
 from .signatures import Signatures
 from .signin import SignIn
 
@@ -36,7 +37,7 @@ class Platform:
         ip_limit: int,
         engine: Engine,
         key: EncryptionKey,
-        url: str,
+        callback_url: str,
     ) -> None:
         self.store = store
         self.organizations = Organizations(store, now)
@@ -46,14 +47,24 @@ class Platform:
         self.notes = Notes(store, now, self.projects)
         self.documents = Documents(store, now, self.projects)
         self.instances = Instances(store, self.organizations, self.keys)
-        self.integrations = Integrations(store, now, self.organizations, self.instances, key)
+        self.rollouts = Rollouts(
+            store=store, now=now, keys=self.keys, instances=self.instances, encryption=key, engine=engine
+        )
+        self.integrations = Integrations(
+            store=store,
+            now=now,
+            organizations=self.organizations,
+            instances=self.instances,
+            key=key,
+            rollouts=self.rollouts,
+        )
         self.deployments = Deployments(
             store=store,
             now=now,
             projects=self.projects,
             instances=self.instances,
             documents=self.documents,
-            engine=engine,
+            rollouts=self.rollouts,
         )
         self.signatures = Signatures(store, now, self.instances)
         self.executions = Executions(
@@ -62,5 +73,5 @@ class Platform:
             keys=self.keys,
             instances=self.instances,
             engine=engine,
-            url=url,
+            callback_url=callback_url,
         )

@@ -134,8 +134,8 @@ def _endpoints(rules: Platform) -> list[Endpoint]:
         Endpoint("POST", "/submitworkflowerror", rules.executions.submit_error, **callback),
         Endpoint("GET", "/listprocessinstancespublic", rules.instances.list_instances, "instances:read"),
         Endpoint("POST", "/getprocessinstancepublic", rules.instances.get_instance, "instances:read"),
-        Endpoint("POST", "/activateprocessinstancepublic", rules.instances.activate, manage),
-        Endpoint("POST", "/deactivateprocessinstancepublic", rules.instances.deactivate, manage),
+        Endpoint("POST", "/activateprocessinstancepublic", rules.rollouts.activate, manage),
+        Endpoint("POST", "/deactivateprocessinstancepublic", rules.rollouts.deactivate, manage),
         # Not the platform's: what its dashboard shows under "Public API Access".
         Endpoint(
             "POST",
@@ -166,12 +166,12 @@ class Application:
         *,
         platform: Platform,
         pages: Pages,
-        host: str,
+        hosts: Hosts,
         trusted_proxy: str | None,
     ) -> None:
         self._platform = platform
         self._pages = pages
-        self._hosts = Hosts(host)
+        self._hosts = hosts
         self._trusted_proxy = trusted_proxy
         self._members, self._strangers = Bodies(_MOST_OF_MEMBERS), Bodies(_MOST_OF_STRANGERS)
         self._routes: dict[str, list[tuple[list[str], Endpoint]]] = {}

@@ -15,8 +15,9 @@ __all__ = ["Hosts"]
 class Hosts:
     """Which names the sandbox answers to: a page elsewhere must not reach it under a name of its own."""
 
-    def __init__(self, bound: str) -> None:
+    def __init__(self, bound: str, *others: str) -> None:
         self._bound = bound.lower()
+        self._others = others
         self._wildcard = self._bound in ("", "0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
 
     def check(self, method: str, headers: Mapping[str, str], *, proxied: bool) -> None:
@@ -45,7 +46,7 @@ class Hosts:
             name = (urlsplit(f"//{netloc}").hostname or "").rstrip(".")
         except ValueError:
             return False
-        if name in ("localhost", self._bound or "localhost") or name.endswith(".localhost"):
+        if name in ("localhost", self._bound or "localhost", *self._others) or name.endswith(".localhost"):
             return True
         try:
             address = ipaddress.ip_address(name)
