@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -71,6 +72,8 @@ class Run:
     """What a workflow needs to call back: ids, the execution's secret, the addresses."""
     parameters: dict[str, Any] = field(default_factory=dict)
     """The values of the deployment parameters."""
+    answered: asyncio.Event = field(default_factory=asyncio.Event, compare=False, repr=False)
+    """Set as soon as the execution has ended, however that became known."""
 
 
 @dataclass(frozen=True)
@@ -120,6 +123,13 @@ class Engine:
     async def run(self, run: Run) -> Outcome | None:
         """Carry out one execution; None means that the answer will come by callback."""
         raise NotImplementedError
+
+    async def told(self, message: Mapping[str, Any]) -> tuple[str, Outcome] | None:
+        """Make out what has been posted to ``/sandbox/engine``: which execution has ended, and how.
+
+        None where that is nobody's execution, or the message is not the engine's.
+        """
+        return None
 
     async def record(self, engine_id: str, *, deep: bool, slim: bool) -> dict[str, Any] | None:
         """What the engine has written down about a run, without any secret; None if it has nothing."""

@@ -221,6 +221,9 @@ class StandInsFirst(Engine):
         answers = run.workflow_id in self._stand_ins.by_workflow
         return await (self._functions if answers else self._engine).run(run)
 
+    async def told(self, message: Mapping[str, Any]) -> tuple[str, Outcome] | None:
+        return await self._engine.told(message)
+
     async def record(self, engine_id: str, *, deep: bool, slim: bool) -> dict[str, Any] | None:
         return await self._engine.record(engine_id, deep=deep, slim=slim)
 

@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
 
-from ..engine import Engine, Outcome, Run
+from ..engine import Engine, EngineError, Outcome, Run
 from ..store import Store
 from ..wire import Call, Caller, Members, Refusal, as_json, iso, new_id, new_uuid
 from .configuration import check_payload, input_schema, is_triggerable
@@ -52,6 +52,7 @@ class Executions:
         self._engine = engine
         self._callback_url = callback_url
         self._runs: set[asyncio.Task[None]] = set()
+        self._under_way: dict[str, Run] = {}
 
     def recover(self) -> None:
         """End what was running when the sandbox was last stopped: nobody will answer it any more."""
@@ -160,11 +161,14 @@ class Executions:
 
     async def _carry_out(self, run: Run) -> None:
         outcome: Outcome | None
+        self._under_way[run.execution_id] = run
         try:
             outcome = await self._engine.run(run)
         except Exception:
             logger.exception("the engine failed on workflow %s", run.workflow_id)
             outcome = Outcome(error={"type": "node_failure", "message": "The engine failed."})
+        finally:
+            self._under_way.pop(run.execution_id, None)
         if outcome is not None:
             with self._store.transaction(Refusal):
                 self._finish(run.execution_id, outcome)
@@ -188,6 +192,8 @@ class Executions:
             self._now(),
             execution_id,
         )
+        if execution_id in self._under_way:
+            self._under_way[execution_id].answered.set()
 
     # --- looking --------------------------------------------------------------------------
 
@@ -329,6 +335,22 @@ class Executions:
         node = body.text_or_none("failedNodeName")
         error |= {"failedNodeName": node} if node else {}
         self._finish(execution_id, Outcome(error=error, engine_id=_engine_id_in(body)))
+        return {}
+
+    def told_by_engine(self, call: Call) -> dict[str, Any]:
+        """The engine says by itself that a run has ended."""
+
+        async def make_out() -> None:
+            try:
+                told = await self._engine.told(call.json)
+            except EngineError as error:
+                logger.warning("what the engine said cannot be made out: %s", error)
+                return
+            if told:
+                with self._store.transaction(Refusal):
+                    self._finish(*told)
+
+        call.afterwards.append(make_out)
         return {}
 
     def _called_back(self, body: Members) -> str:

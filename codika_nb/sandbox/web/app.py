@@ -132,6 +132,8 @@ def _endpoints(rules: Platform) -> list[Endpoint]:
         Endpoint("POST", "/uploadworkflowoutput", rules.executions.upload_output, **callback, body=Body.FORM),
         Endpoint("POST", "/submitworkflowresult", rules.executions.submit_result, **callback),
         Endpoint("POST", "/submitworkflowerror", rules.executions.submit_error, **callback),
+        # Not the platform's: what an engine has to say of itself.
+        Endpoint("POST", "/sandbox/engine", rules.executions.told_by_engine, **callback),
         Endpoint("GET", "/listprocessinstancespublic", rules.instances.list_instances, "instances:read"),
         Endpoint("POST", "/getprocessinstancepublic", rules.instances.get_instance, "instances:read"),
         Endpoint("POST", "/activateprocessinstancepublic", rules.rollouts.activate, manage),

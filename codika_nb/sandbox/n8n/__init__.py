@@ -1,0 +1,1 @@
+"""n8n as the sandbox's engine."""
