@@ -83,7 +83,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     sandbox.add_argument(
         "--trusted-proxy", metavar="ADDRESS", help="believe this proxy about where requests come from"
     )
+    sandbox.add_argument(
+        "--engine",
+        metavar="n8n|URL",
+        help="run workflows for real: in an n8n that is started along, or in yours (key: CODIKA_N8N_API_KEY)",
+    )
+    sandbox.add_argument(
+        "--callback-url", metavar="URL", help="this sandbox's address as the engine reaches it"
+    )
+    sandbox.add_argument(
+        "--others-run-code",
+        action="store_true",
+        help="let whoever reaches the sandbox run code in the engine",
+    )
     sandbox.set_defaults(run=_sandbox)
+
+    engine = commands.add_parser("engine", help="put n8n on this machine, for sandbox --engine n8n")
+    engine.add_argument("action", choices=["install"])
+    engine.add_argument("--yes", action="store_true", help="do not ask")
+    engine.set_defaults(run=_engine)
 
     arguments = parser.parse_args(argv)
     try:
@@ -121,7 +139,12 @@ def _sandbox(arguments: argparse.Namespace) -> None:
         smtp=arguments.smtp,
         ip_limit=arguments.ip_limit,
         trusted_proxy=arguments.trusted_proxy,
+        engine=arguments.engine,
+        callback_url=arguments.callback_url,
+        lets_others_run=arguments.others_run_code,
     )
+    if arguments.engine == "n8n":
+        print("Starting with n8n, which takes some seconds …", flush=True)
     for file in arguments.stand_ins:
         sandbox.load_stand_ins(file)
     with _stop_signals() as stopped, sandbox:
@@ -132,8 +155,29 @@ def _sandbox(arguments: argparse.Namespace) -> None:
         print(f"  in a notebook     %codika_signup --base-url {sandbox.url}")
         if not is_loopback(sandbox.url):
             print("                    (first, as this address is not encrypted: %env CODIKA_ALLOW_HTTP=1)")
+        print(f"  workflows run in  {sandbox.runs_workflows}")
         print(f"  kept in           {arguments.data or 'memory only'}", flush=True)
         stopped.wait()
+
+
+def _engine(arguments: argparse.Namespace) -> int:
+    from .sandbox.n8n.installing import COST, install
+
+    if not arguments.yes:
+        print(COST)
+        print(
+            "It is made by others and comes under its own licence (https://docs.n8n.io/sustainable-use-license)."
+        )
+        try:
+            answer = input("Install it? [y/N] ")
+        except EOFError:
+            answer = ""
+        if answer.strip().lower() not in ("y", "yes"):
+            print("Nothing was installed. Where nobody can answer: codika-nb engine install --yes")
+            return 1
+    began = time.monotonic()
+    install(lambda text: print(f"[{time.monotonic() - began:4.0f} s] {text}", flush=True))
+    return 0
 
 
 # --- lab -------------------------------------------------------------------------------------------

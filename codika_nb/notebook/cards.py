@@ -89,11 +89,12 @@ def identity(known: Identity) -> Bundle:
     return card("Signed in", rows, good=True)
 
 
-def sandbox(running: Any) -> Bundle:
-    """Where the sandbox is, and where its mail arrives."""
-    text = f"Sandbox at {running.url}; its mail arrives at {running.inbox_url}"
+def sandbox(running: Any, *, runs: str = "") -> Bundle:
+    """Where the sandbox is, where its mail arrives, and who runs workflows if that is worth a word."""
+    runs = f" Workflows run in {plain(runs)}." if runs else ""
+    text = f"Sandbox at {running.url}; its mail arrives at {running.inbox_url}{runs and '.'}{runs}"
     link = f'<a href="{html.escape(running.inbox_url)}" target="_blank" rel="noopener">inbox</a>'
-    rich = f"Sandbox at <code>{html.escape(running.url)}</code>; its mail arrives in the {link} (<code>sandbox.inbox</code>)."
+    rich = f"Sandbox at <code>{html.escape(running.url)}</code>; its mail arrives in the {link} (<code>sandbox.inbox</code>).{html.escape(runs)}"
     return {"text/plain": text, "text/html": f"<span>{rich}</span>"}
 
 

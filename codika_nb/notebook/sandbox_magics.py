@@ -23,6 +23,7 @@ from .remote_sandbox import RemoteSandbox, find
     option("--data", metavar="DIR", help="keep accounts and deployments in this folder (memory only)"),
     option("--port", type=int, default=0, help="a free one if left out"),
     option("--stand-ins", action="append", default=[], metavar="FILE", help="Python that answers workflows"),
+    option("--engine", metavar="n8n|URL", help="run workflows in n8n; its key in CODIKA_N8N_API_KEY"),
     option("--stop", action="store_true", help="stop it, and use the real platform again"),
 )
 def codika_sandbox(shell: InteractiveShell, arguments: Namespace) -> Any:
@@ -35,17 +36,18 @@ def codika_sandbox(shell: InteractiveShell, arguments: Namespace) -> Any:
         return _stop(shell)
     sandbox = _running()
     if sandbox is None:
-        sandbox = Sandbox(port=arguments.port, data=arguments.data)
+        sandbox = Sandbox(port=arguments.port, data=arguments.data, engine=arguments.engine)
         _load(sandbox, arguments.stand_ins)
         sandbox.start()
         atexit.register(sandbox.stop)
     elif isinstance(sandbox, RemoteSandbox):
-        _say_what_is_left_out(arguments, ("port", "data", "stand_ins"), sandbox)
+        _say_what_is_left_out(arguments, ("port", "data", "stand_ins", "engine"), sandbox)
     else:
         _load(sandbox, arguments.stand_ins)
-        _say_what_is_left_out(arguments, ("port", "data"))
+        _say_what_is_left_out(arguments, ("port", "data", "engine"))
     kernel.use_sandbox(sandbox)
-    show(shell, sandbox, sandbox_card(sandbox))
+    runs = sandbox.runs_workflows if arguments.engine and isinstance(sandbox, Sandbox) else ""
+    show(shell, sandbox, sandbox_card(sandbox, runs=runs))
     return sandbox
 
 

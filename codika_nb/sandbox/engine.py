@@ -94,6 +94,10 @@ class Engine:
     answered meanwhile.
     """
 
+    def __str__(self) -> str:
+        """Who runs workflows, for people."""
+        return "an engine of its own"
+
     async def open(self, callback_url: str) -> bool:
         """Get ready; workflows call back under this address.
 

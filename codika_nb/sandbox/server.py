@@ -17,6 +17,7 @@ from ..errors import ConfigError
 from .clock import Clock
 from .engine import Engine
 from .mail import Inbox, Mailbox, smtp_relay
+from .n8n import n8n_engine
 from .rules.platform import Platform
 from .serving import Serving
 from .stand_ins import Function, StandInEngine, StandIns, StandInsFirst
@@ -45,9 +46,12 @@ class Sandbox:
             without that header has not come through it.
         smtp: a mail server, ``smtp://user:password@host:port`` or ``smtps://…``, that mails are sent
             through as well; a code whose mail it does not take is withdrawn.
-        engine: makes what runs the workflows that have no stand-in, once for every start.
+        engine: what runs the workflows that have no stand-in, which are answered by an echo otherwise:
+            the address of an n8n, whose API key is in ``CODIKA_N8N_API_KEY``; ``"n8n"`` for one of this
+            machine, which is started along; or what makes an `Engine`, once for every start.
         callback_url: the address under which an engine reaches this sandbox, where that is another one,
             ``"http://host.docker.internal:8321"``; the sandbox answers under that host name as well.
+        lets_others_run: whether n8n may run what others deploy, where the sandbox is open to them.
 
     Raises:
         ConfigError: an argument that cannot be right; when it starts: the port is taken, the folder cannot
@@ -69,8 +73,9 @@ class Sandbox:
         ip_limit: int = 60,
         trusted_proxy: str | None = None,
         smtp: str | None = None,
-        engine: Callable[[], Engine] | None = None,
+        engine: str | Callable[[], Engine] | None = None,
         callback_url: str | None = None,
+        lets_others_run: bool = False,
     ) -> None:
         if ip_limit < 1:
             raise ConfigError("The limit of codes for an IP address must be at least 1.")
@@ -80,6 +85,14 @@ class Sandbox:
         self._mailbox = Mailbox(None if smtp is None else smtp_relay(smtp))
         # Behind a proxy it is reached from elsewhere, whatever address it listens on.
         open_to_others = trusted_proxy is not None or not _is_loopback(host)
+        if isinstance(engine, str):
+            if open_to_others and not lets_others_run:
+                raise ConfigError(
+                    "Whoever reaches this sandbox could run code in n8n.",
+                    next_action="Listen on 127.0.0.1 alone; or say that others may: lets_others_run=True, "
+                    "--others-run-code",
+                )
+            engine = n8n_engine(engine, None if data is None else Path(data).expanduser())
         self._inbox_token = secrets.token_urlsafe(16) if open_to_others else None
         self._serving = partial(
             Serving,
@@ -168,6 +181,11 @@ class Sandbox:
     def url(self) -> str:
         """The base URL, without a slash at its end."""
         return self._live().url
+
+    @property
+    def runs_workflows(self) -> str:
+        """Who runs workflows: stand-ins and an echo, or an n8n and where it is."""
+        return str(self._live().engine)
 
     @property
     def inbox_url(self) -> str:

@@ -104,7 +104,7 @@ class Serving:
         self._loop = asyncio.get_running_loop()
         callback_url = self.callback_url or self.url
         store = Store(self.data)
-        engine = self.make_engine()
+        engine = self.engine = self.make_engine()
         try:
             key = EncryptionKey(self.data)
             self._platform = Platform(

@@ -145,6 +145,9 @@ class StandInEngine(Engine):
         self._slots = asyncio.Semaphore(self._MOST_AT_ONCE)
         self._overdue: list[DaemonThread[Outcome]] = []
 
+    def __str__(self) -> str:
+        return f"{_listed(self._stand_ins)}; an echo answers what has none"
+
     async def install(self, installation: Installation) -> Installed:
         installed = await super().install(installation)
         values = {**installation.values, **_OF_THE_ENGINE}
@@ -192,6 +195,10 @@ class StandInsFirst(Engine):
         self._stand_ins = stand_ins
         self._functions = StandInEngine(stand_ins)
         self._engine = engine
+
+    def __str__(self) -> str:
+        first = f"{_listed(self._stand_ins)} first, then " if self._stand_ins.by_workflow else ""
+        return f"{first}{self._engine}"
 
     async def open(self, callback_url: str) -> bool:
         return await self._engine.open(callback_url)
@@ -241,6 +248,11 @@ _OF_THE_ENGINE = {
 # Starters whose names do not say "trigger"; and one whose name does, which only a person can start.
 _STARTERS = ("webhook", "cron", "interval", "emailreadimap")
 _BY_HAND = "manualtrigger"
+
+
+def _listed(stand_ins: StandIns) -> str:
+    names = ", ".join(stand_ins.by_workflow)
+    return f"Python functions ({names})" if names else "Python functions"
 
 
 def _problem(workflow: Mapping[str, Any], values: Mapping[str, Any]) -> str | None:

@@ -46,7 +46,7 @@ class N8nEngine(Engine):
     """
 
     def __init__(self, url: str, key: str, mark: Mark) -> None:
-        self._api = Api(url, key)
+        self._url, self._key = url, key
         self._mark = mark
         # What n8n says with a message of its own.
         self._word = secrets.token_urlsafe(24)
@@ -56,7 +56,14 @@ class N8nEngine(Engine):
         self._credentials: dict[str, str] = {}
         self._calls: set[asyncio.Task[httpx.Response]] = set()
 
+    def __str__(self) -> str:
+        return f"n8n at {self._api.url}" if hasattr(self, "_api") else "n8n"
+
+    async def _connect(self) -> Api:
+        return Api(self._url, self._key)
+
     async def open(self, callback_url: str) -> bool:
+        self._api = await self._connect()
         if is_local(callback_url) and not is_local(self._api.url):
             raise ConfigError(
                 f"n8n at {self._api.url} cannot call the sandbox at {callback_url}.",
@@ -81,8 +88,8 @@ class N8nEngine(Engine):
         return True
 
     async def close(self) -> None:
-        for call in self._calls:
-            call.cancel()
+        if not hasattr(self, "_api"):
+            return  # it has never been open
         try:
             for each, _ in await self._api.workflows(self._mark.text):
                 if self._mark.keeps and each != self._error_workflow:
@@ -94,7 +101,12 @@ class N8nEngine(Engine):
         except EngineError as error:
             logger.warning("what the sandbox had in n8n may still be there: %s", error)
         finally:
-            await self._api.close()
+            await self._leave()
+
+    async def _leave(self) -> None:
+        for call in self._calls:
+            call.cancel()
+        await self._api.close()
 
     def _failures(self) -> dict[str, Any]:
         """The workflow that n8n starts when another one has failed: it tells the sandbox."""
