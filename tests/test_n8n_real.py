@@ -131,9 +131,9 @@ def test_the_expense_claim_gives_what_its_stand_in_gives(client: Client) -> None
     claim = runpy.run_path(str(USE_CASES / "expense-claim" / "stand_ins.py"))["claim"]
     run = client.run_workflow("claim", CLAIM, instance=deployed.process_instance_id)
     assert run.result == claim(CLAIM)
-    with pytest.raises(ExecutionFailedError) as failed:
-        client.run_workflow("claim", CLAIM | {"advance": 1000}, instance=deployed.process_instance_id)
-    assert "larger than the claim" in str(failed.value)
+    refused = client.run_workflow("claim", CLAIM | {"advance": 1000}, instance=deployed.process_instance_id)
+    with pytest.raises(ExecutionFailedError, match="larger than the claim"):
+        _ = refused.result
 
 
 def _project(client: Client) -> str:

@@ -108,7 +108,7 @@ def sandbox(line: str, folder: Path) -> Iterator[str]:
         assert process.stdout
         assert process.stderr
         try:
-            yield "".join(process.stdout.readline() for _ in range(5))
+            yield "".join(process.stdout.readline() for _ in range(6))
         finally:
             process.send_signal(signal.SIGINT)
             _, complaints = process.communicate(timeout=30)
