@@ -29,8 +29,9 @@ FIGURES = {
     "sandbox-strangers": 1,
     "sandbox-lists": 4,
     "sandbox-workshop": 1,
+    "engine": 3,
 }
-PEERS = ("jupysql", "jupyter_ai_magics", "kagglehub")
+PEERS = ("jupysql", "jupyter_ai_magics", "kagglehub", "n8n")
 
 
 @pytest.mark.parametrize("name", MEASUREMENTS)

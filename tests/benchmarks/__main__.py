@@ -14,7 +14,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from . import calls, files, kernel, loading, sandbox
+from . import calls, engine, files, kernel, loading, sandbox
 from .figures import FULL, QUICK, Figure, Scale, machine, table, versions
 
 MEASUREMENTS: dict[str, Callable[[Scale], Iterable[Figure]]] = {
@@ -33,6 +33,7 @@ MEASUREMENTS: dict[str, Callable[[Scale], Iterable[Figure]]] = {
     "sandbox-strangers": sandbox.strangers,
     "sandbox-lists": sandbox.lists,
     "sandbox-workshop": sandbox.workshop,
+    "engine": engine.engine,
 }
 
 
