@@ -15,6 +15,7 @@ import pytest
 
 from codika_nb import Client
 from codika_nb.errors import ConfigError
+from codika_nb.models.executions import ExecutionDetails, execution_card
 from codika_nb.sandbox import Sandbox
 from codika_nb.sandbox.n8n.marks import Mark
 from codika_nb.sandbox.n8n.translation import translate
@@ -350,3 +351,32 @@ def test_marks_of_processes_that_run_are_left_alone() -> None:
     assert mark.is_left_over(f"x [{mark.family}-{gone.pid}-1]")
     assert not mark.is_left_over(f"x [codika-000000-{gone.pid}-1]")
     assert not mark.is_left_over("somebody's own")
+
+
+def test_a_failed_run_shows_what_each_node_did(platform: Platform, n8n: FakeN8n) -> None:
+    deployed = Deployed(platform, greet())
+    with Client(auth=deployed.key, base_url=platform.sandbox.url) as client:
+        run = client.run_workflow("greet", {}, instance=deployed.instance_id)
+        (record,) = n8n.executions.values()
+        record["data"]["resultData"]["runData"] = {
+            "Greet": [{"executionIndex": 1, "executionTime": 7, "executionStatus": "error", "error": {}}],
+            "Webhook": [
+                {"executionIndex": 0, "executionTime": 3, "executionStatus": "success", "data": None}
+            ],
+        }
+        details = client.get_execution(run)
+    assert details.nodes == [("Webhook", "success", 3, 0), ("Greet", "error", 7, 0)]
+    assert "Greet  " in repr(details)
+    assert "<td" in details._repr_html_()
+    card = execution_card(run.model_copy(update={"status": "failed"}), "greet", details=details)
+    assert "Webhook 3 ms → Greet (error)" in card["text/plain"]
+
+
+@pytest.mark.parametrize(
+    "record", [None, 3, {}, {"data": {"resultData": {"runData": {"A": [3, {}], "B": 1}}}}]
+)
+def test_a_record_of_another_form_is_no_error(record: Any) -> None:
+    details = ExecutionDetails(codika_execution_id="x", n8nExecution=record)
+    assert len(details.nodes) == (1 if isinstance(record, dict) and record else 0)
+    assert repr(details).startswith("ExecutionDetails(")
+    assert details._repr_html_()

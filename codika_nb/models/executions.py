@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Annotated, Any, ClassVar, Literal, Self
+from operator import itemgetter
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
 
 from pydantic import AfterValidator, Field
 
 from ..display.chart import Bar, Chart
 from ..display.markup import LONGEST_RESULT, Bundle, card, tree
+from ..display.table import cell, html_table, text_table
 from ..display.text import cut, plain, readable, redact
 from ..errors import ExecutionFailedError
 from .answer import Answer, Table
@@ -95,13 +98,66 @@ class Execution(Answer):
         return execution_card(self, "The run")["text/html"]
 
 
+class NodeRun(NamedTuple):
+    """What a node did in a run: how it ended, and how many milliseconds it took."""
+
+    name: str
+    status: str
+    milliseconds: int | None
+    items: int
+
+
 class ExecutionDetails(Answer):
-    """A run as the workflow engine recorded it, node by node, in `n8n_execution`."""
+    """A run as the workflow engine recorded it: its `nodes` in short, all of it in `n8n_execution`."""
 
     codika_execution_id: str
     n8n_execution_id: str | None = Field(default=None, alias="n8nExecutionId")
     status: str = ""
     n8n_execution: Any = Field(default=None, alias="n8nExecution", repr=False)
+
+    @property
+    def nodes(self) -> list[NodeRun]:
+        """Which nodes ran, in their order."""
+        return [node for _, node in sorted(_nodes(self.n8n_execution), key=itemgetter(0))]
+
+    def __repr__(self) -> str:
+        rows = [[*map(cell, node)] for node in self.nodes]
+        table = text_table(_NODE_HEADINGS, rows) if rows else "no node has been recorded"
+        return redact(f"ExecutionDetails({plain(self.status)}, id={self.codika_execution_id!r})\n{table}")
+
+    def _repr_html_(self) -> str:
+        rows = [[redact(cell(value)) for value in node] for node in self.nodes]
+        title = f"Run {self.codika_execution_id} in the engine"
+        about = [("Status", self.status), ("Engine's id", self.n8n_execution_id or "")]
+        table = html_table(_NODE_HEADINGS, rows) if rows else ""
+        return card(title, about, rich=table)["text/html"]
+
+
+_NODE_HEADINGS = ["Node", "Status", "ms", "Items"]
+
+
+def _nodes(record: Any) -> Iterator[tuple[tuple[float, float], NodeRun]]:
+    """Every turn of every node in a record (n8n's ``runData``), with what says when it came."""
+    for member in ("data", "resultData", "runData"):
+        record = record.get(member) if isinstance(record, dict) else None
+    for name, turns in record.items() if isinstance(record, dict) else ():
+        for turn in turns if isinstance(turns, list) else ():
+            if isinstance(turn, dict):
+                order = _number(turn.get("executionIndex")), _number(turn.get("startTime"))
+                took = turn.get("executionTime")
+                status = str(turn.get("executionStatus") or ("error" if turn.get("error") else ""))
+                ms = took if isinstance(took, int) else None
+                yield order, NodeRun(str(name), status, ms, _items(turn.get("data")))
+
+
+def _items(data: Any) -> int:
+    outputs = data.get("main") if isinstance(data, dict) else None
+    listed = outputs if isinstance(outputs, list) else []
+    return sum(len(each) for each in listed if isinstance(each, list))
+
+
+def _number(value: Any) -> float:
+    return value if isinstance(value, int | float) else 0.0
 
 
 class ExecutionSummary(Answer):
@@ -158,7 +214,9 @@ class Executions(Table[ExecutionSummary], row=ExecutionSummary, member="executio
         return Chart(bar for run in self if (bar := run.bar()))
 
 
-def execution_card(run: Execution, workflow: str, wait: str = "") -> Bundle:
+def execution_card(
+    run: Execution, workflow: str, wait: str = "", details: ExecutionDetails | None = None
+) -> Bundle:
     """The outcome of a run: its result, or the node and the reason it failed; or how to `wait` for it."""
     took = ("Took", f"{run.duration} ms" if run.duration is not None else "")
     if run.status == "success":
@@ -175,5 +233,12 @@ def execution_card(run: Execution, workflow: str, wait: str = "") -> Bundle:
         took,
         ("Node", problem.failed_node_name or "" if problem else ""),
         ("Reason", problem.message if problem and problem.message else run.status),
+        ("Nodes", " → ".join(map(_step, details.nodes)) if details else ""),
     ]
     return card(f"{workflow} failed", rows, good=False)
+
+
+def _step(node: NodeRun) -> str:
+    if node.status not in ("success", ""):
+        return f"{node.name} ({node.status})"
+    return f"{node.name} {node.milliseconds} ms" if node.milliseconds is not None else node.name

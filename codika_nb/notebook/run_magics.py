@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from argparse import Namespace
+from contextlib import suppress
 from typing import Any
 
 from IPython.core.error import UsageError
@@ -92,7 +93,11 @@ def codika_trigger(shell: InteractiveShell, arguments: Namespace) -> Triggered |
         except CodikaError:
             card.give_up(line(f"Not waiting any more for run {run.execution_id} of {workflow}."))
             raise
-    card.finish(ended, execution_card(ended, workflow, wait))
+        details = None
+        if ended.status == "failed":
+            with suppress(CodikaError):  # a key may not be allowed to look into the engine
+                details = client.get_execution(ended)
+    card.finish(ended, execution_card(ended, workflow, wait, details))
     return ended
 
 

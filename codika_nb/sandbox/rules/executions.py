@@ -444,7 +444,12 @@ def _record(row: sqlite3.Row, *, deep: bool, slim: bool) -> dict[str, Any]:
     result_data: dict[str, Any] = {"runData": run_data}
     if row["error"] is not None:
         error = json.loads(row["error"])
-        result_data["error"] = {"message": error["message"], "node": error.get("failedNodeName")}
+        node = error.get("failedNodeName")
+        result_data["error"] = {"message": error["message"], "node": node}
+        if node:
+            failed = {"startTime": int((ended or started) * 1000), "executionStatus": "error"}
+            run_data[node] = [failed | {"error": {"message": error["message"]}}]
+            result_data["lastNodeExecuted"] = node
     record: dict[str, Any] = {
         "id": row["engine_id"] or None,
         "mode": "webhook",
