@@ -194,6 +194,9 @@ def _lab(arguments: argparse.Namespace) -> int:
     if arguments.port and not _is_free(port):
         raise ConfigError(f"Port {port} is in use.", next_action="Choose another with --port.")
     sandbox = Sandbox(port=_free_port(SANDBOX_PORT), data=folder / ".sandbox")
+    changes = logging.getLogger("codika_nb.sandbox.stand_ins")
+    changes.setLevel(logging.INFO)
+    changes.addHandler(logging.StreamHandler())
     for file in sorted(folder.glob("use-cases/*/stand_ins.py")):
         sandbox.load_stand_ins(file)
     token = secrets.token_urlsafe(24)

@@ -8,6 +8,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -294,6 +295,39 @@ def test_what_was_under_way_when_it_stopped_is_installed_at_the_next_start(tmp_p
     with Sandbox(data=tmp_path, engine=lambda: recorder):
         assert len(recorder.installed) == 2
         assert recorder.installed[1].instance_id == deployed.instance_id
+
+
+STAND_INS = """
+from codika_nb.sandbox import stand_in
+
+@stand_in("{workflow}")
+def answer(payload):
+    return {result!r}
+"""
+
+
+def test_a_stand_in_file_that_is_written_is_loaded_anew(
+    platform: Platform, sandbox: Sandbox, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "codika_nb.sandbox.stand_ins")
+    file = tmp_path / "mine.py"
+    file.write_text(STAND_INS.format(workflow="greet", result="first"))
+    sandbox.load_stand_ins(file)
+    deployed = Deployed(platform)
+    assert deployed.run({})["resultData"] == "first"
+    file.write_text("this is no Python")
+    while "The functions before go on" not in caplog.text:
+        time.sleep(0.05)
+    assert deployed.run({})["resultData"] == "first"
+    file.write_text(STAND_INS.format(workflow="greet", result="the second"))
+    while "has changed; it answers greet" not in caplog.text:
+        time.sleep(0.05)
+    assert deployed.run({})["resultData"] == "the second"
+    assert len(caplog.records) == 2
+    file.write_text(STAND_INS.format(workflow="another", result=3))
+    while "it answers another" not in caplog.text:
+        time.sleep(0.05)
+    assert "echo" in deployed.run({})["resultData"]
 
 
 def test_parameters_stay_readable_for_an_expression() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import logging
+import os
 import secrets
 import threading
 from collections.abc import Callable
@@ -112,6 +113,7 @@ class Sandbox:
         )
         self._lock = threading.Lock()
         self._running: Serving | None = None
+        self._process = os.getpid()
 
     def __repr__(self) -> str:
         running = self._running
@@ -135,13 +137,13 @@ class Sandbox:
                     self._mailbox.clear()  # its codes were forgotten with everything else
                 running = self._serving()
                 running.start()
-                self._running = running
+                self._running, self._process = running, os.getpid()
 
     def stop(self) -> None:
         """Stop serving and let go of port and data; does nothing when it is stopped already."""
         with self._lock:
             running, self._running = self._running, None
-            if running is not None:
+            if running is not None and self._process == os.getpid():
                 running.stop()
 
     def serve_forever(self) -> None:
@@ -173,6 +175,11 @@ class Sandbox:
         running = self._running
         if running is None:
             raise ConfigError("The sandbox is not running.", next_action="Call its start() first.")
+        if self._process != os.getpid():
+            raise ConfigError(
+                "The sandbox runs in the process that this one was forked from.",
+                next_action="Ask it by its address, from there or here: Client(base_url=…)",
+            )
         return running
 
     # --- looking --------------------------------------------------------------------------

@@ -30,6 +30,8 @@ Answer = TypeVar("Answer")
 # As many are accepted before anything else is done.
 _BACKLOG = 128
 _MOST_CONNECTIONS = 1024
+# Seconds between two looks at the files of stand-ins.
+_LOOK_AT_FILES = 1.0
 
 logger = logging.getLogger("codika_nb.sandbox")
 
@@ -88,6 +90,11 @@ class Serving:
             self._socket.close()
             self._ready.set()
 
+    async def _watch_stand_ins(self) -> None:
+        while True:
+            await asyncio.sleep(_LOOK_AT_FILES)
+            await asyncio.to_thread(self.stand_ins.load_what_has_changed)
+
     async def _main(self) -> None:
         try:
             import uvicorn  # noqa: PLC0415 - an extra, which only a started sandbox needs
@@ -121,6 +128,8 @@ class Serving:
             pages = Pages(
                 url=self.url,
                 mailbox=self.mailbox,
+                codes=self._platform.codes,
+                classroom=self._platform.classroom,
                 stand_ins=self.stand_ins,
                 key=key,
                 inbox_token=self.inbox_token,
@@ -161,7 +170,9 @@ class Serving:
                 await serving
                 raise
             self._ready.set()
+            watching = asyncio.create_task(self._watch_stand_ins())
             await serving
+            watching.cancel()
             await self._platform.executions.stop()
         finally:
             await engine.close()

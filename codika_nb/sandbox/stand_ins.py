@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from ..errors import ConfigError
 from .engine import Engine, Installation, Installed, Outcome, Run
@@ -25,6 +25,8 @@ from .wire import as_json
 __all__ = ["Function", "StandInEngine", "StandIns", "StandInsFirst", "stand_in"]
 
 logger = logging.getLogger("codika_nb.sandbox")
+#: What happens to files that somebody writes while the sandbox runs.
+changes = logging.getLogger("codika_nb.sandbox.stand_ins")
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -54,11 +56,26 @@ def stand_in(workflow_id: str, *, time_limit: float = 60.0) -> Callable[[Functio
     return mark
 
 
+class _Loaded(NamedTuple):
+    state: tuple[int, int] | None
+    workflows: list[str]
+
+
+def _state(path: Path) -> tuple[int, int] | None:
+    """What changes when a file is written; None while there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size
+
+
 class StandIns:
     """Which Python function answers which workflow."""
 
     def __init__(self) -> None:
         self.by_workflow: dict[str, StandIn] = {}
+        self._files: dict[Path, _Loaded] = {}
 
     def register(self, workflow_id: str, function: Callable[..., Any], time_limit: float) -> None:
         """Let `function` answer a workflow from now on."""
@@ -72,6 +89,7 @@ class StandIns:
         """Register every marked function of a Python file; returns the workflows they answer."""
         if not path.is_file():
             raise ConfigError(f"There is no stand-in file {path}.")
+        state = _state(path)
         name = f"codika_stand_ins_{path.stem}_{next(_file_numbers)}"
         spec = importlib.util.spec_from_file_location(name, path)
         if spec is None or spec.loader is None:
@@ -96,7 +114,25 @@ class StandIns:
         for function in marked:
             workflow_id, time_limit = getattr(function, _MARK)
             self.register(workflow_id, function, time_limit)
-        return [getattr(function, _MARK)[0] for function in marked]
+        answered = [getattr(function, _MARK)[0] for function in marked]
+        self._files[path.resolve()] = _Loaded(state, answered)
+        return answered
+
+    def load_what_has_changed(self) -> None:
+        """Load files anew that were written since; the functions before go on where that does not work."""
+        for path, loaded in list(self._files.items()):
+            state = _state(path)
+            if state in (None, loaded.state):
+                continue
+            self._files[path] = loaded._replace(state=state)  # what does not import is said once
+            try:
+                answered = self.load(path)
+            except ConfigError as error:
+                changes.warning("%s The functions before go on.", error.message)
+                continue
+            for gone in set(loaded.workflows) - set(answered):
+                self.by_workflow.pop(gone, None)
+            changes.info("%s has changed; it answers %s", path, ", ".join(answered))
 
 
 class _ShortTurns:

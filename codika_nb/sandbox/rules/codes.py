@@ -149,6 +149,17 @@ class Codes:
             details={"attemptsRemaining": left},
         )
 
+    def state_of(self, mail: Mail) -> Literal["waiting", "used", "replaced", "expired", "locked"]:
+        """What has become of the code in a mail."""
+        record = self._store.one("SELECT state, sent_at FROM codes WHERE email = ?", mail.to)
+        # To the microsecond, as a mail has it.
+        if record is None or abs(record["sent_at"] - mail.sent_at.timestamp()) > 1e-5:
+            return "replaced"
+        if record["state"] == "pending":
+            fresh = _is_within(CODE_SECONDS, record["sent_at"], self._now())
+            return "waiting" if fresh else "expired"
+        return "used" if record["state"] == "used" else "locked"
+
     def use(self, email: str) -> None:
         """Make the code to an address one that was used."""
         self._store.run("UPDATE codes SET state = 'used', digest = NULL WHERE email = ?", email)

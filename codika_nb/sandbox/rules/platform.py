@@ -7,6 +7,7 @@ from collections.abc import Callable
 from ..engine import Engine
 from ..mail import Mailbox
 from ..store import Store
+from .classroom import Classroom
 from .codes import Codes
 from .deployments import Deployments
 from .documents import Documents
@@ -42,7 +43,9 @@ class Platform:
         self.store = store
         self.organizations = Organizations(store, now)
         self.keys = Keys(store, now, self.organizations)
-        self.signin = SignIn(Codes(store, now, mailbox, ip_limit), self.organizations, self.keys)
+        self.codes = Codes(store, now, mailbox, ip_limit)
+        self.classroom = Classroom(store)
+        self.signin = SignIn(self.codes, self.organizations, self.keys)
         self.projects = Projects(store, now, self.organizations)
         self.notes = Notes(store, now, self.projects)
         self.documents = Documents(store, now, self.projects)

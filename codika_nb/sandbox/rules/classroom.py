@@ -1,0 +1,90 @@
+"""What a teacher looks at: who is there, what they have deployed, and what ran last."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ..store import Store
+from ..wire import iso
+from .versions import version_of
+
+__all__ = ["Classroom"]
+
+_MOST = 100
+_MOST_EMAILS = 5
+
+
+class Classroom:
+    """Everything in the sandbox at a glance, whoever it belongs to."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def seen(self) -> dict[str, list[dict[str, Any]]]:
+        """The newest organizations, deployments and runs, newest first."""
+        return {
+            "runs": [*self._runs()],
+            "deployments": [*self._deployments()],
+            "organizations": [*self._organizations()],
+        }
+
+    def _runs(self) -> list[dict[str, Any]]:
+        rows = self._store.every(
+            "SELECT e.id, e.created_at, e.workflow_id, e.status, e.duration, e.error, o.name,"
+            " json_extract(d.configuration, '$.title') AS title FROM executions e"
+            " JOIN instances i ON i.id = e.instance_id JOIN organizations o ON o.id = i.organization_id"
+            " JOIN deployments d ON d.id = i.deployment_id ORDER BY e.rowid DESC LIMIT ?",
+            _MOST,
+        )
+        return [
+            {
+                "id": row["id"],
+                "startedAt": iso(row["created_at"]),
+                "organization": row["name"],
+                "useCase": row["title"],
+                "workflow": row["workflow_id"],
+                "status": row["status"],
+                "milliseconds": row["duration"],
+                "error": json.loads(row["error"])["message"] if row["error"] else None,
+            }
+            for row in rows
+        ]
+
+    def _deployments(self) -> list[dict[str, Any]]:
+        rows = self._store.every(
+            "SELECT i.id, i.environment, i.is_active, i.rollout_status, i.rollout_errors, o.name, d.major,"
+            " d.minor, json_extract(d.configuration, '$.title') AS title FROM instances i"
+            " JOIN organizations o ON o.id = i.organization_id JOIN deployments d ON d.id = i.deployment_id"
+            " ORDER BY i.rowid DESC LIMIT ?",
+            _MOST,
+        )
+        return [
+            {
+                "id": row["id"],
+                "organization": row["name"],
+                "useCase": row["title"],
+                "version": version_of(row),
+                "environment": row["environment"],
+                "status": row["rollout_status"] if row["is_active"] else "paused",
+                "error": " ".join(json.loads(row["rollout_errors"]).values()) or None,
+            }
+            for row in rows
+        ]
+
+    def _organizations(self) -> list[dict[str, Any]]:
+        rows = self._store.every(
+            "SELECT o.id, o.name, COUNT(u.id) AS members, GROUP_CONCAT(u.email, ' ') AS emails"
+            " FROM organizations o LEFT JOIN members m ON m.organization_id = o.id"
+            " LEFT JOIN users u ON u.id = m.user_id GROUP BY o.id ORDER BY o.rowid DESC LIMIT ?",
+            _MOST,
+        )
+        return [
+            {
+                "id": row["id"],
+                "organization": row["name"],
+                "members": row["members"],
+                "emails": " ".join((row["emails"] or "").split()[:_MOST_EMAILS]),
+            }
+            for row in rows
+        ]
