@@ -45,9 +45,9 @@ from codika_nb import (
     sign_in,
 )
 from codika_nb.client.deployed import forget
+from codika_nb.client.offers import Offer, offers_at
 from codika_nb.models import Deployment, Execution, Instance, InstanceWorkflow
 from codika_nb.notebook import background, texts
-from codika_nb.notebook.offers import Offer, offers_at
 from codika_nb.notebook.outcome import outcome
 from codika_nb.notebook.result import result_html
 from codika_nb.sandbox.rules.configuration import check_payload

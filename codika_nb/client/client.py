@@ -26,6 +26,7 @@ from .settings import Connected, Self
 from .steps import Exchange, Pause, Request, Response, Step, T, Turns, Work, stopped
 from .unreachable import unreachable
 from .worker import in_worker
+from .workflow import AsyncWorkflow, Workflow, Workflows, described
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -217,6 +218,43 @@ class Client(Performer, Connected[httpx.Client]):
         except BaseException as error:  # also a SystemExit of whoever gives the payloads: a thread hides it
             batch.give_up(error)
 
+    def workflow(self, name: str, *, instance: str | None = None, timeout: float | None = 120.0) -> Workflow:
+        """A deployed workflow as a Python function, with its signature from its input schema.
+
+        Args:
+            name: the workflow's template id, as in the use case.
+            instance: process instance id; the one that is meant if left out (see `Client`).
+            timeout: seconds to wait for each run at most; None for as long as it takes.
+
+        Raises:
+            ConfigError: there is no such workflow, or an instance key (``ck_…``) asks.
+
+        Example:
+            >>> greet = client.workflow("greet")
+            >>> greet(name="Ada")
+            {'greeting': 'Hello, Ada!', 'language': 'en'}
+            >>> greet(nmae="Ada")
+            Traceback (most recent call last):
+            ...
+            TypeError: greet() got an unexpected keyword argument 'nmae'
+        """
+        (found,) = self.perform(described(self, name, instance))
+        return Workflow(self, *found, timeout)
+
+    def workflows(self, *, instance: str | None = None, timeout: float | None = 120.0) -> Workflows[Workflow]:
+        """The workflows of an instance that can be started, each as a Python function, by name.
+
+        Args:
+            instance: process instance id; the one that is meant if left out (see `Client`).
+            timeout: seconds to wait for each run at most; None for as long as it takes.
+
+        Example:
+            >>> list(client.workflows())
+            ['greet']
+        """
+        found = self.perform(described(self, None, instance))
+        return Workflows(Workflow(self, *each, timeout) for each in found)
+
     def to_async(self) -> AsyncClient:
         """An asynchronous client with the same key, server and settings, and with connections of its own.
 
@@ -405,6 +443,20 @@ class AsyncClient(AsyncPerformer, Connected[httpx.AsyncClient]):
             self._keep(batch)
 
     run_many.__doc__ = Client.run_many.__doc__
+
+    async def workflow(
+        self, name: str, *, instance: str | None = None, timeout: float | None = 120.0
+    ) -> AsyncWorkflow:
+        (found,) = await self.perform(described(self, name, instance))
+        return AsyncWorkflow(self, *found, timeout)
+
+    async def workflows(
+        self, *, instance: str | None = None, timeout: float | None = 120.0
+    ) -> Workflows[AsyncWorkflow]:
+        found = await self.perform(described(self, None, instance))
+        return Workflows(AsyncWorkflow(self, *each, timeout) for each in found)
+
+    workflow.__doc__, workflows.__doc__ = Client.workflow.__doc__, Client.workflows.__doc__
 
     async def _work(self, batch: Batch) -> None:
         try:

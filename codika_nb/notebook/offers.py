@@ -1,121 +1,21 @@
-"""Which workflows there are, what each of them takes and gives, and how one is run."""
+"""The workflows that a form is for: where they are, and how one is run."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from contextlib import asynccontextmanager
 from typing import Any
 
 from ..client.api.instances import which_instance
 from ..client.client import AsyncClient, Client
-from ..client.deployed import latest
-from ..errors import ConfigError, InvalidResponseError, NotFoundError, UseCaseError
-from ..models import Execution, Instance
-from ..usecases.configuration import Configuration
-from ..usecases.fields import FormField
-from ..usecases.record import archived_configuration
-from ..usecases.schema import read_schema
-from ..usecases.triggers import HttpTrigger
+from ..client.offers import Offer, choose, offers_at, offers_of
+from ..errors import ConfigError, NotFoundError
+from ..models import Execution
 from ..usecases.usecase import UseCase
 from . import background
 
 #: Seconds that a run is waited for.
 LONGEST_WAIT = 3600.0
-
-
-@dataclass(frozen=True)
-class Offer:
-    """A workflow that a form can be made for."""
-
-    workflow: str
-    title: str
-    description: str = ""
-    inputs: list[FormField] = field(default_factory=list)
-    outputs: list[FormField] = field(default_factory=list)
-    #: Whether it is started by HTTP, and so may have a form.
-    http: bool = True
-
-
-def offers_of(configuration: Configuration) -> dict[str, Offer]:
-    """What a configuration says about its workflows."""
-    offers = {}
-    for workflow in configuration.workflows:
-        trigger = next((each for each in workflow.triggers if isinstance(each, HttpTrigger)), None)
-        offers[workflow.workflow_template_id] = Offer(
-            workflow.workflow_template_id,
-            (trigger.title if trigger else None) or workflow.workflow_name,
-            (trigger.description if trigger else None) or "",
-            (trigger.input_schema if trigger else None) or [],
-            workflow.output_schema or [],
-            http=trigger is not None,
-        )
-    return offers
-
-
-def offers_at(instance: Instance, named: str | None) -> dict[str, Offer]:
-    """What the platform says about the workflows of an instance, and a folder nearby about their results.
-
-    The platform tells the input schemas alone. Output schemas are in what a deployment leaves in the use
-    case's folder, if that one is here. A workflow whose schema cannot be read is left out, so that the
-    others have their forms, unless it is the one that is `named`, or there are no others.
-    """
-    kept = _kept_configuration(instance)
-    known = offers_of(kept) if kept else {}
-    offers = {}
-    unreadable: InvalidResponseError | None = None
-    for workflow in instance.deployment.workflows if instance.deployment else ():
-        name = workflow.workflow_id
-        trigger = next((each for each in workflow.triggers if each.get("type") == "http"), None)
-        offer = known.get(name) or Offer(name, workflow.workflow_name or name)
-        if trigger and trigger.get("inputSchema") is not None:
-            try:
-                offer = replace(offer, inputs=read_schema(trigger["inputSchema"], f'workflow "{name}"'))
-            except InvalidResponseError as error:
-                if name == named:
-                    raise
-                unreadable = error
-                continue
-        offers[name] = replace(offer, http=trigger is not None)
-    if unreadable and named is None and not any(offer.http for offer in offers.values()):
-        raise unreadable
-    return offers
-
-
-def _kept_configuration(instance: Instance) -> Configuration | None:
-    """The configuration of this very version: of what this kernel deployed, or from a folder's archive."""
-    for made in latest():
-        if made.instance == instance.process_instance_id:
-            return made.use_case.configuration
-    for depth in ("project.json", "*/project.json", "*/*/project.json"):
-        for file in Path().glob(depth):
-            # Whatever is wrong with a file that happens to lie around is no business of a form.
-            with suppress(UseCaseError, OSError, ValueError):
-                found = archived_configuration(
-                    file.parent, instance.process_instance_id, str(instance.current_version)
-                )
-                if found:
-                    return found
-    return None
-
-
-def _choose(offers: dict[str, Offer], workflow: str | None) -> dict[str, Offer]:
-    """The workflow that is named, or all that a form can start."""
-    if workflow is not None:
-        if workflow not in offers:
-            there = ", ".join(offers) or "none"
-            raise ConfigError(
-                f'There is no workflow "{workflow}".', next_action=f"The workflows are: {there}."
-            )
-        return {workflow: offers[workflow]}
-    startable = {name: offer for name, offer in offers.items() if offer.http}
-    if not startable:
-        raise ConfigError(
-            "None of the workflows is started by HTTP, and so none has a form.",
-            next_action="Name one with a schedule to run it all the same.",
-        )
-    return startable
 
 
 class Workflows:
@@ -139,14 +39,14 @@ class Workflows:
         async with self._connected(named) as client:
             self.server = client.base_url
             if self._use_case:
-                return _choose(offers_of(self._use_case.configuration), named)
+                return choose(offers_of(self._use_case.configuration), named)
             if client.public:
                 raise ConfigError(
                     "An instance key (ck_…) cannot read what workflows take.",
                     next_action="Give the folder that says so: use_case=….",
                 )
             known = await client.get_instance(self.instance, workflows=True)
-            return await background.in_worker(lambda: _choose(offers_at(known, named), named))
+            return await background.in_worker(lambda: choose(offers_at(known, named), named))
 
     async def run(
         self, workflow: str, sent: dict[str, Any], started: Callable[[str], Awaitable[None]]

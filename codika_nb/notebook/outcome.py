@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..client.offers import Offer
 from ..display.markup import DEEPEST, Bundle
 from ..display.text import cut, plain
 from ..errors import CodikaError, WaitTimeoutError
 from ..models import Execution
 from ..models.executions import execution_card
-from .offers import Offer
 from .result import LONGEST_TEXT, MOST_ROWS, result_html
 from .texts import said
 

@@ -21,6 +21,7 @@ from IPython.core.getipython import get_ipython
 from IPython.display import display
 
 from ..client.client import Client
+from ..client.offers import Offer
 from ..client.payloads import as_json
 from ..display.markup import SIGN_IN_STYLE
 from ..display.text import plain, readable
@@ -35,7 +36,7 @@ from .controls import Dropdown, action_button
 from .form import Form
 from .inputs.input import Around, Input
 from .inputs.nested import Group
-from .offers import Offer, Workflows
+from .offers import Workflows
 from .outcome import next_step, outcome, refused_place, stopped
 from .texts import markup, said, stack
 

@@ -1,0 +1,299 @@
+"""A deployed workflow as a Python function."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from ..display.markup import Bundle, card
+from ..display.text import plain
+from ..errors import CodikaError, ConfigError
+from ..usecases.fields import Schema, fields
+from ..usecases.json_schema import DIALECT, is_needed, json_schema
+from ..usecases.schema import payload, problems
+from ..usecases.signature import bound, signature, with_files
+from .api import API
+from .api.instances import which_instance
+from .offers import Offer, choose, offers_at
+from .payloads import as_json, is_frame, rows_of
+from .steps import Steps
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from ..models import Execution, Triggered
+    from .client import AsyncClient, Client
+    from .runs import Runs
+
+__all__ = ["AsyncWorkflow", "Described", "Workflow", "Workflows", "described"]
+
+
+class Described:
+    """What is known of a workflow: what it does, what it takes and what it gives."""
+
+    def __init__(self, offer: Offer, instance: str, about: str) -> None:
+        self._offer = offer
+        self.instance = instance
+        self.__name__ = self.__qualname__ = offer.workflow
+        self.__signature__ = signature(offer.inputs)
+        self.__doc__ = _documentation(offer, about)
+        self._about = about
+
+    @property
+    def name(self) -> str:
+        """The workflow's template id."""
+        return self._offer.workflow
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """What it takes, as JSON Schema (2020-12)."""
+        closed = bool(self._offer.inputs)
+        return {"$schema": DIALECT, **json_schema(self._offer.inputs, closed=closed)}
+
+    @property
+    def output_schema(self) -> dict[str, Any]:
+        """What it gives, as JSON Schema (2020-12), as far as that is known here."""
+        return {"$schema": DIALECT, **json_schema(self._offer.outputs, closed=False)}
+
+    def as_tool(self) -> dict[str, Any]:
+        """The workflow as a tool, in the shape that model APIs take.
+
+        Example:
+            >>> client.workflow("greet").as_tool()["function"]["name"]
+            'greet'
+        """
+        parameters = {name: value for name, value in self.schema.items() if name != "$schema"}
+        function = {"name": self.tool_name, "description": self.about, "parameters": parameters}
+        return {"type": "function", "function": function}
+
+    @property
+    def tool_name(self) -> str:
+        """Its name as model APIs allow it: letters, digits and underscores."""
+        return re.sub(r"\W", "_", self.name, flags=re.ASCII)[:64]
+
+    @property
+    def about(self) -> str:
+        """What it does, from its skill or its trigger."""
+        return self._about or self._offer.description or self._offer.title
+
+    def payload(self, members: Mapping[str, Any]) -> dict[str, Any]:
+        """What is sent for these arguments.
+
+        Raises:
+            TypeError: one is misspelt, or missing.
+            ConfigError: a value does not fit; names every one, and why.
+        """
+        schema: Schema = self._offer.inputs
+        values = bound(schema, self.name, members)
+        converted = as_json(with_files(schema, values))
+        if not schema:
+            return dict(converted)
+        if found := problems(schema, converted):
+            raise ConfigError(
+                f"{self.name}: {'; '.join(f'{each.place}: {each.text}' for each in found)}",
+                next_action="Nothing was sent.",
+                code="payload-invalid",
+            )
+        return payload(schema, converted)
+
+    def _rows(self, rows: Any, rename: Mapping[str, str] | None) -> Iterator[dict[str, Any]]:
+        listed: Iterable[Mapping[str, Any]] = rows_of(rows) if is_frame(rows) else rows
+        for row in listed:
+            yield self.payload({(rename or {}).get(name, name): value for name, value in row.items()})
+
+    def _bundle(self) -> Bundle:
+        takes = [_told(field) for field in fields(self._offer.inputs)]
+        gives = [f"{plain(field.key)} ({plain(field.type)})" for field in fields(self._offer.outputs)]
+        rows = [
+            ("Takes", ", ".join(takes) or "anything: it says nothing about its input"),
+            ("Gives", ", ".join(gives)),
+            ("Call", f"{self.name}{_short(self.__signature__)}"),
+            ("Instance", self.instance),
+        ]
+        return card(f"{self.name}: {self.about}", rows)
+
+    def __repr__(self) -> str:
+        return self._bundle()["text/plain"]
+
+    def _repr_html_(self) -> str:
+        return self._bundle()["text/html"]
+
+
+class Workflow(Described):
+    """A deployed workflow as a Python function: call it with its input as keywords, and get its result.
+
+    Made by `Client.workflow`. Arguments are checked before anything is sent.
+
+    Example:
+        >>> greet = client.workflow("greet")
+        >>> greet(name="Ada", language="fr")["greeting"]
+        'Bonjour, Ada !'
+    """
+
+    def __init__(
+        self, client: Client, offer: Offer, instance: str, about: str, timeout: float | None
+    ) -> None:
+        super().__init__(offer, instance, about)
+        self._client = client
+        self._timeout = timeout
+
+    def __call__(self, **members: Any) -> Any:
+        """Run it, wait until it has ended, and return its result.
+
+        Raises:
+            TypeError: an argument is misspelt, or missing.
+            ConfigError: a value does not fit; nothing was sent.
+            ExecutionFailedError: the run has failed.
+        """
+        return self._run(members).result
+
+    def _run(self, members: Mapping[str, Any]) -> Execution:
+        sent = self.payload(members)
+        return self._client.run_workflow(self.name, sent, instance=self.instance, timeout=self._timeout)
+
+    def start(self, **members: Any) -> Triggered:
+        """Start a run and return it at once; ``client.wait_for(run)`` waits for its end.
+
+        Example:
+            >>> run = client.workflow("greet").start(name="Ada")
+            >>> client.wait_for(run).result["greeting"]
+            'Hello, Ada!'
+        """
+        return self._client.trigger_workflow(self.name, self.payload(members), instance=self.instance)
+
+    def map(
+        self,
+        rows: Iterable[Mapping[str, Any]] | DataFrame,
+        *,
+        rename: Mapping[str, str] | None = None,
+        **options: Any,
+    ) -> Runs:
+        """Run it once for each row, several at a time; returns what has become of each, in order.
+
+        Args:
+            rows: dicts, or a pandas data frame, whose columns are the arguments.
+            rename: column → argument, where the names differ.
+            options: ``concurrency``, ``timeout``, ``progress`` and ``resume`` of `Client.run_many`.
+
+        Example:
+            >>> runs = client.workflow("greet").map([{"who": "Ada"}], rename={"who": "name"})
+            >>> runs[0].result["greeting"]
+            'Hello, Ada!'
+        """
+        return self._client.run_many(self.name, self._rows(rows, rename), instance=self.instance, **options)
+
+
+class AsyncWorkflow(Described):
+    """The same for `AsyncClient`: what it does is awaited."""
+
+    def __init__(
+        self, client: AsyncClient, offer: Offer, instance: str, about: str, timeout: float | None
+    ) -> None:
+        super().__init__(offer, instance, about)
+        self._client = client
+        self._timeout = timeout
+
+    async def __call__(self, **members: Any) -> Any:
+        """As in `Workflow`."""
+        sent = self.payload(members)
+        run = await self._client.run_workflow(self.name, sent, instance=self.instance, timeout=self._timeout)
+        return run.result
+
+    async def start(self, **members: Any) -> Triggered:
+        """As in `Workflow`."""
+        return await self._client.trigger_workflow(self.name, self.payload(members), instance=self.instance)
+
+    async def map(
+        self,
+        rows: Iterable[Mapping[str, Any]] | DataFrame,
+        *,
+        rename: Mapping[str, str] | None = None,
+        **options: Any,
+    ) -> Runs:
+        """As in `Workflow`."""
+        found = self._rows(rows, rename)
+        return await self._client.run_many(self.name, found, instance=self.instance, **options)
+
+
+Function = TypeVar("Function", Workflow, AsyncWorkflow)
+
+
+class Workflows(Mapping[str, Function], Generic[Function]):
+    """The workflows of an instance by name: ``flows["greet"]``, or ``flows.greet``."""
+
+    def __init__(self, functions: Iterable[Function]) -> None:
+        self._functions: dict[str, Function] = {each.name: each for each in functions}
+
+    def __getitem__(self, name: str) -> Function:
+        return self._functions[name]
+
+    def __getattr__(self, name: str) -> Function:
+        if name in vars(self).get("_functions", ()):
+            return self._functions[name]
+        raise AttributeError(f"There is no workflow {name!r}; there is: {', '.join(self._functions)}")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._functions)
+
+    def __len__(self) -> int:
+        return len(self._functions)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *(name for name in self._functions if name.isidentifier())})
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self._functions)
+
+    def __repr__(self) -> str:
+        return "\n".join(f"{each.name}{_short(each.__signature__)}  {each.about}" for each in self.values())
+
+
+def described(api: API, named: str | None, instance: str | None) -> Steps[list[tuple[Offer, str, str]]]:
+    """What there is to know of a workflow, or of all that can be started; each with instance and words.
+
+    Raises:
+        ConfigError: there is no such workflow, or the key may not read what workflows take.
+        NotFoundError: there is no such instance.
+    """
+    if api.public:
+        raise ConfigError(
+            "An instance key (ck_…) cannot read what workflows take.",
+            next_action="Use run_workflow with it, or an organization's key here.",
+        )
+    there = yield from which_instance(api, instance, named)
+    known = yield from API.get_instance.describe(api, there, workflows=True)
+    offers = choose(offers_at(known, named), named)
+    words: dict[str, str] = {}
+    try:
+        for skill in (yield from API.get_skills.describe(api, there)):
+            words[skill.workflow_template_id or skill.name] = skill.description or ""
+    except CodikaError:
+        pass  # a key may lack the scope; what the workflow takes is known all the same
+    return [(offer, there, words.get(name, "")) for name, offer in offers.items()]
+
+
+def _documentation(offer: Offer, about: str) -> str:
+    arguments = [
+        f"    {plain(field.key)}: {plain('. '.join(filter(None, (field.label, field.description))), 500)}"
+        for field in fields(offer.inputs)
+    ]
+    first = plain(about or offer.description or offer.title, 500)
+    return "\n".join([first, "", "Args:", *arguments] if arguments else [first])
+
+
+def _told(field: Any) -> str:
+    return f"{plain(field.key)} ({plain(field.type)}{'' if is_needed(field) else ', optional'})"
+
+
+def _short(found: inspect.Signature) -> str:
+    names = [
+        f"**{each.name}"
+        if each.kind is each.VAR_KEYWORD
+        else each.name
+        if each.default is each.empty
+        else f"{each.name}={each.default!r}"
+        for each in found.parameters.values()
+    ]
+    return f"({', '.join(names)})"

@@ -1,0 +1,155 @@
+"""Form schemas as signatures of Python functions."""
+
+from __future__ import annotations
+
+import keyword
+import mimetypes
+import os
+from collections.abc import Mapping
+from datetime import date
+from inspect import Parameter, Signature
+from pathlib import Path
+from typing import Any, Literal
+
+from ..errors import ConfigError
+from .fields import (
+    ArrayField,
+    BooleanItem,
+    DateItem,
+    FileField,
+    MultiselectField,
+    NumberItem,
+    ObjectArrayField,
+    ObjectField,
+    RadioItem,
+    Schema,
+    SelectItem,
+    fields,
+)
+from .json_schema import is_needed
+from .uploads import File
+
+__all__ = ["bound", "signature", "with_files"]
+
+
+def signature(schema: Schema, returns: object = Any) -> Signature:
+    """Keyword arguments for the fields of a schema; what has to be given comes first.
+
+    Members whose names are none in Python go through ``**others``, as everything does without fields.
+    """
+    listed = list(fields(schema))
+    named = [field for field in listed if _is_a_name(field.key)]
+    parameters = [
+        Parameter(
+            field.key,
+            Parameter.KEYWORD_ONLY,
+            annotation=_annotation(field) if field.required else _annotation(field) | None,
+            default=Parameter.empty if is_needed(field) else getattr(field, "default_value", None),
+        )
+        for field in sorted(named, key=lambda field: not is_needed(field))
+    ]
+    if len(named) < len(listed) or not listed:
+        parameters.append(Parameter("others", Parameter.VAR_KEYWORD, annotation=Any))
+    return Signature(parameters, return_annotation=returns)
+
+
+def bound(schema: Schema, function: str, members: Mapping[str, Any]) -> dict[str, Any]:
+    """The members that are given, with the defaults of those that are not, as Python binds arguments.
+
+    Raises:
+        TypeError: one is misspelt, or missing.
+    """
+    known = {field.key: field for field in fields(schema)}
+    if not known:
+        return dict(members)
+    for name in members:
+        if name not in known:
+            raise TypeError(f"{function}() got an unexpected keyword argument {name!r}")
+    missing = [repr(key) for key, field in known.items() if is_needed(field) and key not in members]
+    if missing:
+        several = f"arguments: {', '.join(missing)}" if len(missing) > 1 else f"argument: {missing[0]}"
+        raise TypeError(f"{function}() missing {len(missing)} required keyword-only {several}")
+    defaults = {key: getattr(field, "default_value", None) for key, field in known.items()}
+    return {key: value for key, value in {**defaults, **members}.items() if value is not None}
+
+
+def with_files(schema: Schema, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The same values, with files read that are given as a path or as bytes.
+
+    Raises:
+        ConfigError: a path leads nowhere.
+    """
+    read = dict(values)
+    for field in fields(schema):
+        value = read.get(field.key)
+        match field:
+            case FileField() if isinstance(value, (str, os.PathLike, bytes)) and File.read(value) is None:
+                read[field.key] = _file(field.key, value)
+            case ObjectField() if isinstance(value, Mapping):
+                read[field.key] = with_files(field.schema_, value)
+            case ObjectArrayField() if isinstance(value, list):
+                rows = [
+                    with_files(field.item_schema, row) if isinstance(row, Mapping) else row for row in value
+                ]
+                read[field.key] = rows
+    return read
+
+
+def _file(key: str, value: str | os.PathLike[str] | bytes) -> dict[str, Any]:
+    if isinstance(value, bytes):
+        kind = next((kind for start, kind in _BEGINNINGS.items() if value.startswith(start)), _UNKNOWN)
+        return File.of(key + (mimetypes.guess_extension(kind) or ""), kind, value).to_json()
+    path = Path(value)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(
+            f"{key}: {path} cannot be read: {error.strerror or error}.",
+            next_action="Give the path of a file, or its content as bytes.",
+        ) from None
+    kind = mimetypes.guess_type(path.name)[0] or _UNKNOWN
+    return File.of(path.name, kind, content).to_json()
+
+
+_UNKNOWN = "application/octet-stream"
+#: How files begin that are passed as bytes, which have no name to tell their kind.
+_BEGINNINGS = {
+    b"\x89PNG": "image/png",
+    b"\xff\xd8\xff": "image/jpeg",
+    b"GIF8": "image/gif",
+    b"%PDF": "application/pdf",
+    b"PK\x03\x04": "application/zip",
+}
+
+
+def _is_a_name(key: str) -> bool:
+    return key.isidentifier() and not keyword.iskeyword(key) and key != "others"
+
+
+def _annotation(field: Any) -> Any:  # noqa: PLR0911 - one for each kind of field
+    match field:
+        case NumberItem():
+            return int if field.number_type == "integer" else float
+        case BooleanItem():
+            return bool
+        case DateItem():
+            return date | str
+        case SelectItem() | RadioItem():
+            return _choice(field)
+        case MultiselectField():
+            return list[_choice(field)]  # type: ignore[misc]  # made when it runs
+        case FileField():
+            return str | os.PathLike[str] | bytes
+        case ArrayField():
+            return list[_annotation(field.item_field)]  # type: ignore[misc]
+        case ObjectField():
+            return dict[str, Any]
+        case ObjectArrayField():
+            return list[dict[str, Any]]
+        case _:
+            return str
+
+
+def _choice(field: Any) -> Any:
+    values = tuple(option.value for option in field.options)
+    return Literal[values] if values else str

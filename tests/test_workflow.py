@@ -1,0 +1,284 @@
+"""Workflows as Python functions, and as tools."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+from collections.abc import Iterator
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import httpx
+import jsonschema
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from codika_nb import (
+    AsyncClient,
+    Client,
+    ConfigError,
+    ExecutionFailedError,
+    InstanceKey,
+    Sandbox,
+    UseCase,
+    sign_in,
+)
+from codika_nb.client.workflow import Workflow
+from codika_nb.usecases.json_schema import json_schema
+from codika_nb.usecases.schema import payload, problems, read_schema
+from codika_nb.usecases.signature import bound, signature
+
+from .test_playground import CLAIM, PNG
+
+USE_CASES = Path(__file__).parent.parent / "notebooks" / "use-cases"
+CLAIMED = CLAIM | {"purpose": "Workshop in Ghent, two days"}
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[Client]:
+    with Sandbox() as sandbox:
+        profile = sign_in(
+            "ada@example.com", ask_code=sandbox.code_for, base_url=sandbox.url, store=None, company="Acme"
+        )
+        with Client(auth=profile.api_key, base_url=sandbox.url) as client:
+            for name in ("greeter", "expense-claim"):
+                sandbox.load_stand_ins(USE_CASES / name / "stand_ins.py")
+                project = client.create_project(name).project_id
+                client.deploy_use_case(UseCase.load(USE_CASES / name), project_id=project)
+            yield client
+
+
+@pytest.fixture(scope="module")
+def greet(client: Client) -> Workflow:
+    return client.workflow("greet")
+
+
+@pytest.fixture(scope="module")
+def claim(client: Client) -> Workflow:
+    return client.workflow("claim")
+
+
+def test_it_is_called_like_any_function(greet: Workflow) -> None:
+    assert greet(name="Ada") == {"greeting": "Hello, Ada!", "language": "en"}
+    assert greet(name="Ada", language="fr")["greeting"] == "Bonjour, Ada !"
+    assert str(inspect.signature(greet)).startswith("(*, name: str, language:")
+    assert inspect.signature(greet).parameters["language"].default == "en"
+    assert (greet.__name__, greet.name) == ("greet", "greet")
+    assert greet.__doc__ is not None
+    assert greet.__doc__.startswith("Greets a person by name")
+    assert "    language: Language" in greet.__doc__
+    assert "greet(name, language='en')" in repr(greet)
+    assert "Takes" in greet._repr_html_()
+
+
+@pytest.mark.parametrize(
+    ("members", "error", "words"),
+    [
+        ({"nmae": "Ada"}, TypeError, "unexpected keyword argument 'nmae'"),
+        ({}, TypeError, "missing 1 required keyword-only argument: 'name'"),
+        ({"name": "x" * 101}, ConfigError, "greet: name: At most 100 characters"),
+        ({"name": "Ada", "language": "xx"}, ConfigError, "greet: language: Choose one of the options"),
+        ({"name": 3, "language": "xx"}, ConfigError, "name: .*; language: "),
+    ],
+)
+def test_what_is_wrong_is_said_before_anything_is_sent(
+    client: Client, members: dict[str, Any], error: type[Exception], words: str
+) -> None:
+    sent: list[str] = []
+
+    def note(request: httpx.Request) -> None:
+        sent.append(request.url.path)
+
+    greet = client.workflow("greet")
+    client._pool.event_hooks["request"].append(note)
+    try:
+        with pytest.raises(error, match=words):
+            greet(**members)
+        with pytest.raises(error, match=words):
+            greet.start(**members)
+    finally:
+        client._pool.event_hooks["request"].remove(note)
+    assert not sent
+
+
+def test_a_run_that_fails_raises(greet: Workflow) -> None:
+    with pytest.raises(ExecutionFailedError, match="name is required"):
+        greet._client.run_workflow("greet", {"name": " "}, instance=greet.instance).result  # noqa: B018
+
+
+def test_a_run_is_started_and_rows_are_mapped(client: Client, greet: Workflow) -> None:
+    assert client.wait_for(greet.start(name="Ada")).result["greeting"] == "Hello, Ada!"
+    frame = pd.DataFrame({"who": ["Ada", "Grace"], "language": ["de", None]})
+    runs = greet.map(frame, rename={"who": "name"}, progress=False)
+    assert [run.result["greeting"] for run in runs] == ["Hallo, Ada!", "Hello, Grace!"]
+    with pytest.raises(TypeError, match="'who'"):
+        greet.map(frame, progress=False)
+
+
+def test_values_come_as_python_has_them(claim: Workflow, tmp_path: Path) -> None:
+    (tmp_path / "receipt.png").write_bytes(PNG)
+    result = claim(
+        **CLAIMED
+        | {
+            "date": date(2026, 3, 1),
+            "people": np.int64(2),
+            "items": [{"what": "Train", "amount": Decimal("42.5")}],
+            "receipt": tmp_path / "receipt.png",
+        }
+    )
+    assert result["total"] == 42.5
+    assert "receipt.png" in result["summary"]
+    assert "receipt" in claim(**CLAIMED, receipt=PNG)["summary"]
+    with pytest.raises(ConfigError, match="cannot be read"):
+        claim(**CLAIMED, receipt=tmp_path / "nowhere.png")
+    with pytest.raises(ConfigError, match=r"items\[0\]\.amount"):
+        claim(**CLAIMED | {"items": [{"what": "Train", "amount": -1}]})
+
+
+def test_what_has_a_default_need_not_be_given(claim: Workflow) -> None:
+    assert inspect.signature(claim).parameters["currency"].default == "EUR"
+    without = {name: value for name, value in CLAIMED.items() if name != "currency"}
+    assert "EUR" in claim(**without)["summary"]
+
+
+def test_an_awaited_one_does_the_same(client: Client) -> None:
+    async def main() -> None:
+        async with client.to_async() as other:
+            greet = await other.workflow("greet", instance=client.workflow("greet").instance)
+            assert (await greet(name="Ada"))["greeting"] == "Hello, Ada!"
+            run = await greet.start(name="Ada")
+            assert (await other.wait_for(run)).result["language"] == "en"
+            runs = await greet.map([{"name": "Grace"}], progress=False)
+            assert runs[0].result["greeting"] == "Hello, Grace!"
+            flows = await other.workflows(instance=greet.instance)
+            assert await flows.greet(name="Ada") == await greet(name="Ada")
+
+    asyncio.run(main())
+
+
+def test_all_of_an_instance_are_found_by_name(client: Client, greet: Workflow) -> None:
+    flows = client.workflows(instance=greet.instance)
+    assert list(flows) == ["greet"]
+    assert flows["greet"](name="Ada") == flows.greet(name="Ada")
+    assert "greet" in dir(flows)
+    assert flows._ipython_key_completions_() == ["greet"]
+    assert repr(flows).startswith("greet(name, language='en')  Greets")
+    with pytest.raises(AttributeError, match="there is: greet"):
+        _ = flows.nowhere
+    with pytest.raises(ConfigError, match="The workflows are: greet"):
+        client.workflow("nowhere", instance=greet.instance)
+
+
+def test_an_instance_key_is_told_what_to_do() -> None:
+    with (
+        Client(auth=InstanceKey("ck_" + "a" * 40), base_url="http://127.0.0.1:1") as client,
+        pytest.raises(ConfigError, match="instance key"),
+    ):
+        client.workflow("greet", instance="x")
+
+
+def test_an_async_client_says_so_when_awaited() -> None:
+    async def main() -> None:
+        async with AsyncClient(auth=InstanceKey("ck_" + "a" * 40), base_url="http://127.0.0.1:1") as client:
+            with pytest.raises(ConfigError, match="instance key"):
+                await client.workflows(instance="x")
+
+    asyncio.run(main())
+
+
+def test_its_schemas_are_json_schema(greet: Workflow, claim: Workflow) -> None:
+    for flow in (greet, claim):
+        for schema in (flow.schema, flow.output_schema):
+            jsonschema.Draft202012Validator.check_schema(schema)
+    judge = jsonschema.Draft202012Validator(claim.schema)
+    judge.validate(CLAIMED)
+    wrongs: list[dict[str, Any]] = [
+        {"currency": "XXX"},
+        {"people": 0},
+        {"items": []},
+        {"further": 1},
+        {"date": 3},
+    ]
+    for wrong in wrongs:
+        with pytest.raises(jsonschema.ValidationError):
+            judge.validate(CLAIMED | wrong)
+    result = json.loads(json.dumps(claim(**CLAIMED)))
+    jsonschema.Draft202012Validator(claim.output_schema).validate(result)
+
+
+def test_it_is_a_tool(claim: Workflow) -> None:
+    tool = claim.as_tool()
+    assert tool["type"] == "function"
+    assert set(tool["function"]) == {"name", "description", "parameters"}
+    assert "$schema" not in tool["function"]["parameters"]
+    assert json.loads(json.dumps(tool)) == tool
+
+
+FIELDS: list[dict[str, Any]] = [
+    {"type": "string", "key": "a", "minLength": 1, "maxLength": 5},
+    {"type": "text", "key": "b", "placeholder": "like this"},
+    {"type": "number", "key": "c", "min": 0, "max": 10, "step": 2},
+    {"type": "number", "key": "d", "numberType": "integer", "step": 0.5},
+    {"type": "boolean", "key": "e"},
+    {"type": "date", "key": "f"},
+    {"type": "select", "key": "g", "options": [{"value": "x", "label": "The X"}]},
+    {
+        "type": "multiselect",
+        "key": "h",
+        "options": [{"value": "x", "label": "x"}, {"value": "y", "label": "y"}],
+    },
+    {"type": "array", "key": "i", "itemField": {"type": "number"}, "minItems": 1},
+    {
+        "type": "object",
+        "key": "j",
+        "schema": [{"type": "string", "key": "k", "label": "K", "required": True}],
+    },
+    {"type": "objectArray", "key": "class", "itemSchema": [{"type": "boolean", "key": "l", "label": "L"}]},
+    {"type": "section", "title": "S", "inputSchema": [{"type": "string", "key": "not a name", "label": "N"}]},
+]
+VALUES = st.fixed_dictionaries(
+    {},
+    optional={
+        "a": st.text("abc", min_size=1, max_size=5),
+        "b": st.text("abc \n", min_size=1),
+        "c": st.sampled_from([0, 2, 10]),
+        "d": st.integers(-5, 5),
+        "e": st.booleans(),
+        "f": st.dates().map(str),
+        "g": st.just("x"),
+        "h": st.lists(st.sampled_from("xy"), unique=True),
+        "i": st.lists(st.integers(), min_size=1),
+        "j": st.builds(lambda text: {"k": text}, st.text("abc", min_size=1)),
+        "class": st.lists(st.fixed_dictionaries({"l": st.booleans()})),
+        "not a name": st.text("abc"),
+    },
+)
+
+
+def schema_of(required: bool) -> Any:
+    label = [{"label": "L", "required": required, **field} for field in FIELDS[:-1]]
+    return read_schema([*label, FIELDS[-1]], "test")
+
+
+@given(VALUES)
+def test_what_fits_the_fields_fits_the_json_schema(values: dict[str, Any]) -> None:
+    schema = schema_of(required=False)
+    judge = jsonschema.Draft202012Validator(json_schema(schema))
+    jsonschema.Draft202012Validator.check_schema(json_schema(schema_of(required=True)))
+    if not problems(schema, values):
+        judge.validate(json.loads(json.dumps(payload(schema, values))))
+
+
+def test_members_that_are_no_names_go_through_the_stars() -> None:
+    schema = schema_of(required=False)
+    assert list(signature(schema).parameters)[-1] == "others"
+    assert "class" not in signature(schema).parameters
+    assert bound(schema, "f", {"class": [], "not a name": "x"})["not a name"] == "x"
+    assert list(signature([]).parameters) == ["others"]
+    assert bound([], "f", {"anything": 1}) == {"anything": 1}
