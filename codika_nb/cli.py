@@ -38,6 +38,8 @@ FIRST_NOTEBOOK = "01_sign_in_and_deploy.ipynb"
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; the exit status is 0 only when everything asked for has happened."""
+    from .signin.commands import add_commands
+
     parser = argparse.ArgumentParser(prog="codika-nb", description=__doc__ and __doc__.replace("`", ""))
     parser.add_argument("--version", action="version", version=f"codika-nb {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -103,7 +105,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     engine.add_argument("--yes", action="store_true", help="do not ask")
     engine.set_defaults(run=_engine)
 
-    arguments = parser.parse_args(argv)
+    add_commands(commands)
+
+    try:
+        arguments = parser.parse_args(argv)
+    except SystemExit as stop:
+        # Who uses the platform's own commands knows their exit status for a wrong option.
+        asked = sys.argv[1:] if argv is None else argv
+        if stop.code == 2 and list(asked[:1]) == ["auth"]:
+            return 1
+        raise
     try:
         return int(arguments.run(arguments) or 0)
     except CodikaError as error:

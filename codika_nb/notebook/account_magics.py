@@ -21,8 +21,8 @@ from ..errors import (
     NotSignedIn,
     TransportError,
 )
-from ..profiles import PRODUCTION, Profile, ProfileStore, is_loopback, same_host
-from ..profiles.credential import context, resolve, sign_in_server, signed_in
+from ..profiles import PRODUCTION, Profile, ProfileStore, same_host
+from ..profiles.credential import context, may_activate, resolve, sign_in_server, signed_in
 from ..signin.reactions import Purpose
 from ..signin.signin import SignIn, profile_of_key, refusal_document
 from ..signin.typed import organization_key
@@ -212,7 +212,7 @@ def _new_sign_in(purpose: Purpose, arguments: Namespace, email: str = "") -> Sig
         key_expires_in=arguments.key_expires_in,
         name=arguments.name,
         organization_id=arguments.organization_id,
-        activate=_may_activate(server),
+        activate=may_activate(server),
         # The two documented commands say themselves what to do next.
         follow=not arguments.json,
     )
@@ -260,20 +260,6 @@ def _done(shell: InteractiveShell, signin: SignIn, *, as_json: bool) -> Profile:
     note = use(signin.profile)
     show(shell, signin.profile, {} if as_json else signed_in_card(signin.profile, note))
     return signin.profile
-
-
-def _may_activate(server: str) -> bool:
-    """Whether a sign-in at `server` becomes the active profile of other programs too.
-
-    A sandbox is gone sooner or later: it doesn't take over from a profile of the real platform.
-    """
-    if not is_loopback(server):
-        return True
-    try:
-        active = ProfileStore().active()
-    except ConfigError:
-        return True
-    return active is None or is_loopback(active.host)
 
 
 def _who_is_signed_in(server: str) -> Profile | None:

@@ -307,3 +307,17 @@ def signed_in(credential: Credential) -> str:
             code="key-expired",
         )
     return credential.key
+
+
+def may_activate(server: str) -> bool:
+    """Whether a sign-in at `server` becomes the active profile of other programs too.
+
+    A sandbox is gone sooner or later: it doesn't take over from a profile of the real platform.
+    """
+    if not is_loopback(server):
+        return True
+    try:
+        active = ProfileStore().active()
+    except ConfigError:
+        return True
+    return active is None or is_loopback(active.host)

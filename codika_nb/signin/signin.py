@@ -182,12 +182,12 @@ class SignIn(HoldsKey):
             self.company = company.strip()
         self._say(None)
         problem = self._wrong_input()
-        if digits is None:
+        if digits is None and self.follow:
             problem = Notice("The code is the six digits in the mail.", "error", "code", "OTP_INVALID")
-        if problem or digits is None:
+        if problem:
             self._say(problem)
         else:
-            self._code = digits
+            self._code = digits or code
             yield from self._complete()
         return self
 
@@ -385,6 +385,9 @@ class SignIn(HoldsKey):
             self._say(Notice(f"You are signed in, but only until this kernel ends: {error.message}", "error"))
 
     def _wrong_input(self) -> Notice | None:
+        """What nobody has to be asked about; the two documented commands ask the platform all the same."""
+        if not self.follow:
+            return None
         if not self.email:
             return notice_of("EMAIL_REQUIRED")
         if not looks_like_an_address(self.email):
@@ -411,7 +414,7 @@ class SignIn(HoldsKey):
         if isinstance(attempts := error.details.get("attemptsRemaining"), int):
             self.attempts_remaining = attempts
         self.organizations = organizations_in(error) or self.organizations
-        if error.code == "OTP_PURPOSE_MISMATCH" and self._code:
+        if error.code == "OTP_PURPOSE_MISMATCH" and self._code and self.follow:
             other: Purpose = "login" if self.purpose == "signup" else "signup"
             if other not in self._switched:
                 # The code is good, and is for the other kind of account.

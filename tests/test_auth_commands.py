@@ -1,0 +1,144 @@
+"""``codika-nb auth …``: the platform's four sign-in commands, row by row beside the ``codika`` tool."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from codika_nb import Sandbox
+from codika_nb.cli import main
+
+from .codika_tool import Tool, codika_tool
+
+__all__ = ["codika_tool"]
+
+Said = tuple[int, dict[str, Any]]
+Command = Callable[..., Said]
+
+
+@pytest.fixture
+def ours(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    monkeypatch.setenv("CODIKA_BASE_URL", sandbox.url)
+
+    def run(*arguments: str) -> Said:
+        capsys.readouterr()
+        status = main(["auth", *arguments, "--json"])
+        return status, json.loads(capsys.readouterr().out)
+
+    return run
+
+
+@pytest.fixture
+def theirs(sandbox: Sandbox, codika_tool: Tool, tmp_path: Path) -> Command:
+    def run(*arguments: str) -> Said:
+        ended = codika_tool.run(
+            "auth", *arguments, "--json", config_home=tmp_path, env={"CODIKA_BASE_URL": sandbox.url}
+        )
+        return ended.returncode, json.loads(ended.stdout)
+
+    return run
+
+
+def shape(said: Said) -> Any:
+    """What two runs have in common: no ids, times, keys, nor whose account it is."""
+    text = json.dumps(said)
+    text = re.sub(r'"(keyId|organizationId|id|createdAt|keyPrefix|requestId)": "[^"]*"', r'"\1": "…"', text)
+    text = re.sub(r"(ours|theirs)(@example\.com)?", "one", text)
+    text = re.sub(r'"retryInSeconds": \d+', '"retryInSeconds": 0', text)
+    return json.loads(re.sub(r"\b\d+ (seconds|minutes)", r"some \1", text))
+
+
+def walk(command: Command, sandbox: Sandbox, who: str) -> list[Said]:
+    """Every way through the four commands that can be walked without waiting an hour."""
+    email = f"{who}@example.com"
+    said: list[Said] = []
+
+    def do(*arguments: str, **_: str) -> None:
+        said.append(command(*arguments))
+
+    def code() -> str:
+        sandbox.clock.advance(31)
+        return sandbox.code_for(email)
+
+    do("signup-request", "--email", "not-an-address")
+    do("login-request", "--email", email)
+    do("signup-request", "--email", email)
+    do("signup-request", "--email", email)
+    wrong = f"{(int(sandbox.code_for(email)) + 1) % 10**6:06}"
+    do("signup-complete", "--email", email, "--code", wrong)
+    do("signup-complete", "--email", f"nobody-{email}", "--code", "123456")
+    do("login-complete", "--email", email, "--code", code())
+    do("signup-complete", "--email", email, "--code", code(), "--company", "x" * 101)
+    do("signup-complete", "--email", email, "--code", code(), "--company", f"Acme {who}")
+    do("signup-complete", "--email", email, "--code", "123456")
+    do("signup-request", "--email", email)
+    do("login-request", "--email", email)
+    do("login-complete", "--email", email, "--code", code(), "--key-name", "Mine", "--key-expires-in", "30")
+    other = sandbox.add_organization(email, f"Beta {who}")
+    do("login-request", "--email", email)
+    do("login-complete", "--email", email, "--code", code())
+    do("login-complete", "--email", email, "--code", code(), "--organization-id", "org_nowhere")
+    do(
+        "login-complete",
+        "--email",
+        email,
+        "--code",
+        code(),
+        "--organization-id",
+        other,
+        "--name",
+        f"my-{who}",
+    )
+    do("login-request", "--email", email)
+    sandbox.clock.advance(601)
+    do("login-complete", "--email", email, "--code", sandbox.code_for(email))
+    do("login-request", "--email", email)
+    for _ in range(5):
+        do("login-complete", "--email", email, "--code", "000000")
+    return said
+
+
+def test_they_say_what_the_tool_says(sandbox: Sandbox, ours: Command, theirs: Command) -> None:
+    mine, its = walk(ours, sandbox, "ours"), walk(theirs, sandbox, "theirs")
+    assert len(mine) == len(its)
+    for number, (one, other) in enumerate(zip(mine, its, strict=True)):
+        assert one[0] == other[0], (number, one, other)
+        assert shape(one) == shape(other), number
+
+
+def test_people_are_told_in_words(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CODIKA_BASE_URL", sandbox.url)
+    assert main(["auth", "signup-request", "--email", "ada@example.com"]) == 0
+    told = capsys.readouterr().out
+    assert "codika-nb auth signup-complete --email ada@example.com --code CODE" in told
+    assert main(["auth", "signup-complete", "--email", "ada@example.com", "--code", "000000"]) == 1
+    refused = capsys.readouterr()
+    assert not refused.out
+    assert "code" in refused.err
+    code = sandbox.code_for("ada@example.com")
+    assert main(["auth", "signup-complete", "--email", "ada@example.com", "--code", code]) == 0
+    assert re.fullmatch(
+        r"Signed in: My Organization, profile my-organization, key cko_\w{4}…\n", capsys.readouterr().out
+    )
+
+
+def test_a_wrong_option_has_the_tools_exit_status(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["auth", "signup-request"]) == 1
+    assert "--email" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as stopped:
+        main(["auth", "--help"])
+    assert stopped.value.code == 0
+
+
+def test_an_option_that_cannot_be_right_is_a_document_too(ours: Command) -> None:
+    status, said = ours(
+        "login-complete", "--email", "ada@example.com", "--code", "123456", "--key-expires-in", "999"
+    )
+    assert (status, said["error"]["code"]) == (1, "INVALID_EXPIRES_IN_DAYS")
