@@ -40,7 +40,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; the exit status is 0 only when everything asked for has happened."""
     from .signin.commands import add_commands
 
-    parser = argparse.ArgumentParser(prog="codika-nb", description=__doc__ and __doc__.replace("`", ""))
+    parser = argparse.ArgumentParser(
+        prog="codika-nb",
+        description=__doc__ and __doc__.replace("`", ""),
+        epilog=f"For agents, on one page: {_beside('llms.txt')}",
+    )
     parser.add_argument("--version", action="version", version=f"codika-nb {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
@@ -107,6 +111,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     add_commands(commands)
 
+    mcp = commands.add_parser("mcp", help="offer workflows to agents as tools (MCP)")
+    mcp.add_argument("--instance", metavar="ID", help="process instance (the one that is meant)")
+    mcp.add_argument("--only", default="", metavar="NAMES", help="these workflows, with commas between them")
+    mcp.add_argument("--profile", metavar="NAME", help="a saved profile (the one in use)")
+    mcp.set_defaults(run=_mcp)
+
     try:
         arguments = parser.parse_args(argv)
     except SystemExit as stop:
@@ -124,12 +134,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
 
 
+def _beside(name: str) -> Path:
+    """Something in the installed package, or beside it in a checkout."""
+    package = Path(__file__).resolve().parent
+    return next((each for each in (package / name, package.parent / name) if each.exists()), package / name)
+
+
 def tutorials() -> Path:
     """The folder of the tutorials: in the installed package, or beside it in a checkout."""
-    package = Path(__file__).resolve().parent
-    for folder in (package / "notebooks", package.parent / "notebooks"):
-        if (folder / FIRST_NOTEBOOK).is_file():
-            return folder
+    folder = _beside("notebooks")
+    if (folder / FIRST_NOTEBOOK).is_file():
+        return folder
     raise ConfigError(
         "The tutorials are missing from this installation.", next_action="Install codika-nb again."
     )
@@ -189,6 +204,13 @@ def _engine(arguments: argparse.Namespace) -> int:
     began = time.monotonic()
     install(lambda text: print(f"[{time.monotonic() - began:4.0f} s] {text}", flush=True))
     return 0
+
+
+def _mcp(arguments: argparse.Namespace) -> None:
+    from .mcp_tools import serve
+
+    only = [name.strip() for name in arguments.only.split(",") if name.strip()]
+    serve(instance=arguments.instance, only=only, profile=arguments.profile)
 
 
 # --- lab -------------------------------------------------------------------------------------------

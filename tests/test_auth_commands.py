@@ -47,7 +47,9 @@ def theirs(sandbox: Sandbox, codika_tool: Tool, tmp_path: Path) -> Command:
 def shape(said: Said) -> Any:
     """What two runs have in common: no ids, times, keys, nor whose account it is."""
     text = json.dumps(said)
-    text = re.sub(r'"(keyId|organizationId|id|createdAt|keyPrefix|requestId)": "[^"]*"', r'"\1": "…"', text)
+    text = re.sub(
+        r'"(keyId|organizationId|id|createdAt|expiresAt|keyPrefix|requestId)": "[^"]*"', r'"\1": "…"', text
+    )
     text = re.sub(r"(ours|theirs)(@example\.com)?", "one", text)
     text = re.sub(r'"retryInSeconds": \d+', '"retryInSeconds": 0', text)
     return json.loads(re.sub(r"\b\d+ (seconds|minutes)", r"some \1", text))

@@ -1,0 +1,106 @@
+"""Workflows as tools for agents: a server of the Model Context Protocol on standard input and output."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from . import __version__
+from .client.client import AsyncClient
+from .client.workflow import AsyncWorkflow
+from .errors import CodikaError, ConfigError
+
+__all__ = ["serve"]
+
+#: Seconds between two words about a run that is still under way.
+_TELL_EVERY = 2.0
+_INSTRUCTIONS = (
+    "Each tool runs a deployed workflow and waits for its result. A call starts a real run, which may cost "
+    "credits and act in other systems. An error says what to mend; a run that failed may be tried again."
+)
+
+
+def serve(*, instance: str | None, only: Sequence[str], profile: str | None) -> None:
+    """Serve until standard input ends.
+
+    Args:
+        instance: process instance id; the one that is meant if left out (see `Client`).
+        only: the workflows to offer; all that can be started if empty.
+        profile: name of a saved profile; the key stays in it.
+
+    Raises:
+        ConfigError: the package ``mcp`` is missing, or there is no such workflow.
+    """
+    try:
+        import mcp.server.lowlevel  # noqa: F401, PLC0415 - an extra
+    except ModuleNotFoundError:
+        raise ConfigError(
+            "Serving tools needs the package mcp.", next_action="pip install 'codika-nb[mcp]'"
+        ) from None
+    asyncio.run(_serve(instance, only, profile))
+
+
+async def _serve(instance: str | None, only: Sequence[str], profile: str | None) -> None:
+    from mcp import types  # noqa: PLC0415 - an extra
+    from mcp.server.lowlevel import Server  # noqa: PLC0415
+    from mcp.server.stdio import stdio_server  # noqa: PLC0415
+
+    async with AsyncClient(profile=profile) as client:
+        flows = await client.workflows(instance=instance)
+        if missing := [name for name in only if name not in flows]:
+            raise ConfigError(
+                f"There is no workflow {', '.join(missing)}.", next_action=f"There is: {', '.join(flows)}."
+            )
+        offered = {flows[name].tool_name: flows[name] for name in only or flows}
+
+        async def list_tools(_context: Any, _params: Any) -> types.ListToolsResult:
+            tools = [
+                types.Tool(name=name, title=flow.name, description=flow.about, input_schema=flow.schema)
+                for name, flow in offered.items()
+            ]
+            return types.ListToolsResult(tools=tools)
+
+        async def call_tool(context: Any, params: types.CallToolRequestParams) -> types.CallToolResult:
+            try:
+                result = await _run(client, _named(offered, params.name), params.arguments or {}, context)
+            except (CodikaError, TypeError) as error:
+                said = types.TextContent(text=str(error))
+                return types.CallToolResult(content=[said], is_error=True)
+            text = types.TextContent(text=json.dumps(result, ensure_ascii=False))
+            structured = result if isinstance(result, dict) else {"result": result}
+            return types.CallToolResult(content=[text], structured_content=structured)
+
+        server: Server[Any] = Server(
+            "codika",
+            version=__version__,
+            instructions=_INSTRUCTIONS,
+            on_list_tools=list_tools,
+            on_call_tool=call_tool,
+        )
+        async with stdio_server() as (read, write):
+            await server.run(read, write, server.create_initialization_options())
+
+
+def _named(offered: dict[str, AsyncWorkflow], name: str) -> AsyncWorkflow:
+    try:
+        return offered[name]
+    except KeyError:
+        raise ConfigError(
+            f"There is no tool {name!r}.", next_action=f"There is: {', '.join(offered)}."
+        ) from None
+
+
+async def _run(client: AsyncClient, flow: AsyncWorkflow, arguments: dict[str, Any], context: Any) -> Any:
+    """Run a workflow, saying now and then that it is still under way."""
+    run, began = await flow.start(**arguments), time.monotonic()
+    waiting = asyncio.ensure_future(client.wait_for(run, timeout=None))
+    try:
+        while not (await asyncio.wait({waiting}, timeout=_TELL_EVERY))[0]:
+            waited = time.monotonic() - began
+            await context.session.report_progress(waited, message=f"{flow.name} has run for {waited:.0f} s")
+        return (await waiting).result
+    finally:
+        waiting.cancel()

@@ -1,0 +1,111 @@
+"""``codika-nb mcp`` as an agent uses it: a real client, and the server as a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from codika_nb import Client, Sandbox, UseCase
+from codika_nb.profiles import ProfileStore
+from codika_nb.signin.recipe import sign_in
+
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("mcp") is None and not os.environ.get("CI"),
+    reason="the package mcp is not installed: pip install -e '.[mcp]'",
+)
+GREETER = Path(__file__).parent.parent / "notebooks" / "use-cases" / "greeter"
+KEY: list[str] = []
+
+
+@pytest.fixture
+def environment(sandbox: Sandbox, tmp_path: Path) -> dict[str, str]:
+    """What the server is started with: a profile on disk, and where the sandbox is; no key."""
+    home = tmp_path / "config"
+    store = ProfileStore(home / "codika" / "config.json")
+    profile = sign_in(
+        "ada@example.com", ask_code=sandbox.code_for, base_url=sandbox.url, store=store, company="Acme"
+    )
+    KEY[:] = [profile.api_key]
+    with Client(auth=profile.api_key, base_url=sandbox.url) as client:
+        project = client.create_project("A project").project_id
+        client.deploy_use_case(UseCase.load(GREETER), project_id=project)
+    kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT", "PYTHONPATH") if name in os.environ}
+    return {**kept, "XDG_CONFIG_HOME": str(home), "HOME": str(tmp_path), "CODIKA_BASE_URL": sandbox.url}
+
+
+def conversation(environment: dict[str, str], talk: Callable[[Any], Awaitable[None]], *options: str) -> None:
+    from mcp import ClientSession, StdioServerParameters
+    from mcp.client.stdio import stdio_client
+
+    async def main() -> None:
+        arguments = ["-m", "codika_nb", "mcp", *options]
+        server = StdioServerParameters(command=sys.executable, args=arguments, env=environment)
+        async with stdio_client(server) as (read, write), ClientSession(read, write) as session:
+            await session.initialize()
+            await talk(session)
+
+    asyncio.run(main())
+
+
+def test_an_agent_lists_calls_and_is_corrected(environment: dict[str, str]) -> None:
+    async def talk(session: Any) -> None:
+        (tool,) = (await session.list_tools()).tools
+        assert tool.name == "greet"
+        assert tool.description.startswith("Greets a person by name")
+        assert tool.input_schema["required"] == ["name"]
+        answer = await session.call_tool("greet", {"name": "Ada", "language": "fr"})
+        assert answer.structured_content == {"greeting": "Bonjour, Ada !", "language": "fr"}
+        assert json.loads(answer.content[0].text) == answer.structured_content
+        assert not answer.is_error
+        for wrong, words in (
+            ({"nmae": "Ada"}, "unexpected keyword argument 'nmae'"),
+            ({"name": "Ada", "language": "xx"}, "language: Choose one of the options"),
+            ({"name": " "}, "missing"),
+        ):
+            refused = await session.call_tool("greet", wrong)
+            assert refused.is_error
+            said = refused.content[0].text
+            assert words in said or "Fill this in" in said
+            assert KEY[0] not in said
+
+    conversation(environment, talk, "--only", "greet")
+
+
+def test_a_long_run_is_told_of_while_it_lasts(environment: dict[str, str], sandbox: Sandbox) -> None:
+    @sandbox.workflow("greet")
+    def slowly(_payload: dict[str, Any]) -> list[int]:
+        time.sleep(5)
+        return [1, 2]
+
+    told: list[str] = []
+
+    async def progress(_done: float, _total: float | None, message: str | None) -> None:
+        told.append(str(message))
+
+    async def talk(session: Any) -> None:
+        answer = await session.call_tool("greet", {"name": "Ada"}, progress_callback=progress)
+        assert answer.structured_content == {"result": [1, 2]}
+
+    conversation(environment, talk)
+    assert told
+    assert told[0].startswith("greet has run for")
+
+
+def test_what_is_not_there_is_said_on_standard_error(environment: dict[str, str]) -> None:
+    command = [sys.executable, "-m", "codika_nb", "mcp", "--only", "greet,nowhere"]
+    ended = subprocess.run(
+        command, env=environment, input="", capture_output=True, text=True, timeout=100, check=False
+    )
+    assert ended.returncode == 1
+    assert not ended.stdout
+    assert "There is no workflow nowhere." in ended.stderr
