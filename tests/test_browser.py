@@ -34,7 +34,7 @@ pytestmark = needs_chromium
 
 def open_tutorial(page: Page, address: str) -> None:
     page.goto(f"{address}&reset")
-    page.locator(".jp-CodeCell").first.wait_for(timeout=60_000)
+    page.locator(".jp-CodeCell").first.wait_for(timeout=120_000)
 
 
 def test_a_person_signs_up_deploys_and_runs(tmp_path: Path) -> None:
@@ -141,7 +141,7 @@ def test_keyboard_alone_and_two_organizations(tmp_path: Path, sandbox: Sandbox, 
         chromium(width=900) as page,
     ):
         page.goto(address)
-        page.locator(".jp-CodeCell").first.wait_for(timeout=60_000)
+        page.locator(".jp-CodeCell").first.wait_for(timeout=120_000)
         wait_for_kernel(address)
         run_cell(page, "%load_ext")
         form_cell = run_cell(page, "form = %codika_login")
@@ -186,7 +186,7 @@ def test_resending_and_cancelling_in_a_browser(tmp_path: Path, sandbox: Sandbox)
         chromium() as page,
     ):
         page.goto(address)
-        page.locator(".jp-CodeCell").first.wait_for(timeout=60_000)
+        page.locator(".jp-CodeCell").first.wait_for(timeout=120_000)
         wait_for_kernel(address)
         run_cell(page, "%load_ext")
         form_cell = run_cell(page, "form = %codika_signup")
@@ -218,9 +218,9 @@ def test_voila_serves_the_form(tmp_path: Path, sandbox: Sandbox) -> None:
         served(tmp_path, "voila", cells, CODIKA_BASE_URL=sandbox.url) as address,
         chromium(width=700) as page,
     ):
-        page.goto(address, timeout=60_000)
+        page.goto(address, timeout=120_000)
         form = page.locator(".codika-form")
-        form.wait_for(timeout=60_000)
+        form.wait_for(timeout=120_000)
         form.get_by_label("E-mail").fill(EMAIL)
         form.get_by_label("E-mail").press("Enter")
         code = form.get_by_label("Six-digit code")
@@ -258,7 +258,7 @@ def test_cards_follow_a_deployment_and_open_a_result(tmp_path: Path, sandbox: Sa
         chromium(width=900, height=1300) as page,
     ):
         page.goto(address)
-        page.locator(".jp-CodeCell").first.wait_for(timeout=60_000)
+        page.locator(".jp-CodeCell").first.wait_for(timeout=120_000)
         wait_for_kernel(address)
         run_cell(page, "%load_ext")
         refused = run_cell(page, str(broken))

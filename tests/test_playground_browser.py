@@ -93,7 +93,7 @@ def test_a_person_fills_in_corrects_and_runs(tmp_path: Path, sandbox: Sandbox) -
             return claim(payload)
 
         page.goto(address)
-        page.locator(".jp-CodeCell").first.wait_for(timeout=60_000)
+        page.locator(".jp-CodeCell").first.wait_for(timeout=120_000)
         wait_for_kernel(address)
         run_cell(page, "import os")
         form = run_cell(page, "playground = ").locator(".codika-form").first
@@ -185,9 +185,9 @@ def test_voila_serves_the_form_as_a_dashboard(tmp_path: Path, sandbox: Sandbox) 
         playground(tmp_path, sandbox, "voila") as address,
         chromium(width=900, height=1300) as page,
     ):
-        page.goto(address, timeout=60_000)
+        page.goto(address, timeout=120_000)
         form = page.locator(".codika-form").first
-        form.wait_for(timeout=60_000)
+        form.wait_for(timeout=120_000)
         button(form, "Run").click()
         expect(form.get_by_role("alert")).to_have_count(7)
         fill_in(form)

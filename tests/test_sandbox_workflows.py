@@ -265,18 +265,30 @@ def _without(members: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
+    "name", ["tags", "subtitle", "processDeploymentMarkdown", "integrationUids", "knowledgeBaseAccess"]
+)
+def test_what_only_some_documents_ask_for_may_be_left_out(platform: Platform, name: str) -> None:
+    lean = _without(configuration(_without(workflow(), name)), name)
+    deployed = Deployed(platform)
+    assert deployed.deploy(configuration=lean)["deploymentStatus"] == "deployed"
+    assert deployed.run({})["status"] == "success"
+    wrong = configuration(workflow(knowledgeBaseAccess=3)) if name.startswith("know") else {**lean, name: 3}
+    body = {"projectId": deployed.project_id, "configuration": wrong}
+    assert error_of(platform.post("/deployprocessusecase", body, deployed.key)) == (
+        400,
+        "INVALID_CONFIGURATION",
+    )
+
+
+@pytest.mark.parametrize(
     ("broken", "field", "code"),
     [
         *[
             (_without(configuration(), name), f"configuration.{name}", "INVALID_CONFIGURATION")
             for name in (
                 "title",
-                "subtitle",
                 "description",
                 "workflows",
-                "processDeploymentMarkdown",
-                "tags",
-                "integrationUids",
             )
         ],
         *[
@@ -290,7 +302,6 @@ def _without(members: dict[str, Any], name: str) -> dict[str, Any]:
                 "workflowId",
                 "workflowName",
                 "triggers",
-                "knowledgeBaseAccess",
                 "n8nWorkflowJsonBase64",
             )
         ],

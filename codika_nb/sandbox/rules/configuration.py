@@ -20,13 +20,17 @@ _CONTEXT_TYPES = ("organization", "member", "process_instance")
 
 
 def check_configuration(configuration: Mapping[str, Any]) -> None:
-    """Refuse a configuration that lacks what every use case has to have, naming the member."""
+    """Refuse a configuration that lacks what every use case has to have, naming the member.
+
+    Some documents of the platform call a member required and others leave it out: then it may be left out.
+    """
     members = Members(configuration, at="configuration", code="INVALID_CONFIGURATION")
     members.text("title")
-    for name in ("subtitle", "description", "processDeploymentMarkdown"):
-        members.text(name, blank=True)
-    members.texts("tags")
-    members.texts("integrationUids")
+    members.text("description", blank=True)
+    for name in ("subtitle", "processDeploymentMarkdown"):
+        members.text_or_none(name)
+    for name in ("tags", "integrationUids"):
+        members.texts(name, required=False)
     members.choice("processType", ("personal", "organizational"), default="personal")
     members.mapping_or_empty("defaultDeploymentParameters")
     _check_fields(members, "deploymentInputSchema")
@@ -47,9 +51,10 @@ def check_configuration(configuration: Mapping[str, Any]) -> None:
 def _check_workflow(workflow: Members) -> None:
     workflow.text("workflowId")
     workflow.text("workflowName")
-    access = workflow.members("knowledgeBaseAccess")
-    access.texts("processDocTags")
-    access.texts("processInstanceDocTags")
+    if "knowledgeBaseAccess" in workflow:
+        access = workflow.members("knowledgeBaseAccess")
+        access.texts("processDocTags")
+        access.texts("processInstanceDocTags")
     workflow.texts("integrationUids", required=False)
     workflow.choice("workflowCategory", ("user_facing", "data_ingestion"), default="user_facing")
     _check_fields(workflow, "outputSchema")

@@ -135,7 +135,7 @@ class Integrations:
         dependants = []
         for row in rows:
             configuration = json.loads(row["configuration"])
-            needed = set(configuration["integrationUids"])
+            needed = set(configuration.get("integrationUids") or [])
             needed.update(*(workflow.get("integrationUids") or [] for workflow in configuration["workflows"]))
             if integration_id in needed and (column is None or row[column] == context_id):
                 dependants.append({"processInstanceId": row["id"], "title": configuration["title"]})
