@@ -92,8 +92,8 @@ def test_every_command_is_one_that_there_is(tmp_path: Path) -> None:
     for line in lines:
         program, *words = shlex.split(line)
         if program == "pip":
-            (extra,) = re.findall(r"^\.\[(\w+)\]$", words[-1])
-            assert extra in (metadata("codika-nb").get_all("Provides-Extra") or [])
+            (extras,) = re.findall(r"^\.\[([\w,]+)\]$", words[-1])
+            assert set(extras.split(",")) <= set(metadata("codika-nb").get_all("Provides-Extra") or [])
         elif program == "codika-nb":
             helped = subprocess.run(
                 [CODIKA_NB, words[0], "--help"], capture_output=True, text=True, check=True, cwd=tmp_path

@@ -28,6 +28,7 @@ from codika_nb import (
 from codika_nb.client.api import API
 from codika_nb.client.runs import Run
 from codika_nb.client.steps import Exchange
+from codika_nb.client.workflow import AsyncWorkflow, Workflow
 from codika_nb.models import (
     AcceptedDocuments,
     CodeSent,
@@ -109,6 +110,12 @@ def sync(client: Client, use_case: UseCase, document: StageDocument) -> None:
     assert_type(client.run_many("w", ({"a": n} for n in range(3)))[0].error, CodikaError | None)
     assert_type(client.run_many("w", client.list_projects().to_frame()).to_frame(), DataFrame)
     client.run_many("w", [1, 2])  # type: ignore[list-item]
+    greet = client.workflow("greet", timeout=None)
+    assert_type(greet, Workflow)
+    assert_type(greet.start(name="Ada"), Triggered)
+    assert_type(greet.map([{"name": "Ada"}], rename={"who": "name"}), Runs)
+    assert_type(greet.as_tool(), dict[str, Any])
+    assert_type(client.workflows()["greet"], Workflow)
     assert_type(client.trigger_url("w", instance="i"), TriggerURL)
     assert_type(client.trigger_url("w").get_secret_value(), str)
     assert_type(client.get_execution("e", deep=True), ExecutionDetails)
@@ -143,6 +150,8 @@ async def awaited(client: AsyncClient, use_case: UseCase, document: StageDocumen
     assert_type(await client.run_workflow("w", {"a": 1}), Execution)
     assert_type(await client.run_many("w", iter([{"a": 1}])), Runs)
     assert_type((await client.run_many("w", [{}])).failed, list[Run])
+    assert_type((await client.workflows()).greet, AsyncWorkflow)
+    assert_type(await (await client.workflow("greet")).start(name="Ada"), Triggered)
     assert_type(client.trigger_url("w"), TriggerURL)
     assert_type(await client.get_use_case("p", into="folder"), UseCaseFiles)
     assert_type(await client.set_integration("openai", secrets={}), IntegrationConnected)

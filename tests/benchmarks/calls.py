@@ -87,6 +87,26 @@ def gather(scale: Scale) -> Iterator[Figure]:
     )
 
 
+def function(scale: Scale) -> Iterator[Figure]:
+    """A workflow called as a function, against the same run by its name."""
+    with _sandbox() as (url, filled), Client(auth=filled.key, base_url=url) as client:
+        instance = filled.instance_id
+        greet = client.workflow("greet", instance=instance)
+        payload = {"name": "Ada"}
+        sides: Sides = {
+            "ours": lambda: _blocking(lambda: greet(name="Ada"), 1),
+            "theirs": lambda: _blocking(
+                lambda: client.run_workflow("greet", payload, instance=instance).result, 1
+            ),
+        }
+        found = interleaved(sides, scale.rounds)
+    yield compared(
+        Figure("function", 'a run by `greet(name="Ada")`', '`run_workflow("greet", …)`', Aim(1.05)),
+        found,
+        unit="ms",
+    )
+
+
 def loop_gap(scale: Scale) -> Iterator[Figure]:
     """How long an event loop stands still while a use case is deployed whose configuration takes a second."""
     with _sandbox() as (url, filled), tempfile.TemporaryDirectory() as folder:
