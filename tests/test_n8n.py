@@ -20,7 +20,7 @@ from codika_nb.sandbox import Sandbox
 from codika_nb.sandbox.n8n.marks import Mark
 from codika_nb.sandbox.n8n.translation import translate
 
-from .fake_n8n import KEY, FakeN8n
+from .fake_n8n import KEY, FakeN8n, Workflow
 from .test_sandbox import Platform
 from .test_sandbox_workflows import Deployed, configuration, engine_file, workflow
 
@@ -200,6 +200,10 @@ def test_what_cannot_be_an_engine_is_said_before_anything_starts(monkeypatch: py
 
 
 def test_nothing_of_others_is_touched(n8n: FakeN8n) -> None:
+    theirs: dict[str, Any] = {"name": "Theirs", "nodes": [], "connections": {}, "settings": {}}
+    n8n.workflows["foreign"] = foreign = Workflow(theirs)
+    foreign.active = True
+    n8n.credentials["foreign"] = {"name": "Theirs", "type": "openAiApi", "data": {}}
     with Sandbox(engine=n8n.url) as first:
         platform = Platform(first)
         with platform.http:
@@ -212,6 +216,9 @@ def test_nothing_of_others_is_touched(n8n: FakeN8n) -> None:
                 assert len(n8n.workflows) > len(kept[0])
             assert (n8n.workflows, n8n.credentials) == kept
             assert mine.run({})["status"] == "success"
+    assert n8n.workflows.pop("foreign") is foreign
+    assert foreign.active
+    assert n8n.credentials.pop("foreign")["name"] == "Theirs"
 
 
 KILLED = """
@@ -265,10 +272,25 @@ def test_integrations_become_credentials(platform: Platform, n8n: FakeN8n) -> No
     assert "Without a value: FLEXCRED_OPENAI_ID" in deployed.first["error"]
     with Client(auth=deployed.key, base_url=platform.sandbox.url) as client:
         client.set_integration("openai", secrets={"OPENAI_API_KEY": "sk-secret"})
+        database = {f"POSTGRES_{each}": each.lower() for each in ("HOST", "DATABASE", "USER", "PASSWORD")}
+        client.set_integration(
+            "postgres",
+            secrets={**database, "POSTGRES_PORT": "5432"},
+            context_type="process_instance",
+            instance=deployed.instance_id,
+        )
     again = deployed.deploy(configuration=configuration(greet("two", node)))
     assert again["deploymentStatus"] == "deployed", again
     made = [each for each in n8n.credentials.values() if each["type"] == "openAiApi"]
     assert [each["data"] for each in made] == [{"apiKey": "sk-secret"}]
+    (connected,) = (each["data"] for each in n8n.credentials.values() if each["type"] == "postgres")
+    assert connected == {
+        "host": "host",
+        "port": 5432,
+        "database": "database",
+        "user": "user",
+        "password": "password",
+    }
 
 
 # --- translation, which is pure ------------------------------------------------------------------------

@@ -25,7 +25,7 @@ class Credential:
     integration_id: str
     kind: str
     """The engine's type of credential, such as ``openAiApi``; empty where the platform knows none."""
-    data: Mapping[str, str]
+    data: Mapping[str, str | int]
     """The type's members, in clear."""
 
 

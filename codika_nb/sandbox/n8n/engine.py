@@ -170,9 +170,11 @@ class N8nEngine(Engine):
         for credential in installation.credentials:
             if credential.kind and credential.id not in self._credentials:
                 label = self._mark.on(credential.integration_id)
-                self._credentials[credential.id] = await self._api.make_credential(
-                    label, credential.kind, credential.data
-                )
+                try:
+                    made = await self._api.make_credential(label, credential.kind, credential.data)
+                except EngineError as error:
+                    raise EngineError(f"The credential of {credential.integration_id}: {error}") from None
+                self._credentials[credential.id] = made
             own[credential.id] = self._credentials.get(credential.id, "")
         # A credential that n8n has no type for has no value.
         values = {name: own.get(value, value) or None for name, value in _hashable(installation.values)}

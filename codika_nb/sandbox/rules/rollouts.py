@@ -42,10 +42,13 @@ _CREDENTIALS = {
         },
     ),
     "supabase": ("supabaseApi", {"SUPABASE_HOST": "host", "SUPABASE_SERVICE_ROLE_KEY": "serviceRole"}),
-    "tavily": ("tavilyApi", {"TAVILY_API_KEY": "apiKey"}),
     "telegram": ("telegramApi", {"TELEGRAM_ACCESS_TOKEN": "accessToken"}),
     "x_ai": ("xAiApi", {"X_AI_API_KEY": "apiKey"}),
 }
+
+
+#: What a type of the engine's wants beside, and nobody is asked for.
+_ALWAYS = {"googlePalmApi": {"host": "https://generativelanguage.googleapis.com"}}
 
 
 class Rollouts:
@@ -225,8 +228,11 @@ class Rollouts:
                 for name, secret in json.loads(row["secrets"]).items()
                 if (opened := self._encryption.open(secret["value"])) is not None
             }
-            data = {mapping[name]: value for name, value in clear.items() if name in mapping}
+            data: dict[str, str | int] = {mapping[name]: clear[name] for name in clear if name in mapping}
+            if str(data.get("port", "")).isdecimal():
+                data["port"] = int(data["port"])
             known = kind if data and kind != "none" else ""
+            data = {**_ALWAYS.get(kind, {}), **data}
             yield (
                 row["context_type"],
                 Credential(row["credential_id"], row["integration_id"], known, data),
