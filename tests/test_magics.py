@@ -236,23 +236,75 @@ def test_without_an_account_a_magic_says_how_to_get_one(shell: Kernel) -> None:
 
 
 @pytest.mark.parametrize(
-    "payload",
+    ("payload", "name"),
     [
-        '{"name": "Ada $x {y}"}',
-        "{'name': 'Ada $x {y}'}",
-        """'{"name": "Ada $x {y}"}'""",
-        "{payload}",
-        "$payload",
+        ('{"name": "Ada $x {y} $z"}', "Ada X {y} $z"),
+        ("{'name': 'Ada $x {y} $z'}", "Ada X {y} $z"),
+        ("""'{"name": "Ada $x {y}"}'""", "Ada X {y}"),
+        ("{payload}", "Ada $x {y}"),
+        ("$payload", "Ada $x {y}"),
+        ("payload", "Ada $x {y}"),
+        ('{"name": x}', "X"),
+        ('{"name": payload["name"]}', "Ada $x {y}"),
+        ('{"name": "$deployed.version"}', "1.0"),
+        ('{holder["p"]}', "Ada $x {y}"),
+        ('{"name": "Ada"};', "Ada"),
+        ('{"name": "# Ada"}  # who it is', "# Ada"),
+        ("name=Ada language=en", "Ada"),
+        ('name="Ada L."', "Ada L."),
+        ("name=$x", "X"),
+        ("@who.json", "from a file"),
+        ("$text", "in a text"),
     ],
 )
-def test_payloads_by_value_and_by_name(
-    shell: Kernel, sandbox: Sandbox, profile_name: str, greeter: Path, payload: str
-) -> None:
+@pytest.mark.usefixtures("profile_name")
+def test_payloads_by_value_and_by_name(shell: Kernel, greeter: Path, payload: str, name: str) -> None:
     with Client() as client:
         instance = client.deploy_use_case(greeter).process_instance_id
-    shell.run(f'payload = {{"name": "Ada $x {{y}}"}}; x = y = "wrong"; here = {instance!r}')
-    outcome = shell.run(f"run = %codika_trigger greet --instance $here {payload}")
-    assert "Hello, Ada $x {y}!" in outcome.text, outcome.traceback
+    shell.run(
+        "from types import SimpleNamespace\n"
+        f'payload = {{"name": "Ada $x {{y}}"}}; x, y = "X", "Y"; here = {instance!r}\n'
+        'deployed = SimpleNamespace(version="1.0"); holder = {"p": payload}\n'
+        """text = '{"name": "in a text"}'; open("who.json", "w").write('{"name": "from a file"}')"""
+    )
+    outcome = shell.run(f"run = %codika_trigger greet --instance={{here}} {payload}")
+    assert f"Hello, {name}!" in outcome.text, outcome.traceback
+
+
+def test_a_cell_is_a_payload_too(shell: Kernel, sandbox: Sandbox, profile_name: str, greeter: Path) -> None:
+    shell.run(f"_ = %codika_deploy {greeter}")
+    outcome = shell.run('%%codika_trigger greet\n{\n  "name": "Ada",\n  "language": "fr"\n}\n')
+    assert "Bonjour, Ada !" in outcome.text, outcome.traceback
+
+
+def test_variables_are_parts_of_words_everywhere(shell: Kernel, sandbox: Sandbox, greeter: Path) -> None:
+    code = f"{EMAIL!r}, ask_code=s.code_for, company='Acme'"
+    shell.run(f"s = %codika_sandbox\nfrom codika_nb import sign_in; sign_in({code})")
+    shell.run(f'team = "Blue"; base = {str(greeter.parent)!r}; cash = "no"')
+    outcome = shell.run(
+        f'd = %codika_deploy {{base}}/{greeter.name} --create-project "{{team}} $5 project"  # new'
+    )
+    assert "is deployed" in outcome.text, outcome.traceback
+    with Client() as client:
+        assert [each.name for each in client.list_projects()] == ["Blue $5 project"]
+    refused(shell.run("%codika_deploy {base.nothing}/x"), "base.nothing")
+    refused(shell.run("%codika_deploy $base.nothing"), "base has no nothing")
+
+
+@pytest.mark.parametrize(
+    ("line", "meant"),
+    [
+        ("%codika_deploy x --publsh", "--publish"),
+        ("%codika_trigger greet --no-wiat", "--no-wait"),
+        ("%codika_login zoe@example.com --organization x", "--organization-id"),
+    ],
+)
+def test_a_misspelt_option_is_found(shell: Kernel, line: str, meant: str) -> None:
+    refused(shell.run(line), f"did you mean {meant}?")
+
+
+def test_help_is_an_option_too(shell: Kernel) -> None:
+    assert "--no-wait" in shell.run("%codika_trigger --help").text
 
 
 def test_a_failed_run_shows_node_and_reason(

@@ -26,6 +26,8 @@ HOMES = {
     "deploy_magics": ("deploy",),
     "run_magics": ("trigger", "executions", "playground"),
 }
+#: Those that take a cell as well.
+CELL_MAGICS = ("codika_trigger",)
 MAGICS = {f"codika_{name}": home for home, names in HOMES.items() for name in names}
 
 
@@ -46,10 +48,11 @@ class _Registered:
     def __init__(self, name: str) -> None:
         self.__name__ = name
 
-    def __call__(self, line: str = "", local_ns: Mapping[str, Any] | None = None) -> Any:
+    def __call__(self, line: str = "", cell: str = "", local_ns: Mapping[str, Any] | None = None) -> Any:
         shell = get_ipython()
         assert shell is not None, "a magic runs in a shell"  # noqa: S101
-        return magic_of(self.__name__).run(shell, line, local_ns or {})
+        # What stands below a line is more of it.
+        return magic_of(self.__name__).run(shell, f"{line} {cell}" if cell else line, local_ns or {})
 
     @property
     def __doc__(self) -> str:  # type: ignore[override]
@@ -61,6 +64,8 @@ def load(shell: InteractiveShell) -> None:
     for name in MAGICS:
         registered: Any = _Registered(name)
         shell.register_magic_function(registered, "line", name)
+        if name in CELL_MAGICS:
+            shell.register_magic_function(registered, "cell", name)
     matchers = shell.Completer.custom_matchers if shell.Completer else []
     if complete not in matchers:
         matchers.append(complete)
@@ -73,7 +78,8 @@ def load(shell: InteractiveShell) -> None:
 def unload(shell: InteractiveShell) -> None:
     """Take the magics away again; a sandbox goes on, and ends with the kernel."""
     for name in MAGICS:
-        shell.magics_manager.magics["line"].pop(name, None)
+        for kind in ("line", "cell"):
+            shell.magics_manager.magics[kind].pop(name, None)
     if shell.Completer and complete in shell.Completer.custom_matchers:
         shell.Completer.custom_matchers.remove(complete)
     _unhook(shell)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import ast
+import difflib
 import functools
-import json
 import re
-import shlex
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
@@ -21,6 +19,7 @@ from ..display.text import plain
 from ..errors import CodikaError, Interrupted, PermissionDeniedError
 from ..profiles.credential import resolve
 from .history import refuse_keys
+from .reading import Line, payload_of
 
 Body = Callable[[InteractiveShell, Namespace], Any]
 Option = tuple[tuple[str, ...], dict[str, Any]]
@@ -50,7 +49,7 @@ class Magic:
     @functools.cached_property
     def parser(self) -> MagicArgumentParser:
         """Reads the words of the line."""
-        parser = MagicArgumentParser(self.name, description=self._body.__doc__)
+        parser = _Parser(self.name, description=self._body.__doc__)  # type: ignore[no-untyped-call]
         parser.allow_abbrev = False
         for names, settings in self._options:
             parser.add_argument(*names, **settings)
@@ -65,7 +64,11 @@ class Magic:
         """Read the line, do it; an expected failure is shown in a line or two."""
         try:
             refuse_keys(shell, text)
-            return self._body(shell, self._read(text, {**shell.user_ns, **local_ns}))
+            arguments = self._read(text, {**shell.user_ns, **local_ns})
+            if arguments is None:
+                print(self.help)
+                return None
+            return self._body(shell, arguments)
         except Interrupted:
             raise
         except KeyboardInterrupt:
@@ -79,18 +82,30 @@ class Magic:
             error._render_traceback_ = lambda: lines  # type: ignore[attr-defined]
             raise
 
-    def _read(self, text: str, names: Mapping[str, Any]) -> Namespace:
-        found, rest = _take_object(text) if self._payload else (None, text)
-        try:
-            words = shlex.split(rest)
-        except ValueError as error:
-            raise UsageError(f"The line cannot be read: {error}.") from None
-        values = [_value(word, names) for word in words]
-        if self._payload and found is None:
-            found = next((value for value in values if isinstance(value, dict)), None)
-        arguments: Namespace = self.parser.parse_args([str(value) for value in values if value is not found])
-        arguments.payload = found
+    def _read(self, text: str, names: Mapping[str, Any]) -> Namespace | None:
+        """What the line says; None where it only asks for help."""
+        line = Line(text, names, payload=self._payload)
+        if "--help" in line.words or "-h" in line.words:
+            return None
+        arguments: Namespace = self.parser.parse_intermixed_args(line.words)
+        arguments.payload = line.payload
+        if (
+            self._payload
+            and line.payload is None
+            and (found := payload_of(arguments.extra, names)) is not None
+        ):
+            arguments.payload, arguments.extra = found, []
         return arguments
+
+
+class _Parser(MagicArgumentParser):
+    """Says of an option that there is not which one may have been meant."""
+
+    def error(self, message: str) -> NoReturn:
+        unknown = re.match(r"unrecognized arguments: (-\S+)", message)
+        there = [name for action in self._actions for name in action.option_strings]
+        near = difflib.get_close_matches(unknown[1].partition("=")[0], there, n=1) if unknown else []
+        raise UsageError(f"{message}: did you mean {near[0]}?" if near else message)
 
 
 def magic(*options: Option, payload: bool = False) -> Callable[[Body], Magic]:
@@ -103,46 +118,6 @@ def _who_is_refused() -> str | None:
     if profile is None or not profile.name:
         return None
     return f"In use is profile {profile.name}; %codika_use NAME takes another one."
-
-
-# --- reading the line ------------------------------------------------------------------------------
-
-
-def _value(word: str, names: Mapping[str, Any]) -> Any:
-    """`word`, or what the variable holds that it names as ``$name`` or ``{name}``."""
-    named = re.fullmatch(r"\$([A-Za-z_]\w*)|\{([A-Za-z_]\w*)\}", word)
-    if named is None:
-        return word
-    name = named[1] or named[2]
-    if name not in names:
-        raise UsageError(f"There is no variable {name!r} here.")
-    if names[name] is None:
-        raise UsageError(f"{name} is None.")
-    return names[name]
-
-
-def _take_object(line: str) -> tuple[dict[str, Any] | None, str]:
-    """The object on the line, JSON or Python literal and quoted or not, and the line without it."""
-    start = next(
-        (m.start() for m in re.finditer(r"\{", line) if not re.match(r"\{\w+\}", line[m.start() :])), -1
-    )
-    if start < 0:
-        return None, line
-    text = line[start:]
-    try:
-        value, end = json.JSONDecoder().raw_decode(text)
-    except ValueError as error:
-        end = text.rfind("}") + 1
-        try:
-            value = ast.literal_eval(text[:end])
-        except (ValueError, SyntaxError):
-            raise UsageError(f"The payload is not JSON: {error}.") from None
-    before, after = line[:start], text[end:]
-    if before[-1:] == after[:1] and after[:1] in ("'", '"'):
-        before, after = before[:-1], after[1:]
-    if not isinstance(value, dict):
-        raise UsageError(f"The payload has to be an object (a dict), not {type(value).__name__}.")
-    return value, f"{before} {after}"
 
 
 # --- showing the outcome ---------------------------------------------------------------------------

@@ -39,7 +39,7 @@ INSTANCE = option(
         nargs="*",
         default=[],
         metavar="payload",
-        help="JSON, {variable} or $variable; {} if left out",
+        help="JSON, $variable, key=value words or @file.json; {} if left out",
     ),
     INSTANCE,
     option("--timeout", type=float, default=120.0, metavar="S", help="seconds to wait (120)"),
@@ -49,10 +49,12 @@ INSTANCE = option(
 def codika_trigger(shell: InteractiveShell, arguments: Namespace) -> Triggered | Execution:
     """Run a workflow and wait for its result.
 
+    As %%codika_trigger it takes the cell below the line as payload.
+
     Example: run = %codika_trigger greet {"name": "Ada"}
     """
     if arguments.extra:
-        forms = 'JSON, {variable} or $variable: %codika_trigger greet {"name": "Ada"}'
+        forms = 'JSON, {variable}, key=value or @file.json: %codika_trigger greet {"name": "Ada"}'
         raise UsageError(f"{' '.join(arguments.extra)!r} is no payload. It is {forms}")
     timeout = seconds(arguments.timeout)
     workflow = arguments.workflow

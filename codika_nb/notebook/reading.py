@@ -1,0 +1,241 @@
+"""How the line of a magic is read: variables, comments, payloads, words."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from IPython.core.error import UsageError
+from IPython.utils.process import arg_split  # type: ignore[attr-defined]
+
+__all__ = ["Line", "payload_of"]
+
+Names = Mapping[str, Any]
+
+#: ``$name`` and ``$name.attribute``, as IPython has them.
+_DOLLAR = re.compile(r"\$([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)")
+#: Braces around a variable, or what is to be evaluated; an object has a colon, or nothing, in them.
+_BRACED_VARIABLE = re.compile(r"\{[^{}:]+\}")
+#: What stands for a value until the line has been split into words.
+_HELD = re.compile(r"\x00(\d+)\x00")
+
+
+class Line:
+    """A line as words and, where one may stand there, a payload.
+
+    Variables are the caller's own: ``$x``, ``$x.y``, ``{x}``, ``{x.y}`` and ``{x["y"]}`` stand for their
+    values, also within a word. A ``$`` that names no variable stays; braces that cannot be evaluated are
+    refused. In a payload ``$x`` stands for a value in a text, and braces are JSON's.
+
+    Args:
+        text: the line.
+        names: the variables that there are.
+        payload: whether it may have a payload.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
+
+    def __init__(self, text: str, names: Names, *, payload: bool) -> None:
+        self._names = names
+        self._values: list[Any] = []
+        text = _without_habits(text)
+        self.payload: dict[str, Any] | None = None
+        if payload:
+            self.payload, text = self._take_object(text)
+        words = [self._put_in(word) for word in _split(self._with_values_held(text))]
+        if payload and self.payload is None:
+            self.payload = next((word for word in words if isinstance(word, dict)), None)
+            words = [word for word in words if word is not self.payload]
+        #: The words, with values in the place of variables.
+        self.words = [str(word) for word in words]
+
+    # --- variables ------------------------------------------------------------------------
+
+    def _with_values_held(self, text: str) -> str:
+        """The line with marks in the place of variables, which no quotes or blanks of values break."""
+        text = re.sub(r"\{([^{}]*)\}", lambda match: self._hold(self._evaluated(match[1])), text)
+        return _DOLLAR.sub(lambda match: self._hold_variable(match[0], match[1]), text)
+
+    def _hold(self, value: Any) -> str:
+        self._values.append(value)
+        return f"\0{len(self._values) - 1}\0"
+
+    def _hold_variable(self, written: str, path: str) -> str:
+        value = self._looked_up(path)
+        return written if value is _NOTHING else self._hold(value)
+
+    def _looked_up(self, path: str) -> Any:
+        """What ``x.y`` is; nothing where there is no such variable."""
+        name, *attributes = path.split(".")
+        if name not in self._names:
+            return _NOTHING
+        value = self._names[name]
+        for each in attributes:
+            if not hasattr(value, each):
+                raise UsageError(f"${path}: {name} has no {each}.")
+            value = getattr(value, each)
+        if value is None:
+            raise UsageError(f"{path} is None.")
+        return value
+
+    def _evaluated(self, expression: str) -> Any:
+        try:
+            value = eval(expression, {}, dict(self._names))  # noqa: S307 - of the person whose line it is
+        except Exception as error:
+            if isinstance(error, NameError):
+                raise UsageError(f"There is no variable {expression!r} here.") from None
+            raise UsageError(f"{{{expression}}} cannot be evaluated: {error}.") from None
+        if value is None:
+            raise UsageError(f"{expression} is None.")
+        return value
+
+    def _put_in(self, word: str) -> Any:
+        """A word with the values that it holds; the value itself where there is nothing else."""
+        whole = _HELD.fullmatch(word)
+        if whole:
+            return self._values[int(whole[1])]
+        if (unknown := _DOLLAR.fullmatch(word)) and "." not in unknown[1]:
+            raise UsageError(f"There is no variable {unknown[1]!r} here.")
+        return _HELD.sub(lambda match: str(self._values[int(match[1])]), word)
+
+    # --- payloads -------------------------------------------------------------------------
+
+    def _take_object(self, line: str) -> tuple[dict[str, Any] | None, str]:
+        """The object on the line, JSON or Python and quoted or not, and the line without it."""
+        for start in (match.start() for match in re.finditer(r"\{", line)):
+            text = line[start:]
+            try:
+                value, end = json.JSONDecoder().raw_decode(text)
+                value = self._with_variables(value)
+            except ValueError as problem:
+                if _BRACED_VARIABLE.match(text):
+                    continue
+                end = text.rfind("}") + 1
+                value = self._literal(text[:end], problem)
+            if not isinstance(value, dict):
+                kind = type(value).__name__
+                raise UsageError(f"The payload has to be an object (a dict), not {kind}.")
+            before, after = line[:start], text[end:]
+            if before[-1:] == after[:1] and after[:1] in ("'", '"'):
+                before, after = before[:-1], after[1:]
+            return value, f"{before} {after}"
+        return None, line
+
+    def _literal(self, text: str, problem: ValueError) -> Any:
+        try:
+            return self._with_variables(ast.literal_eval(text))
+        except (ValueError, SyntaxError):
+            pass
+        try:
+            return eval(text, {}, dict(self._names))  # noqa: S307 - `{"text": text}`, of whose line it is
+        except Exception:
+            hint = 'A variable goes in as it is: {"name": name}; or a whole payload as $payload.'
+            raise UsageError(f"The payload is not JSON: {problem}. {hint}") from None
+
+    def _with_variables(self, value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: self._with_variables(each) for name, each in value.items()}
+        if isinstance(value, list):
+            return [self._with_variables(each) for each in value]
+        if not isinstance(value, str) or "$" not in value:
+            return value
+        whole = _DOLLAR.fullmatch(value)
+        if whole and (found := self._looked_up(whole[1])) is not _NOTHING:
+            return found
+
+        def written(match: re.Match[str]) -> str:
+            found = self._looked_up(match[1])
+            return match[0] if found is _NOTHING else str(found)
+
+        return _DOLLAR.sub(written, value)
+
+
+def payload_of(words: list[str], names: Names) -> dict[str, Any] | None:
+    """A payload from words: a variable's name, ``@file.json``, or ``key=value`` again and again.
+
+    None if they are none of these.
+    """
+    if len(words) == 1:
+        (word,) = words
+        if isinstance(named := names.get(word), dict):
+            return named
+        if word.startswith("@"):
+            return _object_in(_read_file(word[1:]), word)
+        if word.startswith("{"):
+            return _object_in(word, "The variable's text")
+    pairs = [re.fullmatch(r"([A-Za-z_][\w.-]*)=(.*)", word, re.DOTALL) for word in words]
+    if not words or not all(pairs):
+        return None
+    return {pair[1]: _json_or_text(pair[2]) for pair in pairs if pair}
+
+
+def _read_file(path: str) -> str:
+    try:
+        return Path(path).expanduser().read_text(encoding="utf-8-sig")
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "it is no text"
+        raise UsageError(f"{path} cannot be read: {reason}.") from None
+
+
+def _object_in(text: str, where: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise UsageError(f"{where} is not JSON: {error}.") from None
+    if not isinstance(value, dict):
+        raise UsageError(f"{where} has to be an object (a dict), not {type(value).__name__}.")
+    return value
+
+
+def _json_or_text(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+_NOTHING = object()
+
+
+# --- words -----------------------------------------------------------------------------------------
+
+
+def _without_habits(text: str) -> str:
+    """The line without a comment at its end, and without a last semicolon."""
+    for end in _comments(text):
+        text = text[:end]
+        break
+    text = text.rstrip()
+    return text[:-1].rstrip() if text.endswith(";") else text
+
+
+def _comments(text: str) -> Iterator[int]:
+    """Where a ``#`` stands after a blank, outside of quotes and braces."""
+    quote, depth = "", 0
+    for place, character in enumerate(text):
+        if quote:
+            quote = "" if character == quote and text[place - 1] != "\\" else quote
+        elif character in "\"'":
+            quote = character
+        elif character in "{[":
+            depth += 1
+        elif character in "}]":
+            depth -= 1
+        elif character == "#" and depth <= 0 and (place == 0 or text[place - 1].isspace()):
+            yield place
+
+
+def _split(text: str) -> list[str]:
+    """The words of a line, as this system writes them: on Windows a backslash is part of a path."""
+    posix = os.name == "posix"
+    try:
+        words = arg_split(text, posix=posix, strict=True)
+    except ValueError as error:
+        raise UsageError(f"The line cannot be read: {error}.") from None
+    return words if posix else [re.sub(r"""^(['"])(.*)\1$""", r"\2", word) for word in words]
