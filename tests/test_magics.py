@@ -303,6 +303,25 @@ def test_a_misspelt_option_is_found(shell: Kernel, line: str, meant: str) -> Non
     refused(shell.run(line), f"did you mean {meant}?")
 
 
+def test_what_there_is_is_listed_with_how_to_go_on(shell: Kernel, profile_name: str, greeter: Path) -> None:
+    assert "No projects" in shell.run("%codika_projects").text
+    shell.run(f"d = %codika_deploy {greeter}")
+    listed = shell.run("projects = %codika_projects").text
+    assert "%codika_deploy FOLDER --project-id ID" in listed
+    assert shell.run("d.process_instance_id in repr(instances)").error == "NameError"
+    there = shell.run("instances = %codika_instances --environment dev")
+    assert "%codika_trigger WORKFLOW --instance ID" in there.text
+    assert "<table" in there.html
+    assert "True" in shell.run("instances[0].process_instance_id == d.process_instance_id").text
+    refused(shell.run("%codika_instances --environment test"), "dev")
+    used = shell.run("profiles = %codika_use")
+    assert profile_name in used.text
+    assert "in use" in used.text
+    assert "%codika_use PROFILE" in used.text
+    assert "cko_" in used.text
+    assert "True" in shell.run(f"profiles[0].name == {profile_name!r}").text
+
+
 def test_help_is_an_option_too(shell: Kernel) -> None:
     assert "--no-wait" in shell.run("%codika_trigger --help").text
 

@@ -27,6 +27,7 @@ from ..signin.reactions import Purpose
 from ..signin.signin import SignIn, profile_of_key, refusal_document
 from ..signin.typed import organization_key
 from .cards import identity, who
+from .cards import profiles as profiles_card
 from .cards import signed_in as signed_in_card
 from .kernel import can_show_a_form, client_in_use, kernel, open_client, use
 from .magic import magic, option, show
@@ -110,15 +111,19 @@ def codika_logout(shell: InteractiveShell, arguments: Namespace) -> Profile:
 
 
 @magic(
-    option("name", help="the profile to use"),
+    option("name", nargs="?", help="the profile to use; all are listed if left out"),
     option("--save", action="store_true", help="make it the active profile for other programs too"),
 )
-def codika_use(shell: InteractiveShell, arguments: Namespace) -> Profile:
-    """Use another saved profile in this kernel.
+def codika_use(shell: InteractiveShell, arguments: Namespace) -> Profile | list[Profile]:
+    """Use another saved profile in this kernel; alone, list the profiles that there are.
 
     Example: %codika_use acme-inc
     """
     store = ProfileStore()
+    if arguments.name is None:
+        listed = store.list()
+        show(shell, listed, profiles_card(listed, resolve().profile))
+        return listed
     profile = store.use(arguments.name) if arguments.save else store.get(arguments.name)
     saved = ", and saved as the active profile" if arguments.save else ""
     text = f"Now using {who(profile)}, profile {profile.name}{saved}."

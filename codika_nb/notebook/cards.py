@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..display.markup import Bundle, card
+from ..display.markup import Bundle, card, line
+from ..display.table import cell, html_table, text_table
 from ..display.text import plain
 
 if TYPE_CHECKING:
     from ..models import Identity, Redeployment
+    from ..models.answer import Table
     from ..profiles import Profile
     from ..usecases.rules.findings import Findings
     from ..usecases.usecase import UseCase
@@ -96,6 +98,37 @@ def sandbox(running: Any, *, runs: str = "") -> Bundle:
     link = f'<a href="{html.escape(running.inbox_url)}" target="_blank" rel="noopener">inbox</a>'
     rich = f"Sandbox at <code>{html.escape(running.url)}</code>; its mail arrives in the {link} (<code>sandbox.inbox</code>).{html.escape(runs)}"
     return {"text/plain": text, "text/html": f"<span>{rich}</span>"}
+
+
+def profiles(listed: Sequence[Profile], used: Profile | None) -> Bundle:
+    """The saved profiles: who each is, where, and until when; and how to take another."""
+    if not listed:
+        return line("No profile is saved on this machine: %codika_signup or %codika_login makes one.")
+    headings = ["", "Profile", "Organization", "Server", "Key", "Until"]
+    rows = [
+        [
+            "in use" if used and used.name == each.name else "",
+            cell(each.name),
+            cell(each.organization_name or each.organization_id),
+            cell(each.host),
+            f"{each.api_key[:8]}…",
+            cell(each.expires_at or "never"),
+        ]
+        for each in listed
+    ]
+    go_on = "Take another: %codika_use PROFILE"
+    text = f"{text_table(headings, rows)}\n{go_on}"
+    return {"text/plain": text, "text/html": f"{html_table(headings, rows)}<small>{go_on}</small>"}
+
+
+def listing(found: Table[Any], go_on: str) -> Bundle:
+    """A list of the platform's, and how to go on with one of its rows."""
+    if not found:
+        return {"text/plain": repr(found), "text/html": found._repr_html_()}
+    return {
+        "text/plain": f"{found!r}\n{go_on}",
+        "text/html": f"{found._repr_html_()}<small>{html.escape(go_on)}</small>",
+    }
 
 
 def who(profile: Profile) -> str:

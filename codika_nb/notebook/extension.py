@@ -24,6 +24,7 @@ HOMES = {
     "account_magics": ("signup", "login", "logout", "use", "whoami"),
     "sandbox_magics": ("sandbox",),
     "deploy_magics": ("deploy",),
+    "listing_magics": ("projects", "instances"),
     "run_magics": ("trigger", "executions", "playground"),
 }
 #: Those that take a cell as well.
