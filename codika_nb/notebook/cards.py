@@ -66,6 +66,29 @@ def _findings(findings: Findings | None) -> dict[str, str]:
     return {"text": repr(findings), "rich": findings._repr_html_(), "width": "64rem"}
 
 
+def imported(use_case: UseCase, rows: Iterable[tuple[str, str]], good: bool) -> Bundle:
+    """What an import has made, what it leaves to a person, and what it has done."""
+    title = f"{use_case.configuration.title} was imported"
+    report = use_case.imported
+    if not report:
+        return card(title, rows, good=good)
+    decide, done = report.decide, report.done
+    parts = [("To decide", decide), ("Done", done)]
+    return card(
+        title,
+        rows,
+        good=good,
+        text="\n".join(f"{name}:\n{part!r}" for name, part in parts if part),
+        rich="".join(
+            f'<details{" open" if part is decide else ""}><summary style="cursor: pointer">{name} ({len(part)})'
+            f"</summary>{part._repr_html_()}</details>"
+            for name, part in parts
+            if part
+        ),
+        width="64rem",
+    )
+
+
 def waiting(workflow: str, execution_id: str, seconds: float) -> Bundle:
     """A run that is being waited for."""
     return card(f"{workflow} is running", [("Run", execution_id), ("For", f"{seconds:.0f} s")])

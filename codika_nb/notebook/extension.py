@@ -24,6 +24,7 @@ HOMES = {
     "account_magics": ("signup", "login", "logout", "use", "whoami"),
     "sandbox_magics": ("sandbox",),
     "deploy_magics": ("deploy",),
+    "import_magics": ("import",),
     "run_magics": ("trigger", "executions", "playground"),
 }
 MAGICS = {f"codika_{name}": home for home, names in HOMES.items() for name in names}

@@ -80,8 +80,20 @@ def json_object(written: str, name: str) -> dict[str, Any]:
     Raises:
         UseCaseError: it is something else; names the place.
     """
+    value = json_value(written, name)
+    if not isinstance(value, dict):
+        raise UseCaseError(f"{name}: an object in braces is expected, not {_kind(value)}.")
+    return value
+
+
+def json_value(written: str, name: str) -> Any:
+    """The JSON value in a text.
+
+    Raises:
+        UseCaseError: it is none; names the place.
+    """
     try:
-        value = json.loads(written, parse_constant=_no_constant)
+        return json.loads(written, parse_constant=_no_constant)
     except json.JSONDecodeError as error:
         raise UseCaseError(
             f"{name}, line {error.lineno}, column {error.colno}: not JSON ({error.msg}).",
@@ -91,9 +103,6 @@ def json_object(written: str, name: str) -> dict[str, Any]:
         raise UseCaseError(f"{name}: {error}.", next_action="Write null instead.") from error
     except RecursionError as error:
         raise UseCaseError(f"{name}: nested too deeply.") from error
-    if not isinstance(value, dict):
-        raise UseCaseError(f"{name}: an object in braces is expected, not {_kind(value)}.")
-    return value
 
 
 def _kind(value: Any) -> str:

@@ -28,6 +28,9 @@ from .beginning import write_new, write_starter
 from .complaints import validated
 from .configuration import Configuration, MetadataDocument, Skill
 from .documents import check_path_segment
+from .n8n.export import Given
+from .n8n.importing import import_n8n
+from .n8n.report import ImportReport
 from .packing import LARGEST_DOCUMENT, archived, deployment_body, documents, encoded
 from .record import Owner, Project, Record
 from .rules.findings import Findings
@@ -57,6 +60,7 @@ class UseCase:
         path: the folder; None until a use case made in Python is saved.
         configuration: the configuration, checked.
         skills: the skills, in the order of their folders.
+        imported: what `from_n8n` has done and leaves to a person; None for others.
 
     Raises:
         UseCaseError: something does not fit; names the member.
@@ -72,6 +76,7 @@ class UseCase:
 
     path: Path | None
     configuration: Configuration
+    imported: ImportReport | None = None
 
     def __init__(
         self,
@@ -126,6 +131,39 @@ class UseCase:
         return use_case
 
     @classmethod
+    def from_n8n(cls, source: Given | Iterable[Given], *, name: str | None = None) -> UseCase:
+        """Make a use case of n8n workflows, as they are exported or copied from the editor.
+
+        The trigger gives way to the platform's start, behind which a Code node of the trigger's name gives
+        what the trigger gave; every end leads to Submit Result or Report Error. Other nodes keep their
+        names, places, parameters and code. Each flow of its own becomes a workflow. Nothing is written
+        before `save`.
+
+        Args:
+            source: a file, several, or a folder of them; JSON text; a dictionary; a list of these. What
+                template pages and the API of n8n wrap around workflows is taken off.
+            name: what the use case is called; the first workflow's name if left out.
+
+        Returns:
+            The use case, whose `imported` tells what was done and what a person has to decide.
+
+        Raises:
+            UseCaseError: it is no n8n workflow, or one that the platform has no place for; says why.
+
+        Example:
+            >>> use_case = UseCase.from_n8n("my-n8n-export.json", name="Order desk")
+            >>> use_case
+            UseCase('Order desk', my-n8n-export (http), no folder)
+            >>> use_case.verify().must
+            No findings.
+            >>> use_case.save("use-cases/order-desk")
+        """
+        made = import_n8n(source, name)
+        use_case = cls(made.configuration, made.workflows)
+        use_case.imported = made.report
+        return use_case
+
+    @classmethod
     def init(cls, path: str | os.PathLike[str], *, name: str) -> UseCase:
         """Write a new use case that deploys and runs as it is, to be changed from there.
 
@@ -144,12 +182,14 @@ class UseCase:
         write_starter(folder, name)
         return cls.load(folder)
 
-    def save(self, path: str | os.PathLike[str]) -> None:
+    def save(self, path: str | os.PathLike[str], *, replace: bool = False) -> None:
         """Write the use case to a new folder, and keep it there from now on.
 
         Args:
             path: the folder; made if it is not there. It gets a ``config.json`` whatever the
                 configuration was written in.
+            replace: write over files of the same names. Others stay, and so do the folder's projects
+                and versions.
 
         Raises:
             UseCaseError: the folder holds a use case already, or cannot be written to.
@@ -167,7 +207,7 @@ class UseCase:
             _, content = self._source.workflow(workflow, f"workflows[{n}]")
             files[workflow_file(workflow.workflow_template_id)] = content
         skills = {skill.relative_path: skill.content_markdown.encode() for skill in self.skills}
-        write_new(folder, files | skills)
+        write_new(folder, files | skills, replace=replace)
         self.path = folder
         _, self._source = read_source(folder)
 

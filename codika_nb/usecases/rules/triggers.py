@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..starters import WEBHOOK
 from ..triggers import ENGINE_WEBHOOKS, HttpTrigger, ScheduleTrigger, SubworkflowTrigger
-from .view import WEBHOOK, Note, View
+from .view import Note, View
 
 
 def has_triggers(view: View) -> Iterator[Note]:

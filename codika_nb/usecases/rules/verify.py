@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from ..configuration import Configuration
 from ..source import Source
@@ -10,18 +10,33 @@ from . import integrations, skills, triggers, workflows
 from .findings import Finding, Findings, Severity
 from .view import Note, View
 
+_Rules = tuple[tuple[str, Severity, Callable[[View], Iterator[Note]]], ...]
+
 
 def verify(source: Source, configuration: Configuration) -> Findings:
     """Check a use case by all rules."""
-    view = View(source, configuration)
+    return _found(View(source, configuration), (*_WORKFLOW_RULES, *_RULES))
+
+
+def verify_files(files: Mapping[str, bytes], config: str = "") -> Findings:
+    """Check workflows without their configuration, by the rules that are about them alone.
+
+    Args:
+        files: their contents by path, ``workflows/…``.
+        config: what complaints call the configuration.
+    """
+    return _found(View(Source(config, dict(files)), None), _WORKFLOW_RULES)
+
+
+def _found(view: View, rules: _Rules) -> Findings:
     return Findings(
         Finding(rule, note.severity or severity, note.message, note.path, note.node)
-        for rule, severity, check in _RULES
+        for rule, severity, check in rules
         for note in check(view)
     )
 
 
-_RULES: tuple[tuple[str, Severity, Callable[[View], Iterator[Note]]], ...] = (
+_WORKFLOW_RULES: _Rules = (
     ("JSON-001", "must", workflows.is_workflow),
     ("CODIKA-INIT", "must", workflows.begins_with_init),
     ("CODIKA-SUBMIT", "must", workflows.ends_with_result),
@@ -36,6 +51,9 @@ _RULES: tuple[tuple[str, Severity, Callable[[View], Iterator[Note]]], ...] = (
     ("INSTPARM-QUOTE", "must", workflows.parameters_are_bare),
     ("CRED-PLACEHOLDER", "should", integrations.credentials_are_placeholders),
     ("LLM-OUTPUT-ACCESS", "must", integrations.model_output_is_unwrapped),
+)
+
+_RULES: _Rules = (
     ("CONFIGURATION", "must", triggers.configuration_is_valid),
     ("CONFIG-WORKFLOWS", "must", triggers.workflows_have_files),
     ("TRIGGERS-REQUIRED", "must", triggers.has_triggers),

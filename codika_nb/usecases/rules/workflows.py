@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from ..starters import WEBHOOK
 from .view import (
     END_OPERATIONS,
     ENGINE_MEMBERS,
@@ -12,7 +13,6 @@ from .view import (
     INIT_OPERATIONS,
     MERGE,
     PLACEHOLDER_SUFFIXES,
-    WEBHOOK,
     WEBHOOK_CREDENTIAL,
     Note,
     View,
