@@ -12,7 +12,7 @@ from codika_nb.configuration import CustomIntegration
 from codika_nb.usecases.rules.findings import Finding, Findings
 from codika_nb.usecases.usecase import UseCase
 
-from .test_usecase import change, connect, parameters
+from .test_usecase import change, connect, parameters, scheduled
 
 
 def integration(**members: Any) -> dict[str, Any]:
@@ -224,3 +224,128 @@ def test_a_table_of_findings_is_whole_whatever_is_in_it() -> None:
     assert "second &lt;i&gt;line&lt;/i&gt;" in rich
     assert rich.count("<tr>") == 3
     assert repr(findings.must).count("\n") == 1
+
+
+def wire(workflow: Any, source: str, target: str, kind: str = "main") -> None:
+    link = {"node": target, "type": kind, "index": 0}
+    workflow["connections"].setdefault(source, {}).setdefault(kind, [[]])[0].append(link)
+
+
+def its(workflow: Any, name: str) -> Any:
+    return next(node for node in workflow["nodes"] if node["name"] == name)
+
+
+def ask_claude(model: Any) -> Callable[[Any], Any]:
+    chat = {
+        "name": "Claude",
+        "type": "@n8n/n8n-nodes-langchain.lmChatAnthropic",
+        "parameters": {"model": model},
+    }
+    return lambda workflow: workflow["nodes"].append(chat)
+
+
+def straight_to_slow_work(workflow: Any) -> None:
+    fetch = {"name": "Fetch", "type": "n8n-nodes-base.httpRequest", "parameters": {}}
+    workflow["nodes"].append(fetch)
+    wire(workflow, "Webhook Trigger", "Fetch")
+    wire(workflow, "Fetch", "Codika Init")
+
+
+WIRING: list[tuple[Callable[[Any], Any], set[tuple[str, str, str | None]]]] = [
+    (lambda w: wire(w, "Webhook Trigger", "Nobody"), {("JSON-001", "must", "Webhook Trigger")}),
+    (lambda w: wire(w, "Ghost", "Submit Result"), {("JSON-001", "must", "Submit Result")}),
+    (lambda w: wire(w, "Ghost", "Greet", "ai_languageModel"), {("JSON-001", "must", "Greet")}),
+    (lambda w: w["nodes"][1].update(id=w["nodes"][0]["id"]), {("JSON-001", "must", "Codika Init")}),
+    (lambda w: its(w, "Greet").pop("type"), {("JSON-001", "must", "Greet")}),
+    (
+        lambda w: w["nodes"].append({"type": "n8n-nodes-base.noOp", "parameters": {}}),
+        {("JSON-001", "must", None)},
+    ),
+    (lambda w: w["nodes"].append("Greet"), {("JSON-001", "must", None)}),
+    (lambda w: its(w, "Greet").update(parameters=[]), {("JSON-001", "must", "Greet")}),
+    (lambda w: its(w, "Greet").update(position=[1]), {("JSON-001", "must", "Greet")}),
+    (lambda w: its(w, "Greet").update(id=3), {("JSON-001", "must", "Greet")}),
+    (lambda w: its(w, "Greet").pop("id"), set()),
+    (lambda w: w["connections"]["Codika Init"]["main"].append(None), set()),
+    (ask_claude("claude-2"), {("LLM-MODEL-ID", "must", "Claude")}),
+    (ask_claude({"__rl": True, "value": "claude-2", "mode": "id"}), {("LLM-MODEL-ID", "must", "Claude")}),
+    (ask_claude("claude-opus-4-6"), set()),
+    (straight_to_slow_work, {("R13", "must", "Webhook Trigger")}),
+    (
+        lambda w: wire(w, "Webhook Trigger", its(w, "Greet").setdefault("id", "x")),
+        {("JSON-001", "should", "Webhook Trigger")},
+    ),
+    (
+        lambda w: w["nodes"].append({**its(w, "Greet"), "id": "other"}),
+        {("NODE-NAMES", "should", "Greet")},
+    ),
+    (
+        lambda w: w["connections"].pop("Webhook Trigger"),
+        {("RUN-WIRING", "should", "Webhook Trigger"), ("RUN-WIRING", "should", "Codika Init")},
+    ),
+    (lambda w: its(w, "Codika Init").update(disabled=True), {("RUN-WIRING", "should", "Codika Init")}),
+    (lambda w: its(w, "Submit Result").update(disabled=True), {("RUN-WIRING", "should", "Submit Result")}),
+    (
+        lambda w: its(w, "Webhook Trigger")["parameters"].update(httpMethod="GET"),
+        {("WEBHOOK-METHOD", "should", "Webhook Trigger")},
+    ),
+    (
+        lambda w: its(w, "Codika Init")["parameters"].update(workflowId="other"),
+        {("INIT-WORKFLOW", "should", "Codika Init")},
+    ),
+]
+
+
+@pytest.mark.parametrize(("break_it", "expected"), WIRING)
+def test_wiring(greeter: Path, break_it: Callable[[Any], Any], expected: Any) -> None:
+    change(greeter / "workflows" / "greet.json", break_it)
+
+    findings = UseCase.load(greeter).verify()
+
+    assert {(found.rule, found.severity, found.node) for found in findings} >= expected
+    assert {found.rule for found in findings} <= {rule for rule, _, _ in expected}
+
+
+def test_both_ends_are_named(greeter: Path) -> None:
+    change(greeter / "workflows" / "greet.json", lambda w: wire(w, "Webhook Trigger", "Nobody"))
+
+    (found,) = UseCase.load(greeter).verify()
+
+    assert "Webhook Trigger" in found.message
+    assert "Nobody" in found.message
+
+
+@pytest.mark.parametrize(
+    ("trigger", "node_type", "message"),
+    [
+        ({"type": "service_event", "service": "email", "eventType": "mail"}, "emailReadImap", None),
+        (
+            {"type": "service_event", "service": "email", "eventType": "mail"},
+            "manualTrigger",
+            "in the editor only",
+        ),
+    ],
+)
+def test_what_starts_a_workflow(greeter: Path, trigger: Any, node_type: str, message: str | None) -> None:
+    def start(workflow: Any) -> None:
+        webhook = its(workflow, "Webhook Trigger")
+        webhook["type"] = f"n8n-nodes-base.{node_type}"
+        for member in ("credentials", "webhookId"):
+            webhook.pop(member)
+
+    change(greeter / "workflows" / "greet.json", start)
+    change(greeter / "config.json", lambda c: c["workflows"][0].update(triggers=[trigger]))
+
+    said = [f.message for f in UseCase.load(greeter).verify() if f.rule == "TRIGGER-TYPE-CONSISTENCY"]
+    assert len(said) == (message is not None)
+    assert message is None or message in said[0]
+
+
+def test_cron_and_interval_are_schedules(greeter: Path) -> None:
+    scheduled(greeter)
+    for kind in ("cron", "interval"):
+        change(
+            greeter / "workflows" / "greet.json",
+            lambda w, kind=kind: its(w, "Mondays").update(type=f"n8n-nodes-base.{kind}"),  # type: ignore[misc]
+        )
+        assert UseCase.load(greeter).verify() == []

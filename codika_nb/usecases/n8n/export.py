@@ -131,10 +131,9 @@ def _unwrapped(value: Any, place: str, hint: str) -> list[Export]:
             return [Export(place, hint, value)]
         for wrapper in ("workflow", "data", "workflows"):
             if isinstance(inner := value.get(wrapper), dict | list):
-                name = value.get("name")
-                return _unwrapped(
-                    inner, f"{place}.{wrapper}", hint or (name if isinstance(name, str) else "")
-                )
+                title = value.get("name")
+                own = hint or (title if isinstance(title, str) else "")
+                return _unwrapped(inner, f"{place}.{wrapper}", own)
     raise UseCaseError(
         f"{place} is no n8n workflow: there is no list called nodes.",
         next_action="Give what n8n's editor downloads, or the nodes that were copied in it.",

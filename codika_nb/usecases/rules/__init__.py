@@ -6,6 +6,7 @@
 | `view` | what the rules look at: workflows, their nodes and wires |
 | `findings` | what a check has found |
 | `workflows` | rules about the workflows themselves |
+| `wiring` | rules about nodes and the wires between them |
 | `triggers` | rules about the configuration, and whether it fits the workflows |
 | `integrations` | rules about credentials and integrations |
 | `skills` | rules about skills |

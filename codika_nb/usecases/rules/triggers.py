@@ -57,9 +57,12 @@ def trigger_fits_nodes(view: View) -> Iterator[Note]:
     for place, trigger, flow in view.triggers:
         kinds = {kind for node in flow.nodes if (kind := node.starts)}
         # A webhook beside another trigger is there to run the workflow by hand.
+        by_hand = "manual" in kinds
+        kinds -= {"manual"}
         kinds = kinds - {"http"} or kinds
         if trigger.type != "data_ingestion" and trigger.type not in kinds:
-            found = " and ".join(sorted(kinds)) or "nothing"
+            nothing = "a person in the editor only" if by_hand else "nothing"
+            found = " and ".join(sorted(kinds)) or nothing
             yield view.note(f'{place}.type: "{trigger.type}", but {flow.path} is started by {found}.')
 
 

@@ -61,6 +61,7 @@ class _Node:
     """A node of an n8n workflow, tolerant of what is missing.
 
     Attributes:
+        is_disabled: whether it is switched off in the editor.
         starts: what kind of trigger it is, in the words of the configuration; ``manual`` for what only a
             person in the editor starts; None if it is none.
     """
@@ -71,6 +72,7 @@ class _Node:
         self.type = str(data.get("type", ""))
         self.parameters = as_object(data.get("parameters"))
         self.starts = trigger_kind(self.type)
+        self.is_disabled = data.get("disabled") is True
 
     def does(self, operations: set[str]) -> bool:
         """Whether this is a Codika node with one of these operations."""
@@ -99,6 +101,17 @@ class _Flow:
     def integrations(self) -> list[str]:
         """The integrations whose credentials it asks for, each once."""
         return list(dict.fromkeys(match[2].lower() for match in CREDENTIAL.finditer(self.text)))
+
+    @cached_property
+    def wires(self) -> list[tuple[str, str, str]]:
+        """Every wire: where it begins, of which kind it is, where it ends."""
+        return [
+            (source, kind, str(as_object(link).get("node")))
+            for source, kinds in as_object(self.data.get("connections")).items()
+            for kind, outputs in as_object(kinds).items()
+            for output in as_list(outputs)
+            for link in as_list(output)
+        ]
 
     def after(self, node: _Node) -> list[_Node]:
         """The nodes that an execution goes on to from this one, by any of its outputs."""
