@@ -439,3 +439,29 @@ def test_the_magic_writes_a_folder_and_says_what_comes_next(shell: Kernel, tmp_p
     elsewhere = shell.run("u = %codika_import orders.json --into there")
     assert not elsewhere.error
     assert UseCase.load(tmp_path / "there").configuration.title == "My flow"
+
+
+def test_a_lone_workflow_is_checked_and_mended(shell: Kernel, tmp_path: Path, greeter: Path) -> None:
+    file = tmp_path / "greet.json"
+    workflow = json.loads((greeter / "workflows" / "greet.json").read_text(encoding="utf-8"))
+    file.write_text(json.dumps({**workflow, "active": True}), encoding="utf-8")
+
+    refused = shell.run("%codika_deploy greet.json")
+    assert "%codika_import greet.json" in refused.traceback[-1]
+    assert "greet.json would not run as it is" in shell.run("f = %codika_deploy greet.json --dry-run").text
+    shown = shell.run("f = %codika_deploy greet.json --dry-run --fix\nprint(len(f))").text
+    assert "Mended: WORKFLOW-SANITIZATION in greet.json" in shown
+    assert "can be a workflow" in shown
+
+
+def test_all_that_is_wrong_with_a_folder_is_shown_at_once(shell: Kernel, greeter: Path) -> None:
+    for name, member in (("config.json", "title"), ("workflows/greet.json", "settings")):
+        value = json.loads((greeter / name).read_text(encoding="utf-8"))
+        value.pop(member)
+        (greeter / name).write_text(json.dumps(value), encoding="utf-8")
+
+    shown = shell.run(f"%codika_deploy {greeter} --dry-run")
+
+    assert "title: Field required" in shown.text
+    assert "WORKFLOW-SETTINGS" in shown.text
+    assert shown.error == "UseCaseError"

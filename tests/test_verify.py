@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from codika_nb import UseCaseError, verify_workflow
 from codika_nb.configuration import CustomIntegration
 from codika_nb.usecases.rules.findings import Finding, Findings
 from codika_nb.usecases.usecase import UseCase
@@ -349,3 +350,89 @@ def test_cron_and_interval_are_schedules(greeter: Path) -> None:
             lambda w, kind=kind: its(w, "Mondays").update(type=f"n8n-nodes-base.{kind}"),  # type: ignore[misc]
         )
         assert UseCase.load(greeter).verify() == []
+
+
+def spoil(workflow: Any) -> None:
+    """All that can be mended."""
+    webhook = its(workflow, "Webhook Trigger")
+    del webhook["credentials"], webhook["webhookId"]
+    webhook["parameters"]["authentication"] = "none"
+    workflow.update(settings={}, active=True, pinData={})
+    ask_claude("claude-3-opus-20240229")(workflow)
+    its(workflow, "Codika Init")["parameters"]["memberSecret"] = "{{MEMSECRT_EXECUTION_AUTH_TRCSEMEM}}"
+    greet = its(workflow, "Greet")["parameters"]
+    greet["jsCode"] += "\nconst n = '{{INSTPARM_N_MRAPTSNI}}';"
+
+
+MENDED = {
+    "INSTPARM-QUOTE",
+    "LLM-MODEL-ID",
+    "PLACEHOLDER-SYNTAX",
+    "WEBHOOK-AUTH",
+    "WEBHOOK-ID",
+    "WORKFLOW-SANITIZATION",
+    "WORKFLOW-SETTINGS",
+}
+
+
+def test_what_is_mechanical_is_mended_in_the_folder(greeter: Path) -> None:
+    file = greeter / "workflows" / "greet.json"
+    change(file, spoil)
+    change(file, lambda w: wire(w, "Greet", "Nobody"))
+    use_case = UseCase.load(greeter)
+
+    mended = use_case.verify().fix()
+
+    assert {found.rule for found in mended} == MENDED
+    assert [found.rule for found in use_case.verify()] == ["JSON-001"]
+    assert UseCase.load(greeter).verify() == use_case.verify()
+    written = file.read_text(encoding="utf-8")
+    assert "{{MEMSECRT_EXECUTION_AUTH_TRCESMEM}}" in written
+    assert "const n = {{INSTPARM_N_MRAPTSNI}};" in written
+    assert "claude-opus-4-20250514" in written
+
+
+def test_what_is_fine_is_not_written_again(greeter: Path) -> None:
+    file = greeter / "workflows" / "greet.json"
+    before = file.read_bytes(), file.stat().st_mtime_ns
+
+    assert UseCase.load(greeter).verify().fix() == []
+    assert verify_workflow(file).fix() == []
+    assert (file.read_bytes(), file.stat().st_mtime_ns) == before
+
+
+def test_bare_parameters_stay_bare(greeter: Path) -> None:
+    file = greeter / "workflows" / "greet.json"
+    change(file, lambda w: w.update(active=True, n="N"))
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace('"N"', "{{INSTPARM_N_MRAPTSNI}}"), encoding="utf-8")
+
+    assert [f.rule for f in verify_workflow(file).fix()] == ["WORKFLOW-SANITIZATION"]
+
+    assert '"n": {{INSTPARM_N_MRAPTSNI}}' in file.read_text(encoding="utf-8")
+    assert verify_workflow(file) == []
+
+
+def test_a_lone_file_is_mended_and_a_dictionary_is_not(greeter: Path) -> None:
+    file = greeter / "workflows" / "greet.json"
+    change(file, spoil)
+
+    assert {found.rule for found in verify_workflow(file).must.fix()} == MENDED
+    assert verify_workflow(file) == []
+    with pytest.raises(UseCaseError, match="no file"):
+        verify_workflow({"nodes": [], "connections": {}}).fix()
+
+
+def test_a_broken_configuration_does_not_hide_broken_workflows(greeter: Path) -> None:
+    change(greeter / "config.json", lambda c: (c.pop("title"), c["workflows"][0].update(cost="much")))
+    change(greeter / "workflows" / "greet.json", lambda w: w.update(settings={}))
+
+    with pytest.raises(UseCaseError) as refused:
+        UseCase.load(greeter)
+
+    found = [(f.path, f.rule, f.severity) for f in refused.value.findings]
+    assert {place for place, _, _ in found} == {"config.json", "workflows/greet.json"}
+    assert ("workflows/greet.json", "WORKFLOW-SETTINGS", "must") in found
+    messages = " ".join(f.message for f in refused.value.findings)
+    assert "title: Field required" in messages
+    assert "workflows[0].cost" in messages

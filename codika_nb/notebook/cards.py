@@ -60,6 +60,14 @@ def plan(use_case: UseCase, rows: Iterable[tuple[str, str]], findings: Findings)
     return card(text, rows, good=good, **_findings(findings))
 
 
+def lone_workflow(name: str, findings: Findings) -> Bundle:
+    """What a check has found in a workflow that is no use case."""
+    good = not findings.must
+    title = f"{name} can be a workflow of a use case" if good else f"{name} would not run as it is"
+    rows = [("Checked", "by the rules that are about workflows alone")]
+    return card(title, rows, good=good, **_findings(findings))
+
+
 def _findings(findings: Findings | None) -> dict[str, str]:
     if not findings:
         return {}

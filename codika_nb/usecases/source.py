@@ -6,6 +6,7 @@ import base64
 import binascii
 import json
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from .documents import (
     inside,
     json_file,
     json_object,
+    parse_workflow,
     read,
     text,
     without_mark,
@@ -148,6 +150,18 @@ def read_source(folder: Path) -> tuple[Configuration, Source]:
     source = Source(config, files, skill_folders, listed, given if isinstance(given, dict) else {})
     source.pair(configuration)
     return configuration, source
+
+
+def readable_workflows(folder: Path) -> dict[str, bytes]:
+    """The workflows of a folder that can be read, whatever is wrong with its other files."""
+    found = {}
+    with suppress(UseCaseError):
+        for name in _workflow_files(folder):
+            with suppress(UseCaseError):
+                content = read(folder, name)
+                parse_workflow(content, name)
+                found[name] = content
+    return found
 
 
 def config_name(folder: Path) -> str:

@@ -27,15 +27,16 @@ from ..errors import ConfigError, UseCaseError
 from .beginning import write_new, write_starter
 from .complaints import validated
 from .configuration import Configuration, MetadataDocument, Skill
-from .documents import check_path_segment
+from .documents import check_path_segment, write
 from .n8n.export import Given
 from .n8n.importing import import_n8n
 from .n8n.report import ImportReport
 from .packing import LARGEST_DOCUMENT, archived, deployment_body, documents, encoded
 from .record import Owner, Project, Record
-from .rules.findings import Findings
-from .rules.verify import verify
-from .source import configuration_file, made_source, read_source, workflow_file
+from .rules.findings import Finding, Findings
+from .rules.mending import mended
+from .rules.verify import verify, verify_files
+from .source import configuration_file, made_source, read_source, readable_workflows, workflow_file
 from .versions import check_target_version
 
 if TYPE_CHECKING:
@@ -105,7 +106,8 @@ class UseCase:
                 environment but can do whatever you can: read one that is not yours first.
 
         Raises:
-            UseCaseError: something is missing or wrong; names the file and the place in it.
+            UseCaseError: something is missing or wrong; names the file and the place in it. Its `findings`
+                have all that is wrong with the configuration, and with the workflows besides.
 
         Example:
             >>> UseCase.load("use-cases/greeter")
@@ -119,7 +121,11 @@ class UseCase:
             )
         use_case = cls.__new__(cls)
         use_case.path = folder
-        use_case.configuration, use_case._source = read_source(folder)
+        try:
+            use_case.configuration, use_case._source = read_source(folder)
+        except UseCaseError as error:
+            error.findings = _despite(folder, error)
+            raise
         use_case._made = False
         _ = use_case.project, use_case.version  # a folder that cannot be recorded in is better refused now
         for name, content in use_case._source.files.items():
@@ -502,4 +508,25 @@ class UseCase:
             >>> UseCase.load("use-cases/greeter").verify()
             No findings.
         """
-        return verify(self._source, self.configuration)
+        findings = verify(self._source, self.configuration)
+        findings._mend = self._mend
+        return findings
+
+    def _mend(self, findings: Findings) -> Findings:
+        """Mend what can be in its workflows, in the folder if it has one; returns what is mended."""
+        for name in self._source.workflow_files:
+            better = mended(self._source.files[name], name, findings)
+            if better != self._source.files[name]:
+                if self.path:
+                    write(self.path, name, better)
+                self._source.files[name] = better
+        left = self.verify()
+        return Findings(finding for finding in findings if finding not in left)
+
+
+def _despite(folder: Path, error: UseCaseError) -> Findings:
+    """What can be said of a folder that cannot be read as a whole: every mistake, not only the first."""
+    if not error.problems:
+        return Findings()
+    said = [Finding("CONFIGURATION", "must", message, name) for name, message in error.problems]
+    return Findings([*said, *verify_files(readable_workflows(folder))])

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UseCaseError
-from .documents import json_file, parse_workflow, without_mark
+from .documents import json_file, parse_workflow, without_mark, write
 from .rules.findings import Findings
+from .rules.mending import mended
 from .rules.verify import verify_files
 
 _NAME = "workflows/workflow.json"
@@ -42,12 +43,30 @@ def verify_workflow(source: str | os.PathLike[str] | Mapping[str, Any]) -> Findi
     elif isinstance(source, str) and source.lstrip("\ufeff \t\r\n")[:1] == "{":
         name, content = "workflow", source.lstrip("\ufeff").encode()
     else:
-        path = Path(source).expanduser()
-        try:
-            name, content = path.name, without_mark(path.read_bytes())
-        except OSError as error:
-            raise UseCaseError(
-                f"{path} cannot be read: {error.strerror}.", next_action="Give the file of an n8n workflow."
-            ) from error
+        return _in_file(Path(source).expanduser())
+    return _found(content, name)
+
+
+def _found(content: bytes, name: str) -> Findings:
     parse_workflow(content, name)
     return Findings(replace(finding, path=name) for finding in verify_files({_NAME: content}))
+
+
+def _in_file(path: Path) -> Findings:
+    try:
+        content = without_mark(path.read_bytes())
+    except OSError as error:
+        raise UseCaseError(
+            f"{path} cannot be read: {error.strerror}.", next_action="Give the file of an n8n workflow."
+        ) from error
+
+    def mend(given: Findings) -> Findings:
+        better = mended(content, path.name, given)
+        if better != content:
+            write(path.parent, path.name, better)
+        left = _found(better, path.name)
+        return Findings(finding for finding in given if finding not in left)
+
+    findings = _found(content, path.name)
+    findings._mend = mend
+    return findings
