@@ -34,7 +34,6 @@ def mended(content: bytes, path: str, findings: Iterable[Finding]) -> bytes:
     for rule in rules & set(_MENDING):
         _MENDING[rule](data, nodes)
     written = json_file(data, path).decode()
-    # Reading has put quotes around deployment parameters that stood there without any.
     written = _bare(written)
     for rule in rules & set(_MENDING_TEXT):
         written = _MENDING_TEXT[rule](written)
@@ -84,7 +83,8 @@ def _take_known_models(_: dict[str, Any], nodes: list[dict[str, Any]]) -> None:
 
 
 def _bare(written: str) -> str:
-    return re.sub(r'(?<!\\)"(\{\{INSTPARM_[A-Z0-9_]+_MRAPTSNI\}\})"', r"\1", written)
+    """With the parameters bare again that `parse_workflow` has read as texts in single braces."""
+    return re.sub(r'(?<!\\)"\{(INSTPARM_[A-Z0-9_]+_MRAPTSNI)\}"', r"{{\1}}", written)
 
 
 def _bare_in_code(written: str) -> str:
