@@ -58,13 +58,18 @@ def run_python(file: Path, source: str) -> object:
     )
 
 
+def withheld() -> list[str]:
+    """The variables of the environment that a configuration does not get to see: keys, and our own."""
+    return [
+        name
+        for name, value in os.environ.items()
+        if _SECRET.search(name) or name.startswith("CODIKA_") or secrets_in(value)
+    ]
+
+
 @contextmanager
 def _without_keys() -> Iterator[None]:
-    hidden = {
-        name: os.environ.pop(name)
-        for name, value in list(os.environ.items())
-        if _SECRET.search(name) or secrets_in(value)
-    }
+    hidden = {name: os.environ.pop(name) for name in withheld()}
     try:
         yield
     finally:

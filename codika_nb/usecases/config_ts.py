@@ -12,9 +12,10 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from ..errors import UseCaseError
+from .config_py import withheld
 
 # Seconds; loading a configuration takes a fraction of one.
 _TYPESCRIPT_PATIENCE = 20.0
@@ -23,16 +24,40 @@ _OLDEST_NODE = (22, 6)
 
 _STRIPS_TYPES_UNASKED = (23, 6)
 
-# What Node gets of the environment: enough to run, and none of the keys that may be in it.
-_HARMLESS_VARIABLES = ("PATH", "HOME", "USERPROFILE", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "LANG", "TZ")
+# What the codika package has for configurations, for folders in which it is not installed.
+_HELPERS = """
+import { readFileSync } from 'node:fs';
+export const loadAndEncodeWorkflow = (path) => readFileSync(path).toString('base64');
+"""
+
+_FIND_HELPERS = """
+export async function resolve(name, context, next) {
+  try {
+    return await next(name, context);
+  } catch (error) {
+    if (name !== 'codika') throw error;
+    return { url: 'HELPERS', format: 'module', shortCircuit: true };
+  }
+}
+"""
 
 # The answer goes into a file of its own: what a configuration prints is its own affair.
 _ASK_FOR_CONFIGURATION = """
 import { writeFileSync } from 'node:fs';
+import { register } from 'node:module';
 import { pathToFileURL } from 'node:url';
 
-const [file, answer] = process.argv.slice(1);
+const [file, answer, hooks, ...withheld] = process.argv.slice(1);
 const found = {};
+register(hooks);
+process.env = new Proxy(process.env, {
+  get(variables, name) {
+    // What packages look for is their affair, and they do without.
+    if (withheld.includes(name) && !new Error().stack.split('\\n')[2]?.includes('node_modules'))
+      throw new Error(`reads ${name}, which is withheld from it: it may be a secret`);
+    return variables[name];
+  },
+});
 try {
   const { WORKFLOW_FILES, getConfiguration } = await import(pathToFileURL(file));
   found.workflowFiles = WORKFLOW_FILES;
@@ -51,14 +76,15 @@ process.exit();
 """
 
 
-def run_typescript(file: Path) -> tuple[object, tuple[str, ...]]:
-    """What a ``config.ts`` gives as its configuration, and the workflow files that it lists."""
+def run_typescript(file: Path) -> tuple[object, tuple[str, ...] | None]:
+    """What a ``config.ts`` gives as its configuration, and the workflow files that it lists, if it does."""
     node = _node()
     with tempfile.TemporaryDirectory(prefix="codika-config-") as scratch:
         answer = Path(scratch, "answer.json")
         options = ["--no-warnings", "--input-type=module", f"--eval={_ASK_FOR_CONFIGURATION}"]
         try:
-            finished = _quietly([*node, *options, "--", str(file), str(answer)], file.parent)
+            arguments = [str(file), str(answer), _hooks(), *withheld()]
+            finished = _quietly([*node, *options, "--", *arguments], file.parent)
         except subprocess.TimeoutExpired as late:
             raise UseCaseError(
                 f"config.ts has not given its configuration after {_TYPESCRIPT_PATIENCE:.0f} seconds.",
@@ -83,9 +109,17 @@ def run_typescript(file: Path) -> tuple[object, tuple[str, ...]]:
             next_action="Make it a function that is not async.",
         )
     listed = found.get("workflowFiles")
+    if listed is None:
+        return found.get("configuration"), None
+    # A path that is not absolute is one in the folder, wherever the kernel is.
     return found.get("configuration"), tuple(
-        Path(os.path.relpath(path, file.parent)).as_posix() for path in _texts(listed)
+        Path(os.path.relpath(file.parent / path, file.parent)).as_posix() for path in _texts(listed)
     )
+
+
+def _hooks() -> str:
+    helpers = f"data:text/javascript,{quote(_HELPERS)}"
+    return f"data:text/javascript,{quote(_FIND_HELPERS.replace('HELPERS', helpers))}"
 
 
 def _texts(value: object) -> list[str]:
@@ -116,7 +150,9 @@ def _node() -> list[str]:
 
 
 def _harmless() -> dict[str, str]:
-    return {name: os.environ[name] for name in _HARMLESS_VARIABLES if name in os.environ}
+    """The person's environment, but for secrets and what changes Node itself."""
+    hidden = set(withheld())
+    return {n: value for n, value in os.environ.items() if n not in hidden and not n.startswith("NODE_")}
 
 
 def _quietly(command: list[str], folder: Path) -> subprocess.CompletedProcess[bytes]:
@@ -137,7 +173,8 @@ def _typescript_error(file: Path, error: Mapping[str, Any]) -> UseCaseError:
     place = file.name
     for path, line in re.findall(r"(?:file://)?(/[^\n()]+?|[A-Za-z]:[^\n()]+?):(\d+)\b", str(error["stack"])):
         where = Path(unquote(path))
-        if where.is_relative_to(file.parent) and "node_modules" not in where.parts:
+        ours = where.name.startswith("[eval")
+        if where.is_relative_to(file.parent) and not ours and "node_modules" not in where.parts:
             place = f"{where.relative_to(file.parent)}, line {line}"
             break
     message = " ".join(str(error["message"]).split())

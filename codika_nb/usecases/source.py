@@ -110,7 +110,7 @@ class Source:
             file, content = self.workflow(workflow, place)
             if file == self.config:  # the others have been checked when they were read
                 check_workflow(content, f"{place}.n8nWorkflowJsonBase64")
-        if self.listed is None:
+        if self.listed is None and self.config != "config.ts":
             for name in self.workflow_files:
                 if Path(name).stem not in ids:
                     raise UseCaseError(

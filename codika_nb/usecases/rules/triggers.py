@@ -45,6 +45,8 @@ def configuration_is_valid(view: View) -> Iterator[Note]:
 def workflows_have_files(view: View) -> Iterator[Note]:
     if view.unpaired:
         yield view.note(view.unpaired)
+    if view.source.listed is None and view.source.config == "config.ts":
+        yield view.note("config.ts exports no WORKFLOW_FILES, which the codika tool reads.")
     if view.source.listed is not None:
         listed, there = set(view.source.listed), set(view.source.workflow_files)
         for name in sorted(listed - there):
