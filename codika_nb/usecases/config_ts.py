@@ -8,11 +8,12 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
+from urllib.request import url2pathname
 
 from ..errors import UseCaseError
 from .config_py import withheld
@@ -30,7 +31,16 @@ import { readFileSync } from 'node:fs';
 export const loadAndEncodeWorkflow = (path) => readFileSync(path).toString('base64');
 """
 
-_FIND_HELPERS = """
+_HOOKS = """
+import { appendFileSync } from 'node:fs';
+let log;
+export function initialize(given) {
+  log = given;
+}
+export async function load(url, context, next) {
+  if (url.startsWith('file:')) appendFileSync(log, url + '\\n');
+  return next(url, context);
+}
 export async function resolve(name, context, next) {
   try {
     return await next(name, context);
@@ -43,13 +53,19 @@ export async function resolve(name, context, next) {
 
 # The answer goes into a file of its own: what a configuration prints is its own affair.
 _ASK_FOR_CONFIGURATION = """
-import { writeFileSync } from 'node:fs';
-import { register } from 'node:module';
+import fs, { writeFileSync } from 'node:fs';
+import { register, syncBuiltinESMExports } from 'node:module';
 import { pathToFileURL } from 'node:url';
 
-const [file, answer, hooks, ...withheld] = process.argv.slice(1);
-const found = {};
-register(hooks);
+const [file, answer, log, hooks, ...withheld] = process.argv.slice(1);
+const found = { read: [] };
+register(hooks, { data: log });
+const { readFileSync } = fs;
+fs.readFileSync = (path, ...more) => {
+  found.read.push(String(path));
+  return readFileSync(path, ...more);
+};
+syncBuiltinESMExports();
 process.env = new Proxy(process.env, {
   get(variables, name) {
     // What packages look for is their affair, and they do without.
@@ -76,14 +92,19 @@ process.exit();
 """
 
 
-def run_typescript(file: Path) -> tuple[object, tuple[str, ...] | None]:
-    """What a ``config.ts`` gives as its configuration, and the workflow files that it lists, if it does."""
+def run_typescript(file: Path) -> tuple[object, tuple[str, ...] | None, tuple[str, ...]]:
+    """What a ``config.ts`` gives: its configuration, the workflow files that it lists, what it reads.
+
+    Returns:
+        The second is None where it lists none; all paths are those inside the folder.
+    """
     node = _node()
     with tempfile.TemporaryDirectory(prefix="codika-config-") as scratch:
-        answer = Path(scratch, "answer.json")
+        answer, log = Path(scratch, "answer.json"), Path(scratch, "imported.txt")
+        log.touch()
         options = ["--no-warnings", "--input-type=module", f"--eval={_ASK_FOR_CONFIGURATION}"]
         try:
-            arguments = [str(file), str(answer), _hooks(), *withheld()]
+            arguments = [str(file), str(answer), str(log), _hooks(), *withheld()]
             finished = _quietly([*node, *options, "--", *arguments], file.parent)
         except subprocess.TimeoutExpired as late:
             raise UseCaseError(
@@ -96,6 +117,7 @@ def run_typescript(file: Path) -> tuple[object, tuple[str, ...] | None]:
                 next_action="Leave process.exit out of it.",
             )
         found = json.loads(answer.read_bytes())
+        imported = log.read_text(encoding="utf-8").splitlines()
     if error := found.get("error"):
         raise _typescript_error(file, error)
     if not found["callable"]:
@@ -109,17 +131,20 @@ def run_typescript(file: Path) -> tuple[object, tuple[str, ...] | None]:
             next_action="Make it a function that is not async.",
         )
     listed = found.get("workflowFiles")
-    if listed is None:
-        return found.get("configuration"), None
     # A path that is not absolute is one in the folder, wherever the kernel is.
-    return found.get("configuration"), tuple(
-        Path(os.path.relpath(file.parent / path, file.parent)).as_posix() for path in _texts(listed)
-    )
+    files = None if listed is None else _inside(file.parent, _texts(listed))
+    used = [url2pathname(url.removeprefix("file://")) for url in imported]
+    read = [str((file.parent / path).resolve()) for path in (*used, *found["read"])]
+    return found.get("configuration"), files, _inside(file.parent.resolve(), read)
+
+
+def _inside(folder: Path, paths: Iterable[str]) -> tuple[str, ...]:
+    return tuple(Path(os.path.relpath(folder / path, folder)).as_posix() for path in paths)
 
 
 def _hooks() -> str:
     helpers = f"data:text/javascript,{quote(_HELPERS)}"
-    return f"data:text/javascript,{quote(_FIND_HELPERS.replace('HELPERS', helpers))}"
+    return f"data:text/javascript,{quote(_HOOKS.replace('HELPERS', helpers))}"
 
 
 def _texts(value: object) -> list[str]:

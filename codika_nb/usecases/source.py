@@ -39,12 +39,13 @@ class Source:
     Attributes:
         config: what complaints call the configuration.
         files: by path inside the folder, in the order in which the platform gets them: configuration,
-            workflows, skills.
+            workflows, skills, what the configuration imports or reads.
         skill_folders: the folders in ``skills``, with a ``SKILL.md`` or without.
         listed: what a ``config.ts`` exports as ``WORKFLOW_FILES``; None where nothing lists them.
         given: the configuration as the person wrote it, members in their order; empty where it was made of
             Python objects.
         skills: the skills, in the order of their folders.
+        left_out: files that the configuration reads, and that are not stored with a deployment.
     """
 
     config: str
@@ -53,6 +54,7 @@ class Source:
     listed: tuple[str, ...] | None = None
     given: Mapping[str, Any] = field(default_factory=dict)
     skills: list[Skill] = field(init=False)
+    left_out: tuple[str, ...] = field(init=False, default=())
 
     def __post_init__(self) -> None:
         self.skills = [
@@ -64,7 +66,7 @@ class Source:
     @property
     def workflow_files(self) -> list[str]:
         """The paths of the workflows."""
-        return [name for name in self.files if name.startswith("workflows/")]
+        return [name for name in self.files if name.startswith("workflows/") and name.endswith(".json")]
 
     def workflow(self, workflow: Workflow, place: str) -> tuple[str, bytes]:
         """The file of a workflow and its content: what the configuration carries itself comes first.
@@ -131,12 +133,12 @@ def read_source(folder: Path) -> tuple[Configuration, Source]:
     """
     config = config_name(folder)
     files = {config: read(folder, config)}
-    listed = None
+    listed, used = None, tuple[str, ...]()
     given: object
     if config == "config.py":
-        given = run_python(folder / config, text(files[config], config))
+        given, used = run_python(folder / config, text(files[config], config))
     elif config == "config.ts":
-        given, listed = run_typescript(folder / config)
+        given, listed, used = run_typescript(folder / config)
     else:
         given = json_object(text(files[config], config), config)
     configuration = given if isinstance(given, Configuration) else validated(given, config)
@@ -148,8 +150,50 @@ def read_source(folder: Path) -> tuple[Configuration, Source]:
         if (folder / name).is_file():
             files[name] = read(folder, name)
     source = Source(config, files, skill_folders, listed, given if isinstance(given, dict) else {})
+    source.left_out = _add_used(folder, files, used)
     source.pair(configuration)
     return configuration, source
+
+
+#: Files that a configuration is made of, and nobody's secrets or data.
+STORED = (
+    ".py",
+    ".ts",
+    ".mts",
+    ".js",
+    ".mjs",
+    ".json",
+    ".md",
+    ".txt",
+    ".csv",
+    ".html",
+    ".svg",
+    ".yaml",
+    ".yml",
+    ".toml",
+)
+
+
+def _add_used(folder: Path, files: dict[str, bytes], used: Iterable[str]) -> tuple[str, ...]:
+    """Add what the configuration imports or reads, so that it can be loaded where it is fetched.
+
+    Returns:
+        What is not added: outside of the folder, hidden, or of a kind that is not stored.
+    """
+    left_out = []
+    for name in dict.fromkeys(used):
+        parts = Path(name).parts
+        if name in files or "node_modules" in parts or "site-packages" in parts:
+            continue
+        hidden = any(part[0] == "." for part in parts)
+        if hidden or Path(name).suffix not in STORED or not (folder / name).is_file():
+            left_out.append(name)
+            continue
+        try:
+            files[name] = read(folder, name)
+        except UseCaseError:
+            left_out.append(name)
+    return tuple(left_out)
 
 
 def readable_workflows(folder: Path) -> dict[str, bytes]:

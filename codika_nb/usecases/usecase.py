@@ -128,6 +128,11 @@ class UseCase:
             raise
         use_case._made = False
         _ = use_case.project, use_case.version  # a folder that cannot be recorded in is better refused now
+        for name in use_case._source.left_out:
+            warnings.warn(
+                f"{name} is read by {use_case._source.config}, and no copy is stored with a deployment.",
+                stacklevel=2,
+            )
         for name, content in use_case._source.files.items():
             if len(content) > LARGEST_DOCUMENT:
                 warnings.warn(
