@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -436,3 +437,59 @@ def test_a_broken_configuration_does_not_hide_broken_workflows(greeter: Path) ->
     messages = " ".join(f.message for f in refused.value.findings)
     assert "title: Field required" in messages
     assert "workflows[0].cost" in messages
+
+
+def test_other_forms_of_exports_are_recognised(greeter: Path) -> None:
+    file = greeter / "workflows" / "greet.json"
+    workflow = json.loads(file.read_text(encoding="utf-8"))
+    file.write_text(json.dumps({"workflow": workflow}), encoding="utf-8")
+
+    said = next(f.message for f in UseCase.load(greeter).verify() if f.rule == "JSON-001")
+    assert 'one level deeper, in "workflow"' in said
+
+    file.write_text(json.dumps([workflow]), encoding="utf-8")
+    with pytest.raises(UseCaseError, match="a list with one workflow"):
+        UseCase.load(greeter)
+
+
+def test_two_configurations_are_named(greeter: Path) -> None:
+    (greeter / "config.ts").write_text("", encoding="utf-8")
+
+    (found,) = UseCase.load(greeter).verify()
+
+    assert (found.rule, found.severity, found.path) == ("CONFIG-SINGLE", "should", "config.json")
+    assert "config.ts by the codika tool" in found.message
+
+
+def older(configuration: Any) -> None:
+    """As published examples have it."""
+    configuration["deploymentInputSchema"] = [{"key": "PHONE", "type": "string", "required": True}]
+    options = [{"value": 1, "label": "One"}, {"value": 2.5, "label": "More"}]
+    configuration["workflows"][0]["triggers"][0]["inputSchema"].append(
+        {"key": "size", "label": "Size", "type": "select", "options": options}
+    )
+
+
+def test_published_configurations_load(greeter: Path) -> None:
+    change(greeter / "config.json", older)
+
+    use_case = UseCase.load(greeter)
+
+    found = [(f.rule, f.severity) for f in use_case.verify()]
+    assert found == [("INPUT-SCHEMA-FORMAT", "should")] * 3
+    sent = use_case.deployment(project_id="p")["configuration"]
+    assert sent["deploymentInputSchema"][0]["label"] == "PHONE"
+    options = sent["workflows"][0]["triggers"][0]["inputSchema"][-1]["options"]
+    assert [option["value"] for option in options] == ["1", "2.5"]
+
+
+def test_inputs_of_sub_workflows_may_have_a_name(greeter: Path) -> None:
+    trigger = {"type": "subworkflow", "inputSchema": [{"name": "x", "type": "string"}]}
+    change(greeter / "config.json", lambda c: c["workflows"][0].update(triggers=[trigger]))
+
+    use_case = UseCase.load(greeter)
+
+    (said,) = [f.message for f in use_case.verify() if f.rule == "INPUT-SCHEMA-FORMAT"]
+    assert said.startswith("workflows[0].triggers[0].inputSchema[0]")
+    sent = use_case.deployment(project_id="p")["configuration"]["workflows"][0]["triggers"][0]
+    assert sent["inputSchema"] == [{"key": "x", "type": "string"}]

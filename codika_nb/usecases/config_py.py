@@ -61,7 +61,7 @@ def run_python(file: Path, source: str) -> tuple[object, tuple[str, ...]]:
         imported = _take_modules(own)
         sys.modules.update(displaced)
     if found:
-        used += [Path(each.__file__) for each in imported.values() if getattr(each, "__file__", None)]
+        used += [Path(each.__file__) for each in imported.values() if each.__file__]
         folder = file.parent.resolve()
         places = [path.resolve() for path in used]
         return found[0], tuple(p.relative_to(folder).as_posix() for p in places if p.is_relative_to(folder))

@@ -80,7 +80,10 @@ def json_object(written: str, name: str) -> dict[str, Any]:
     Raises:
         UseCaseError: it is something else; names the place.
     """
-    value = json_value(written, name)
+    return _object(json_value(written, name), name)
+
+
+def _object(value: Any, name: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise UseCaseError(f"{name}: an object in braces is expected, not {_kind(value)}.")
     return value
@@ -149,7 +152,13 @@ def parse_workflow(content: bytes, name: str) -> dict[str, Any]:
     if "{{INSTPARM_" in written:
         # Replaced by a string of the same length, so that a complaint still names the right column.
         written = _BARE_PARAMETER.sub(lambda m: f'"{{{m[1]}}}"' if m[1] else m[0], written)
-    return json_object(written, name)
+    value = json_value(written, name)
+    if isinstance(value, list) and len(value) == 1 and isinstance(value[0], dict):
+        raise UseCaseError(
+            f"{name}: a list with one workflow, as some exports are.",
+            next_action="Take it out of the brackets, or import the file: UseCase.from_n8n.",
+        )
+    return _object(value, name)
 
 
 def check_path_segment(segment: str, what: str) -> None:

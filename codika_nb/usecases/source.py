@@ -45,6 +45,7 @@ class Source:
         given: the configuration as the person wrote it, members in their order; empty where it was made of
             Python objects.
         skills: the skills, in the order of their folders.
+        set_aside: whether there is a ``config.ts`` as well, which is not used here.
         left_out: files that the configuration reads, and that are not stored with a deployment.
     """
 
@@ -55,6 +56,7 @@ class Source:
     given: Mapping[str, Any] = field(default_factory=dict)
     skills: list[Skill] = field(init=False)
     left_out: tuple[str, ...] = field(init=False, default=())
+    set_aside: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
         self.skills = [
@@ -151,6 +153,7 @@ def read_source(folder: Path) -> tuple[Configuration, Source]:
             files[name] = read(folder, name)
     source = Source(config, files, skill_folders, listed, given if isinstance(given, dict) else {})
     source.left_out = _add_used(folder, files, used)
+    source.set_aside = config != "config.ts" and (folder / "config.ts").is_file()
     source.pair(configuration)
     return configuration, source
 

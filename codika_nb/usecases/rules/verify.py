@@ -61,6 +61,7 @@ _WORKFLOW_RULES: _Rules = (
 
 _RULES: _Rules = (
     ("CONFIGURATION", "must", triggers.configuration_is_valid),
+    ("CONFIG-SINGLE", "should", triggers.one_configuration_is_there),
     ("CONFIG-WORKFLOWS", "must", triggers.workflows_have_files),
     ("TRIGGERS-REQUIRED", "must", triggers.has_triggers),
     ("TRIGGER-TYPES", "must", triggers.trigger_types_are_known),
@@ -70,6 +71,7 @@ _RULES: _Rules = (
     ("WEBHOOK-METHOD", "should", wiring.methods_agree),
     ("INIT-WORKFLOW", "should", wiring.init_names_its_workflow),
     ("SCHEMA-TYPES", "must", triggers.schema_types_are_known),
+    ("INPUT-SCHEMA-FORMAT", "should", triggers.inputs_are_as_documented),
     ("SUBWKFL-REFERENCES", "must", triggers.subworkflows_exist),
     ("CALLEDBY-CONSISTENCY", "should", triggers.callers_are_named),
     ("INTEGRATION-INHERITANCE", "should", integrations.integrations_are_declared),
