@@ -97,3 +97,18 @@ def test_what_reads_nothing_besides_has_no_warning(folder: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         UseCase.load(folder)
+
+
+def test_what_is_fetched_keeps_its_project(client: Client, greeter: Path, tmp_path: Path) -> None:
+    first = client.deploy_use_case(greeter)
+    project = UseCase.load(greeter).project
+    assert project
+    client.get_use_case(project.project_id, into=tmp_path / "back")
+
+    again = client.deploy_use_case(tmp_path / "back")
+
+    assert (first.version, again.version) == ("1.0", "1.1")
+    assert again.process_instance_id == first.process_instance_id
+    kept = (tmp_path / "back" / "project.json").read_text(encoding="utf-8")
+    client.get_use_case(project.project_id, version="1.0", into=tmp_path / "back")
+    assert (tmp_path / "back" / "project.json").read_text(encoding="utf-8") == kept

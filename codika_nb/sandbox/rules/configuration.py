@@ -23,10 +23,12 @@ def check_configuration(configuration: Mapping[str, Any]) -> None:
     """Refuse a configuration that lacks what every use case has to have, naming the member."""
     members = Members(configuration, at="configuration", code="INVALID_CONFIGURATION")
     members.text("title")
-    for name in ("subtitle", "description", "processDeploymentMarkdown"):
-        members.text(name, blank=True)
-    members.texts("tags")
-    members.texts("integrationUids")
+    members.text("description", blank=True)
+    # The platform's own documents leave these out.
+    for name in ("subtitle", "processDeploymentMarkdown"):
+        members.text_or_none(name)
+    for name in ("tags", "integrationUids"):
+        members.texts(name, required=False)
     members.choice("processType", ("personal", "organizational"), default="personal")
     members.mapping_or_empty("defaultDeploymentParameters")
     _check_fields(members, "deploymentInputSchema")
@@ -47,9 +49,10 @@ def check_configuration(configuration: Mapping[str, Any]) -> None:
 def _check_workflow(workflow: Members) -> None:
     workflow.text("workflowId")
     workflow.text("workflowName")
-    access = workflow.members("knowledgeBaseAccess")
-    access.texts("processDocTags")
-    access.texts("processInstanceDocTags")
+    if "knowledgeBaseAccess" in workflow:
+        access = workflow.members("knowledgeBaseAccess")
+        access.texts("processDocTags", required=False)
+        access.texts("processInstanceDocTags", required=False)
     workflow.texts("integrationUids", required=False)
     workflow.choice("workflowCategory", ("user_facing", "data_ingestion"), default="user_facing")
     _check_fields(workflow, "outputSchema")
