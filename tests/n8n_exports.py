@@ -242,6 +242,13 @@ ORDINARY: dict[str, Any] = {
     "recorded data": after(HOOK, pinData={"Webhook": [{"json": {"body": {"email": "ada@example.org", "age": 36, "ok": True, "items": [{"n": 1}]}}}]}),
     "a list": [after(MANUAL)],
     "a list of two": [after(MANUAL), after(HOOK)],
+    "a service without an id": after({k: v for k, v in node("T", "slackTrigger").items() if k != "id"}),
+    "odd values": after(
+        node("C", "cron", 1, parameters={"triggerTimes": {"item": 3}}),
+        node("W", "switch", 1, parameters={"rules": {"rules": [{"output": []}]}, "fallbackOutput": {}}),
+        node("X", "scheduleTrigger", 1, parameters=rules({"field": "cronExpression", "expression": "="})),
+        wires=[("Edit", "W"), ("W", "Edit", 1), ("X", "Edit")],
+    ),
     "template page": {"workflow": after(MANUAL), "name": "x"},
     "answer of the API": {"data": [after(MANUAL), after(HOURLY)], "nextCursor": None},
 }  # fmt: skip
@@ -253,6 +260,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "no workflow": ({"a": 1}, "no n8n workflow"),
     "nothing": ([], "no workflow"),
     "no JSON": ('{"nodes": [', "line 1, column 12"),
+    "half a character": ('{"nodes": [{"name": "\\ud83d", "type": "n8n-nodes-base.noOp"}]}', "not JSON"),
     "not a number": ('{"nodes": [NaN]}', "NaN is not JSON"),
 }
 

@@ -103,12 +103,10 @@ def _used_outputs(node: Node) -> list[int]:
     rules = node["parameters"].get("rules")
     given = rules.get("rules") if isinstance(rules, dict) else None
     used = (
-        {rule.get("output", 0) for rule in given or [] if isinstance(rule, dict)}
-        if isinstance(given, list)
-        else set()
+        [rule.get("output", 0) for rule in given if isinstance(rule, dict)] if isinstance(given, list) else []
     )
-    used.add(node["parameters"].get("fallbackOutput", -1))
-    return sorted(n for n in used if isinstance(n, int) and 0 <= n < 4)
+    used.append(node["parameters"].get("fallbackOutput", -1))
+    return sorted({n for n in used if isinstance(n, int) and 0 <= n < 4})
 
 
 def _submit(graph: Graph, ends: list[tuple[str, int]], right: float, notes: Notes) -> None:

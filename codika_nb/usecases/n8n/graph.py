@@ -139,7 +139,7 @@ class Graph:
         """Add a node under a free name; returns the name."""
         self._taken.add(name)
         self.nodes[name] = {
-            "id": str(uuid5(NAMESPACE_URL, f"codika:{self.of}/nodes/{name}")),
+            "id": str(uuid5(NAMESPACE_URL, f"codika:{self.of}/made/{name}")),
             "name": name,
             "type": node_type,
             "typeVersion": version,

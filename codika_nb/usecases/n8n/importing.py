@@ -87,6 +87,7 @@ def import_n8n(source: Given | Iterable[Given], name: str | None = None) -> Impo
 
 def _workflows(export: Export, taken: list[str], name: str | None) -> list[_Made]:
     """The workflows that an export becomes: one for each flow in it."""
+    json_file(export.data, export.place)  # says so if a text in it cannot be written
     given = export.data.get("name")
     hint = export.hint or (given if isinstance(given, str) else "") or name or "workflow"
     if in_pattern(export.data):

@@ -32,7 +32,9 @@ def _rules(node: Node) -> list[dict[str, Any]]:
     if node["type"] == CRON:
         times = parameters.get("triggerTimes")
         items = times.get("item") if isinstance(times, dict) else None
-        return [_old_rule(item) for item in items or [] if isinstance(item, dict)]
+        return (
+            [_old_rule(item) for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+        )
     rule = parameters.get("rule")
     given = rule.get("interval") if isinstance(rule, dict) else None
     return [each for each in given if isinstance(each, dict)] if isinstance(given, list) else []
@@ -64,7 +66,7 @@ def _cron(rule: dict[str, Any]) -> tuple[str, bool]:  # noqa: PLR0911 - one for 
     every = _whole(rule.get(f"{field}Interval"), 5 if field == "minutes" else 30 if field == "seconds" else 1)
     match field:
         case "cronExpression":
-            expression = _text(rule.get("expression"), "0 0 * * *").removeprefix("=")
+            expression = _text(rule.get("expression"), "").removeprefix("=").strip() or "0 0 * * *"
             parts = expression.split()
             # The platform's have five parts, as the first of six is for seconds.
             return (" ".join(parts[1:]), parts[0] == "0") if len(parts) == 6 else (expression, True)
