@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from .signin.recipe import asign_in, sign_in
     from .signin.signin import SignIn
     from .usecases.usecase import UseCase
+    from .usecases.verifying import verify_workflow
 
 __version__ = "0.1.0"
 
@@ -98,6 +99,7 @@ __all__ = [
     "asign_in",
     "sign_in",
     "verify_webhook",
+    "verify_workflow",
 ]
 
 # Names are imported when they are first used, so that loading the extension costs next to nothing.
@@ -118,6 +120,7 @@ _HOMES = {
     "signin.recipe": ("asign_in", "sign_in"),
     "signin.signin": ("SignIn",),
     "usecases.usecase": ("UseCase",),
+    "usecases.verifying": ("verify_workflow",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -132,6 +132,8 @@ class UseCaseError(CodikaError):
 
     findings: Any = ()
     """What `UseCase.verify` has found, where that is why."""
+    problems: Any = ()
+    """Every mistake in the configuration, as file and complaint, where that is why."""
     deployment: Any = None
     """A deployment that has been made, where only writing it down has failed."""
 

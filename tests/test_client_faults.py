@@ -695,7 +695,7 @@ def test_a_file_of_two_names_keeps_the_other_as_it_was(make_client: MakeClient, 
         make_client(auth=KEY, base_url=server.url).get_use_case("p", into=tmp_path)
     assert (tmp_path / "mine").read_text() == "mine"
     assert (tmp_path / "config.json").read_bytes() == b"{}"
-    assert sorted(each.name for each in tmp_path.iterdir()) == ["config.json", "mine"]
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["config.json", "mine", "project.json"]
 
 
 def test_it_is_said_that_a_configuration_is_a_program(make_client: MakeClient, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import doctest
 import inspect
+import json
 import re
 import shutil
 import subprocess
@@ -25,6 +26,7 @@ from codika_nb.profiles import credential as session
 from codika_nb.sandbox import Sandbox
 
 from .conftest import EMAIL, GREETER, ROOT
+from .n8n_exports import ORDINARY
 from .reference import PAGES
 
 #: What has no example, and why.
@@ -90,6 +92,7 @@ def sandbox(aside: Callable[[Callable[[], None]], object]) -> Iterator[Sandbox]:
 def names(sandbox: Sandbox, tmp_path: Path, greeter: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """What examples take for granted: a sandbox in use, Ada signed in, and the greeter deployed."""
     shutil.copytree(greeter, tmp_path / "use-cases" / "greeter")
+    (tmp_path / "my-n8n-export.json").write_text(json.dumps(ORDINARY["webhook"]), encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(session.context, "base_url", sandbox.url)
     monkeypatch.setenv("OPENAI_API_KEY", "sk-example")

@@ -20,7 +20,8 @@ def test_the_public_names() -> None:
     assert len(set(codika_nb.__all__)) == len(codika_nb.__all__)
     contract = """
         Client AsyncClient OrganizationKey InstanceKey QueryKey WebhookSignature Profile ProfileStore
-        SignIn sign_in asign_in SignInForm Playground UseCase Sandbox verify_webhook CodikaError
+        SignIn sign_in asign_in SignInForm Playground UseCase Sandbox verify_webhook
+        verify_workflow CodikaError
     """
     assert set(contract.split()) <= set(codika_nb.__all__)
 

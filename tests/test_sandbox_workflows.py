@@ -285,11 +285,7 @@ def test_what_only_some_documents_ask_for_may_be_left_out(platform: Platform, na
     [
         *[
             (_without(configuration(), name), f"configuration.{name}", "INVALID_CONFIGURATION")
-            for name in (
-                "title",
-                "description",
-                "workflows",
-            )
+            for name in ("title", "description", "workflows")
         ],
         *[
             (
@@ -370,6 +366,16 @@ def test_configurations_are_checked_to_the_member(
     assert error_of(answer) == (400, code)
     assert answer.json()["error"]["details"]["field"] == field
     assert field in answer.json()["error"]["message"]
+
+
+def test_what_the_platforms_own_documents_leave_out_may_be_missing(platform: Platform) -> None:
+    least = configuration(_without(workflow(), "knowledgeBaseAccess"))
+    for name in ("subtitle", "processDeploymentMarkdown", "tags", "integrationUids"):
+        del least[name]
+
+    deployed = Deployed(platform)
+
+    assert deployed.deploy(configuration=least)["version"] == "1.1"
 
 
 def test_documents_come_back_byte_for_byte(platform: Platform) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
@@ -190,9 +191,57 @@ def test_the_list_of_workflow_files_is_the_folders(folder: Path) -> None:
     assert "workflows/gone.json" in found[0].message
 
 
+def test_listed_files_are_those_of_the_folder_wherever_the_kernel_is(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (folder / "config.ts").read_text(encoding="utf-8")
+    text = text.replace("join(here, 'workflows/greet.json')", "'workflows/greet.json'")
+    (folder / "config.ts").write_text(text, encoding="utf-8")
+
+    for place in (folder, folder.parent):
+        monkeypatch.chdir(place)
+        assert UseCase.load(folder).verify() == []
+        assert UseCase.load(os.path.relpath(folder)).verify() == []
+
+    (folder / "config.ts").write_text(
+        text.replace("export const WORKFLOW_FILES", "const WORKFLOW_FILES"), "utf-8"
+    )
+    (found,) = UseCase.load(folder).verify()
+    assert (found.rule, found.path) == ("CONFIG-WORKFLOWS", "config.ts")
+    assert "exports no WORKFLOW_FILES" in found.message
+
+
+def test_the_helpers_of_the_package_need_no_installation(folder: Path) -> None:
+    (folder / "node_modules").unlink()
+
+    use_case = UseCase.load(folder)
+
+    assert use_case.verify() == []
+    sent = use_case.deployment(project_id="p1")["configuration"]["workflows"][0]["n8nWorkflowJsonBase64"]
+    assert base64.b64decode(sent) == (folder / "workflows" / "greet.json").read_bytes()
+
+
+def test_the_persons_variables_are_there_but_for_secrets(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (folder / "config.ts").read_text(encoding="utf-8")
+    read = text.replace('"Greeter"', "process.env.MY_TITLE ?? 'unset'")
+    (folder / "config.ts").write_text(read, encoding="utf-8")
+    monkeypatch.setenv("MY_TITLE", "Production")
+    monkeypatch.setenv("MY_KEY", "hush")
+
+    assert UseCase.load(folder).configuration.title == "Production"
+
+    read = text.replace('"Greeter"', "process.env.MY_KEY!.toUpperCase()")
+    (folder / "config.ts").write_text(read, encoding="utf-8")
+    with pytest.raises(UseCaseError, match=r"config\.ts, line \d+: .*reads MY_KEY, which is withheld"):
+        UseCase.load(folder)
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
+        ("export function getConfiguration() { return { title: 1n }; }\n", "config.ts: TypeError: "),
         ("const x: number = 1;\nconst s = `a `b` c`;\n", "config.ts, line 2: SyntaxError: "),
         ("export const x = 1;\n", "does not export a function getConfiguration"),
         ("export async function getConfiguration() { return {}; }\n", "gives a promise"),

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from codika_nb import UseCaseError, verify_workflow
 from codika_nb.configuration import CustomIntegration
 from codika_nb.usecases.rules.findings import Finding, Findings
 from codika_nb.usecases.usecase import UseCase
 
-from .test_usecase import change, connect, parameters
+from .test_usecase import change, connect, parameters, scheduled
 
 
 def integration(**members: Any) -> dict[str, Any]:
@@ -224,3 +226,270 @@ def test_a_table_of_findings_is_whole_whatever_is_in_it() -> None:
     assert "second &lt;i&gt;line&lt;/i&gt;" in rich
     assert rich.count("<tr>") == 3
     assert repr(findings.must).count("\n") == 1
+
+
+def wire(workflow: Any, source: str, target: str, kind: str = "main") -> None:
+    link = {"node": target, "type": kind, "index": 0}
+    workflow["connections"].setdefault(source, {}).setdefault(kind, [[]])[0].append(link)
+
+
+def its(workflow: Any, name: str) -> Any:
+    return next(node for node in workflow["nodes"] if node["name"] == name)
+
+
+def ask_claude(model: Any) -> Callable[[Any], Any]:
+    chat = {
+        "name": "Claude",
+        "type": "@n8n/n8n-nodes-langchain.lmChatAnthropic",
+        "parameters": {"model": model},
+    }
+    return lambda workflow: workflow["nodes"].append(chat)
+
+
+def straight_to_slow_work(workflow: Any) -> None:
+    fetch = {"name": "Fetch", "type": "n8n-nodes-base.httpRequest", "parameters": {}}
+    workflow["nodes"].append(fetch)
+    wire(workflow, "Webhook Trigger", "Fetch")
+    wire(workflow, "Fetch", "Codika Init")
+
+
+WIRING: list[tuple[Callable[[Any], Any], set[tuple[str, str, str | None]]]] = [
+    (lambda w: wire(w, "Webhook Trigger", "Nobody"), {("JSON-001", "must", "Webhook Trigger")}),
+    (lambda w: wire(w, "Ghost", "Submit Result"), {("JSON-001", "must", "Submit Result")}),
+    (lambda w: wire(w, "Ghost", "Greet", "ai_languageModel"), {("JSON-001", "must", "Greet")}),
+    (lambda w: w["nodes"][1].update(id=w["nodes"][0]["id"]), {("JSON-001", "must", "Codika Init")}),
+    (lambda w: its(w, "Greet").pop("type"), {("JSON-001", "must", "Greet")}),
+    (
+        lambda w: w["nodes"].append({"type": "n8n-nodes-base.noOp", "parameters": {}}),
+        {("JSON-001", "must", None)},
+    ),
+    (lambda w: w["nodes"].append("Greet"), {("JSON-001", "must", None)}),
+    (lambda w: its(w, "Greet").update(parameters=[]), {("JSON-001", "must", "Greet")}),
+    (lambda w: its(w, "Greet").update(position=[1]), {("JSON-001", "must", "Greet")}),
+    (lambda w: its(w, "Greet").update(id=3), {("JSON-001", "must", "Greet")}),
+    (lambda w: its(w, "Greet").pop("id"), set()),
+    (lambda w: w["connections"]["Codika Init"]["main"].append(None), set()),
+    (ask_claude("claude-2"), {("LLM-MODEL-ID", "must", "Claude")}),
+    (ask_claude({"__rl": True, "value": "claude-2", "mode": "id"}), {("LLM-MODEL-ID", "must", "Claude")}),
+    (ask_claude("claude-opus-4-6"), set()),
+    (straight_to_slow_work, {("R13", "must", "Webhook Trigger")}),
+    (
+        lambda w: wire(w, "Webhook Trigger", its(w, "Greet").setdefault("id", "x")),
+        {("JSON-001", "should", "Webhook Trigger")},
+    ),
+    (
+        lambda w: w["nodes"].append({**its(w, "Greet"), "id": "other"}),
+        {("NODE-NAMES", "should", "Greet")},
+    ),
+    (
+        lambda w: w["connections"].pop("Webhook Trigger"),
+        {("RUN-WIRING", "should", "Webhook Trigger"), ("RUN-WIRING", "should", "Codika Init")},
+    ),
+    (lambda w: its(w, "Codika Init").update(disabled=True), {("RUN-WIRING", "should", "Codika Init")}),
+    (lambda w: its(w, "Submit Result").update(disabled=True), {("RUN-WIRING", "should", "Submit Result")}),
+    (
+        lambda w: its(w, "Webhook Trigger")["parameters"].update(httpMethod="GET"),
+        {("WEBHOOK-METHOD", "should", "Webhook Trigger")},
+    ),
+    (
+        lambda w: its(w, "Codika Init")["parameters"].update(workflowId="other"),
+        {("INIT-WORKFLOW", "should", "Codika Init")},
+    ),
+]
+
+
+@pytest.mark.parametrize(("break_it", "expected"), WIRING)
+def test_wiring(greeter: Path, break_it: Callable[[Any], Any], expected: Any) -> None:
+    change(greeter / "workflows" / "greet.json", break_it)
+
+    findings = UseCase.load(greeter).verify()
+
+    assert {(found.rule, found.severity, found.node) for found in findings} >= expected
+    assert {found.rule for found in findings} <= {rule for rule, _, _ in expected}
+
+
+def test_both_ends_are_named(greeter: Path) -> None:
+    change(greeter / "workflows" / "greet.json", lambda w: wire(w, "Webhook Trigger", "Nobody"))
+
+    (found,) = UseCase.load(greeter).verify()
+
+    assert "Webhook Trigger" in found.message
+    assert "Nobody" in found.message
+
+
+@pytest.mark.parametrize(
+    ("trigger", "node_type", "message"),
+    [
+        ({"type": "service_event", "service": "email", "eventType": "mail"}, "emailReadImap", None),
+        (
+            {"type": "service_event", "service": "email", "eventType": "mail"},
+            "manualTrigger",
+            "in the editor only",
+        ),
+    ],
+)
+def test_what_starts_a_workflow(greeter: Path, trigger: Any, node_type: str, message: str | None) -> None:
+    def start(workflow: Any) -> None:
+        webhook = its(workflow, "Webhook Trigger")
+        webhook["type"] = f"n8n-nodes-base.{node_type}"
+        for member in ("credentials", "webhookId"):
+            webhook.pop(member)
+
+    change(greeter / "workflows" / "greet.json", start)
+    change(greeter / "config.json", lambda c: c["workflows"][0].update(triggers=[trigger]))
+
+    said = [f.message for f in UseCase.load(greeter).verify() if f.rule == "TRIGGER-TYPE-CONSISTENCY"]
+    assert len(said) == (message is not None)
+    assert message is None or message in said[0]
+
+
+def test_cron_and_interval_are_schedules(greeter: Path) -> None:
+    scheduled(greeter)
+    for kind in ("cron", "interval"):
+        change(
+            greeter / "workflows" / "greet.json",
+            lambda w, kind=kind: its(w, "Mondays").update(type=f"n8n-nodes-base.{kind}"),  # type: ignore[misc]
+        )
+        assert UseCase.load(greeter).verify() == []
+
+
+def spoil(workflow: Any) -> None:
+    """All that can be mended."""
+    webhook = its(workflow, "Webhook Trigger")
+    del webhook["credentials"], webhook["webhookId"]
+    webhook["parameters"]["authentication"] = "none"
+    workflow.update(settings={}, active=True, pinData={})
+    ask_claude("claude-3-opus-20240229")(workflow)
+    its(workflow, "Codika Init")["parameters"]["memberSecret"] = "{{MEMSECRT_EXECUTION_AUTH_TRCSEMEM}}"
+    greet = its(workflow, "Greet")["parameters"]
+    greet["jsCode"] += "\nconst n = '{{INSTPARM_N_MRAPTSNI}}';"
+
+
+MENDED = {
+    "INSTPARM-QUOTE",
+    "LLM-MODEL-ID",
+    "PLACEHOLDER-SYNTAX",
+    "WEBHOOK-AUTH",
+    "WEBHOOK-ID",
+    "WORKFLOW-SANITIZATION",
+    "WORKFLOW-SETTINGS",
+}
+
+
+def test_what_is_mechanical_is_mended_in_the_folder(greeter: Path) -> None:
+    file = greeter / "workflows" / "greet.json"
+    change(file, spoil)
+    change(file, lambda w: wire(w, "Greet", "Nobody"))
+    use_case = UseCase.load(greeter)
+
+    mended = use_case.verify().fix()
+
+    assert {found.rule for found in mended} == MENDED
+    assert [found.rule for found in use_case.verify()] == ["JSON-001"]
+    assert UseCase.load(greeter).verify() == use_case.verify()
+    written = file.read_text(encoding="utf-8")
+    assert "{{MEMSECRT_EXECUTION_AUTH_TRCESMEM}}" in written
+    assert "const n = {{INSTPARM_N_MRAPTSNI}};" in written
+    assert "claude-opus-4-20250514" in written
+
+
+def test_what_is_fine_is_not_written_again(greeter: Path) -> None:
+    file = greeter / "workflows" / "greet.json"
+    before = file.read_bytes(), file.stat().st_mtime_ns
+
+    assert UseCase.load(greeter).verify().fix() == []
+    assert verify_workflow(file).fix() == []
+    assert (file.read_bytes(), file.stat().st_mtime_ns) == before
+
+
+def test_bare_parameters_stay_bare(greeter: Path) -> None:
+    file = greeter / "workflows" / "greet.json"
+    change(file, lambda w: w.update(active=True, n="N"))
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace('"N"', "{{INSTPARM_N_MRAPTSNI}}"), encoding="utf-8")
+
+    assert [f.rule for f in verify_workflow(file).fix()] == ["WORKFLOW-SANITIZATION"]
+
+    assert '"n": {{INSTPARM_N_MRAPTSNI}}' in file.read_text(encoding="utf-8")
+    assert verify_workflow(file) == []
+
+
+def test_a_lone_file_is_mended_and_a_dictionary_is_not(greeter: Path) -> None:
+    file = greeter / "workflows" / "greet.json"
+    change(file, spoil)
+
+    assert {found.rule for found in verify_workflow(file).must.fix()} == MENDED
+    assert verify_workflow(file) == []
+    with pytest.raises(UseCaseError, match="no file"):
+        verify_workflow({"nodes": [], "connections": {}}).fix()
+
+
+def test_a_broken_configuration_does_not_hide_broken_workflows(greeter: Path) -> None:
+    change(greeter / "config.json", lambda c: (c.pop("title"), c["workflows"][0].update(cost="much")))
+    change(greeter / "workflows" / "greet.json", lambda w: w.update(settings={}))
+
+    with pytest.raises(UseCaseError) as refused:
+        UseCase.load(greeter)
+
+    found = [(f.path, f.rule, f.severity) for f in refused.value.findings]
+    assert {place for place, _, _ in found} == {"config.json", "workflows/greet.json"}
+    assert ("workflows/greet.json", "WORKFLOW-SETTINGS", "must") in found
+    messages = " ".join(f.message for f in refused.value.findings)
+    assert "title: Field required" in messages
+    assert "workflows[0].cost" in messages
+
+
+def test_other_forms_of_exports_are_recognised(greeter: Path) -> None:
+    file = greeter / "workflows" / "greet.json"
+    workflow = json.loads(file.read_text(encoding="utf-8"))
+    file.write_text(json.dumps({"workflow": workflow}), encoding="utf-8")
+
+    said = next(f.message for f in UseCase.load(greeter).verify() if f.rule == "JSON-001")
+    assert 'one level deeper, in "workflow"' in said
+
+    file.write_text(json.dumps([workflow]), encoding="utf-8")
+    with pytest.raises(UseCaseError, match="a list with one workflow"):
+        UseCase.load(greeter)
+
+
+def test_two_configurations_are_named(greeter: Path) -> None:
+    (greeter / "config.ts").write_text("", encoding="utf-8")
+
+    (found,) = UseCase.load(greeter).verify()
+
+    assert (found.rule, found.severity, found.path) == ("CONFIG-SINGLE", "should", "config.json")
+    assert "config.ts by the codika tool" in found.message
+
+
+def older(configuration: Any) -> None:
+    """As published examples have it."""
+    configuration["deploymentInputSchema"] = [{"key": "PHONE", "type": "string", "required": True}]
+    options = [{"value": 1, "label": "One"}, {"value": 2.5, "label": "More"}]
+    configuration["workflows"][0]["triggers"][0]["inputSchema"].append(
+        {"key": "size", "label": "Size", "type": "select", "options": options}
+    )
+
+
+def test_published_configurations_load(greeter: Path) -> None:
+    change(greeter / "config.json", older)
+
+    use_case = UseCase.load(greeter)
+
+    found = [(f.rule, f.severity) for f in use_case.verify()]
+    assert found == [("INPUT-SCHEMA-FORMAT", "should")] * 3
+    sent = use_case.deployment(project_id="p")["configuration"]
+    assert sent["deploymentInputSchema"][0]["label"] == "PHONE"
+    options = sent["workflows"][0]["triggers"][0]["inputSchema"][-1]["options"]
+    assert [option["value"] for option in options] == ["1", "2.5"]
+
+
+def test_inputs_of_sub_workflows_may_have_a_name(greeter: Path) -> None:
+    trigger = {"type": "subworkflow", "inputSchema": [{"name": "x", "type": "string"}]}
+    change(greeter / "config.json", lambda c: c["workflows"][0].update(triggers=[trigger]))
+
+    use_case = UseCase.load(greeter)
+
+    (said,) = [f.message for f in use_case.verify() if f.rule == "INPUT-SCHEMA-FORMAT"]
+    assert said.startswith("workflows[0].triggers[0].inputSchema[0]")
+    sent = use_case.deployment(project_id="p")["configuration"]["workflows"][0]["triggers"][0]
+    assert sent["inputSchema"] == [{"key": "x", "type": "string"}]

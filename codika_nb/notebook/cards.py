@@ -62,10 +62,41 @@ def plan(use_case: UseCase, rows: Iterable[tuple[str, str]], findings: Findings)
     return card(text, rows, good=good, **_findings(findings))
 
 
+def lone_workflow(name: str, findings: Findings) -> Bundle:
+    """What a check has found in a workflow that is no use case."""
+    good = not findings.must
+    title = f"{name} can be a workflow of a use case" if good else f"{name} would not run as it is"
+    rows = [("Checked", "by the rules that are about workflows alone")]
+    return card(title, rows, good=good, **_findings(findings))
+
+
 def _findings(findings: Findings | None) -> dict[str, str]:
     if not findings:
         return {}
     return {"text": repr(findings), "rich": findings._repr_html_(), "width": "64rem"}
+
+
+def imported(use_case: UseCase, rows: Iterable[tuple[str, str]], good: bool) -> Bundle:
+    """What an import has made, what it leaves to a person, and what it has done."""
+    title = f"{use_case.configuration.title} was imported"
+    report = use_case.imported
+    if not report:
+        return card(title, rows, good=good)
+    decide, done = report.decide, report.done
+    parts = [("To decide", decide), ("Done", done)]
+    return card(
+        title,
+        rows,
+        good=good,
+        text="\n".join(f"{name}:\n{part!r}" for name, part in parts if part),
+        rich="".join(
+            f'<details{" open" if part is decide else ""}><summary style="cursor: pointer">{name} ({len(part)})'
+            f"</summary>{part._repr_html_()}</details>"
+            for name, part in parts
+            if part
+        ),
+        width="64rem",
+    )
 
 
 def waiting(workflow: str, execution_id: str, seconds: float) -> Bundle:

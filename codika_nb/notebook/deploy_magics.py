@@ -23,6 +23,7 @@ from ..profiles.credential import context, resolve
 from ..usecases.rules.findings import Findings
 from ..usecases.source import config_name
 from ..usecases.usecase import UseCase
+from ..usecases.verifying import verify_workflow
 from ..usecases.versions import raised, version_rule
 from . import cards
 from .card import Card
@@ -43,7 +44,7 @@ _STAGES = {
 
 
 @magic(
-    option("path", help="the use-case folder"),
+    option("path", help="the use-case folder; with --dry-run also a single workflow"),
     option(
         "--patch",
         action="append_const",
@@ -57,6 +58,7 @@ _STAGES = {
     option("--project", metavar="ID", help="deploy to this project"),
     option("--create-project", metavar="NAME", help="make a project with this name for it"),
     option("--dry-run", action="store_true", help="check it and say what would be sent; nothing is"),
+    option("--fix", action="store_true", help="mend what needs no decision, in the files, and say what"),
     option("--no-verify", action="store_true", help="deploy it even if the check says it would not run"),
     option("--publish", action="store_true", help="also make the new version the one in production"),
     option(
@@ -74,8 +76,18 @@ def codika_deploy(shell: InteractiveShell, arguments: Namespace) -> Any:
     Example: %codika_deploy use-cases/greeter
     """
     version = _checked(arguments)
-    _say_what_runs(Path(arguments.path).expanduser().absolute())
-    use_case = UseCase.load(arguments.path)
+    path = Path(arguments.path).expanduser().absolute()
+    if path.is_file():
+        return _lone_workflow(shell, path, arguments)
+    _say_what_runs(path)
+    try:
+        use_case = UseCase.load(arguments.path)
+    except UseCaseError as error:
+        if error.findings:
+            show(shell, error.findings, cards.not_deployed(path.name, error.findings))
+        raise
+    if arguments.fix:
+        _fix(use_case.verify())
     if arguments.dry_run:
         return _plan(shell, use_case, version, arguments)
     title, in_use = use_case.configuration.title, resolve().profile
@@ -108,6 +120,29 @@ def codika_deploy(shell: InteractiveShell, arguments: Namespace) -> Any:
             rows.append(_publish(client, use_case, deployed, project_id))
             card.finish(deployed, deployment_card(deployed, title, rows))
     return deployed
+
+
+def _lone_workflow(shell: InteractiveShell, path: Path, arguments: Namespace) -> Findings:
+    """Check a workflow that is no use case, which is all that can be done with it."""
+    if not arguments.dry_run:
+        raise UseCaseError(
+            f"{path.name} is a single file, and what is deployed is a use case: a folder.",
+            next_action=f"%codika_import {shlex.quote(str(arguments.path))} makes one of a workflow; "
+            "with --dry-run it is checked.",
+        )
+    findings = verify_workflow(path)
+    if arguments.fix and _fix(findings):
+        findings = verify_workflow(path)
+    show(shell, findings, cards.lone_workflow(path.name, findings))
+    return findings
+
+
+def _fix(findings: Findings) -> Findings:
+    """Mend what can be, and say so."""
+    mended = findings.fix()
+    places = dict.fromkeys(f"{each.rule} in {each.path}" for each in mended)
+    display(line(f"Mended: {', '.join(places) or 'nothing'}."), raw=True)
+    return mended
 
 
 def _say_what_runs(folder: Path) -> None:
@@ -242,7 +277,7 @@ def _checked(arguments: Namespace) -> str:
     others = (
         versions or arguments.project or arguments.create_project or arguments.publish or arguments.dry_run
     )
-    if arguments.rerun and others:
+    if arguments.rerun and (others or arguments.fix):
         raise UsageError(
             "--rerun deploys what is there already: no version, project or publishing goes with it."
         )

@@ -25,6 +25,7 @@ HOMES = {
     "sandbox_magics": ("sandbox",),
     "deploy_magics": ("deploy",),
     "listing_magics": ("projects", "instances"),
+    "import_magics": ("import",),
     "run_magics": ("trigger", "executions", "playground"),
 }
 #: Those that take a cell as well.

@@ -11,6 +11,9 @@
 | `wire` | how members are spelled in Python and on the wire |
 | `skills` | pages that tell agents how to use a workflow |
 | `rules` | what keeps a deployment from running |
+| `verifying` | the rules on one workflow, without a use case around it |
+| `n8n` | from n8n's exports to a use case |
+| `starters` | what starts a workflow in the engine, by the types of its nodes |
 | `complaints` | what is wrong with a configuration, and where |
 | `packing` | what leaves it with a deployment |
 | `record` | what its folder keeps of its deployments: projects, versions, the archive |

@@ -40,14 +40,17 @@ def write_starter(folder: Path, name: str) -> None:
     write_new(folder, {**files, "config.json": json_file(configuration, "config.json")})
 
 
-def write_new(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Write the files of a use case to a folder that has none yet.
+def write_new(folder: Path, files: Mapping[str, bytes], *, replace: bool = False) -> None:
+    """Write the files of a use case to a folder that has none yet, or whose own may be replaced.
 
     Raises:
         UseCaseError: it has some, or cannot be written to.
     """
     taken = [file for file in dict.fromkeys((*CONFIGURATION_FILES, *files)) if (folder / file).exists()]
-    if taken:
-        raise UseCaseError(f"{folder} holds {' and '.join(taken)} already.", next_action="Give a new folder.")
+    foreign = [file for file in taken if file in CONFIGURATION_FILES and file not in files]
+    if taken and (foreign or not replace):
+        raise UseCaseError(
+            f"{folder} holds {' and '.join(foreign or taken)} already.", next_action="Give a new folder."
+        )
     for file, content in files.items():
         write(folder, file, content)

@@ -21,7 +21,11 @@ def validated(given: object, name: str) -> Configuration:
         return Configuration.model_validate(given)
     except ValidationError as error:
         again = f"Correct {name} and load it again." if "." in name else f"Correct the {name}."
-        raise UseCaseError(problems(name, error, given), next_action=again) from error
+        refused = UseCaseError(problems(name, error, given), next_action=again)
+        refused.problems = [
+            (name, f"{location(e['loc'], given)}: {complaint(e)}") for e in error.errors(include_url=False)
+        ]
+        raise refused from error
 
 
 def problems(place: str, error: ValidationError, given: object, most: int = 5) -> str:

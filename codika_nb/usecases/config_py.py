@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import builtins
 import importlib
+import io
 import os
 import re
 import sys
@@ -11,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -22,8 +25,11 @@ from .complaints import problems
 _SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL", re.IGNORECASE)
 
 
-def run_python(file: Path, source: str) -> object:
+def run_python(file: Path, source: str) -> tuple[object, tuple[str, ...]]:
     """What a ``config.py`` defines, run as if by ``import config`` in its folder, without a trace.
+
+    Returns:
+        The configuration, and the files of the folder that were imported or read for it.
 
     It may have come with somebody's folder, and so does not find the keys that are in the environment.
     """
@@ -35,41 +41,73 @@ def run_python(file: Path, source: str) -> object:
     path, writes_bytecode = list(sys.path), sys.dont_write_bytecode
     module = ModuleType(file.stem)
     module.__file__ = str(file)
+    used: list[Path] = []
+    found: list[object] = []
     try:
         sys.path.insert(0, str(file.parent))
         sys.dont_write_bytecode = True
         sys.modules[module.__name__] = module
         importlib.invalidate_caches()
-        with _without_keys():
+        with _without_keys(), _noticing(used):
             exec(compile(source, str(file), "exec"), module.__dict__)  # noqa: S102 - the person's own file
             if hasattr(module, "get_configuration"):
-                return module.get_configuration()
-            if hasattr(module, "configuration"):
-                return module.configuration
+                found.append(module.get_configuration())
+            elif hasattr(module, "configuration"):
+                found.append(module.configuration)
     except (Exception, SystemExit) as error:
         raise _python_error(file, error) from error
     finally:
         sys.path[:], sys.dont_write_bytecode = path, writes_bytecode
-        _take_modules(own)
+        imported = _take_modules(own)
         sys.modules.update(displaced)
+    if found:
+        used += [Path(each.__file__) for each in imported.values() if each.__file__]
+        folder = file.parent.resolve()
+        places = [path.resolve() for path in used]
+        return found[0], tuple(p.relative_to(folder).as_posix() for p in places if p.is_relative_to(folder))
     raise UseCaseError(
         f"{file.name} defines neither configuration nor get_configuration().",
         next_action="End it with: configuration = Configuration(…).",
     )
 
 
+def withheld() -> list[str]:
+    """The variables of the environment that a configuration does not get to see: keys, and our own."""
+    return [
+        name
+        for name, value in os.environ.items()
+        if _SECRET.search(name) or name.startswith("CODIKA_") or secrets_in(value)
+    ]
+
+
 @contextmanager
 def _without_keys() -> Iterator[None]:
-    hidden = {
-        name: os.environ.pop(name)
-        for name, value in list(os.environ.items())
-        if _SECRET.search(name) or secrets_in(value)
-    }
+    hidden = {name: os.environ.pop(name) for name in withheld()}
     try:
         yield
     finally:
         for name, value in hidden.items():
             os.environ.setdefault(name, value)
+
+
+@contextmanager
+def _noticing(used: list[Path]) -> Iterator[None]:
+    """Take down the files that are opened to be read."""
+    original = builtins.open
+
+    def opened(file: Any, mode: str = "r", *arguments: Any, **more: Any) -> Any:
+        if isinstance(file, str | os.PathLike) and "r" in mode:
+            used.append(Path.cwd() / os.fsdecode(file))
+        return original(file, mode, *arguments, **more)
+
+    places: tuple[Any, ...] = (builtins, io)
+    try:
+        for place in places:
+            place.open = opened
+        yield
+    finally:
+        for place in places:
+            place.open = original
 
 
 def _take_modules(names: set[str]) -> dict[str, ModuleType]:

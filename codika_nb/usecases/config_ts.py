@@ -8,13 +8,15 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
+from urllib.request import url2pathname
 
 from ..errors import UseCaseError
+from .config_py import withheld
 
 # Seconds; loading a configuration takes a fraction of one.
 _TYPESCRIPT_PATIENCE = 20.0
@@ -23,16 +25,55 @@ _OLDEST_NODE = (22, 6)
 
 _STRIPS_TYPES_UNASKED = (23, 6)
 
-# What Node gets of the environment: enough to run, and none of the keys that may be in it.
-_HARMLESS_VARIABLES = ("PATH", "HOME", "USERPROFILE", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "LANG", "TZ")
+# What the codika package has for configurations, for folders in which it is not installed.
+_HELPERS = """
+import { readFileSync } from 'node:fs';
+export const loadAndEncodeWorkflow = (path) => readFileSync(path).toString('base64');
+"""
+
+_HOOKS = """
+import { appendFileSync } from 'node:fs';
+let log;
+export function initialize(given) {
+  log = given;
+}
+export async function load(url, context, next) {
+  if (url.startsWith('file:')) appendFileSync(log, url + '\\n');
+  return next(url, context);
+}
+export async function resolve(name, context, next) {
+  try {
+    return await next(name, context);
+  } catch (error) {
+    if (name !== 'codika') throw error;
+    return { url: 'HELPERS', format: 'module', shortCircuit: true };
+  }
+}
+"""
 
 # The answer goes into a file of its own: what a configuration prints is its own affair.
 _ASK_FOR_CONFIGURATION = """
-import { writeFileSync } from 'node:fs';
+import fs, { writeFileSync } from 'node:fs';
+import { register, syncBuiltinESMExports } from 'node:module';
 import { pathToFileURL } from 'node:url';
 
-const [file, answer] = process.argv.slice(1);
-const found = {};
+const [file, answer, log, hooks, ...withheld] = process.argv.slice(1);
+const found = { read: [] };
+register(hooks, { data: log });
+const { readFileSync } = fs;
+fs.readFileSync = (path, ...more) => {
+  found.read.push(String(path));
+  return readFileSync(path, ...more);
+};
+syncBuiltinESMExports();
+process.env = new Proxy(process.env, {
+  get(variables, name) {
+    // What packages look for is their affair, and they do without.
+    if (withheld.includes(name) && !new Error().stack.split('\\n')[2]?.includes('node_modules'))
+      throw new Error(`reads ${name}, which is withheld from it: it may be a secret`);
+    return variables[name];
+  },
+});
 try {
   const { WORKFLOW_FILES, getConfiguration } = await import(pathToFileURL(file));
   found.workflowFiles = WORKFLOW_FILES;
@@ -51,14 +92,20 @@ process.exit();
 """
 
 
-def run_typescript(file: Path) -> tuple[object, tuple[str, ...]]:
-    """What a ``config.ts`` gives as its configuration, and the workflow files that it lists."""
+def run_typescript(file: Path) -> tuple[object, tuple[str, ...] | None, tuple[str, ...]]:
+    """What a ``config.ts`` gives: its configuration, the workflow files that it lists, what it reads.
+
+    Returns:
+        The second is None where it lists none; all paths are those inside the folder.
+    """
     node = _node()
     with tempfile.TemporaryDirectory(prefix="codika-config-") as scratch:
-        answer = Path(scratch, "answer.json")
+        answer, log = Path(scratch, "answer.json"), Path(scratch, "imported.txt")
+        log.touch()
         options = ["--no-warnings", "--input-type=module", f"--eval={_ASK_FOR_CONFIGURATION}"]
         try:
-            finished = _quietly([*node, *options, "--", str(file), str(answer)], file.parent)
+            arguments = [str(file), str(answer), str(log), _hooks(), *withheld()]
+            finished = _quietly([*node, *options, "--", *arguments], file.parent)
         except subprocess.TimeoutExpired as late:
             raise UseCaseError(
                 f"config.ts has not given its configuration after {_TYPESCRIPT_PATIENCE:.0f} seconds.",
@@ -70,6 +117,7 @@ def run_typescript(file: Path) -> tuple[object, tuple[str, ...]]:
                 next_action="Leave process.exit out of it.",
             )
         found = json.loads(answer.read_bytes())
+        imported = log.read_text(encoding="utf-8").splitlines()
     if error := found.get("error"):
         raise _typescript_error(file, error)
     if not found["callable"]:
@@ -83,9 +131,20 @@ def run_typescript(file: Path) -> tuple[object, tuple[str, ...]]:
             next_action="Make it a function that is not async.",
         )
     listed = found.get("workflowFiles")
-    return found.get("configuration"), tuple(
-        Path(os.path.relpath(path, file.parent)).as_posix() for path in _texts(listed)
-    )
+    # A path that is not absolute is one in the folder, wherever the kernel is.
+    files = None if listed is None else _inside(file.parent, _texts(listed))
+    used = [url2pathname(url.removeprefix("file://")) for url in imported]
+    read = [str((file.parent / path).resolve()) for path in (*used, *found["read"])]
+    return found.get("configuration"), files, _inside(file.parent.resolve(), read)
+
+
+def _inside(folder: Path, paths: Iterable[str]) -> tuple[str, ...]:
+    return tuple(Path(os.path.relpath(folder / path, folder)).as_posix() for path in paths)
+
+
+def _hooks() -> str:
+    helpers = f"data:text/javascript,{quote(_HELPERS)}"
+    return f"data:text/javascript,{quote(_HOOKS.replace('HELPERS', helpers))}"
 
 
 def _texts(value: object) -> list[str]:
@@ -116,7 +175,9 @@ def _node() -> list[str]:
 
 
 def _harmless() -> dict[str, str]:
-    return {name: os.environ[name] for name in _HARMLESS_VARIABLES if name in os.environ}
+    """The person's environment, but for secrets and what changes Node itself."""
+    hidden = set(withheld())
+    return {n: value for n, value in os.environ.items() if n not in hidden and not n.startswith("NODE_")}
 
 
 def _quietly(command: list[str], folder: Path) -> subprocess.CompletedProcess[bytes]:
@@ -137,7 +198,8 @@ def _typescript_error(file: Path, error: Mapping[str, Any]) -> UseCaseError:
     place = file.name
     for path, line in re.findall(r"(?:file://)?(/[^\n()]+?|[A-Za-z]:[^\n()]+?):(\d+)\b", str(error["stack"])):
         where = Path(unquote(path))
-        if where.is_relative_to(file.parent) and "node_modules" not in where.parts:
+        ours = where.name.startswith("[eval")
+        if where.is_relative_to(file.parent) and not ours and "node_modules" not in where.parts:
             place = f"{where.relative_to(file.parent)}, line {line}"
             break
     message = " ".join(str(error["message"]).split())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 from uuid import NAMESPACE_URL, uuid5
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from .fields import DeploymentField, FormField
 from .triggers import Trigger
@@ -175,6 +175,18 @@ class Configuration(Model):
     agent: Agent | None = None
     process_type: Literal["personal", "organizational"] | None = None
     custom_integrations: list[CustomIntegration] | None = None
+
+    @field_validator("deployment_input_schema", mode="before")
+    @classmethod
+    def _labelled(cls, given: Any) -> Any:
+        if not isinstance(given, list):
+            return given
+        return [
+            {**field, "label": field["key"]}
+            if isinstance(field, dict) and "key" in field and "label" not in field
+            else field
+            for field in given
+        ]
 
 
 class MetadataDocument(Model):

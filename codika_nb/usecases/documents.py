@@ -80,8 +80,23 @@ def json_object(written: str, name: str) -> dict[str, Any]:
     Raises:
         UseCaseError: it is something else; names the place.
     """
+    return _object(json_value(written, name), name)
+
+
+def _object(value: Any, name: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise UseCaseError(f"{name}: an object in braces is expected, not {_kind(value)}.")
+    return value
+
+
+def json_value(written: str, name: str) -> Any:
+    """The JSON value in a text.
+
+    Raises:
+        UseCaseError: it is none; names the place.
+    """
     try:
-        value = json.loads(written, parse_constant=_no_constant)
+        return json.loads(written, parse_constant=_no_constant)
     except json.JSONDecodeError as error:
         raise UseCaseError(
             f"{name}, line {error.lineno}, column {error.colno}: not JSON ({error.msg}).",
@@ -91,9 +106,6 @@ def json_object(written: str, name: str) -> dict[str, Any]:
         raise UseCaseError(f"{name}: {error}.", next_action="Write null instead.") from error
     except RecursionError as error:
         raise UseCaseError(f"{name}: nested too deeply.") from error
-    if not isinstance(value, dict):
-        raise UseCaseError(f"{name}: an object in braces is expected, not {_kind(value)}.")
-    return value
 
 
 def _kind(value: Any) -> str:
@@ -140,7 +152,13 @@ def parse_workflow(content: bytes, name: str) -> dict[str, Any]:
     if "{{INSTPARM_" in written:
         # Replaced by a string of the same length, so that a complaint still names the right column.
         written = _BARE_PARAMETER.sub(lambda m: f'"{{{m[1]}}}"' if m[1] else m[0], written)
-    return json_object(written, name)
+    value = json_value(written, name)
+    if isinstance(value, list) and len(value) == 1 and isinstance(value[0], dict):
+        raise UseCaseError(
+            f"{name}: a list with one workflow, as some exports are.",
+            next_action="Take it out of the brackets, or import the file: UseCase.from_n8n.",
+        )
+    return _object(value, name)
 
 
 def check_path_segment(segment: str, what: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from .wire import Model
 
@@ -15,6 +15,12 @@ class Option(Model):
 
     value: str
     label: str
+
+    @field_validator("value", mode="before")
+    @classmethod
+    def _as_text(cls, given: Any) -> Any:
+        is_number = isinstance(given, int | float) and not isinstance(given, bool)
+        return f"{given:g}" if isinstance(given, float) else str(given) if is_number else given
 
 
 class _Described(Model):

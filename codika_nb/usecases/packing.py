@@ -66,7 +66,7 @@ def documents(source: Source, content: Mapping[str, str]) -> list[dict[str, Any]
     return [
         {
             "relativePath": name,
-            "contentType": _CONTENT_TYPES[Path(name).suffix],
+            "contentType": _CONTENT_TYPES.get(Path(name).suffix, "text/plain"),
             "contentBase64": content[name],
             "description": (
                 f"Skill: {skill_names[name]}"
@@ -74,6 +74,8 @@ def documents(source: Source, content: Mapping[str, str]) -> list[dict[str, Any]
                 else f"Workflow: {Path(name).name}"
                 if name.startswith("workflows/")
                 else "Use case configuration"
+                if name in (source.config, "config.json")
+                else "Read by the configuration"
             ),
         }
         for name, file in source.files.items()

@@ -6,6 +6,7 @@ import base64
 import binascii
 import json
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from .documents import (
     inside,
     json_file,
     json_object,
+    parse_workflow,
     read,
     text,
     without_mark,
@@ -37,12 +39,14 @@ class Source:
     Attributes:
         config: what complaints call the configuration.
         files: by path inside the folder, in the order in which the platform gets them: configuration,
-            workflows, skills.
+            workflows, skills, what the configuration imports or reads.
         skill_folders: the folders in ``skills``, with a ``SKILL.md`` or without.
         listed: what a ``config.ts`` exports as ``WORKFLOW_FILES``; None where nothing lists them.
         given: the configuration as the person wrote it, members in their order; empty where it was made of
             Python objects.
         skills: the skills, in the order of their folders.
+        set_aside: whether there is a ``config.ts`` as well, which is not used here.
+        left_out: files that the configuration reads, and that are not stored with a deployment.
     """
 
     config: str
@@ -51,6 +55,8 @@ class Source:
     listed: tuple[str, ...] | None = None
     given: Mapping[str, Any] = field(default_factory=dict)
     skills: list[Skill] = field(init=False)
+    left_out: tuple[str, ...] = field(init=False, default=())
+    set_aside: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
         self.skills = [
@@ -62,7 +68,7 @@ class Source:
     @property
     def workflow_files(self) -> list[str]:
         """The paths of the workflows."""
-        return [name for name in self.files if name.startswith("workflows/")]
+        return [name for name in self.files if name.startswith("workflows/") and name.endswith(".json")]
 
     def workflow(self, workflow: Workflow, place: str) -> tuple[str, bytes]:
         """The file of a workflow and its content: what the configuration carries itself comes first.
@@ -108,7 +114,7 @@ class Source:
             file, content = self.workflow(workflow, place)
             if file == self.config:  # the others have been checked when they were read
                 check_workflow(content, f"{place}.n8nWorkflowJsonBase64")
-        if self.listed is None:
+        if self.listed is None and self.config != "config.ts":
             for name in self.workflow_files:
                 if Path(name).stem not in ids:
                     raise UseCaseError(
@@ -129,12 +135,12 @@ def read_source(folder: Path) -> tuple[Configuration, Source]:
     """
     config = config_name(folder)
     files = {config: read(folder, config)}
-    listed = None
+    listed, used = None, tuple[str, ...]()
     given: object
     if config == "config.py":
-        given = run_python(folder / config, text(files[config], config))
+        given, used = run_python(folder / config, text(files[config], config))
     elif config == "config.ts":
-        given, listed = run_typescript(folder / config)
+        given, listed, used = run_typescript(folder / config)
     else:
         given = json_object(text(files[config], config), config)
     configuration = given if isinstance(given, Configuration) else validated(given, config)
@@ -146,8 +152,63 @@ def read_source(folder: Path) -> tuple[Configuration, Source]:
         if (folder / name).is_file():
             files[name] = read(folder, name)
     source = Source(config, files, skill_folders, listed, given if isinstance(given, dict) else {})
+    source.left_out = _add_used(folder, files, used)
+    source.set_aside = config != "config.ts" and (folder / "config.ts").is_file()
     source.pair(configuration)
     return configuration, source
+
+
+#: Files that a configuration is made of, and nobody's secrets or data.
+STORED = (
+    ".py",
+    ".ts",
+    ".mts",
+    ".js",
+    ".mjs",
+    ".json",
+    ".md",
+    ".txt",
+    ".csv",
+    ".html",
+    ".svg",
+    ".yaml",
+    ".yml",
+    ".toml",
+)
+
+
+def _add_used(folder: Path, files: dict[str, bytes], used: Iterable[str]) -> tuple[str, ...]:
+    """Add what the configuration imports or reads, so that it can be loaded where it is fetched.
+
+    Returns:
+        What is not added: outside of the folder, hidden, or of a kind that is not stored.
+    """
+    left_out = []
+    for name in dict.fromkeys(used):
+        parts = Path(name).parts
+        if name in files or "node_modules" in parts or "site-packages" in parts:
+            continue
+        hidden = any(part[0] == "." for part in parts)
+        if hidden or Path(name).suffix not in STORED or not (folder / name).is_file():
+            left_out.append(name)
+            continue
+        try:
+            files[name] = read(folder, name)
+        except UseCaseError:
+            left_out.append(name)
+    return tuple(left_out)
+
+
+def readable_workflows(folder: Path) -> dict[str, bytes]:
+    """The workflows of a folder that can be read, whatever is wrong with its other files."""
+    found = {}
+    with suppress(UseCaseError):
+        for name in _workflow_files(folder):
+            with suppress(UseCaseError):
+                content = read(folder, name)
+                parse_workflow(content, name)
+                found[name] = content
+    return found
 
 
 def config_name(folder: Path) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from .fields import FormField
 from .wire import Model
@@ -86,6 +86,13 @@ class SubworkflowInput(Model):
 
     key: str
     type: Literal["string", "number", "boolean", "array", "object"]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _older(cls, given: Any) -> Any:
+        if isinstance(given, dict) and "key" not in given and "name" in given:
+            return {"key" if name == "name" else name: value for name, value in given.items()}
+        return given
 
 
 class SubworkflowTrigger(_Trigger):

@@ -27,12 +27,16 @@ from ..errors import ConfigError, UseCaseError
 from .beginning import write_new, write_starter
 from .complaints import validated
 from .configuration import Configuration, MetadataDocument, Skill
-from .documents import check_path_segment
+from .documents import check_path_segment, write
+from .n8n.export import Given
+from .n8n.importing import import_n8n
+from .n8n.report import ImportReport
 from .packing import LARGEST_DOCUMENT, archived, deployment_body, documents, encoded
 from .record import Owner, Project, Record
-from .rules.findings import Findings
-from .rules.verify import verify
-from .source import configuration_file, made_source, read_source, workflow_file
+from .rules.findings import Finding, Findings
+from .rules.mending import mended
+from .rules.verify import verify, verify_files
+from .source import configuration_file, made_source, read_source, readable_workflows, workflow_file
 from .versions import check_target_version
 
 if TYPE_CHECKING:
@@ -57,6 +61,7 @@ class UseCase:
         path: the folder; None until a use case made in Python is saved.
         configuration: the configuration, checked.
         skills: the skills, in the order of their folders.
+        imported: what `from_n8n` has done and leaves to a person; None for others.
 
     Raises:
         UseCaseError: something does not fit; names the member.
@@ -72,6 +77,7 @@ class UseCase:
 
     path: Path | None
     configuration: Configuration
+    imported: ImportReport | None = None
 
     def __init__(
         self,
@@ -100,7 +106,8 @@ class UseCase:
                 environment but can do whatever you can: read one that is not yours first.
 
         Raises:
-            UseCaseError: something is missing or wrong; names the file and the place in it.
+            UseCaseError: something is missing or wrong; names the file and the place in it. Its `findings`
+                have all that is wrong with the configuration, and with the workflows besides.
 
         Example:
             >>> UseCase.load("use-cases/greeter")
@@ -114,15 +121,57 @@ class UseCase:
             )
         use_case = cls.__new__(cls)
         use_case.path = folder
-        use_case.configuration, use_case._source = read_source(folder)
+        try:
+            use_case.configuration, use_case._source = read_source(folder)
+        except UseCaseError as error:
+            error.findings = _despite(folder, error)
+            raise
         use_case._made = False
         _ = use_case.project, use_case.version  # a folder that cannot be recorded in is better refused now
+        for name in use_case._source.left_out:
+            warnings.warn(
+                f"{name} is read by {use_case._source.config}, and no copy is stored with a deployment.",
+                stacklevel=2,
+            )
         for name, content in use_case._source.files.items():
             if len(content) > LARGEST_DOCUMENT:
                 warnings.warn(
                     f"{name} is larger than 10 MiB: it is deployed, but no copy is stored with it.",
                     stacklevel=2,
                 )
+        return use_case
+
+    @classmethod
+    def from_n8n(cls, source: Given | Iterable[Given], *, name: str | None = None) -> UseCase:
+        """Make a use case of n8n workflows, as they are exported or copied from the editor.
+
+        The trigger gives way to the platform's start, behind which a Code node of the trigger's name gives
+        what the trigger gave; every end leads to Submit Result or Report Error. Other nodes keep their
+        names, places, parameters and code. Each flow of its own becomes a workflow. Nothing is written
+        before `save`.
+
+        Args:
+            source: a file, several, or a folder of them; JSON text; a dictionary; a list of these. What
+                template pages and the API of n8n wrap around workflows is taken off.
+            name: what the use case is called; the first workflow's name if left out.
+
+        Returns:
+            The use case, whose `imported` tells what was done and what a person has to decide.
+
+        Raises:
+            UseCaseError: it is no n8n workflow, or one that the platform has no place for; says why.
+
+        Example:
+            >>> use_case = UseCase.from_n8n("my-n8n-export.json", name="Order desk")
+            >>> use_case
+            UseCase('Order desk', my-n8n-export (http), no folder)
+            >>> use_case.verify().must
+            No findings.
+            >>> use_case.save("use-cases/order-desk")
+        """
+        made = import_n8n(source, name)
+        use_case = cls(made.configuration, made.workflows)
+        use_case.imported = made.report
         return use_case
 
     @classmethod
@@ -144,12 +193,14 @@ class UseCase:
         write_starter(folder, name)
         return cls.load(folder)
 
-    def save(self, path: str | os.PathLike[str]) -> None:
+    def save(self, path: str | os.PathLike[str], *, replace: bool = False) -> None:
         """Write the use case to a new folder, and keep it there from now on.
 
         Args:
             path: the folder; made if it is not there. It gets a ``config.json`` whatever the
                 configuration was written in.
+            replace: write over files of the same names. Others stay, and so do the folder's projects
+                and versions.
 
         Raises:
             UseCaseError: the folder holds a use case already, or cannot be written to.
@@ -167,7 +218,7 @@ class UseCase:
             _, content = self._source.workflow(workflow, f"workflows[{n}]")
             files[workflow_file(workflow.workflow_template_id)] = content
         skills = {skill.relative_path: skill.content_markdown.encode() for skill in self.skills}
-        write_new(folder, files | skills)
+        write_new(folder, files | skills, replace=replace)
         self.path = folder
         _, self._source = read_source(folder)
 
@@ -462,4 +513,25 @@ class UseCase:
             >>> UseCase.load("use-cases/greeter").verify()
             No findings.
         """
-        return verify(self._source, self.configuration)
+        findings = verify(self._source, self.configuration)
+        findings._mend = self._mend
+        return findings
+
+    def _mend(self, findings: Findings) -> Findings:
+        """Mend what can be in its workflows, in the folder if it has one; returns what is mended."""
+        for name in self._source.workflow_files:
+            better = mended(self._source.files[name], name, findings)
+            if better != self._source.files[name]:
+                if self.path:
+                    write(self.path, name, better)
+                self._source.files[name] = better
+        left = self.verify()
+        return Findings(finding for finding in findings if finding not in left)
+
+
+def _despite(folder: Path, error: UseCaseError) -> Findings:
+    """What can be said of a folder that cannot be read as a whole: every mistake, not only the first."""
+    if not error.problems:
+        return Findings()
+    said = [Finding("CONFIGURATION", "must", message, name) for name, message in error.problems]
+    return Findings([*said, *verify_files(readable_workflows(folder))])

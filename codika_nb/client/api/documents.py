@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import warnings
+from pathlib import Path
 
 from ...errors import InvalidResponseError
 from ...files import write_inside
 from ...models import Skills, UseCaseFiles
+from ...usecases.record import Record
+from ...usecases.source import CONFIGURATION_FILES
 from .. import arguments
 from ..call import Call, path
 from ..endpoint import endpoint
@@ -16,6 +19,12 @@ from .instances import which_instance
 from .platform import Platform
 
 _PROGRAMS = frozenset({"config.py", "config.ts"})
+
+
+def _link(folder: Path, project_id: str, base_url: str, names: list[str]) -> None:
+    """Write down where a fetched use case comes from, unless the folder knows of a project already."""
+    if any(name in CONFIGURATION_FILES for name in names) and not (folder / "project.json").exists():
+        Record(folder).use(project_id, None, base_url)
 
 
 class DocumentsAPI(Platform):
@@ -40,7 +49,8 @@ class DocumentsAPI(Platform):
             content: with the files themselves, not only their names and sizes.
             data_ingestion: with the data ingestion's file.
             data_ingestion_version: its version, ``"X.Y"``; the newest if left out.
-            into: the folder; files of the same names are replaced. If a ``config.py`` or ``config.ts`` is
+            into: the folder; files of the same names are replaced, and a use case keeps its project: what is
+                deployed from the folder is the project's next version. If a ``config.py`` or ``config.ts`` is
                 among them, a warning says that `UseCase.load` would run it.
 
         Raises:
@@ -74,6 +84,7 @@ class DocumentsAPI(Platform):
                     code="invalid-response",
                 )
             files.written = write_inside(into, contents)
+            _link(Path(into), project_id, self.base_url, [name for name, _ in contents])
             for name in _PROGRAMS.intersection(name for name, _ in contents):
                 warnings.warn(
                     f"{name} in {os.fspath(into)} is a program, and UseCase.load runs it: read it first.",

@@ -53,8 +53,8 @@ def _check_workflow(workflow: Members) -> None:
     workflow.text("workflowName")
     if "knowledgeBaseAccess" in workflow:
         access = workflow.members("knowledgeBaseAccess")
-        access.texts("processDocTags")
-        access.texts("processInstanceDocTags")
+        access.texts("processDocTags", required=False)
+        access.texts("processInstanceDocTags", required=False)
     workflow.texts("integrationUids", required=False)
     workflow.choice("workflowCategory", ("user_facing", "data_ingestion"), default="user_facing")
     _check_fields(workflow, "outputSchema")

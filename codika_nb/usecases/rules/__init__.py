@@ -5,7 +5,9 @@
 | `verify` | the table of rules, and the check that goes through it |
 | `view` | what the rules look at: workflows, their nodes and wires |
 | `findings` | what a check has found |
+| `mending` | what can be mended in a workflow without asking anybody |
 | `workflows` | rules about the workflows themselves |
+| `wiring` | rules about nodes and the wires between them |
 | `triggers` | rules about the configuration, and whether it fits the workflows |
 | `integrations` | rules about credentials and integrations |
 | `skills` | rules about skills |

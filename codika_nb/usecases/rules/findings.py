@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
+
+from ...errors import UseCaseError
 
 Severity = Literal["must", "should", "nit"]
 
@@ -32,10 +35,39 @@ class Findings(list[Finding]):
 
     _COLUMNS = ("Severity", "Rule", "File", "Node", "Message")
 
+    #: Mends what can be in the place where it was found; None where there is no such place.
+    _mend: Callable[[Findings], Findings] | None = None
+
     @property
     def must(self) -> Findings:
         """Those that keep the use case from running."""
-        return Findings(finding for finding in self if finding.severity == "must")
+        found = Findings(finding for finding in self if finding.severity == "must")
+        found._mend = self._mend
+        return found
+
+    def fix(self) -> Findings:
+        """Mend what needs no decision, in the files in which it was found.
+
+        That is: settings, members of another engine, the lock and the id of webhooks, placeholders that do
+        not end in their kind, quotes around deployment parameters, models that are gone.
+
+        Returns:
+            Those that are mended. What is left, `UseCase.verify` says.
+
+        Raises:
+            UseCaseError: there is no file: a dictionary was checked.
+
+        Example:
+            >>> use_case = UseCase.load("use-cases/greeter")
+            >>> use_case.verify().fix()
+            No findings.
+        """
+        if self._mend is None:
+            raise UseCaseError(
+                "There is no file in which this could be mended.",
+                next_action="Check a file or a use case, not a dictionary.",
+            )
+        return self._mend(self)
 
     def _rows(self) -> list[list[str]]:
         rows = ([f.severity, f.rule, f.path, f.node or "", f.message] for f in self)

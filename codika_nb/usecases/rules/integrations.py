@@ -9,6 +9,18 @@ from collections.abc import Iterator
 from ..configuration import CustomIntegration
 from .view import CHAIN, CREDENTIAL, CREDENTIAL_KINDS, PLACEHOLDER_SUFFIXES, Note, View, as_object
 
+#: The models that codika 3.6.0 takes, by the type of the node; it looks at these nodes only.
+MODELS = {
+    "@n8n/n8n-nodes-langchain.lmChatAnthropic": (
+        "claude-sonnet-4-20250514",
+        "claude-opus-4-20250514",
+        "claude-haiku-4-5-20251001",
+        "claude-sonnet-4-6",
+        "claude-opus-4-6",
+        "claude-haiku-4-5",
+    )
+}
+
 
 def integrations_are_declared(view: View) -> Iterator[Note]:
     used = {flow.template_id: flow.integrations for flow in view.flows}
@@ -32,6 +44,16 @@ def credentials_are_placeholders(view: View) -> Iterator[Note]:
                         yield flow.note(
                             f"credentials.{service}.{member} is not a placeholder, as in {example}.", node
                         )
+
+
+def models_are_known(view: View) -> Iterator[Note]:
+    for flow in view.flows:
+        for node in flow.nodes:
+            known = MODELS.get(node.type)
+            given = node.parameters.get("model")
+            model = as_object(given).get("value") if isinstance(given, dict) else given
+            if known and isinstance(model, str) and model and model not in known:
+                yield flow.note(f'"{model}" is none of the models that are there: {", ".join(known)}.', node)
 
 
 def model_output_is_unwrapped(view: View) -> Iterator[Note]:

@@ -2,10 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
+from ..starters import WEBHOOK
 from ..triggers import ENGINE_WEBHOOKS, HttpTrigger, ScheduleTrigger, SubworkflowTrigger
-from .view import WEBHOOK, Note, View
+from .view import Note, View, as_list, as_object
+
+
+def one_configuration_is_there(view: View) -> Iterator[Note]:
+    if view.source.set_aside:
+        yield view.note(
+            f"{view.source.config} is used here, and config.ts by the codika tool: keep them equal."
+        )
+
+
+def inputs_are_as_documented(view: View) -> Iterator[Note]:
+    """What older configurations have, and is read all the same."""
+    given = view.source.given
+    for n, field in enumerate(as_list(given.get("deploymentInputSchema"))):
+        if isinstance(field, dict) and field.get("type") != "section" and "label" not in field:
+            yield view.note(f"deploymentInputSchema[{n}] has no label: its key is shown.")
+    for place, trigger in _given_triggers(given):
+        if trigger.get("type") == "subworkflow":
+            for n, field in enumerate(as_list(trigger.get("inputSchema"))):
+                if isinstance(field, dict) and "name" in field and "key" not in field:
+                    yield view.note(
+                        f"{place}.inputSchema[{n}]: an input has a key; name is of older versions."
+                    )
+    for place in _numeric_options(given, ""):
+        yield view.note(f"{place} is no text, and is sent as one.")
+
+
+def _given_triggers(given: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for n, workflow in enumerate(as_list(given.get("workflows"))):
+        for k, trigger in enumerate(as_list(as_object(workflow).get("triggers"))):
+            yield f"workflows[{n}].triggers[{k}]", as_object(trigger)
+
+
+def _numeric_options(given: object, place: str) -> Iterator[str]:
+    if isinstance(given, Mapping):
+        for name, value in given.items():
+            inner = f"{place}.{name}" if place else str(name)
+            if name == "options":
+                for n, option in enumerate(as_list(value)):
+                    if isinstance(as_object(option).get("value"), int | float):
+                        yield f"{inner}[{n}].value"
+            else:
+                yield from _numeric_options(value, inner)
+    elif isinstance(given, list):
+        for n, value in enumerate(given):
+            yield from _numeric_options(value, f"{place}[{n}]")
 
 
 def has_triggers(view: View) -> Iterator[Note]:
@@ -44,6 +91,8 @@ def configuration_is_valid(view: View) -> Iterator[Note]:
 def workflows_have_files(view: View) -> Iterator[Note]:
     if view.unpaired:
         yield view.note(view.unpaired)
+    if view.source.listed is None and view.source.config == "config.ts":
+        yield view.note("config.ts exports no WORKFLOW_FILES, which the codika tool reads.")
     if view.source.listed is not None:
         listed, there = set(view.source.listed), set(view.source.workflow_files)
         for name in sorted(listed - there):
@@ -56,9 +105,12 @@ def trigger_fits_nodes(view: View) -> Iterator[Note]:
     for place, trigger, flow in view.triggers:
         kinds = {kind for node in flow.nodes if (kind := node.starts)}
         # A webhook beside another trigger is there to run the workflow by hand.
+        by_hand = "manual" in kinds
+        kinds -= {"manual"}
         kinds = kinds - {"http"} or kinds
         if trigger.type != "data_ingestion" and trigger.type not in kinds:
-            found = " and ".join(sorted(kinds)) or "nothing"
+            nothing = "a person in the editor only" if by_hand else "nothing"
+            found = " and ".join(sorted(kinds)) or nothing
             yield view.note(f'{place}.type: "{trigger.type}", but {flow.path} is started by {found}.')
 
 

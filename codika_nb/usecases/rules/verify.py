@@ -2,48 +2,76 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from ..configuration import Configuration
 from ..source import Source
-from . import integrations, skills, triggers, workflows
+from . import integrations, skills, triggers, wiring, workflows
 from .findings import Finding, Findings, Severity
 from .view import Note, View
+
+_Rules = tuple[tuple[str, Severity, Callable[[View], Iterator[Note]]], ...]
 
 
 def verify(source: Source, configuration: Configuration) -> Findings:
     """Check a use case by all rules."""
-    view = View(source, configuration)
+    return _found(View(source, configuration), (*_WORKFLOW_RULES, *_RULES))
+
+
+def verify_files(files: Mapping[str, bytes], config: str = "") -> Findings:
+    """Check workflows without their configuration, by the rules that are about them alone.
+
+    Args:
+        files: their contents by path, ``workflows/…``.
+        config: what complaints call the configuration.
+    """
+    return _found(View(Source(config, dict(files)), None), _WORKFLOW_RULES)
+
+
+def _found(view: View, rules: _Rules) -> Findings:
     return Findings(
         Finding(rule, note.severity or severity, note.message, note.path, note.node)
-        for rule, severity, check in _RULES
+        for rule, severity, check in rules
         for note in check(view)
     )
 
 
-_RULES: tuple[tuple[str, Severity, Callable[[View], Iterator[Note]]], ...] = (
+_WORKFLOW_RULES: _Rules = (
     ("JSON-001", "must", workflows.is_workflow),
+    ("JSON-001", "must", wiring.nodes_are_whole),
+    ("JSON-001", "must", wiring.wires_have_ends),
+    ("NODE-NAMES", "should", wiring.names_are_distinct),
     ("CODIKA-INIT", "must", workflows.begins_with_init),
+    ("RUN-WIRING", "should", wiring.runs_begin_and_end),
     ("CODIKA-SUBMIT", "must", workflows.ends_with_result),
     ("MERGE-BEFORE-TERMINAL", "must", workflows.merges_before_end),
     ("SCHEDULE-WEBHOOK-CONVERGENCE", "must", workflows.schedule_joins_webhook),
     ("SUBWKFL-MIN-PARAMS", "must", workflows.subworkflow_takes_input),
     ("WEBHOOK-AUTH", "must", workflows.webhook_is_locked),
     ("WEBHOOK-ID", "must", workflows.webhook_has_id),
+    ("R13", "must", wiring.webhooks_answer_in_time),
     ("WORKFLOW-SETTINGS", "must", workflows.settings_are_set),
     ("WORKFLOW-SANITIZATION", "must", workflows.is_sanitized),
     ("PLACEHOLDER-SYNTAX", "must", workflows.placeholders_close),
     ("INSTPARM-QUOTE", "must", workflows.parameters_are_bare),
     ("CRED-PLACEHOLDER", "should", integrations.credentials_are_placeholders),
+    ("LLM-MODEL-ID", "must", integrations.models_are_known),
     ("LLM-OUTPUT-ACCESS", "must", integrations.model_output_is_unwrapped),
+)
+
+_RULES: _Rules = (
     ("CONFIGURATION", "must", triggers.configuration_is_valid),
+    ("CONFIG-SINGLE", "should", triggers.one_configuration_is_there),
     ("CONFIG-WORKFLOWS", "must", triggers.workflows_have_files),
     ("TRIGGERS-REQUIRED", "must", triggers.has_triggers),
     ("TRIGGER-TYPES", "must", triggers.trigger_types_are_known),
     ("SCHEDULE-TRIGGER-FIELDS", "must", triggers.schedule_is_complete),
     ("TRIGGER-TYPE-CONSISTENCY", "must", triggers.trigger_fits_nodes),
     ("WEBHOOK-PATH-CONSISTENCY", "must", triggers.webhook_paths_agree),
+    ("WEBHOOK-METHOD", "should", wiring.methods_agree),
+    ("INIT-WORKFLOW", "should", wiring.init_names_its_workflow),
     ("SCHEMA-TYPES", "must", triggers.schema_types_are_known),
+    ("INPUT-SCHEMA-FORMAT", "should", triggers.inputs_are_as_documented),
     ("SUBWKFL-REFERENCES", "must", triggers.subworkflows_exist),
     ("CALLEDBY-CONSISTENCY", "should", triggers.callers_are_named),
     ("INTEGRATION-INHERITANCE", "should", integrations.integrations_are_declared),

@@ -16,10 +16,10 @@ from ..complaints import complaint, location
 from ..configuration import Configuration, Workflow
 from ..documents import parse_workflow
 from ..source import Source
+from ..starters import WEBHOOK, trigger_kind
 from ..triggers import Trigger
 from .findings import Severity
 
-WEBHOOK = "n8n-nodes-base.webhook"
 MERGE = "n8n-nodes-base.merge"
 CHAIN = "@n8n/n8n-nodes-langchain.chainLlm"
 INIT_OPERATIONS = {"initWorkflow", "initDataIngestion"}
@@ -61,7 +61,9 @@ class _Node:
     """A node of an n8n workflow, tolerant of what is missing.
 
     Attributes:
-        starts: what kind of trigger it is, in the words of the configuration; None if none.
+        is_disabled: whether it is switched off in the editor.
+        starts: what kind of trigger it is, in the words of the configuration; ``manual`` for what only a
+            person in the editor starts; None if it is none.
     """
 
     def __init__(self, data: Mapping[str, Any]) -> None:
@@ -69,23 +71,13 @@ class _Node:
         self.name = str(data.get("name", ""))
         self.type = str(data.get("type", ""))
         self.parameters = as_object(data.get("parameters"))
-        self.starts = _trigger_kind(self.type)
+        self.starts = trigger_kind(self.type)
+        self.is_disabled = data.get("disabled") is True
 
     def does(self, operations: set[str]) -> bool:
         """Whether this is a Codika node with one of these operations."""
         operation = self.parameters.get("operation")
         return isinstance(operation, str) and operation in operations and "codika" in self.type.lower()
-
-
-def _trigger_kind(node_type: str) -> str | None:
-    kind = node_type.lower()
-    if node_type == WEBHOOK:
-        return "http"
-    if "scheduletrigger" in kind:
-        return "schedule"
-    if "executeworkflowtrigger" in kind:
-        return "subworkflow"
-    return "service_event" if "trigger" in kind else None
 
 
 class _Flow:
@@ -109,6 +101,17 @@ class _Flow:
     def integrations(self) -> list[str]:
         """The integrations whose credentials it asks for, each once."""
         return list(dict.fromkeys(match[2].lower() for match in CREDENTIAL.finditer(self.text)))
+
+    @cached_property
+    def wires(self) -> list[tuple[str, str, str]]:
+        """Every wire: where it begins, of which kind it is, where it ends."""
+        return [
+            (source, kind, str(as_object(link).get("node")))
+            for source, kinds in as_object(self.data.get("connections")).items()
+            for kind, outputs in as_object(kinds).items()
+            for output in as_list(outputs)
+            for link in as_list(output)
+        ]
 
     def after(self, node: _Node) -> list[_Node]:
         """The nodes that an execution goes on to from this one, by any of its outputs."""
@@ -147,9 +150,10 @@ class Note(NamedTuple):
 
 
 class View:
-    """What the rules see of a use case.
+    """What the rules see of a use case, or of workflows without a configuration.
 
     Attributes:
+        configuration: the configuration, where there is one.
         flows: the workflows, as they will run.
         workflows: those of the configuration, each with its place there and its flow.
         problems: place and complaint. A configuration can be changed in Python after it was
@@ -157,19 +161,13 @@ class View:
         unpaired: why the configuration and the workflows do not fit together, if they do not.
     """
 
-    def __init__(self, source: Source, configuration: Configuration) -> None:
+    def __init__(self, source: Source, configuration: Configuration | None) -> None:
         self.source = source
-        self.configuration = configuration
         self.workflows: list[tuple[str, Workflow, _Flow]] = []
         self.problems: list[tuple[str, str]] = []
         self.unpaired: str | None = None
-        given = configuration.to_json()
-        try:
-            self.configuration = Configuration.model_validate(given)
-        except ValidationError as error:
-            self.problems = [(location(e["loc"], given), complaint(e)) for e in error.errors()]
-        else:
-            self._pair()
+        if configuration is not None:
+            self._read(configuration)
         seen = {flow.path for _, _, flow in self.workflows}
         self.flows = [flow for _, _, flow in self.workflows]
         self.flows += [
@@ -177,6 +175,16 @@ class View:
             for name in source.workflow_files
             if name not in seen
         ]
+
+    def _read(self, configuration: Configuration) -> None:
+        self.configuration = configuration
+        given = configuration.to_json()
+        try:
+            self.configuration = Configuration.model_validate(given)
+        except ValidationError as error:
+            self.problems = [(location(e["loc"], given), complaint(e)) for e in error.errors()]
+        else:
+            self._pair()
 
     def _pair(self) -> None:
         try:

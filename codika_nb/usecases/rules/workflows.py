@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from ..starters import WEBHOOK
 from .view import (
     END_OPERATIONS,
     ENGINE_MEMBERS,
@@ -12,7 +13,6 @@ from .view import (
     INIT_OPERATIONS,
     MERGE,
     PLACEHOLDER_SUFFIXES,
-    WEBHOOK,
     WEBHOOK_CREDENTIAL,
     Note,
     View,
@@ -23,6 +23,12 @@ from .view import (
 
 def is_workflow(view: View) -> Iterator[Note]:
     for flow in view.flows:
+        wrappers = [name for name in ("workflow", "data") if flow.data.get(name)]
+        if wrappers and "nodes" not in flow.data:
+            yield flow.note(
+                f'The workflow is one level deeper, in "{wrappers[0]}": take it out, or import the file.'
+            )
+            continue
         for member, kind, words in (("nodes", list, "a list"), ("connections", dict, "an object")):
             if not isinstance(flow.data.get(member), kind):
                 yield flow.note(f"An n8n workflow has {words} called {member}.")

@@ -1,0 +1,53 @@
+"""``%codika_import``: n8n workflows become a use case."""
+
+from __future__ import annotations
+
+import shlex
+from argparse import Namespace
+from pathlib import Path
+
+from IPython.core.interactiveshell import InteractiveShell
+
+from ..errors import UseCaseError
+from ..usecases.n8n.export import template_id
+from ..usecases.usecase import UseCase
+from . import cards
+from .magic import magic, option, show
+
+
+@magic(
+    option("files", nargs="+", metavar="FILE", help="an n8n workflow as a .json file, or a folder of them"),
+    option("--into", metavar="FOLDER", help="where the use case is written (default: use-cases/NAME)"),
+    option("--name", help="what it is called (default: the first workflow's name)"),
+    option("--force", action="store_true", help="write over the files of an earlier import"),
+)
+def codika_import(shell: InteractiveShell, arguments: Namespace) -> UseCase:
+    """Make a use case of n8n workflows, as the editor downloads them, and write it to a folder.
+
+    Says what was done to them, and what a person has to decide before they run.
+
+    Example: %codika_import my-n8n-export.json
+    """
+    files = arguments.files
+    use_case = UseCase.from_n8n(files[0] if len(files) == 1 else files, name=arguments.name)
+    folder = Path(arguments.into or Path("use-cases", template_id(use_case.configuration.title, [])))
+    folder = folder.expanduser()
+    if (folder / "config.json").exists() and not arguments.force:
+        raise UseCaseError(
+            f"{folder} holds a use case already.",
+            next_action="--into FOLDER writes this one elsewhere; --force writes over that one.",
+        )
+    use_case.save(folder, replace=arguments.force)
+    findings = use_case.verify()
+    musts = len(findings.must)
+    rows = [
+        ("Workflows", "; ".join(use_case._workflow_lines())),
+        ("Folder", str(folder)),
+        (
+            "Check",
+            f"{musts} findings keep it from running" if musts else "nothing keeps it from being deployed",
+        ),
+        ("Next", f"%codika_deploy {shlex.quote(str(folder))} --dry-run"),
+    ]
+    show(shell, use_case, cards.imported(use_case, rows, good=not musts))
+    return use_case

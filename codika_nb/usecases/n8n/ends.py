@@ -1,0 +1,224 @@
+"""Where a run ends, and how its result is submitted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from . import inputs
+from .graph import NO_OPERATION, Graph, Node
+from .report import Notes
+from .starts import CODIKA
+
+_MERGE = "n8n-nodes-base.merge"
+_RESPOND = "n8n-nodes-base.respondToWebhook"
+_STOP = "n8n-nodes-base.stopAndError"
+_SET = "n8n-nodes-base.set"
+
+#: n8n's Merge node takes no more.
+_MOST_INPUTS = 10
+
+
+def close(graph: Graph, starts: Iterable[str], notes: Notes) -> None:
+    """Lead every end of a run to Submit Result or Report Error.
+
+    Args:
+        graph: the workflow, which is changed.
+        starts: the nodes with which a run begins.
+        notes: takes down what was done.
+    """
+    for name, node in list(graph.nodes.items()):
+        if node["type"] == _RESPOND:
+            _replace_respond(graph, name, notes)
+    reached = [name for name in graph.reachable(starts) if name in graph.nodes]
+    ends: list[tuple[str, int]] = []
+    failures: list[tuple[str, int]] = []
+    for name in reached:
+        node = graph.nodes[name]
+        wired = graph.after(name)
+        if node["type"] == _STOP and not wired:
+            _replace_stop(graph, name, notes)
+            if not node.get("disabled"):
+                continue
+        outputs = graph.outputs(name)
+        normal = _normal_outputs(node)
+        for n in _ending_outputs(node) if wired else range(normal):
+            if not (n < len(outputs) and outputs[n]):
+                ends.append((name, n))
+                if wired:
+                    notes.decide(
+                        f"Output {n} leads nowhere; the result is then the item as it is there.", name
+                    )
+        if node.get("onError") == "continueErrorOutput" and not (normal < len(outputs) and outputs[normal]):
+            failures.append((name, normal))
+    right = max((node["position"][0] for node in graph.nodes.values()), default=0)
+    if ends:
+        _submit(graph, ends, right, notes)
+    if failures:
+        place = [right + 240, graph.nodes[failures[0][0]]["position"][1] + 200]
+        report = graph.add(graph.free("Report Error"), CODIKA, 1, place, _report("={{ $json.error }}"))
+        for name, n in failures:
+            graph.connect(name, report, n)
+            notes.done("What fails here is reported as the run's error.", name)
+
+
+def _normal_outputs(node: Node) -> int:
+    """The outputs of a node, without that for errors."""
+    kind, version, parameters = node["type"], node["typeVersion"], node["parameters"]
+    if kind == "n8n-nodes-base.if":
+        return 2
+    if kind == "n8n-nodes-base.splitInBatches":
+        return 2 if version >= 2 else 1
+    if kind == "n8n-nodes-base.switch":
+        if parameters.get("mode") == "expression":
+            count = parameters.get("numberOutputs", parameters.get("outputsAmount", 4))
+            return count if isinstance(count, int) and 0 < count <= 100 else 4
+        if version < 3:
+            return 4
+        rules = parameters.get("rules")
+        values = rules.get("values") if isinstance(rules, dict) else None
+        options = parameters.get("options")
+        extra = isinstance(options, dict) and options.get("fallbackOutput") == "extra"
+        return max(len(values) if isinstance(values, list) else 1, 1) + extra
+    return 1
+
+
+def _ending_outputs(node: Node) -> list[int]:
+    """The outputs at which a run ends if they lead nowhere, while others of the node go on."""
+    match node["type"]:
+        case "n8n-nodes-base.if":
+            return [0, 1]
+        case "n8n-nodes-base.splitInBatches":
+            return [0] if node["typeVersion"] >= 3 else [1] if node["typeVersion"] >= 2 else []
+        case "n8n-nodes-base.switch":
+            if node["parameters"].get("mode") != "expression" and node["typeVersion"] < 3:
+                return _used_outputs(node)
+            return list(range(_normal_outputs(node)))
+    return []
+
+
+def _used_outputs(node: Node) -> list[int]:
+    """The outputs that the rules of an old Switch lead to; without a fallback, others stay empty."""
+    rules = node["parameters"].get("rules")
+    given = rules.get("rules") if isinstance(rules, dict) else None
+    used = (
+        [rule.get("output", 0) for rule in given if isinstance(rule, dict)] if isinstance(given, list) else []
+    )
+    used.append(node["parameters"].get("fallbackOutput", -1))
+    return sorted({n for n in used if isinstance(n, int) and 0 <= n < 4})
+
+
+def _submit(graph: Graph, ends: list[tuple[str, int]], right: float, notes: Notes) -> None:
+    """One Submit Result node, which is called once, when all ends have run."""
+    ends = sorted(ends, key=lambda end: (-graph.nodes[end[0]]["position"][1], end))
+    first = graph.nodes[ends[0][0]]
+    y = first["position"][1]
+    joined = 1 < len(ends) <= _MOST_INPUTS
+    merges = joined or any(graph.nodes[name]["type"] == _MERGE for name, _ in ends)
+    at = right + 240
+    goal = submit = graph.add(
+        graph.free("Submit Result"),
+        CODIKA,
+        1,
+        [at + 240 * (joined + merges), y],
+        {"resource": "workflowOutputs", "operation": "submitResult", "resultData": "={{ $json }}"},
+    )
+    if merges:
+        goal = graph.add(graph.free("All Done"), NO_OPERATION, 1, [at + 240 * joined, y], {})
+        graph.connect(goal, submit)
+    if joined:
+        join = graph.add(graph.free("All Ends"), _MERGE, 3.1, [at, y], {"numberInputs": len(ends)})
+        graph.connect(join, goal)
+        for n, (name, output) in enumerate(ends):
+            graph.connect(name, join, output, n)
+        notes.decide(
+            f"The workflow has {len(ends)} ends. The result is the first item of the lowest one that ran: "
+            f"wire another to the first input of {join} if that is not the one.",
+            submit,
+        )
+    else:
+        for name, output in ends:
+            graph.connect(name, goal, output)
+        if len(ends) > 1:
+            notes.decide(f"The workflow has {len(ends)} ends, and the first to finish is its result.", submit)
+    notes.decide(
+        "Submit Result sends the first item of the run. Put an Aggregate node before it if all are meant; "
+        "where the last node may give no item, switch on its Always Output Data.",
+        submit,
+    )
+
+
+def _report(message: str) -> dict[str, Any]:
+    return {
+        "resource": "errorHandling",
+        "operation": "reportError",
+        "errorMessage": message,
+        "errorType": "external_api_error",
+    }
+
+
+def _replace_stop(graph: Graph, name: str, notes: Notes) -> None:
+    node = graph.nodes[name]
+    if node.get("disabled"):
+        graph.replace(name, NO_OPERATION, 1, {})
+        return
+    given = node["parameters"]
+    member = "errorObject" if given.get("errorType") == "errorObject" else "errorMessage"
+    message = given.get(member)
+    text = message if isinstance(message, str) else json.dumps(message or "The workflow stopped.")
+    graph.replace(name, CODIKA, 1, _report(text) | {"errorType": "node_failure"})
+    notes.done("Stop And Error became Report Error, with its message.", name)
+
+
+def _replace_respond(graph: Graph, name: str, notes: Notes) -> None:
+    """The platform answers with the result: what this node answered becomes an item."""
+    given = graph.nodes[name]["parameters"]
+    body = given.get("responseBody")
+    how = given.get("respondWith", "firstIncomingItem")
+    at_end = not graph.after(name)
+    if at_end and how == "json" and isinstance(body, str) and body.strip():
+        graph.replace(name, _SET, 3.4, {"mode": "raw", "jsonOutput": body, "options": {}})
+    elif at_end and how == "text" and isinstance(body, str):
+        value = {"id": "text", "name": "text", "value": body, "type": "string"}
+        graph.replace(name, _SET, 3.4, {"assignments": {"assignments": [value]}, "options": {}})
+    elif at_end and how == "allIncomingItems":
+        parameters = {"aggregate": "aggregateAllItemData", "destinationFieldName": "data", "options": {}}
+        graph.replace(name, "n8n-nodes-base.aggregate", 1, parameters)
+    else:
+        graph.replace(name, NO_OPERATION, 1, {})
+        if how in ("binary", "redirect", "jwt") or not at_end:
+            where = "in the middle" if not at_end else f"with {how}"
+            notes.decide(f"It answered the caller {where}; the result of the run is the answer now.", name)
+    if given.get("options"):
+        notes.decide("It set the status or headers of the answer, which the platform sets.", name)
+    notes.done("The result of the run is the answer now: what it answered is its item.", name)
+
+
+def output_schema(graph: Graph) -> list[dict[str, Any]]:
+    """The members of the result, where one node makes it and says which; empty where that is not known."""
+    submits = [n for n, node in graph.nodes.items() if node["parameters"].get("operation") == "submitResult"]
+    before = [source for source in graph.wires if any(submit in graph.after(source) for submit in submits)]
+    if len(before) != 1 or graph.nodes[before[0]]["type"] != _SET:
+        return []
+    parameters = graph.nodes[before[0]]["parameters"]
+    if graph.nodes[before[0]]["typeVersion"] < 3.3 or parameters.get("includeOtherFields"):
+        return []
+    if parameters.get("mode") == "raw":
+        try:
+            value = json.loads(str(parameters.get("jsonOutput", "")).removeprefix("="))
+        except (ValueError, RecursionError):
+            return []
+        return inputs.fields({}, value)
+    given = parameters.get("assignments")
+    values = given.get("assignments") if isinstance(given, dict) else None
+    tree = {
+        value["name"]: _EXAMPLES.get(str(value.get("type")), "")
+        for value in (values if isinstance(values, list) else [])
+        if isinstance(value, dict) and isinstance(value.get("name"), str)
+    }
+    return inputs.fields({}, tree)
+
+
+#: A value of each kind that a Set node knows, for those that say it.
+_EXAMPLES: dict[str, Any] = {"string": "", "number": 0, "boolean": False, "array": [""]}

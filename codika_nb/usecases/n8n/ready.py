@@ -1,0 +1,109 @@
+"""Workflows that are in the platform's pattern already."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from ..rules.view import CREDENTIAL, INIT_OPERATIONS
+from ..starters import SUBWORKFLOW, WEBHOOK, trigger_kind
+from ..triggers import INSTANCE_PATH, webhook_url
+from . import inputs
+from .graph import Graph, Node
+from .times import cron_of, sentence
+
+_KINDS = ("string", "number", "boolean", "array", "object")
+
+
+def in_pattern(data: Mapping[str, Any]) -> bool:
+    """Whether a workflow begins with a Codika Init, or was written as a sub-workflow for the platform."""
+    nodes = _nodes(data)
+    if any(_is_init(node) for node in nodes):
+        return True
+    sub = next((node for node in nodes if node["type"] == SUBWORKFLOW), None)
+    others = [node for node in nodes if trigger_kind(node["type"])]
+    engine = ("id", "versionId", "meta", "active", "tags", "pinData")
+    return bool(
+        sub
+        and len(others) == 1
+        and declared(sub)
+        and not any(member in data for member in engine)
+        and data.get("settings") == {"executionOrder": "v1"}
+        and "credentials" not in json.dumps([n for n in nodes if not _has_placeholders(n)])
+    )
+
+
+def _has_placeholders(node: Node) -> bool:
+    return bool(CREDENTIAL.search(json.dumps(node.get("credentials"))))
+
+
+def _nodes(data: Mapping[str, Any]) -> list[Node]:
+    """The nodes that have what a node needs."""
+    given = data.get("nodes")
+    found = [node for node in given if isinstance(node, dict)] if isinstance(given, list) else []
+    return [
+        {"parameters": {}, **node}
+        for node in found
+        if all(isinstance(node.get(member), str) for member in ("name", "type"))
+        and isinstance(node.get("parameters", {}), dict)
+    ]
+
+
+def _is_init(node: Node) -> bool:
+    operation = node["parameters"].get("operation")
+    return "codika" in node["type"].lower() and isinstance(operation, str) and operation in INIT_OPERATIONS
+
+
+def declared(trigger: Node) -> list[dict[str, str]]:
+    """The inputs that a sub-workflow's trigger declares, as the configuration has them."""
+    given = trigger["parameters"].get("workflowInputs")
+    values = given.get("values") if isinstance(given, dict) else None
+    return [
+        {"key": value["name"], "type": kind if (kind := value.get("type", "string")) in _KINDS else "object"}
+        for value in (values if isinstance(values, list) else [])
+        if isinstance(value, dict) and isinstance(value.get("name"), str) and value["name"]
+    ]
+
+
+def own_id(data: Mapping[str, Any]) -> str:
+    """The template id that a workflow gives itself: by its webhook's path, or by its Codika Init."""
+    nodes = _nodes(data)
+    paths = [str(node["parameters"].get("path", "")) for node in nodes if node["type"] == WEBHOOK]
+    ids = [path.removeprefix(INSTANCE_PATH) for path in paths if path.startswith(INSTANCE_PATH)]
+    ids += [str(node["parameters"].get("workflowId", "")) for node in nodes if _is_init(node)]
+    return next((each for each in ids if re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*", each)), "")
+
+
+def described(data: Mapping[str, Any], template_id: str) -> dict[str, Any]:
+    """What the configuration says of a workflow, drawn from its nodes."""
+    nodes = _nodes(data)
+    uids = dict.fromkeys(match[2].lower() for match in CREDENTIAL.finditer(json.dumps(data)))
+    members: dict[str, Any] = {"integrationUids": list(uids)}
+    if sub := next((node for node in nodes if node["type"] == SUBWORKFLOW), None):
+        trigger = {"type": "subworkflow", "inputSchema": declared(sub), "calledBy": []}
+        return {"triggers": [trigger], **members, "cost": 0}
+    kinds = {kind: node for node in reversed(nodes) if (kind := trigger_kind(node["type"]))}
+    if "schedule" in kinds:
+        cron, _ = cron_of(kinds["schedule"])
+        settings = data.get("settings")
+        zone = settings.get("timezone") if isinstance(settings, dict) else None
+        trigger = {
+            "type": "schedule",
+            "cronExpression": cron,
+            "timezone": zone if isinstance(zone, str) and zone else "UTC",
+            "humanReadable": sentence(cron),
+            "manualTriggerUrl": webhook_url(template_id),
+        }
+    elif "service_event" in kinds:
+        event = kinds["service_event"]["type"].rpartition(".")[2]
+        trigger = {"type": "service_event", "service": "other", "eventType": event}
+    else:
+        trigger = {"type": "http", "url": webhook_url(template_id), "method": "POST"}
+        if "http" in kinds:
+            name = kinds["http"]["name"]
+            read = inputs.members_read(Graph(template_id, nodes, {}), name, []).get("body", {})
+            trigger["inputSchema"] = inputs.fields(read)
+            trigger["method"] = kinds["http"]["parameters"].get("httpMethod", "GET")
+    return {"triggers": [trigger], **members}

@@ -1,0 +1,281 @@
+"""What starts a workflow there, and what takes its place here.
+
+Behind Codika Init stands a Code node that takes the old trigger's name and gives what the trigger gave. So
+whatever is behind it, and whatever names it, finds what it found before.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..starters import BY_HAND, CHATS, CRON, ERROR, FORM, INTERVAL, SCHEDULE, trigger_kind
+from ..triggers import INSTANCE_PATH, webhook_url
+from . import inputs
+from .export import Read
+from .graph import Graph, Node
+from .items import (
+    CHAT_ITEM,
+    EMPTY_ITEM,
+    SERVICE_ITEM,
+    form_fields,
+    form_item,
+    schedule_item,
+    webhook_item,
+)
+from .report import Notes
+from .times import cron_of, rule_of, sentence
+
+_CODE = "n8n-nodes-base.code"
+CODIKA = "n8n-nodes-codika.codika"
+_WEBHOOK_LOCK = {
+    "id": "{{ORGSECRET_WEBHOOK_AUTH_CRED_ID_TERCESORG}}",
+    "name": "{{ORGSECRET_WEBHOOK_AUTH_CRED_NAME_TERCESORG}}",
+}
+_SERVICES = ("telegram", "slack", "discord", "pipedrive")
+_MAIL = ("gmail", "emailread", "imap", "outlook")
+
+
+@dataclass
+class Start:
+    """How a workflow is started.
+
+    Attributes:
+        node: the trigger as it was.
+        targets: the nodes that it led to.
+        label: tells the flow from the others of the workflow.
+        absorbed: other triggers that go with it.
+    """
+
+    node: Node
+    targets: list[dict[str, Any]]
+    label: str = ""
+    absorbed: list[Node] = field(default_factory=list)
+
+    @property
+    def kind(self) -> str:
+        """``webhook``, ``form``, ``chat``, ``schedule``, ``service`` or ``manual``."""
+        return start_kind(self.node)
+
+
+_ORDER = ("webhook", "form", "chat", "schedule", "service", "manual")
+
+
+def start_kind(node: Node) -> str:
+    """What kind of start a trigger is, in the order in which one of several is preferred."""
+    if node["type"] == FORM:
+        return "form"
+    if node["type"] in CHATS:
+        return "chat"
+    if node["type"] == ERROR:
+        return "error"
+    found = {"http": "webhook", "service_event": "service"}
+    kind = trigger_kind(node["type"]) or "manual"
+    return found.get(kind, kind)
+
+
+def starts(graph: Graph, notes: Notes) -> list[Start]:
+    """The ways in which a workflow is started, the preferred one first.
+
+    A start by hand beside another that leads to the same nodes is there for trying, and goes with it.
+    """
+    triggers = [
+        node for node in graph.nodes.values() if trigger_kind(node["type"]) and start_kind(node) != "error"
+    ]
+    able = [node for node in triggers if not node.get("disabled")] or triggers
+    for node in triggers:
+        if node.get("disabled") and node not in able:
+            notes.done("This trigger was disabled, and was left out.", node["name"])
+    found = []
+    for node in able:
+        outputs = graph.outputs(node["name"]) or [[]]
+        methods = node["parameters"].get("httpMethod") if node["type"] == "n8n-nodes-base.webhook" else None
+        if isinstance(methods, list) and sum(map(bool, outputs)) > 1:
+            for n, links in enumerate(outputs):
+                if links:
+                    label = str(methods[n]).lower() if n < len(methods) else str(n)
+                    found.append(Start(node, links, label))
+        else:
+            found.append(Start(node, [link for links in outputs for link in links]))
+    found.sort(key=lambda start: _ORDER.index(start.kind))
+    real: list[Start] = []
+    for start in found:
+        own = {link["node"] for link in start.targets}
+        host = next((other for other in real if own <= {link["node"] for link in other.targets}), None)
+        if host is None or (own and start.kind != "manual"):
+            real.append(start)
+        else:
+            host.absorbed.append(start.node)
+    leading = [start for start in real if start.targets] or real[:1]
+    for start in real:
+        if start not in leading:
+            leading[0].absorbed.append(start.node)
+    return leading
+
+
+def build(
+    graph: Graph,
+    start: Start,
+    template_id: str,
+    read: Read,
+    notes: Notes,
+) -> tuple[dict[str, Any], list[str]]:
+    """Put the platform's start in the place of a trigger.
+
+    Args:
+        graph: the workflow, with the trigger still in it.
+        start: which.
+        template_id: the workflow's.
+        read: the export, for its time zone and its recorded items.
+        notes: takes down what was done.
+
+    Returns:
+        The configuration's trigger, and the nodes with which a run begins.
+    """
+    node, kind, name = start.node, start.kind, start.node["name"]
+    x, y = node["position"]
+    trigger, code = _translated(graph, start, template_id, read, notes)
+    stays = kind in ("schedule", "service")
+    graph.remove(name)
+    init = graph.free("Codika Init")
+    own: list[str] = []
+    if stays:
+        own_name = graph.free(f"{name} Start")
+        graph.nodes[own_name] = {**_staying(node), "name": own_name, "position": [x - 480, y + 180]}
+        graph.nodes[own_name].pop("disabled", None)
+        own.append(own_name)
+        code = code.replace("$START", json.dumps(own_name, ensure_ascii=False))
+    if kind != "service":
+        own.insert(0, _webhook(graph, template_id, [x - 480, y]))
+    parameters = _INIT | ({} if not stays else _INIT_ALONE) | {"workflowId": template_id}
+    parameters["triggerType"] = trigger["type"]
+    more = {"executeOnce": True} if kind == "service" else {}
+    graph.add(init, CODIKA, 1, [x - 240, y], parameters, **more)
+    code = code.replace("$WEBHOOK", json.dumps(own[0], ensure_ascii=False))
+    graph.add(name, _CODE, 2, [x, y], {"jsCode": code})
+    for each in own:
+        graph.connect(each, init)
+    graph.connect(init, name)
+    for link in start.targets:
+        if link["node"] in graph.nodes:
+            graph.connect(name, link["node"], index=link["index"])
+    return trigger, own
+
+
+def _staying(node: Node) -> Node:
+    """A trigger that stays; what the engine no longer has becomes a schedule."""
+    if node["type"] not in (CRON, INTERVAL):
+        return node
+    return {**node, "type": SCHEDULE, "typeVersion": 1.2, "parameters": {"rule": rule_of(node)}}
+
+
+_INIT = {
+    "resource": "initializeExecution",
+    "operation": "initWorkflow",
+    "memberSecret": "{{MEMSECRT_EXECUTION_AUTH_TRCESMEM}}",
+    "organizationId": "={{ $json.body.executionMetadata.organizationId }}",
+    "userId": "={{ $json.body.executionMetadata.userId }}",
+    "processInstanceId": "={{ $json.body.executionMetadata.processInstanceId }}",
+}
+#: Where no HTTP call says whose run it is.
+_INIT_ALONE = {
+    "organizationId": "{{USERDATA_ORGANIZATION_ID_ATADRESU}}",
+    "userId": "{{USERDATA_USER_ID_ATADRESU}}",
+    "processInstanceId": "{{USERDATA_PROCESS_INSTANCE_UID_ATADRESU}}",
+}
+
+
+def _webhook(graph: Graph, template_id: str, at: list[float]) -> str:
+    return graph.add(
+        graph.free("Codika Start"),
+        "n8n-nodes-base.webhook",
+        2,
+        at,
+        {
+            "httpMethod": "POST",
+            "path": INSTANCE_PATH + template_id,
+            "authentication": "headerAuth",
+            "responseMode": "lastNode",
+            "options": {},
+        },
+        credentials={"httpHeaderAuth": dict(_WEBHOOK_LOCK)},
+        webhookId=f"{template_id}-webhook",
+    )
+
+
+def _translated(
+    graph: Graph,
+    start: Start,
+    template_id: str,
+    read: Read,
+    notes: Notes,
+) -> tuple[dict[str, Any], str]:
+    """The configuration's trigger, and the code that gives what the old one gave."""
+    node, name = start.node, start.node["name"]
+    behind = [link["node"] for link in start.targets]
+    members = inputs.members_read(graph, name, behind)
+    recorded = inputs.first_item(read.pinned, name)
+    http: dict[str, Any] = {"type": "http", "url": webhook_url(template_id), "method": "POST"}
+    match start.kind:
+        case "webhook":
+            method = start.label.upper() or node["parameters"].get("httpMethod") or "GET"
+            by_query = method in ("GET", "HEAD") if isinstance(method, str) else False
+            member = "query" if by_query else "body"
+            schema = inputs.fields(members.get(member, {}), recorded.get(member))
+            if schema:
+                keys = ", ".join(each["key"] for each in schema)
+                notes.decide(
+                    f"The input form is guessed from what is read: {keys}. Check names and kinds.", name
+                )
+            for other in ("headers", "params", *(() if by_query else ("query",))):
+                if other in members:
+                    notes.decide(
+                        f"{other} is read, which a caller can no longer give: it is the platform's now.", name
+                    )
+            notes.done("The webhook is the platform's now: POST, locked, answered by the last node.", name)
+            given = "query: body, body: {}" if by_query else "query: start.query ?? {}, body"
+            return http | {"inputSchema": schema}, webhook_item(given)
+        case "form":
+            schema, labels = form_fields(node, notes)
+            notes.done("The form's fields are the input form now.", name)
+            return http | {"inputSchema": schema}, form_item(labels)
+        case "chat":
+            notes.done("The chat is a form with a message now; nothing keeps a session but sessionId.", name)
+            schema = [
+                {"key": "chatInput", "label": "Message", "type": "text", "required": True},
+                {"key": "sessionId", "label": "Session", "type": "string"},
+            ]
+            return http | {"inputSchema": schema}, CHAT_ITEM
+        case "schedule":
+            zone = read.settings.get("timezone")
+            zone = zone if isinstance(zone, str) and zone not in ("", "DEFAULT") else "UTC"
+            cron, whole = cron_of(node)
+            if not whole:
+                notes.decide(
+                    f"Its times have no one cron expression; {cron} is shown. Check the trigger.", name
+                )
+            said = sentence(cron)
+            trigger = {
+                "type": "schedule",
+                "cronExpression": cron,
+                "timezone": zone,
+                "humanReadable": said,
+                "manualTriggerUrl": webhook_url(template_id),
+            }
+            notes.done(f"Runs on schedule ({said}, {zone}), and by hand through a webhook.", name)
+            return trigger, EMPTY_ITEM if node["type"] in (CRON, INTERVAL) else schedule_item()
+        case "service":
+            short = node["type"].rpartition(".")[2]
+            lower = short.lower()
+            service = next((each for each in _SERVICES if each in lower), "other")
+            service = "email" if service == "other" and any(each in lower for each in _MAIL) else service
+            event = re.sub("trigger$", "", short, flags=re.IGNORECASE) or short
+            notes.decide(
+                f"Started by {event}: the platform has to support that, and to have its credentials.", name
+            )
+            return {"type": "service_event", "service": service, "eventType": event}, SERVICE_ITEM
+    if node["type"] in BY_HAND:
+        notes.done("The start by hand is an HTTP endpoint without input now.", name)
+    return http | {"inputSchema": []}, EMPTY_ITEM

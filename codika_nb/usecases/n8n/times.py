@@ -1,0 +1,122 @@
+"""When a schedule runs: n8n's ways of saying it, as one cron expression and a sentence."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..starters import CRON, INTERVAL
+from .graph import Node
+
+_DAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
+
+
+def cron_of(node: Node) -> tuple[str, bool]:
+    """The cron expression of a trigger, and whether it says all of it."""
+    rules = _rules(node)
+    if not rules:
+        return "0 0 * * *", True  # what n8n does where nothing is said: every day at midnight
+    made = [_cron(rule) for rule in rules]
+    return made[0][0], len(made) == 1 and made[0][1]
+
+
+def rule_of(node: Node) -> dict[str, Any]:
+    """The rule of a schedule trigger that runs when an old cron or interval node did."""
+    return {"interval": _rules(node)}
+
+
+def _rules(node: Node) -> list[dict[str, Any]]:
+    parameters = node["parameters"]
+    if node["type"] == INTERVAL:
+        unit = parameters.get("unit") or "seconds"
+        return [{"field": unit, f"{unit}Interval": parameters.get("interval") or 1}]
+    if node["type"] == CRON:
+        times = parameters.get("triggerTimes")
+        items = times.get("item") if isinstance(times, dict) else None
+        return (
+            [_old_rule(item) for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+        )
+    rule = parameters.get("rule")
+    given = rule.get("interval") if isinstance(rule, dict) else None
+    return [each for each in given if isinstance(each, dict)] if isinstance(given, list) else []
+
+
+def _old_rule(item: dict[str, Any]) -> dict[str, Any]:
+    """One time of an old cron node, as one of a schedule trigger."""
+    hour, minute = _whole(item.get("hour"), 14), _whole(item.get("minute"), 0)
+    at = {
+        "everyMinute": "* * * * *",
+        "everyHour": f"{minute} * * * *",
+        "everyWeek": f"{minute} {hour} * * {_text(item.get('weekday'), '1')}",
+        "everyMonth": f"{minute} {hour} {_whole(item.get('dayOfMonth'), 1)} * *",
+        "custom": _text(item.get("cronExpression"), "* * * * *"),
+    }
+    mode = item.get("mode")
+    if mode == "everyX":
+        every = _whole(item.get("value"), 2)
+        expression = f"0 */{every} * * *" if item.get("unit", "hours") == "hours" else f"*/{every} * * * *"
+    else:
+        expression = at.get(str(mode), f"{minute} {hour} * * *")
+    return {"field": "cronExpression", "expression": expression}
+
+
+def _cron(rule: dict[str, Any]) -> tuple[str, bool]:  # noqa: PLR0911 - one for each way of saying it
+    """One rule of a schedule trigger; False where cron has no words for it."""
+    field = rule.get("field") or "days"
+    hour, minute = _whole(rule.get("triggerAtHour"), 0), _whole(rule.get("triggerAtMinute"), 0)
+    every = _whole(rule.get(f"{field}Interval"), 5 if field == "minutes" else 30 if field == "seconds" else 1)
+    match field:
+        case "cronExpression":
+            expression = _text(rule.get("expression"), "").removeprefix("=").strip() or "0 0 * * *"
+            parts = expression.split()
+            # The platform's have five parts, as the first of six is for seconds.
+            return (" ".join(parts[1:]), parts[0] == "0") if len(parts) == 6 else (expression, True)
+        case "seconds":
+            return "* * * * *", every == 60
+        case "minutes":
+            return ("* * * * *" if every == 1 else f"*/{every} * * * *"), 60 % max(every, 1) == 0
+        case "hours":
+            return f"{minute} {'*' if every == 1 else f'*/{every}'} * * *", 24 % max(every, 1) == 0
+        case "weeks":
+            days = rule.get("triggerAtDay")
+            chosen = [str(day) for day in days if isinstance(day, int)] if isinstance(days, list) else []
+            return f"{minute} {hour} * * {','.join(chosen) or '0'}", every == 1
+        case "months":
+            day = _whole(rule.get("triggerAtDayOfMonth"), 1)
+            return f"{minute} {hour} {day} {'*' if every == 1 else f'*/{every}'} *", 12 % max(every, 1) == 0
+    return f"{minute} {hour} * * *", every == 1
+
+
+def _whole(value: object, otherwise: int) -> int:
+    try:
+        return int(value) if isinstance(value, int | float | str) else otherwise
+    except (ValueError, OverflowError):
+        return otherwise
+
+
+def _text(value: object, otherwise: str) -> str:
+    return value if isinstance(value, str) and value.strip() else otherwise
+
+
+def sentence(cron: str) -> str:  # noqa: PLR0911 - one for each simple kind
+    """A cron expression for people, where it is a simple one."""
+    parts = cron.split()
+    if len(parts) != 5:
+        return f"At the times of {cron}"
+    minute, hour, day, month, weekday = parts
+    if parts == ["*"] * 5:
+        return "Every minute"
+    if minute.startswith("*/") and parts[1:] == ["*"] * 4:
+        return f"Every {minute[2:]} minutes"
+    if minute.isdigit() and day == month == weekday == "*" and not hour.isdigit():
+        every = "hour" if hour == "*" else f"{hour[2:]} hours" if hour.startswith("*/") else ""
+        return f"Every {every}, at minute {minute}" if every else f"At the times of {cron}"
+    if not (minute.isdigit() and hour.isdigit() and month == "*"):
+        return f"At the times of {cron}"
+    at = f"at {int(hour)}:{int(minute):02d}"
+    if day == weekday == "*":
+        return f"Every day {at}"
+    if day == "*" and all(each.isdigit() and int(each) <= 7 for each in weekday.split(",")):
+        return f"Every {' and '.join(_DAYS[int(each) % 7] for each in weekday.split(','))} {at}"
+    if weekday == "*" and day.isdigit():
+        return f"On day {day} of every month {at}"
+    return f"At the times of {cron}"

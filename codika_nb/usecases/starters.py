@@ -1,0 +1,39 @@
+"""What starts a workflow in the engine, by the types of its nodes."""
+
+from __future__ import annotations
+
+WEBHOOK = "n8n-nodes-base.webhook"
+FORM = "n8n-nodes-base.formTrigger"
+SCHEDULE = "n8n-nodes-base.scheduleTrigger"
+CRON = "n8n-nodes-base.cron"
+INTERVAL = "n8n-nodes-base.interval"
+SUBWORKFLOW = "n8n-nodes-base.executeWorkflowTrigger"
+ERROR = "n8n-nodes-base.errorTrigger"
+CHATS = ("@n8n/n8n-nodes-langchain.chatTrigger", "@n8n/n8n-nodes-langchain.manualChatTrigger")
+
+#: Started by a person in the editor, and by nothing else.
+BY_HAND = ("n8n-nodes-base.manualTrigger", "n8n-nodes-base.start", CHATS[1])
+
+#: Wait for something to happen, without "trigger" in their names.
+_OTHER_SERVICES = ("n8n-nodes-base.emailReadImap",)
+
+
+def trigger_kind(node_type: str) -> str | None:
+    """What kind of trigger a node is, in the words of the configuration.
+
+    Returns:
+        ``http``, ``schedule``, ``subworkflow`` or ``service_event``; ``manual`` for what only a person in
+        the editor starts; None for a node that starts nothing.
+    """
+    if node_type == WEBHOOK:
+        return "http"
+    if node_type in (CRON, INTERVAL):
+        return "schedule"
+    if node_type in BY_HAND:
+        return "manual"
+    lower = node_type.lower()
+    if "scheduletrigger" in lower:
+        return "schedule"
+    if "executeworkflowtrigger" in lower:
+        return "subworkflow"
+    return "service_event" if "trigger" in lower or node_type in _OTHER_SERVICES else None

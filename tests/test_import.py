@@ -1,0 +1,467 @@
+"""n8n workflows become use cases: whatever comes in, nothing is lost, and what comes out can be deployed."""
+
+from __future__ import annotations
+
+import copy
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+
+from codika_nb import Client, Sandbox, UseCase, UseCaseError, sign_in, verify_workflow
+from codika_nb.usecases.n8n.graph import Graph, named_in
+from codika_nb.usecases.starters import trigger_kind
+from tests.codika_tool import Tool, codika_tool
+from tests.conftest import EMAIL, GREETER
+from tests.kernels import Kernel, SharedKernel
+
+from .n8n_exports import (
+    CHAT,
+    FORM,
+    HOOK,
+    HOURLY,
+    MANUAL,
+    ORDINARY,
+    REFUSED,
+    after,
+    agent,
+    answered,
+    export,
+    graphs,
+    node,
+)
+
+__all__ = ["codika_tool"]
+
+#: Replaced under their names, as the platform answers and ends runs itself.
+REPLACED = ("n8n-nodes-base.respondToWebhook", "n8n-nodes-base.stopAndError")
+#: What is left of a node as it was.
+KEPT = (
+    "type",
+    "typeVersion",
+    "parameters",
+    "position",
+    "disabled",
+    "notes",
+    "onError",
+    "retryOnFail",
+    "executeOnce",
+)
+
+
+def workflows(use_case: UseCase) -> list[dict[str, Any]]:
+    """The workflows that an import has made."""
+    return [json.loads(use_case._source.files[name]) for name in use_case._source.workflow_files]
+
+
+def named(workflow: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {each["name"]: each for each in workflow["nodes"]}
+
+
+def links(workflow: dict[str, Any]) -> list[tuple[Any, ...]]:
+    """Every wire: source, kind, output, target, index."""
+    return [
+        (source, kind, n, link["node"], link["index"])
+        for source, kinds in workflow["connections"].items()
+        for kind, outputs in kinds.items()
+        for n, output in enumerate(outputs)
+        for link in output or []
+    ]
+
+
+def decided(use_case: UseCase) -> str:
+    assert use_case.imported is not None
+    return repr(use_case.imported.decide)
+
+
+@pytest.mark.parametrize("name", ORDINARY)
+def test_what_people_have_passes_verify(name: str, tmp_path: Path) -> None:
+    given = ORDINARY[name]
+    before = copy.deepcopy(given)
+
+    use_case = UseCase.from_n8n(given)
+
+    assert given == before
+    assert use_case.verify().must == []
+    again = UseCase.from_n8n(given)
+    assert again._source.files == use_case._source.files
+    assert again.imported == use_case.imported
+    # What comes out is in the pattern, and is left as it is.
+    use_case.save(tmp_path / "made")
+    for file in (tmp_path / "made" / "workflows").iterdir():
+        third = UseCase.from_n8n(file)
+        assert third._source.files[third._source.workflow_files[0]] == file.read_bytes()
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_no_workflow_is_refused_with_a_sentence(name: str) -> None:
+    given, said = REFUSED[name]
+
+    with pytest.raises(UseCaseError, match=said):
+        UseCase.from_n8n(given)
+
+
+@settings(max_examples=150, deadline=None)
+@given(graphs())
+def test_nothing_is_lost(given: dict[str, Any]) -> None:
+    use_case = UseCase.from_n8n(given)
+    made = workflows(use_case)
+
+    assert [f for f in use_case.verify().must if f.rule != "LLM-OUTPUT-ACCESS"] == []
+    triggers = {each["name"] for each in given["nodes"] if trigger_kind(each["type"])}
+    for old in given["nodes"]:
+        if old["name"] not in triggers:
+            places = [named(workflow)[old["name"]] for workflow in made if old["name"] in named(workflow)]
+            assert places
+            for new in places:
+                members = ("position",) if old["type"] in REPLACED else KEPT
+                assert [new.get(m) for m in members] == [old.get(m) for m in members]
+    wires = {wire for workflow in made for wire in links(workflow)}
+    for wire in links(given):
+        if not {wire[0], wire[3]} & triggers:
+            assert wire in wires
+    old = Graph("old", copy.deepcopy(given["nodes"]), _clean(given["connections"]))
+    able = [n for n in given["nodes"] if trigger_kind(n["type"]) and not n.get("disabled")]
+    able = able or [n for n in given["nodes"] if trigger_kind(n["type"])]
+    reached = set(old.reachable(each["name"] for each in able)) - triggers
+    now: set[str] = set()
+    for workflow in made:
+        graph = Graph("new", workflow["nodes"], workflow["connections"])
+        inits = [n["name"] for n in workflow["nodes"] if n["parameters"].get("operation") == "initWorkflow"]
+        assert len(inits) == 1
+        now |= set(graph.reachable(inits))
+        ids = [each["id"] for each in workflow["nodes"]]
+        assert len(set(ids)) == len(ids)
+        assert {end for wire in links(workflow) for end in (wire[0], wire[3])} <= set(graph.nodes)
+        # Every name in an expression is that of a node, as it was before.
+        known = {each["name"] for each in given["nodes"]}
+        assert all(named_in(each) & known <= set(graph.nodes) for each in workflow["nodes"])
+    assert reached <= now
+
+
+def _clean(connections: dict[str, Any]) -> dict[str, Any]:
+    return {s: {k: [o or [] for o in outs] for k, outs in kinds.items()} for s, kinds in connections.items()}
+
+
+def test_the_trigger_gives_way_to_code_of_its_name() -> None:
+    use_case = UseCase.from_n8n(ORDINARY["webhook"])
+
+    (workflow,) = workflows(use_case)
+    (start,) = (n for n in workflow["nodes"] if n["type"] == "n8n-nodes-base.webhook")
+    assert named(workflow)["Webhook"]["type"] == "n8n-nodes-base.code"
+    assert ("Codika Init", "main", 0, "Webhook", 0) in links(workflow)
+    assert start["parameters"]["httpMethod"] == "POST"
+    fields = use_case.configuration.to_json()["workflows"][0]["triggers"][0]["inputSchema"]
+    kinds = {field["key"]: field["type"] for field in fields}
+    assert kinds == {
+        "name": "string",
+        "amount": "string",
+        "customer": "object",
+        "lines": "objectArray",
+        "tags": "string",
+    }
+    assert "guessed from what is read" in decided(use_case)
+
+
+def test_recorded_items_tell_kinds_and_are_left_out() -> None:
+    use_case = UseCase.from_n8n(ORDINARY["recorded data"])
+
+    fields = use_case.configuration.to_json()["workflows"][0]["triggers"][0]["inputSchema"]
+    kinds = {field["key"]: field["type"] for field in fields}
+    assert kinds == {"email": "string", "age": "number", "ok": "boolean", "items": "objectArray"}
+    everything = repr(use_case.imported) + str(use_case._source.files)
+    assert "ada@example.org" not in everything
+
+
+ITEMS = [
+    (
+        HOOK,
+        {"body": {"name": "Ada", "executionMetadata": {}}, "headers": {"h": "1"}},
+        {"body": {"name": "Ada"}, "query": {}, "headers": {"h": "1"}},
+    ),
+    (
+        node("Hook", "webhook", 1),
+        {"body": {"name": "Ada", "executionMetadata": {}}},
+        {"query": {"name": "Ada"}, "body": {}},
+    ),
+    (
+        FORM,
+        {"body": {"Your_name": "Ada", "How_many": 3}},
+        {"Your name": "Ada", "How many?": 3, "Colour": None, "formMode": "production"},
+    ),
+    (
+        CHAT,
+        {"body": {"chatInput": "Hi"}},
+        {"chatInput": "Hi", "action": "sendMessage", "sessionId": "run-1"},
+    ),
+    (MANUAL, {"body": {}}, {}),
+    (
+        HOURLY,
+        {"body": {}},
+        {"Readable date": "November 22nd 2026, 5:44:45 am", "Timezone": "UTC (UTC+00:00)", "Hour": "05"},
+    ),
+]
+#: As much of the engine as the code asks for.
+NODE = """
+const parts = { MMMM: 'November', yyyy: '2026', 'h:mm:ss a': '5:44:45 AM', cccc: 'Sunday', dd: '22', HH: '05',
+  mm: '44', ss: '45', ZZ: '+00:00' };
+const $now = { day: 22, zoneName: 'UTC', toISO: () => '2026-11-22T05:44:45.000Z', toFormat: (f) => parts[f] };
+const $execution = { id: 'run-1' };
+const given = JSON.parse(process.argv[1]);
+const $ = (name) => ({
+  isExecuted: name in given, first: () => ({ json: given[name] }), all: () => [{ json: given[name] }],
+});
+console.log(JSON.stringify(new Function('$', '$now', '$execution', process.argv[2])($, $now, $execution)));
+"""
+
+
+@pytest.mark.skipif(not shutil.which("node"), reason="runs JavaScript")
+@pytest.mark.parametrize(("trigger", "call", "item"), ITEMS)
+def test_the_code_gives_what_the_trigger_gave(trigger: Any, call: Any, item: Any) -> None:
+    (workflow,) = workflows(UseCase.from_n8n(after(trigger)))
+    code = named(workflow)[trigger["name"]]["parameters"]["jsCode"]
+
+    ran = subprocess.run(
+        ["node", "-e", NODE, json.dumps({"Codika Start": call}), code],
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
+    )
+
+    (given,) = json.loads(ran.stdout)
+    assert given["json"] | item == given["json"]
+    assert item or given["json"] == {}
+
+
+def test_each_flow_of_its_own_becomes_a_workflow() -> None:
+    use_case = UseCase.from_n8n(ORDINARY["two flows"])
+
+    first, second = workflows(use_case)
+    assert "Report" not in named(first)
+    assert "Edit" not in named(second)
+    assert [w.workflow_template_id for w in use_case.configuration.workflows] == [
+        "my-flow",
+        "my-flow-schedule",
+    ]
+    assert "2 flows" in decided(use_case)
+
+
+def test_ends_are_joined_and_the_lowest_counts() -> None:
+    low, high = node("Low", "noOp", position=[500, 900]), node("High", "noOp", position=[500, 100])
+    (workflow,) = workflows(
+        UseCase.from_n8n(after(MANUAL, high, low, wires=[("Edit", "High"), ("Edit", "Low")]))
+    )
+
+    assert {("Low", "main", 0, "All Ends", 0), ("High", "main", 0, "All Ends", 1)} <= set(links(workflow))
+    assert named(workflow)["All Ends"]["parameters"] == {"numberInputs": 2}
+    assert {w[3] for w in links(workflow) if w[0] == "All Ends"} == {"All Done"}
+
+
+def test_errors_are_reported_with_their_messages() -> None:
+    (workflow,) = workflows(UseCase.from_n8n(ORDINARY["stops with an error"]))
+
+    stop = named(workflow)["Stop"]["parameters"]
+    assert (stop["operation"], stop["errorMessage"]) == ("reportError", "=No {{ $json.x }}")
+    (other,) = workflows(UseCase.from_n8n(ORDINARY["error output"]))
+    assert ("Fetch", "main", 1, "Report Error", 0) in links(other)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "kind", "member"),
+    [
+        ({"respondWith": "json", "responseBody": "={{ $json }}"}, "set", ("jsonOutput", "={{ $json }}")),
+        ({"respondWith": "text", "responseBody": "Hi"}, "set", ("options", {})),
+        ({"respondWith": "allIncomingItems"}, "aggregate", ("aggregate", "aggregateAllItemData")),
+        ({}, "noOp", None),
+    ],
+)
+def test_answers_become_results(parameters: Any, kind: str, member: Any) -> None:
+    (workflow,) = workflows(UseCase.from_n8n(answered(**parameters)))
+
+    respond = named(workflow)["Respond"]
+    assert respond["type"] == f"n8n-nodes-base.{kind}"
+    assert member is None or member in respond["parameters"].items()
+
+
+def test_credentials_become_placeholders_and_secrets_stay_out() -> None:
+    use_case = UseCase.from_n8n(ORDINARY["credentials themselves"])
+
+    (workflow,) = workflows(use_case)
+    assert named(workflow)["S"]["credentials"]["slackApi"]["id"] == "{{FLEXCRED_SLACKAPI_ID_DERCXELF}}"
+    assert use_case.configuration.integration_uids == ["slackapi"]
+    assert "hush" not in repr(use_case.imported) + str(use_case._source.files)
+    assert "Renew them" in decided(use_case)
+
+
+def test_parts_are_kept_and_are_no_ends() -> None:
+    (workflow,) = workflows(UseCase.from_n8n(agent()))
+
+    assert ("Model", "ai_languageModel", 0, "Agent", 0) in links(workflow)
+    assert [w[0] for w in links(workflow) if w[3] == "Submit Result"] == ["Agent"]
+
+
+def test_calls_lead_to_what_is_imported_along() -> None:
+    called = after(node("T", "executeWorkflowTrigger", 1), id="17", name="Called")
+    caller = after(
+        MANUAL,
+        node(
+            "Call",
+            "executeWorkflow",
+            1.1,
+            parameters={"workflowId": {"__rl": True, "value": "17", "mode": "list"}},
+        ),
+        wires=[("Edit", "Call")],
+        name="Caller",
+    )
+
+    use_case = UseCase.from_n8n([caller, called])
+
+    first, _ = workflows(use_case)
+    assert named(first)["Call"]["parameters"]["workflowId"]["value"] == "{{SUBWKFL_called_LFKWBUS}}"
+    assert use_case.verify() == []
+    assert "old engine (17)" in decided(UseCase.from_n8n(caller))
+
+
+def test_inputs_that_nothing_gives_away_are_left_to_a_person() -> None:
+    silent = export([node("T", "executeWorkflowTrigger", 1), node("A", "noOp")], ("T", "A"))
+
+    use_case = UseCase.from_n8n(silent)
+
+    assert [finding.rule for finding in use_case.verify().must] == ["SUBWKFL-MIN-PARAMS"]
+    assert "declares no input" in decided(use_case)
+
+
+def test_what_is_in_the_pattern_comes_out_unchanged() -> None:
+    file = GREETER / "workflows" / "greet.json"
+
+    use_case = UseCase.from_n8n(file)
+
+    assert use_case._source.files["workflows/greet.json"] == file.read_bytes()
+    assert use_case.verify() == []
+
+
+def test_files_texts_and_folders(tmp_path: Path) -> None:
+    text = json.dumps(after(MANUAL), ensure_ascii=False, indent=2)
+    (tmp_path / "Größe & Co (1).json").write_bytes(b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode())
+    (tmp_path / "b.json").write_text(text, encoding="utf-8")
+
+    ids = [w.workflow_template_id for w in UseCase.from_n8n(tmp_path).configuration.workflows]
+
+    assert ids == ["groe-co-1", "b"]
+    assert UseCase.from_n8n(text, name="X").configuration.title == "X"
+    with pytest.raises(UseCaseError, match="cannot be read"):
+        UseCase.from_n8n(tmp_path / "none.json")
+
+
+def test_lone_workflows_are_verified(greeter: Path) -> None:
+    file = greeter / "workflows" / "greet.json"
+
+    assert verify_workflow(file) == []
+    assert verify_workflow(file.read_text(encoding="utf-8")) == []
+    found = verify_workflow(after(MANUAL)).must
+    assert {"CODIKA-INIT", "WORKFLOW-SETTINGS", "WORKFLOW-SANITIZATION"} <= {f.rule for f in found}
+    with pytest.raises(UseCaseError, match="cannot be read"):
+        verify_workflow(greeter / "none.json")
+
+
+@pytest.mark.skipif(not shutil.which("node"), reason="runs JavaScript")
+def test_a_scheduled_run_has_the_items_of_its_schedule() -> None:
+    (workflow,) = workflows(UseCase.from_n8n(after(HOURLY)))
+    code = named(workflow)["Hourly"]["parameters"]["jsCode"]
+    given = json.dumps({"Hourly Start": {"timestamp": "now"}})
+
+    ran = subprocess.run(["node", "-e", NODE, given, code], capture_output=True, encoding="utf-8", check=True)
+
+    assert json.loads(ran.stdout) == [{"json": {"timestamp": "now"}}]
+
+
+def test_they_are_deployed_and_stored_as_made(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CODIKA_BASE_URL", sandbox.url)
+    sign_in(EMAIL, ask_code=sandbox.code_for, company="Acme")
+    alone = [given for name, given in ORDINARY.items() if isinstance(given, dict) and "nodes" in given]
+    use_case = UseCase.from_n8n(alone, name="Everything")
+    use_case.save(tmp_path / "all")
+    with Client() as client:
+        deployed = client.deploy_use_case(use_case)
+        assert deployed.deployment_status != "failed"
+        client.get_use_case(
+            str(use_case.project.project_id if use_case.project else ""), into=tmp_path / "back"
+        )
+    for file in (tmp_path / "all" / "workflows").iterdir():
+        assert (tmp_path / "back" / "workflows" / file.name).read_bytes() == file.read_bytes()
+
+
+def test_the_tool_agrees(codika_tool: Tool, tmp_path: Path) -> None:
+    alone = [given for given in ORDINARY.values() if isinstance(given, dict) and "nodes" in given]
+    use_case = UseCase.from_n8n(alone, name="Everything")
+    use_case.save(tmp_path / "all")
+    refused = {}
+    for file in sorted((tmp_path / "all" / "workflows").iterdir())[::4]:
+        said = codika_tool.json("verify", "workflow", str(file), config_home=tmp_path)
+        if found := [
+            f["rule"] for f in said["findings"] if f["severity"] == "must" or f["rule"] == "WORKFLOW-FORMAT"
+        ]:
+            refused[file.name] = found
+    assert refused == {}
+
+
+@pytest.fixture
+def shell(
+    shared_kernel: SharedKernel, request: pytest.FixtureRequest, tmp_path: Path, own_settings: Path
+) -> Iterator[Kernel]:
+    with shared_kernel.renewed(tmp_path, request.session, XDG_CONFIG_HOME=str(own_settings)) as running:
+        assert not running.run("%load_ext codika_nb").error
+        yield running
+
+
+def test_the_magic_writes_a_folder_and_says_what_comes_next(shell: Kernel, tmp_path: Path) -> None:
+    (tmp_path / "orders.json").write_text(json.dumps(ORDINARY["webhook"]), encoding="utf-8")
+
+    shown = shell.run("u = %codika_import orders.json --name 'Order desk'")
+
+    assert "Order desk was imported" in shown.text
+    assert "%codika_deploy use-cases/order-desk --dry-run" in shown.text
+    assert "The input form is guessed" in shown.text
+    assert UseCase.load(tmp_path / "use-cases" / "order-desk").verify() == []
+    refused = shell.run("%codika_import orders.json --name 'Order desk'")
+    assert len(refused.traceback) == 2
+    assert "holds a use case already" in refused.traceback[0]
+    assert "--force" in refused.traceback[1]
+    again = shell.run("u = %codika_import orders.json --name 'Order desk' --force")
+    assert "Order desk was imported" in again.text
+    elsewhere = shell.run("u = %codika_import orders.json --into there")
+    assert not elsewhere.error
+    assert UseCase.load(tmp_path / "there").configuration.title == "My flow"
+
+
+def test_a_lone_workflow_is_checked_and_mended(shell: Kernel, tmp_path: Path, greeter: Path) -> None:
+    file = tmp_path / "greet.json"
+    workflow = json.loads((greeter / "workflows" / "greet.json").read_text(encoding="utf-8"))
+    file.write_text(json.dumps({**workflow, "active": True}), encoding="utf-8")
+
+    refused = shell.run("%codika_deploy greet.json")
+    assert "%codika_import greet.json" in refused.traceback[-1]
+    assert "greet.json would not run as it is" in shell.run("f = %codika_deploy greet.json --dry-run").text
+    shown = shell.run("f = %codika_deploy greet.json --dry-run --fix\nprint(len(f))").text
+    assert "Mended: WORKFLOW-SANITIZATION in greet.json" in shown
+    assert "can be a workflow" in shown
+
+
+def test_all_that_is_wrong_with_a_folder_is_shown_at_once(shell: Kernel, greeter: Path) -> None:
+    for name, member in (("config.json", "title"), ("workflows/greet.json", "settings")):
+        value = json.loads((greeter / name).read_text(encoding="utf-8"))
+        value.pop(member)
+        (greeter / name).write_text(json.dumps(value), encoding="utf-8")
+
+    shown = shell.run(f"%codika_deploy {greeter} --dry-run")
+
+    assert "title: Field required" in shown.text
+    assert "WORKFLOW-SETTINGS" in shown.text
+    assert shown.error == "UseCaseError"

@@ -1,0 +1,114 @@
+"""A fetched use case loads again: what its configuration imports or reads is stored with the deployment."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from codika_nb import Client, Sandbox, UseCase, sign_in
+from tests.codika_tool import codika_tool
+from tests.conftest import EMAIL
+
+from .test_usecase_typescript import folder, node
+
+__all__ = ["codika_tool", "folder", "node"]
+
+
+@pytest.fixture
+def client(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
+    monkeypatch.setenv("CODIKA_BASE_URL", sandbox.url)
+    sign_in(EMAIL, ask_code=sandbox.code_for, company="Acme")
+    with Client() as signed_in:
+        yield signed_in
+
+
+def there_and_back(client: Client, folder: Path, back: Path) -> tuple[UseCase, UseCase]:
+    client.deploy_use_case(folder)
+    here = UseCase.load(folder)
+    assert here.project
+    with pytest.warns(UserWarning, match="is a program"):
+        client.get_use_case(here.project.project_id, into=back)
+    return here, UseCase.load(back)
+
+
+def test_what_config_py_imports_and_reads_comes_back(client: Client, greeter: Path, tmp_path: Path) -> None:
+    configuration = json.loads((greeter / "config.json").read_text(encoding="utf-8"))
+    (greeter / "config.json").unlink()
+    (greeter / "texts").mkdir()
+    (greeter / "texts" / "title.txt").write_text("Grüße", encoding="utf-8")
+    (greeter / "forms.py").write_text(f"CONFIGURATION = {configuration!r}", encoding="utf-8")
+    (greeter / "config.py").write_text(
+        "from pathlib import Path\nfrom forms import CONFIGURATION\n"
+        "title = (Path(__file__).parent / 'texts' / 'title.txt').read_text(encoding='utf-8')\n"
+        "configuration = {**CONFIGURATION, 'title': title}\n",
+        encoding="utf-8",
+    )
+
+    here, back = there_and_back(client, greeter, tmp_path / "back")
+
+    assert {"forms.py", "texts/title.txt"} <= {document.relative_path for document in here.documents}
+    assert back.configuration.title == "Grüße"
+    assert back.deployment(project_id="p") == here.deployment(project_id="p")
+
+
+def test_what_config_ts_imports_and_reads_comes_back(client: Client, folder: Path, tmp_path: Path) -> None:
+    (folder / "shared.ts").write_text("export const TITLE: string = 'Shared';\n", encoding="utf-8")
+    (folder / "meta.json").write_text('{"note": "Notes"}', encoding="utf-8")
+    (folder / "docs.md").write_text("# Docs\n", encoding="utf-8")
+    text = (folder / "config.ts").read_text(encoding="utf-8")
+    text = text.replace('"Greeter"', "TITLE + meta.note")
+    text = text.replace("subtitle:", "releaseNotes: readFileSync(join(here, 'docs.md'), 'utf8'), subtitle:")
+    head = (
+        "import { TITLE } from './shared.ts';\nimport meta from './meta.json' with { type: 'json' };\n"
+        "import { readFileSync } from 'node:fs';\n"
+    )
+    (folder / "config.ts").write_text(head + text.replace("randomUUID()", "constructor.name"), "utf-8")
+
+    here, back = there_and_back(client, folder, tmp_path / "back")
+
+    stored = {document.relative_path: document.description for document in here.documents}
+    assert {"shared.ts", "meta.json", "docs.md"} <= set(stored)
+    assert not any("node_modules" in name for name in stored)
+    assert back.configuration.title == "SharedNotes"
+    assert back.deployment(project_id="p") == here.deployment(project_id="p")
+
+
+def test_what_is_not_stored_is_named(greeter: Path) -> None:
+    (greeter / ".env").write_text("TITLE=Hush", encoding="utf-8")
+    configuration = json.loads((greeter / "config.json").read_text(encoding="utf-8"))
+    (greeter / "config.json").unlink()
+    (greeter / "config.py").write_text(
+        "from pathlib import Path\nPath(__file__).with_name('.env').read_text()\n"
+        f"configuration = {configuration!r}\n",
+        encoding="utf-8",
+    )
+
+    with pytest.warns(UserWarning, match=r"\.env is read by config.py, and no copy is stored"):
+        use_case = UseCase.load(greeter)
+
+    assert ".env" not in {document.relative_path for document in use_case.documents}
+
+
+def test_what_reads_nothing_besides_has_no_warning(folder: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        UseCase.load(folder)
+
+
+def test_what_is_fetched_keeps_its_project(client: Client, greeter: Path, tmp_path: Path) -> None:
+    first = client.deploy_use_case(greeter)
+    project = UseCase.load(greeter).project
+    assert project
+    client.get_use_case(project.project_id, into=tmp_path / "back")
+
+    again = client.deploy_use_case(tmp_path / "back")
+
+    assert (first.version, again.version) == ("1.0", "1.1")
+    assert again.process_instance_id == first.process_instance_id
+    kept = (tmp_path / "back" / "project.json").read_text(encoding="utf-8")
+    client.get_use_case(project.project_id, version="1.0", into=tmp_path / "back")
+    assert (tmp_path / "back" / "project.json").read_text(encoding="utf-8") == kept
