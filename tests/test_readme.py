@@ -120,3 +120,9 @@ def test_the_names_are_public() -> None:
         assert name in codika_nb.__all__ or name.isupper(), name
     for method in re.findall(r"`?client\.(\w+)\(", README):
         assert hasattr(codika_nb.Client, method), method
+
+
+def test_what_is_claimed_about_keys_names_a_test_that_is_there() -> None:
+    named = re.findall(r"`(tests/\w+\.py)`", (ROOT / "SECURITY.md").read_text(encoding="utf-8"))
+    assert len(named) > 8
+    assert [name for name in named if not (ROOT / name).is_file()] == []
