@@ -6,7 +6,9 @@ import base64
 import errno
 import json
 import os
+import shutil
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +80,33 @@ def test_a_program_finds_no_keys_in_the_environment(greeter: Path, monkeypatch: 
     assert seen["STAGE"] == "test"
     assert all(os.environ[name] == value for name, value in hidden.items())
     monkeypatch.delenv("MADE")
+
+
+def test_two_programs_at_once_find_no_keys_and_leave_nothing_changed(
+    tmp_path: Path, greeter: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CODIKA_API_KEY", "cko_" + "a" * 40)
+    opened = open
+    folders = []
+    for number in range(4):
+        folder = tmp_path / str(number)
+        shutil.copytree(greeter, folder)
+        text = (folder / "config.json").read_text()
+        (folder / "config.json").unlink()
+        (folder / "config.py").write_text(
+            "import json, os, time\n"
+            f"time.sleep({0.05 * number})\n"
+            "assert 'CODIKA_API_KEY' not in os.environ\n"
+            "time.sleep(0.1)\n"
+            "assert 'CODIKA_API_KEY' not in os.environ\n"
+            f"configuration = json.loads({text!r})\n"
+        )
+        folders.append(folder)
+    with ThreadPoolExecutor() as pool:
+        titles = [each.configuration.title for each in pool.map(UseCase.load, folders)]
+    assert len(set(titles)) == 1
+    assert os.environ["CODIKA_API_KEY"].startswith("cko_")
+    assert open is opened
 
 
 def test_keys_are_back_after_a_program_that_fails(greeter: Path, monkeypatch: pytest.MonkeyPatch) -> None:

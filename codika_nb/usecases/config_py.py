@@ -8,6 +8,7 @@ import io
 import os
 import re
 import sys
+import threading
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,6 +34,15 @@ def run_python(file: Path, source: str) -> tuple[object, tuple[str, ...]]:
 
     It may have come with somebody's folder, and so does not find the keys that are in the environment.
     """
+    with _turn:
+        return _run(file, source)
+
+
+#: The environment, the path and `open` are the whole process's: one program at a time has them as it needs.
+_turn = threading.RLock()
+
+
+def _run(file: Path, source: str) -> tuple[object, tuple[str, ...]]:
     # The names that an import finds in the folder, set free while it runs: another use case's `forms`
     # must not be taken for this one's, nor this one's be left for the next.
     own = {entry.stem for entry in file.parent.iterdir() if entry.suffix == ".py" or entry.is_dir()}
