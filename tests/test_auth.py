@@ -270,6 +270,21 @@ def test_several_signatures_and_several_secrets() -> None:
         assert refused.value.code == "no-match"
 
 
+def test_both_families_of_headers_are_taken() -> None:
+    headers = signed()
+    good = headers["webhook-signature"]
+    svix = {name.replace("webhook", "Svix"): value for name, value in headers.items()}
+    assert verify_webhook(SECRET, svix, BODY)
+    for joined in (f"{good}, v1,AAAA", f"v1,AAAA,{good}", f"v1,AAAA\n{good}"):
+        assert verify_webhook(SECRET, headers | {"webhook-signature": joined}, BODY)
+    mixed = {**svix, "webhook-id": "another"}
+    assert verify_webhook(SECRET, mixed, BODY)
+    del svix["Svix-timestamp"]
+    with pytest.raises(WebhookVerificationError) as refused:
+        verify_webhook(SECRET, svix, BODY)
+    assert refused.value.code == "missing-header"
+
+
 def test_without_a_secret_nothing_is_genuine() -> None:
     with pytest.raises(ConfigError, match="No webhook secret"):
         verify_webhook([], signed(), BODY)

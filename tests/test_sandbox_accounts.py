@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from codika_nb import SignIn
 from codika_nb.sandbox import Sandbox
 
 from .test_sandbox import Account, Platform, StillClock, error_of, new_email
@@ -68,6 +69,13 @@ def at_once(times: int, action: Callable[[int], httpx.Response]) -> list[httpx.R
 
 
 # --- requests -----------------------------------------------------------------------------
+
+
+def test_an_address_with_something_unseen_in_it_is_the_same_account(platform: Platform) -> None:
+    account = platform.sign_up()
+    refused = platform.post("/clirequestsignupotp", {"email": f"{account.email}\u200b"})
+    assert error_of(refused) == (409, "USER_ALREADY_HAS_ORGANIZATION")
+    assert SignIn("login", email=f"\u2060{account.email}\u200b", base_url="http://x").email == account.email
 
 
 def test_a_code_has_six_digits_and_lives_ten_minutes(platform: Platform) -> None:

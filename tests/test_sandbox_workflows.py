@@ -1262,12 +1262,32 @@ def test_signatures_are_checked(sender: Sender) -> None:
     assert sender.send("m-2", webhook_timestamp="soon") == 401
     assert sender.send("m-2", webhook_timestamp="-5") == 401
     assert sender.send("m-2", webhook_id="m-3") == 401
-    for name in SIGNATURE_HEADERS:
+    for name in SIGNATURE_HEADERS[:3]:
         absent: dict[str, Any] = {name.replace("-", "_"): "absent"}
         assert sender.send("m-2", **absent) == 401
     good = sign(sender.secret, "m-4", int(sender.deployed.platform.sandbox.clock.now().timestamp()), b"{}")
     assert sender.send("m-4", b"{}", webhook_signature=f"v1a,zzzz v1,AAAA {good}") == 200
     assert Sender(sender.deployed, "whsec_" + "A" * 32).send("m-5") == 401
+
+
+def test_both_families_of_headers_and_every_way_to_join_signatures_are_taken(sender: Sender) -> None:
+    now = int(sender.deployed.platform.sandbox.clock.now().timestamp())
+    path = f"/webhook/{sender.deployed.instance_id}/greet"
+
+    def status(number: int, family: str, *lines: str, left_out: str = "") -> int:
+        message = f"family-{number}"
+        good = sign(sender.secret, message, now, b"{}")
+        headers = [(f"{family}-id", message), (f"{family}-timestamp", str(now))]
+        headers += [(f"{family}-signature", line.replace("GOOD", good)) for line in lines]
+        kept = [each for each in headers if each[0] != left_out]
+        return sender.deployed.platform.http.post(path, content=b"{}", headers=kept).status_code
+
+    assert status(1, "svix", "GOOD") == 200
+    assert status(2, "Svix", "v1,AAAA", "GOOD") == 200
+    assert status(3, "webhook", "GOOD, v1,AAAA") == 200
+    assert status(4, "webhook", "v1,AAAA", "GOOD") == 200
+    assert status(5, "svix", "v1,AAAA") == 401
+    assert status(6, "svix", "GOOD", left_out="svix-id") == 401
 
 
 def test_a_signature_is_fresh_for_five_minutes_both_ways(sender: Sender) -> None:

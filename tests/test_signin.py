@@ -269,6 +269,8 @@ def test_every_code_of_the_table_is_walked_here() -> None:
         ("", None),
         ("\u0661\u0662\u0663\u0664\u0665\u0666", "123456"),
         ("123456 or 654321", None),
+        ("123\u200b456\u2060", "123456"),
+        ("\u200f\u0660\u0661\u0662\u202c-\u0663\u0664\u0665", "012345"),
     ],
 )
 def test_six_digits(typed: str, digits: str | None) -> None:

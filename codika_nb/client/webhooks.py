@@ -107,7 +107,7 @@ def verify_webhook(
 
     Args:
         secret: the endpoint's signing secret, ``whsec_…``, or several of them while one is replaced.
-        headers: the request's headers; upper and lower case are the same.
+        headers: the request's headers, ``webhook-…`` or ``svix-…``; upper and lower case are the same.
         body: the request's body as it arrived, before any parsing.
         tolerance: seconds by which the message's time may differ from this machine's, either way.
 
@@ -131,10 +131,7 @@ def verify_webhook(
     if not isinstance(body, bytes | bytearray | memoryview | str):
         raise TypeError("verify_webhook needs the body as it arrived (bytes), not what was parsed from it")
     raw = body.encode("utf-8", "surrogatepass") if isinstance(body, str) else bytes(body)
-    given = {str(name).lower(): str(value) for name, value in headers.items()}
-    message_id, sent, signatures = (
-        given.get(f"webhook-{name}", "").strip() for name in ("id", "timestamp", "signature")
-    )
+    message_id, sent, signatures = _signed_with(headers)
     matches = _matches(secret, signatures, message_id, sent, raw)
     del secret  # what is raised from here on may be logged with the variables of this frame
     if not re.fullmatch(r"[!-~]+", message_id) or not re.fullmatch(r"[0-9]{1,15}", sent) or not signatures:
@@ -164,6 +161,20 @@ def verify_webhook(
     raise WebhookVerificationError(problem, code="not-json", next_action="Ask whoever sends it for JSON.")
 
 
+def _signed_with(headers: Mapping[str, str]) -> tuple[str, str, str]:
+    """Id, time and signatures, all of one family of names: the standard's, or the one it comes from."""
+    given: dict[str, str] = {}
+    for name, value in headers.items():  # some servers' headers have one name several times
+        key = str(name).lower()
+        given[key] = f"{given[key]} {value}" if key in given else str(value)
+    families = [
+        tuple(given.get(f"{family}-{name}", "").strip() for name in ("id", "timestamp", "signature"))
+        for family in ("webhook", "svix")
+    ]
+    message_id, sent, signatures = next((each for each in families if all(each)), families[0])
+    return message_id, sent, signatures
+
+
 def _matches(
     secret: str | Iterable[str], signatures: str, message_id: str, timestamp: str, body: bytes
 ) -> bool:
@@ -185,9 +196,8 @@ def _matches(
 def _signatures(header: str) -> list[bytes]:
     """The signatures of the scheme we know; senders may add those of others."""
     found = []
-    for token in header.split():
-        scheme, _, signature = token.partition(",")
-        if scheme == "v1":
-            with suppress(ValueError):
-                found.append(base64.b64decode(signature, validate=True))
+    # Parted by blanks, commas or lines, whatever has joined them.
+    for signature in re.findall(r"(?:^|[\s,])v1,\s*([^\s,]+)", header):
+        with suppress(ValueError):
+            found.append(base64.b64decode(signature, validate=True))
     return found

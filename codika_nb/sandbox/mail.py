@@ -113,7 +113,8 @@ class Mailbox:
 
 def fold(email: str) -> str:
     """One spelling for all spellings of an address, so that they share limits and accounts."""
-    person, at, domain = unicodedata.normalize("NFC", email.strip().lower()).rpartition("@")
+    seen = "".join(each for each in email if unicodedata.category(each) != "Cf")
+    person, at, domain = unicodedata.normalize("NFC", seen.strip().lower()).rpartition("@")
     with contextlib.suppress(UnicodeError):
         domain = domain.encode("idna").decode("idna")  # also what is in punycode already
     return f"{person}{at}{domain}"

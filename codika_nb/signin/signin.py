@@ -29,7 +29,7 @@ from .reactions import (
     notice_of,
     organizations_in,
 )
-from .typed import looks_like_an_address, organization_key, six_digits
+from .typed import looks_like_an_address, organization_key, six_digits, visible
 
 if TYPE_CHECKING:
     from ..client.steps import Steps
@@ -114,7 +114,7 @@ class SignIn(HoldsKey):
         self.new_code = "Ask for a new one with “Send a new code”."
 
         self.step: Step = "email"
-        self.email = email.strip()
+        self.email = visible(email).strip()
         self.notice: Notice | None = None
         self.error: CodikaError | None = None
         self.organizations: list[Organization] = []
@@ -144,7 +144,7 @@ class SignIn(HoldsKey):
             >>> signin.purpose, signin.notice.text
             ('login', 'This e-mail already has an account, so this is a login.')
         """
-        self.email = email.strip()
+        self.email = visible(email).strip()
         if company is not None:
             self.company = company.strip()
         self._say(None)

@@ -15,7 +15,11 @@ from .instances import Instances
 
 __all__ = ["SIGNATURE_HEADERS", "Signatures"]
 
-SIGNATURE_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
+#: The standard's names, and those of where it comes from, which Resend and Clerk send.
+_FAMILIES = tuple(
+    tuple(f"{family}-{name}" for name in ("id", "timestamp", "signature")) for family in ("webhook", "svix")
+)
+SIGNATURE_HEADERS = tuple(name for family in _FAMILIES for name in family)
 
 _TOLERANCE = 5 * 60
 
@@ -42,7 +46,8 @@ class Signatures:
 
     def authenticate(self, headers: Mapping[str, str], params: tuple[str, ...], body: bytes) -> Caller:
         """The endpoint a signed message is for, by the rules of Standard Webhooks."""
-        message_id, sent, signatures = (headers.get(name, "") for name in SIGNATURE_HEADERS)
+        families = [[headers.get(name, "") for name in family] for family in _FAMILIES]
+        message_id, sent, signatures = next((each for each in families if all(each)), families[0])
         instance_id, workflow_id = params
         if not message_id or not signatures or not re.fullmatch(r"[0-9]{1,12}", sent):
             raise _bad_signature("needs webhook-id, webhook-timestamp and webhook-signature")
@@ -50,7 +55,7 @@ class Signatures:
         if abs(now - int(sent)) > _TOLERANCE:
             raise _bad_signature("is more than 5 minutes away from now")
         signed = f"{message_id}.{sent}.".encode() + body
-        given = [token.removeprefix("v1,") for token in signatures.split(" ") if token.startswith("v1,")]
+        given = re.findall(r"(?:^|[\s,])v1,\s*([^\s,]+)", signatures)
         matches = False
         for row in self._store.every(
             "SELECT secret FROM signing_secrets WHERE instance_id = ? AND workflow_id = ?",

@@ -232,7 +232,9 @@ class Application:
             body = await bodies.read(request, endpoint.largest_body)
             # No await from here on: a transaction is never interleaved with another one.
             if caller is None:
-                caller = self._platform.signatures.authenticate(request.headers, params, body)
+                # A sender may give several signatures as several lines.
+                joined = {name: " ".join(request.headers.getlist(name)) for name in SIGNATURE_HEADERS}
+                caller = self._platform.signatures.authenticate(joined, params, body)
             value, upload = _parsed(endpoint, request.headers, body)
             call = Call(self._ip(request), params, query, value, caller, upload)
             with self._platform.store.transaction(Refusal):
