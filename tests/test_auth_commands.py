@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+import shlex
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from codika_nb import Sandbox
 from codika_nb.cli import main
 
 from .codika_tool import Tool, codika_tool
+from .kernels import SharedKernel
 
 __all__ = ["codika_tool"]
 
@@ -44,13 +46,35 @@ def theirs(sandbox: Sandbox, codika_tool: Tool, tmp_path: Path) -> Command:
     return run
 
 
+@pytest.fixture
+def magics(
+    sandbox: Sandbox,
+    shared_kernel: SharedKernel,
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    own_settings: Path,
+) -> Iterator[Command]:
+    settings = {"XDG_CONFIG_HOME": str(own_settings), "CODIKA_BASE_URL": sandbox.url}
+    with shared_kernel.renewed(tmp_path, request.session, **settings) as shell:
+        assert not shell.run("%load_ext codika_nb").error
+
+        def run(command: str, *arguments: str) -> Said:
+            purpose, _, step = command.partition("-")
+            how = ["--no-form"] if step == "request" else []
+            outcome = shell.run(f"_ = %codika_{purpose} {shlex.join([*arguments, *how])} --json")
+            said, _ = json.JSONDecoder().raw_decode(outcome.text)
+            return int(not said["success"]), said  # cells have no exit status
+
+        yield run
+
+
 def shape(said: Said) -> Any:
     """What two runs have in common: no ids, times, keys, nor whose account it is."""
     text = json.dumps(said)
     text = re.sub(
         r'"(keyId|organizationId|id|createdAt|expiresAt|keyPrefix|requestId)": "[^"]*"', r'"\1": "…"', text
     )
-    text = re.sub(r"(ours|theirs)(@example\.com)?", "one", text)
+    text = re.sub(r"(ours|theirs|magics)(@example\.com)?", "one", text)
     text = re.sub(r'"retryInSeconds": \d+', '"retryInSeconds": 0', text)
     return json.loads(re.sub(r"\b\d+ (seconds|minutes)", r"some \1", text))
 
@@ -105,12 +129,15 @@ def walk(command: Command, sandbox: Sandbox, who: str) -> list[Said]:
     return said
 
 
-def test_they_say_what_the_tool_says(sandbox: Sandbox, ours: Command, theirs: Command) -> None:
-    mine, its = walk(ours, sandbox, "ours"), walk(theirs, sandbox, "theirs")
-    assert len(mine) == len(its)
-    for number, (one, other) in enumerate(zip(mine, its, strict=True)):
-        assert one[0] == other[0], (number, one, other)
-        assert shape(one) == shape(other), number
+def test_commands_and_magics_say_what_the_tool_says(
+    sandbox: Sandbox, ours: Command, magics: Command, theirs: Command
+) -> None:
+    its = walk(theirs, sandbox, "theirs")
+    for name, mine in (("ours", walk(ours, sandbox, "ours")), ("magics", walk(magics, sandbox, "magics"))):
+        assert len(mine) == len(its)
+        for number, (one, other) in enumerate(zip(mine, its, strict=True)):
+            assert one[0] == other[0], (name, number, one, other)
+            assert shape(one) == shape(other), (name, number)
 
 
 def test_people_are_told_in_words(
