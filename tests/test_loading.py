@@ -27,6 +27,12 @@ def test_loading_the_extension_imports_nothing_heavy() -> None:
     assert loaded_after(f"{shell}; shell.run_line_magic('load_ext', 'codika_nb')") == set()
 
 
+def test_a_client_comes_without_the_schemas_of_forms() -> None:
+    """They are many models, which most calls do without."""
+    made = "from codika_nb import Client; Client(auth='cko_0123456789abcdef0123456789abcdef01234567')"
+    loaded_after(f"{made}; import sys; assert 'codika_nb.usecases.fields' not in sys.modules")
+
+
 def test_profiles_are_usable_without_the_rest() -> None:
     assert loaded_after("from codika_nb import Profile, ProfileStore; ProfileStore().list()") == set()
 

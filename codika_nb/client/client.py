@@ -26,10 +26,11 @@ from .settings import Connected, Self
 from .steps import Exchange, Pause, Request, Response, Step, T, Turns, Work, stopped
 from .unreachable import unreachable
 from .worker import in_worker
-from .workflow import AsyncWorkflow, Workflow, Workflows, described
 
 if TYPE_CHECKING:
     from pandas import DataFrame
+
+    from .workflow import AsyncWorkflow, Workflow, Workflows
 
 
 class Client(Performer, Connected[httpx.Client]):
@@ -238,6 +239,8 @@ class Client(Performer, Connected[httpx.Client]):
             ...
             TypeError: greet() got an unexpected keyword argument 'nmae'
         """
+        from .workflow import Workflow, described  # noqa: PLC0415 - with form schemas, which few scripts need
+
         (found,) = self.perform(described(self, name, instance))
         return Workflow(self, *found, timeout)
 
@@ -252,6 +255,8 @@ class Client(Performer, Connected[httpx.Client]):
             >>> list(client.workflows())
             ['greet']
         """
+        from .workflow import Workflow, Workflows, described  # noqa: PLC0415 - as above
+
         found = self.perform(described(self, None, instance))
         return Workflows(Workflow(self, *each, timeout) for each in found)
 
@@ -447,12 +452,16 @@ class AsyncClient(AsyncPerformer, Connected[httpx.AsyncClient]):
     async def workflow(
         self, name: str, *, instance: str | None = None, timeout: float | None = 120.0
     ) -> AsyncWorkflow:
+        from .workflow import AsyncWorkflow, described  # noqa: PLC0415 - as above
+
         (found,) = await self.perform(described(self, name, instance))
         return AsyncWorkflow(self, *found, timeout)
 
     async def workflows(
         self, *, instance: str | None = None, timeout: float | None = 120.0
     ) -> Workflows[AsyncWorkflow]:
+        from .workflow import AsyncWorkflow, Workflows, described  # noqa: PLC0415 - as above
+
         found = await self.perform(described(self, None, instance))
         return Workflows(AsyncWorkflow(self, *each, timeout) for each in found)
 

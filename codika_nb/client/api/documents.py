@@ -9,8 +9,6 @@ from pathlib import Path
 from ...errors import InvalidResponseError
 from ...files import write_inside
 from ...models import Skills, UseCaseFiles
-from ...usecases.record import Record
-from ...usecases.source import CONFIGURATION_FILES
 from .. import arguments
 from ..call import Call, path
 from ..endpoint import endpoint
@@ -23,6 +21,9 @@ _PROGRAMS = frozenset({"config.py", "config.ts"})
 
 def _link(folder: Path, project_id: str, base_url: str, names: list[str]) -> None:
     """Write down where a fetched use case comes from, unless the folder knows of a project already."""
+    from ...usecases.record import Record  # noqa: PLC0415 - with form schemas, which most calls do without
+    from ...usecases.source import CONFIGURATION_FILES  # noqa: PLC0415 - likewise
+
     if any(name in CONFIGURATION_FILES for name in names) and not (folder / "project.json").exists():
         Record(folder).use(project_id, None, base_url)
 
