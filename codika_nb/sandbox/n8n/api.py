@@ -20,7 +20,7 @@ __all__ = ["Api", "Hook", "is_local"]
 #: Seconds that n8n gets to follow what it has already said yes to.
 _PATIENCE = 10.0
 _STEP = 0.02
-_NOT_YET = ("is not registered", "is not published")
+_NOT_YET = "is not registered"
 
 
 class Hook(NamedTuple):
@@ -28,8 +28,6 @@ class Hook(NamedTuple):
 
     method: str
     path: str
-    #: Whether n8n answers when the run is over, and not before.
-    answers_last: bool
 
 
 def is_local(url: str) -> bool:
@@ -166,7 +164,7 @@ class Api:
             answer = await self._web.request(
                 hook.method, hook.path, content=body, headers=headers, timeout=httpx.Timeout(10.0, read=None)
             )
-            if answer.status_code != 404 or time.monotonic() > until or _NOT_YET[0] not in answer.text:
+            if answer.status_code != 404 or time.monotonic() > until or _NOT_YET not in answer.text:
                 return answer
             await asyncio.sleep(_STEP)
 

@@ -177,7 +177,7 @@ class N8nEngine(Engine):
                 self._credentials[credential.id] = made
             own[credential.id] = self._credentials.get(credential.id, "")
         # A credential that n8n has no type for has no value.
-        values = {name: own.get(value, value) or None for name, value in _hashable(installation.values)}
+        values = {name: own.get(value, value) or None for name, value in _texts(installation.values)}
         return {
             **installation.values,
             **values,
@@ -309,7 +309,7 @@ def _callees_first(workflows: Mapping[str, dict[str, Any]]) -> Iterator[str]:
     return iter(done)
 
 
-def _hashable(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _texts(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     return ((name, value) for name, value in values.items() if isinstance(value, str))
 
 
@@ -324,8 +324,7 @@ def _hook(nodes: Sequence[Mapping[str, Any]], urls: Sequence[str]) -> Hook | Non
         path = _path(node).lstrip("/")
         if re.search(r"(^|/):", path):
             path = f"{node.get('webhookId')}/{path}"
-        last = parameters.get("responseMode") == "lastNode"
-        return Hook(str(method[0] if isinstance(method, list) else method), f"/{path}", last)
+        return Hook(str(method[0] if isinstance(method, list) else method), f"/{path}")
     return None
 
 
