@@ -10,7 +10,7 @@ from typing import Any
 
 from . import __version__
 from .client.client import AsyncClient
-from .client.workflow import AsyncWorkflow
+from .client.workflow import AsyncWorkflow, described
 from .errors import CodikaError, ConfigError
 
 __all__ = ["serve"]
@@ -49,7 +49,8 @@ async def _serve(instance: str | None, only: Sequence[str], profile: str | None)
     from mcp.server.stdio import stdio_server  # noqa: PLC0415
 
     async with AsyncClient(profile=profile) as client:
-        flows = await client.workflows(instance=instance)
+        found = await client.perform(described(client, None, instance))
+        flows = {each.name: each for each in (AsyncWorkflow(client, *about, timeout=None) for about in found)}
         if missing := [name for name in only if name not in flows]:
             raise ConfigError(
                 f"There is no workflow {', '.join(missing)}.", next_action=f"There is: {', '.join(flows)}."

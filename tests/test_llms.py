@@ -90,10 +90,10 @@ def test_both_ways_in_and_all_that_follows(agent: Agent, sandbox: Sandbox) -> No
 def test_every_name_on_it_is_there() -> None:
     for name in re.findall(r"`(\w+Error|NotSignedIn)`", PAGE):
         assert issubclass(getattr(codika_nb, name), codika_nb.CodikaError)
-    (config,) = blocks("json")
-    command = json.loads(config)["mcpServers"]["codika"]
-    assert command["command"] == "codika-nb"
-    assert command["args"][0] == "mcp"
+    agents, jupyter = map(json.loads, blocks("json"))
+    for server in (agents["mcpServers"]["codika"], jupyter["mcp_servers"][0]):
+        assert server["command"] == "codika-nb"
+        assert server["args"][0] == "mcp"
 
 
 def test_the_help_names_it(capsys: pytest.CaptureFixture[str]) -> None:

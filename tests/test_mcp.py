@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,18 +43,43 @@ def environment(sandbox: Sandbox, tmp_path: Path) -> dict[str, str]:
     return {**kept, "XDG_CONFIG_HOME": str(home), "HOME": str(tmp_path), "CODIKA_BASE_URL": sandbox.url}
 
 
-def conversation(environment: dict[str, str], talk: Callable[[Any], Awaitable[None]], *options: str) -> None:
+def conversation(
+    environment: dict[str, str],
+    talk: Callable[[Any], Awaitable[None]],
+    *options: str,
+    command: Sequence[str] = (sys.executable, "-m", "codika_nb", "mcp"),
+) -> None:
     from mcp import ClientSession, StdioServerParameters
     from mcp.client.stdio import stdio_client
 
     async def main() -> None:
-        arguments = ["-m", "codika_nb", "mcp", *options]
-        server = StdioServerParameters(command=sys.executable, args=arguments, env=environment)
+        program, *arguments = (*command, *options)
+        server = StdioServerParameters(command=program, args=arguments, env=environment)
         async with stdio_client(server) as (read, write), ClientSession(read, write) as session:
             await session.initialize()
             await talk(session)
 
     asyncio.run(main())
+
+
+def test_jupyter_starts_it_as_its_settings_say(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The settings page of JupyterLab, from which its agents have their servers, reads what llms.txt shows."""
+    manager = pytest.importorskip("jupyter_mcp_manager.mcp_manager", reason="it is part of the extra test")
+    page = (Path(__file__).parent.parent / "llms.txt").read_text("utf-8")
+    (shown,) = (line for line in page.splitlines() if line.startswith('{"mcp_servers"'))
+    (tmp_path / "jupyter").mkdir()
+    (tmp_path / "jupyter" / "mcp_settings.json").write_text(shown, "utf-8")
+    monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(tmp_path / "jupyter"))
+    server = manager.McpServerManager().get_server_by_name("codika")
+    assert Path(server.command).name == "codika-nb"
+
+    async def talk(session: Any) -> None:
+        answer = await session.call_tool("greet", {"name": "Ada"})
+        assert answer.structured_content == {"greeting": "Hello, Ada!", "language": "en"}
+
+    conversation(environment, talk, command=[server.command, *server.args])
 
 
 def test_an_agent_lists_calls_and_is_corrected(environment: dict[str, str]) -> None:

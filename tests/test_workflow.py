@@ -168,11 +168,25 @@ def test_all_of_an_instance_are_found_by_name(client: Client, greet: Workflow) -
     assert flows["greet"](name="Ada") == flows.greet(name="Ada")
     assert "greet" in dir(flows)
     assert flows._ipython_key_completions_() == ["greet"]
-    assert repr(flows).startswith("greet(name, language='en')  Greets")
+    assert repr(flows).startswith("greet(name, language='en')  Greet someone")
     with pytest.raises(AttributeError, match="there is: greet"):
         _ = flows.nowhere
     with pytest.raises(ConfigError, match="The workflows are: greet"):
         client.workflow("nowhere", instance=greet.instance)
+
+
+def test_all_of_an_instance_are_one_request(greet: Workflow, client: Client) -> None:
+    asked: list[str] = []
+
+    class Counted(httpx.HTTPTransport):
+        def handle_request(self, request: httpx.Request) -> httpx.Response:
+            asked.append(request.url.path)
+            return super().handle_request(request)
+
+    with Client(auth=client.auth, base_url=client.base_url, transport=Counted()) as counted:
+        flows = counted.workflows(instance=greet.instance)
+    assert asked == ["/getprocessinstancepublic"]
+    assert flows.greet.about
 
 
 def test_an_instance_key_is_told_what_to_do() -> None:

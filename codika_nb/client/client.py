@@ -247,6 +247,8 @@ class Client(Performer, Connected[httpx.Client]):
     def workflows(self, *, instance: str | None = None, timeout: float | None = 120.0) -> Workflows[Workflow]:
         """The workflows of an instance that can be started, each as a Python function, by name.
 
+        One request, so what they do is said in the words of their triggers; `workflow` has their skills'.
+
         Args:
             instance: process instance id; the one that is meant if left out (see `Client`).
             timeout: seconds to wait for each run at most; None for as long as it takes.
@@ -257,7 +259,7 @@ class Client(Performer, Connected[httpx.Client]):
         """
         from .workflow import Workflow, Workflows, described  # noqa: PLC0415 - as above
 
-        found = self.perform(described(self, None, instance))
+        found = self.perform(described(self, None, instance, skills=False))
         return Workflows(Workflow(self, *each, timeout) for each in found)
 
     def to_async(self) -> AsyncClient:
@@ -462,7 +464,7 @@ class AsyncClient(AsyncPerformer, Connected[httpx.AsyncClient]):
     ) -> Workflows[AsyncWorkflow]:
         from .workflow import AsyncWorkflow, Workflows, described  # noqa: PLC0415 - as above
 
-        found = await self.perform(described(self, None, instance))
+        found = await self.perform(described(self, None, instance, skills=False))
         return Workflows(AsyncWorkflow(self, *each, timeout) for each in found)
 
     workflow.__doc__, workflows.__doc__ = Client.workflow.__doc__, Client.workflows.__doc__

@@ -250,8 +250,12 @@ class Workflows(Mapping[str, Function], Generic[Function]):
         return "\n".join(f"{each.name}{_short(each.__signature__)}  {each.about}" for each in self.values())
 
 
-def described(api: API, named: str | None, instance: str | None) -> Steps[list[tuple[Offer, str, str]]]:
+def described(
+    api: API, named: str | None, instance: str | None, *, skills: bool = True
+) -> Steps[list[tuple[Offer, str, str]]]:
     """What there is to know of a workflow, or of all that can be started; each with instance and words.
+
+    The words are those of the use case's `skills`, which take a request of their own, or of its triggers.
 
     Raises:
         ConfigError: there is no such workflow, or the key may not read what workflows take.
@@ -265,13 +269,16 @@ def described(api: API, named: str | None, instance: str | None) -> Steps[list[t
     there = yield from which_instance(api, instance, named)
     known = yield from API.get_instance.describe(api, there, workflows=True)
     offers = choose(offers_at(known, named), named)
-    words: dict[str, str] = {}
-    try:
-        for skill in (yield from API.get_skills.describe(api, there)):
-            words[skill.workflow_template_id or skill.name] = skill.description or ""
-    except CodikaError:
-        pass  # a key may lack the scope; what the workflow takes is known all the same
+    words = (yield from _words(api, there)) if skills else {}
     return [(offer, there, words.get(name, "")) for name, offer in offers.items()]
+
+
+def _words(api: API, instance: str) -> Steps[dict[str, str]]:
+    try:
+        found = yield from API.get_skills.describe(api, instance)
+    except CodikaError:
+        return {}  # a key may lack the scope; what the workflow takes is known all the same
+    return {skill.workflow_template_id or skill.name: skill.description or "" for skill in found}
 
 
 def _documentation(offer: Offer, about: str) -> str:
