@@ -98,6 +98,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--callback-url", metavar="URL", help="this sandbox's address as the engine reaches it"
     )
     sandbox.add_argument(
+        "--codika-nodes",
+        metavar="FOLDER",
+        help="with --engine n8n: run workflows as they are, with the platform's own node package",
+    )
+    sandbox.add_argument(
         "--others-run-code",
         action="store_true",
         help="let whoever reaches the sandbox run code in the engine",
@@ -168,6 +173,7 @@ def _sandbox(arguments: argparse.Namespace) -> None:
         engine=arguments.engine,
         callback_url=arguments.callback_url,
         lets_others_run=arguments.others_run_code,
+        codika_nodes=arguments.codika_nodes,
     )
     if arguments.engine == "n8n":
         print("Starting with n8n, which takes some seconds …", flush=True)

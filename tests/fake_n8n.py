@@ -39,12 +39,18 @@ class FakeN8n:
         self.ids = itertools.count(1)
         self.workflows: dict[str, Workflow] = {}
         self.credentials: dict[str, dict[str, Any]] = {}
+        self.tags: dict[str, str] = {}
+        #: The tag's id by that of the workflow.
+        self.tagged: dict[str, str] = {}
         self.executions: dict[str, dict[str, Any]] = {}
         self.refuses: dict[str, int] = {}
         self.deaf = False
         api = {
             "/api/v1/workflows": (self.some_workflows, ["GET", "POST"]),
             "/api/v1/workflows/{id}": (self.one_workflow, ["GET", "PUT", "DELETE"]),
+            "/api/v1/workflows/{id}/tags": (self.tag, ["PUT"]),
+            "/api/v1/tags": (self.some_tags, ["GET", "POST"]),
+            "/api/v1/tags/{id}": (self.one_tag, ["DELETE"]),
             "/api/v1/workflows/{id}/{act}": (self.switch, ["POST"]),
             "/api/v1/credentials": (self.some_credentials, ["GET", "POST"]),
             "/api/v1/credentials/{id}": (self.one_credential, ["DELETE"]),
@@ -104,6 +110,24 @@ class FakeN8n:
         workflow_id = f"wf{next(self.ids)}"
         self.workflows[workflow_id] = Workflow(body)
         return JSONResponse({"id": workflow_id})
+
+    async def tag(self, request: Request) -> Response:
+        (self.tagged[request.path_params["id"]],) = (each["id"] for each in await request.json())
+        return JSONResponse([])
+
+    async def some_tags(self, request: Request) -> Response:
+        if request.method == "GET":
+            return JSONResponse({"data": [{"id": each, "name": name} for each, name in self.tags.items()]})
+        name = (await request.json())["name"]
+        if len(name) > 24 or name in self.tags.values():
+            return JSONResponse({"message": "Tag already exists"}, 409)
+        tag_id = f"tag{next(self.ids)}"
+        self.tags[tag_id] = name
+        return JSONResponse({"id": tag_id, "name": name})
+
+    async def one_tag(self, request: Request) -> Response:
+        del self.tags[request.path_params["id"]]
+        return JSONResponse({})
 
     def unfit(self, body: dict[str, Any]) -> str | None:
         if further := set(body) - {"name", "nodes", "connections", "settings", "staticData", "pinData"}:

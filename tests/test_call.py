@@ -627,7 +627,7 @@ def test_waiting_backs_off_to_three_seconds() -> None:
     exchange = API().wait_for(ExecutionSummary(execution_id="e"), instance="i", timeout=1000)
     _, pauses, _ = carry_out(exchange, *[running() for _ in range(20)], ended())
     assert pauses[-1] == 3.0
-    assert pauses[10] == pytest.approx(0.05 * 1.5**10)
+    assert pauses[10] == pytest.approx(0.05 * 1.3**10)
 
 
 @pytest.mark.parametrize(

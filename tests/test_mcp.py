@@ -65,7 +65,7 @@ def conversation(
 def test_jupyter_starts_it_as_its_settings_say(
     environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """The settings page of JupyterLab, from which its agents have their servers, reads what llms.txt shows."""
+    """What llms.txt shows is read by JupyterLab's settings page, from which its agents have their servers."""
     manager = pytest.importorskip("jupyter_mcp_manager.mcp_manager", reason="it is part of the extra test")
     page = (Path(__file__).parent.parent / "llms.txt").read_text("utf-8")
     (shown,) = (line for line in page.splitlines() if line.startswith('{"mcp_servers"'))

@@ -58,6 +58,7 @@ def n8n(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeN8n]:
         if not fake.deaf:
             assert not fake.workflows
             assert not fake.credentials
+            assert not fake.tags
 
 
 @pytest.fixture
@@ -79,6 +80,17 @@ def test_a_deployed_workflow_runs_in_n8n(platform: Platform, n8n: FakeN8n) -> No
     assert (run["status"], run["resultData"]) == ("success", {"version": "one"})
     listed = platform.get(f"/listexecutionspublic/{deployed.instance_id}", deployed.key).json()
     assert listed["data"]["executions"][0]["n8nExecutionId"] in n8n.executions
+    (tag,) = n8n.tags
+    assert n8n.tagged == dict.fromkeys(n8n.workflows, tag)
+
+
+def test_a_key_that_may_not_tag_does_without(n8n: FakeN8n) -> None:
+    n8n.refuses["/tags"] = 403
+    with Sandbox(engine=n8n.url) as sandbox:
+        platform = Platform(sandbox)
+        with platform.http:
+            assert Deployed(platform, greet()).run({})["status"] == "success"
+    assert not n8n.tagged
 
 
 def test_the_next_version_runs_right_after_its_deployment(platform: Platform) -> None:
@@ -193,6 +205,8 @@ def test_what_cannot_be_an_engine_is_said_before_anything_starts(monkeypatch: py
         Sandbox(engine="node")
     with pytest.raises(ConfigError, match="could run code"):
         Sandbox(engine="http://127.0.0.1:1", host="0.0.0.0")  # noqa: S104 - is refused
+    with pytest.raises(ConfigError, match="would call the platform instead of the sandbox"):
+        Sandbox(engine="http://127.0.0.1:1", codika_nodes=".")
     monkeypatch.setenv("PATH", "")
     monkeypatch.setenv("XDG_DATA_HOME", "/nowhere")
     with pytest.raises(ConfigError, match="no n8n on this machine"):
@@ -242,8 +256,10 @@ def test_what_a_killed_sandbox_left_is_taken_out_by_the_next(n8n: FakeN8n) -> No
     assert ended.returncode == -signal.SIGKILL
     left = set(n8n.workflows)
     assert len(left) == 2
+    (tag,) = n8n.tags
     with Sandbox(engine=n8n.url):
         assert not left & set(n8n.workflows)
+        assert tag not in n8n.tags
 
 
 def test_with_a_data_folder_workflows_and_their_lock_survive(n8n: FakeN8n, tmp_path: Path) -> None:
@@ -259,10 +275,12 @@ def test_with_a_data_folder_workflows_and_their_lock_survive(n8n: FakeN8n, tmp_p
         platform.http = Platform(sandbox).http
         with platform.http:
             assert n8n.workflows[before].active
+            assert len(n8n.tags) == 1
             assert [each["data"]["value"] for each in n8n.credentials.values()] == [lock]
             assert deployed.run({})["status"] == "success"
     assert (tmp_path / "n8n.json").stat().st_mode & 0o077 == 0
     n8n.workflows.clear()
+    n8n.tags.clear()
 
 
 def test_integrations_become_credentials(platform: Platform, n8n: FakeN8n) -> None:

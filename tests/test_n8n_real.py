@@ -140,6 +140,59 @@ def _project(client: Client) -> str:
     return client.create_project("A project").project_id
 
 
+# A node package like the platform's own: it reads what has started the run, and calls the address that n8n
+# was given for the platform.
+NODE_PACKAGE = """
+const call = async (context, path, run, more) => context.helpers.httpRequest({
+  method: 'POST', url: `${process.env.CODIKA_API_URL}/${path}`, json: true,
+  body: { executionId: run.executionId, executionSecret: run.executionSecret, n8nExecutionId: '1', ...more },
+});
+class Codika {
+  description = {
+    displayName: 'Codika', name: 'codika', group: ['transform'], version: 1, description: '', defaults: {},
+    inputs: ['main'], outputs: ['main'],
+    properties: [
+      { displayName: 'Operation', name: 'operation', type: 'string', default: '' },
+      { displayName: 'Result', name: 'resultData', type: 'json', default: '{}' },
+    ],
+  };
+  async execute() {
+    const operation = this.getNodeParameter('operation', 0);
+    const first = this.getInputData()[0].json;
+    if (operation === 'initWorkflow') {
+      return [[{ json: { ...first.body.executionMetadata, who: first.body.name } }]];
+    }
+    const run = this.evaluateExpression("{{ $('Init').first().json }}", 0);
+    const resultData = { ...this.getNodeParameter('resultData', 0), by: 'its own node' };
+    await call(this, 'submitworkflowresult', run, { resultData });
+    return [this.getInputData()];
+  }
+}
+module.exports = { Codika };
+"""
+
+
+def test_with_the_platforms_own_nodes_workflows_run_as_they_are(tmp_path: Path) -> None:
+    (tmp_path / "dist").mkdir()
+    (tmp_path / "dist" / "Codika.node.js").write_text(NODE_PACKAGE)
+    package = {"name": "n8n-nodes-codika", "version": "1.0.0", "n8n": {"nodes": ["dist/Codika.node.js"]}}
+    (tmp_path / "package.json").write_text(json.dumps(package))
+    broken = code("Broken", "throw new Error('no such greeting');")
+    with Sandbox(engine="n8n", codika_nodes=tmp_path) as sandbox:
+        platform = Platform(sandbox)
+        with platform.http:
+            submit = SUBMIT["parameters"] | {"resultData": '={{ { hello: $("Init").first().json.who } }}'}
+            nodes = [hook(), INIT, {**SUBMIT, "parameters": submit}]
+            deployed = Deployed(platform, flow(*nodes, wires="Webhook > Init, Init > Submit"))
+            run = deployed.run({"name": "Ada"})
+            assert run["resultData"] == {"hello": "Ada", "by": "its own node"}
+            wires = "Webhook > Init, Init > Broken, Broken > Submit"
+            failing = Deployed(platform, flow(hook(), INIT, broken, SUBMIT, wires=wires))
+            run = failing.run({})
+            assert run["status"] == "failed"
+            assert run["errorDetails"]["failedNodeName"] == "Broken"
+
+
 def test_if_code_http_and_merge_run(platform: Platform, sandbox: Sandbox) -> None:
     conditions = {
         "options": {"caseSensitive": True, "leftValue": "", "typeValidation": "strict"},

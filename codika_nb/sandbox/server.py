@@ -53,6 +53,8 @@ class Sandbox:
         callback_url: the address under which an engine reaches this sandbox, where that is another one,
             ``"http://host.docker.internal:8321"``; the sandbox answers under that host name as well.
         lets_others_run: whether n8n may run what others deploy, where the sandbox is open to them.
+        codika_nodes: the folder of the platform's own node package, for an n8n that is started along: it
+            runs workflows as they are. Without it, the Codika nodes are written with n8n's own.
 
     Raises:
         ConfigError: an argument that cannot be right; when it starts: the port is taken, the folder cannot
@@ -77,6 +79,7 @@ class Sandbox:
         engine: str | Callable[[], Engine] | None = None,
         callback_url: str | None = None,
         lets_others_run: bool = False,
+        codika_nodes: str | Path | None = None,
     ) -> None:
         if ip_limit < 1:
             raise ConfigError("The limit of codes for an IP address must be at least 1.")
@@ -93,7 +96,11 @@ class Sandbox:
                     next_action="Listen on 127.0.0.1 alone; or say that others may: lets_others_run=True, "
                     "--others-run-code",
                 )
-            engine = n8n_engine(engine, None if data is None else Path(data).expanduser())
+            engine = n8n_engine(
+                engine, *(None if path is None else Path(path).expanduser() for path in (data, codika_nodes))
+            )
+        elif codika_nodes is not None:
+            raise ConfigError("codika_nodes is for an n8n that is started along.", next_action='engine="n8n"')
         self._inbox_token = secrets.token_urlsafe(16) if open_to_others else None
         self._serving = partial(
             Serving,

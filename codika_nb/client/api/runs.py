@@ -151,6 +151,7 @@ class RunsAPI(Platform):
         # What the call would repeat, this loop repeats.
         status = replace(self._status(execution_id, there), repeatable=False)
         began = time.monotonic()
+        # An end is seen a third of the time late at most, and a long run is asked for every 3 s.
         pause, least = 0.05, 1.0  # one look there is in any case, and it needs some time
         while True:
             left = began + timeout - time.monotonic()
@@ -176,7 +177,7 @@ class RunsAPI(Platform):
                 late.execution_id = execution_id
                 raise late
             yield Pause(min(max(pause, getattr(problem, "retry_in", None) or 0.0), left))
-            pause = min(pause * 1.5, 3.0)
+            pause = min(pause * 1.3, 3.0)
 
     @endpoint
     def run_workflow(

@@ -43,7 +43,7 @@ class Api:
 
     Args:
         url: its address, without a path.
-        key: an API key with the scopes for workflows, credentials and executions.
+        key: an API key with the scopes for workflows, credentials and executions, and best for tags.
     """
 
     def __init__(self, url: str, key: str) -> None:
@@ -52,6 +52,8 @@ class Api:
         # A proxy of the environment would swallow what is for this machine.
         around: Any = {"trust_env": not is_local(url), "timeout": httpx.Timeout(30.0)}
         self._api = httpx.AsyncClient(base_url=f"{self.url}/api/v1", headers=headers, **around)
+        #: The id of the tag that everything made here gets; empty where the key may not tag.
+        self._tag_id = ""
         self._web = httpx.AsyncClient(base_url=f"{self.url}/webhook", limits=_MANY, **around)
 
     async def close(self) -> None:
@@ -89,7 +91,10 @@ class Api:
     async def make_workflow(self, name: str) -> str:
         """A new workflow with nothing in it; returns its id."""
         body = {"name": name, "nodes": [], "connections": {}, "settings": {}}
-        return str(_good(await self._ask("POST", "/workflows", body))["id"])
+        made = str(_good(await self._ask("POST", "/workflows", body))["id"])
+        if self._tag_id:
+            await self._ask("PUT", f"/workflows/{made}/tags", [{"id": self._tag_id}])
+        return made
 
     async def fill_workflow(self, workflow_id: str, workflow: Mapping[str, Any]) -> None:
         _good(await self._ask("PUT", f"/workflows/{workflow_id}", dict(workflow)))
@@ -117,6 +122,26 @@ class Api:
     async def workflows(self, part: str) -> list[tuple[str, str]]:
         """Id and name of the workflows whose name has this in it."""
         return await self._listed("/workflows", part, name=part)
+
+    async def use_tag(self, name: str) -> None:
+        """Tag what is made from now on; a key without the scopes for tags leaves it at the names."""
+        answer = await self._ask("POST", "/tags", {"name": name})
+        if answer.is_success:
+            self._tag_id = str(_good(answer)["id"])
+        elif answer.status_code == 409:  # from the start before
+            self._tag_id = next((each for each, named in await self.tags(name) if named == name), "")
+
+    async def tags(self, part: str) -> list[tuple[str, str]]:
+        """Id and name of the tags whose name has this in it; none where the key may not see them."""
+        try:
+            return await self._listed("/tags", part)
+        except EngineError:
+            return []
+
+    async def remove_tag(self, tag_id: str = "") -> None:
+        """Remove a tag, or the one in use; what it was on stays."""
+        if tag_id or self._tag_id:
+            await self._ask("DELETE", f"/tags/{tag_id or self._tag_id}")
 
     # --- credentials ----------------------------------------------------------------------
 
@@ -192,7 +217,7 @@ class Api:
         self,
         method: str,
         path: str,
-        body: dict[str, Any] | None = None,
+        body: dict[str, Any] | list[dict[str, Any]] | None = None,
         query: Mapping[str, str] | None = None,
     ) -> httpx.Response:
         try:

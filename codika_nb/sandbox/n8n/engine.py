@@ -63,6 +63,7 @@ class N8nEngine(Engine):
         return Api(self._url, self._key)
 
     async def open(self, callback_url: str) -> bool:
+        self._callback_url = callback_url
         self._api = await self._connect()
         if is_local(callback_url) and not is_local(self._api.url):
             raise ConfigError(
@@ -70,14 +71,17 @@ class N8nEngine(Engine):
                 next_action="Give the address at which it can: --callback-url http://HOST:PORT",
             )
         await self._api.check()
-        self._callback_url = callback_url
         try:
+            await self._api.use_tag(self._mark.tag)
             for each, name in await self._api.workflows(self._mark.family):
                 if self._mark.is_left_over(name):
                     await self._api.remove_workflow(each)
             for each, name in await self._api.credentials(self._mark.family):
                 if self._mark.keeps or self._mark.is_left_over(name):
                     await self._api.remove_credential(each)
+            for each, name in await self._api.tags(self._mark.family):
+                if self._mark.is_left_over(f"[{name}]"):
+                    await self._api.remove_tag(each)
             lock = {"name": _LOCK_HEADER, "value": self._mark.lock}
             self._lock_id = await self._api.make_credential(self._mark.on("webhooks"), "httpHeaderAuth", lock)
             self._error_workflow = await self._api.make_workflow(self._mark.on("failures"))
@@ -98,6 +102,8 @@ class N8nEngine(Engine):
                     await self._api.remove_workflow(each)
             for each in filter(None, (self._lock_id, *self._credentials.values())):
                 await self._api.remove_credential(each)
+            if not self._mark.keeps:
+                await self._api.remove_tag()
         except EngineError as error:
             logger.warning("what the sandbox had in n8n may still be there: %s", error)
         finally:
@@ -147,7 +153,7 @@ class N8nEngine(Engine):
         ready: dict[str, Translated] = {}
         for name, workflow in installation.workflows.items():
             filled, missing = fill(workflow, values)
-            translated = translate(filled, self._callback_url)
+            translated = self._translated(filled)
             if missing or translated.problem:
                 problems[name] = without_a_value(missing) if missing else str(translated.problem)
             else:
@@ -164,6 +170,9 @@ class N8nEngine(Engine):
             if name not in ids and each:
                 await self._api.remove_workflow(each)
         return Installed(ids, problems)
+
+    def _translated(self, workflow: Mapping[str, Any]) -> Translated:
+        return translate(workflow, self._callback_url)
 
     async def _values(self, installation: Installation, ids: Mapping[str, str]) -> dict[str, Any]:
         own: dict[str, str] = {}

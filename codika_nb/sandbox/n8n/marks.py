@@ -53,6 +53,11 @@ class Mark:
         return f"{label[: _LONGEST_NAME - len(self.text) - 3]} [{self.text}]"
 
     @property
+    def tag(self) -> str:
+        """The mark as n8n shows it beside a workflow's name, in as many characters as it allows."""
+        return self.text[:24]
+
+    @property
     def family(self) -> str:
         """What the marks have in common under which something may have been left over."""
         return self.text if self.keeps else self.text.rpartition("-")[0].rpartition("-")[0]

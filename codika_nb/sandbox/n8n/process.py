@@ -13,8 +13,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import httpx
 import platformdirs
@@ -24,6 +25,7 @@ from . import keeper
 from .api import Api
 from .engine import N8nEngine
 from .marks import Mark
+from .translation import Translated, as_it_is
 
 __all__ = ["NODE", "VERSION", "OwnN8nEngine", "Program", "find", "installed_in", "node_version"]
 
@@ -49,7 +51,8 @@ _OFF = (
     "N8N_DYNAMIC_BANNERS_ENABLED",
 )
 _EMPTY = ("EXTERNAL_FRONTEND_HOOKS_URLS", "N8N_DIAGNOSTICS_CONFIG_FRONTEND", "N8N_DIAGNOSTICS_CONFIG_BACKEND")
-_SCOPES = ("workflow", "credential", "execution")
+_SCOPES = ("workflow", "credential", "execution", "tag", "workflowTags")
+_NODES = "n8n-nodes-codika"
 # Nothing else of the environment: workflows run code that could read it.
 _TAKEN_ALONG = ("PATH", "LANG", "SYSTEMROOT", "TMPDIR", "TEMP", "TMP")
 
@@ -110,17 +113,28 @@ class OwnN8nEngine(N8nEngine):
 
     Args:
         data: the sandbox's data folder, in which n8n has one, too; without it, all of it is forgotten.
+        codika_nodes: the folder of the platform's own node package, with which workflows run as they are.
+
+    Raises:
+        ConfigError: there is no n8n on this machine, or no node package in that folder.
     """
 
-    def __init__(self, data: Path | None) -> None:
+    def __init__(self, data: Path | None, codika_nodes: Path | None = None) -> None:
         super().__init__("", "", Mark.of_process() if data is None else Mark.of_folder(data))
         self._program = find()
         self._data = data
+        self._nodes = codika_nodes
+        if codika_nodes and not (codika_nodes / "package.json").is_file():
+            raise ConfigError(
+                f"{codika_nodes} is no node package: it has no package.json.",
+                next_action=f"Name the folder that npm has made for {_NODES}.",
+            )
         self._keeper: subprocess.Popen[bytes] | None = None
 
     async def _connect(self) -> Api:
         folder = Path(tempfile.mkdtemp(prefix="codika-n8n-")) if self._data is None else self._data / "n8n"
         folder.mkdir(mode=0o700, exist_ok=True)
+        await asyncio.to_thread(self._bring_nodes, folder / ".n8n" / "nodes" / "node_modules" / _NODES)
         log = folder / "n8n.log"
         for attempt in (1, 2):
             url = self._start(folder, log)
@@ -138,6 +152,14 @@ class OwnN8nEngine(N8nEngine):
             next_action="Try again; or run an n8n of your own and name it: --engine URL",
         )
 
+    def _bring_nodes(self, place: Path) -> None:
+        shutil.rmtree(place, ignore_errors=True)
+        if self._nodes:
+            shutil.copytree(self._nodes, place)
+
+    def _translated(self, workflow: Mapping[str, Any]) -> Translated:
+        return as_it_is(workflow) if self._nodes else super()._translated(workflow)
+
     def _start(self, folder: Path, log: Path) -> str:
         port, broker = _free_ports()
         environment = {name: os.environ[name] for name in _TAKEN_ALONG if name in os.environ}
@@ -151,6 +173,8 @@ class OwnN8nEngine(N8nEngine):
             "N8N_PUBLIC_API_SWAGGERUI_DISABLED": "true",
             "N8N_DISABLED_MODULES": _MODULES,
             "GENERIC_TIMEZONE": "UTC",
+            # The platform's own nodes call this address, and production where nothing says so.
+            "CODIKA_API_URL": self._callback_url,
         }
         command = [str(self._program.node), str(self._program.script), "start"]
         removed = str(folder) if self._data is None else "-"

@@ -16,9 +16,16 @@ _NO_WAY_BACK = ("ECONNREFUSED", "refused the connection", "restricted IP address
 
 
 def of_run(record: Mapping[str, Any]) -> str | None:
-    """The id of the execution that a record belongs to; None if it does not say."""
+    """The id of the execution that a record belongs to; None if it does not say.
+
+    A translated Codika Init marks the record; the platform's own node only puts the id out.
+    """
     marked = record.get("customData")
-    return str(marked[RUN_ID]) if isinstance(marked, dict) and RUN_ID in marked else None
+    if isinstance(marked, dict) and RUN_ID in marked:
+        return str(marked[RUN_ID])
+    runs = _mapping(_mapping(_mapping(record.get("data")).get("resultData")).get("runData"))
+    put_out = (each for each in _everywhere(runs) if "executionSecret" in each and "executionId" in each)
+    return next((str(each["executionId"]) for each in put_out), None)
 
 
 def has_ended(record: Mapping[str, Any]) -> bool:

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-__all__ = ["RUN_ID", "Translated", "translate"]
+__all__ = ["RUN_ID", "Translated", "as_it_is", "translate"]
 
 #: Under this name a record of n8n says which execution it belongs to.
 RUN_ID = "codikaExecution"
@@ -59,13 +59,30 @@ def translate(workflow: Mapping[str, Any], callback_url: str) -> Translated:
         >>> translate({"nodes": [init]}, "http://127.0.0.1:8321").workflow["nodes"][0]["type"]
         'n8n-nodes-base.code'
     """
-    nodes = [node for node in workflow.get("nodes") or [] if isinstance(node, dict)]
-    inits = [str(node.get("name")) for node in nodes if _operation(node) == "initWorkflow"]
+    nodes = _nodes(workflow)
+    inits = _inits(nodes)
     problems: list[str] = []
-    written = []
-    for node in nodes:
-        core = _core_node(node, callback_url, inits, problems) if _is_codika(node) else node
-        written.append({name: core[name] for name in _NODE_MEMBERS if core.get(name) is not None})
+    core = [_core_node(node, callback_url, inits, problems) if _is_codika(node) else node for node in nodes]
+    return Translated(_accepted(workflow, core), " ".join(problems) or None, bool(inits))
+
+
+def as_it_is(workflow: Mapping[str, Any]) -> Translated:
+    """A workflow for an n8n that has the platform's own nodes."""
+    nodes = _nodes(workflow)
+    return Translated(_accepted(workflow, nodes), None, bool(_inits(nodes)))
+
+
+def _nodes(workflow: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [node for node in workflow.get("nodes") or [] if isinstance(node, dict)]
+
+
+def _inits(nodes: Sequence[Mapping[str, Any]]) -> list[str]:
+    return [str(node.get("name")) for node in nodes if _operation(node) == "initWorkflow"]
+
+
+def _accepted(workflow: Mapping[str, Any], nodes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What n8n takes of a workflow with these nodes."""
+    written = [{name: node[name] for name in _NODE_MEMBERS if node.get(name) is not None} for node in nodes]
     given = workflow.get("settings") or {}
     settings = {name: given[name] for name in _SETTINGS if given.get(name) is not None}
     result = {
@@ -77,7 +94,7 @@ def translate(workflow: Mapping[str, Any], callback_url: str) -> Translated:
     }
     if isinstance(workflow.get("staticData"), dict):
         result["staticData"] = workflow["staticData"]
-    return Translated(result, " ".join(problems) or None, bool(inits))
+    return result
 
 
 def _is_codika(node: Mapping[str, Any]) -> bool:
