@@ -14,7 +14,7 @@ import ssl
 import time
 import zlib
 from collections.abc import Iterable, Iterator
-from http.cookiejar import CookieJar, DefaultCookiePolicy
+from http.cookiejar import CookieJar
 from typing import Any
 
 import httpcore
@@ -22,7 +22,18 @@ import httpx
 
 from ..display.text import redact
 
-__all__ = ["FAILURES", "Body", "Unusable", "bounded", "httpx", "no_cookies", "timeout", "tls"]
+__all__ = [
+    "CONNECTIONS",
+    "FAILURES",
+    "Body",
+    "NoCookies",
+    "Unusable",
+    "bounded",
+    "httpx",
+    "timeout",
+    "tls",
+    "url",
+]
 
 # The filters of a logger do not see what its children log, so each of them gets one.
 _LOGGERS = (
@@ -338,9 +349,19 @@ def _has_header(start: bytes) -> bool:
     return len(start) < 2 or (start[0] & 0x0F == 8 and int.from_bytes(start[:2]) % 31 == 0)
 
 
-def no_cookies() -> CookieJar:
+class NoCookies(CookieJar):
     """A cookie jar that stays empty: the platform needs none, and what others set is not carried on."""
-    return CookieJar(DefaultCookiePolicy(allowed_domains=()))
+
+    def extract_cookies(self, response: Any, request: Any) -> None:
+        """Leave them."""
+
+
+#: All that may be under way at once are kept open: `run_many` has up to a hundred. Not for long: many servers
+#: close what is idle after 5 s, and where that meets a trigger on its way, nobody knows whether it has run.
+CONNECTIONS = httpx.Limits(max_connections=100, max_keepalive_connections=100, keepalive_expiry=4.0)
+
+#: An address taken apart. A run's is asked for again and again; keys are never in it.
+url = functools.lru_cache(maxsize=512)(httpx.URL)
 
 
 def tls(*, trust_env: bool = True) -> ssl.SSLContext:

@@ -102,7 +102,8 @@ class Settings:
                 "Accept-Encoding": "gzip, deflate",
                 "User-Agent": f"codika-nb/{__version__}",
             },
-            "cookies": http.no_cookies(),
+            "cookies": http.NoCookies(),
+            "limits": http.CONNECTIONS,
         }
 
     @property
@@ -388,7 +389,7 @@ class Connected(HoldsKey, API, Generic[Pool]):
         limits, deadline = http.timeout(self._timeout, request.timeout)
         outgoing = self._pool.build_request(
             request.method,
-            base_url + request.path,
+            http.url(base_url + request.path),
             params=dict(request.query) or None,
             content=request.content,
             headers={"Content-Type": "application/json"} if request.method == "POST" else None,
