@@ -153,7 +153,7 @@ class Serving:
                     server_header=False,
                     lifespan="off",
                     ws="none",
-                    # How long a connection may be silent is `Protocol`'s to say. Closed after uvicorn's own 5 s,
+                    # How long a connection may be silent is `Protocol`'s to say. Closed after uvicorn's 5 s,
                     # many would be taken up again at that very moment, and a trigger be lost.
                     timeout_keep_alive=60,
                     backlog=min(_BACKLOG, most // 2),
