@@ -12,7 +12,7 @@ from pathlib import Path
 
 from .errors import ConfigError, InvalidResponseError
 
-__all__ = ["has_no_locks", "replace", "sync", "temporary", "write_inside"]
+__all__ = ["Base64", "has_no_locks", "replace", "sync", "temporary", "write_inside"]
 
 # What keeps a file from reaching the disk. Anything else means that the system does not wait for disks, as
 # many a network or cluster home; some of them say so with numbers that Python has no name for.
@@ -22,6 +22,12 @@ _LOST = (errno.EIO, errno.ENOSPC, errno.EDQUOT)
 _NO_LOCKS = frozenset(
     {errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOTTY, 524}
 )
+
+
+class Base64(str):
+    """What is in a file, as it travels in JSON: nothing in it needs an escape."""
+
+    __slots__ = ()
 
 
 def has_no_locks(error: OSError | NotImplementedError) -> bool:

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import json
 import random
+import re
+import secrets
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Literal
@@ -26,6 +28,7 @@ from ..errors import (
     ServerError,
     TransportError,
 )
+from ..files import Base64
 from .refusals import decoded, invalid, refusal
 from .steps import Pause, Request, Response, Steps, T
 
@@ -77,7 +80,7 @@ class Call(Generic[T]):
 
         Written in pieces, between which other threads get their turn: a large body takes long.
         """
-        return replace(self, body=_encoded(self.body, _ENCODER.iterencode))
+        return replace(self, body=_encoded(self.body, _in_pieces))
 
     def __iter__(self) -> Steps[T]:
         """Send, read, and for repeatable calls try again after passing failures."""
@@ -142,13 +145,35 @@ class Call(Generic[T]):
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 
 
-def _at_once(body: Any) -> Iterable[str]:
-    return (_ENCODER.encode(body),)
+def _at_once(body: Any) -> Iterable[bytes]:
+    return (_ENCODER.encode(body).encode(),)
 
 
-def _encoded(body: Any, written: Callable[[Any], Iterable[str]]) -> bytes:
+def _in_pieces(body: Any) -> Iterable[bytes]:
+    """Files need no escapes in base64: they are put in as they are, and not looked through."""
+    files: dict[str, Base64] = {}
+    mark = secrets.token_hex(8)
+    text = "".join(_ENCODER.iterencode(_without_files(body, mark, files)))
+    for number, part in enumerate(re.split(rf'(?<="){mark}(\d+)(?=")', text)):
+        yield (files[part] if number % 2 else part).encode()
+
+
+def _without_files(value: Any, mark: str, files: dict[str, Base64]) -> Any:
+    """The same value with a mark in the place of each file; which is which is put into `files`."""
+    if isinstance(value, Base64):
+        number = str(len(files))
+        files[number] = value
+        return mark + number
+    if isinstance(value, dict):
+        return {name: _without_files(each, mark, files) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_without_files(each, mark, files) for each in value]
+    return value
+
+
+def _encoded(body: Any, written: Callable[[Any], Iterable[bytes]]) -> bytes:
     try:
-        return b"".join(piece.encode() for piece in written(body))
+        return b"".join(written(body))
     except (TypeError, ValueError, RecursionError) as error:
         problem = str(error)
     raise ConfigError(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -47,9 +46,8 @@ _INHERITED = frozenset(
 )
 
 
-def _javascript_order(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+def _javascript_order(members: dict[str, Any]) -> dict[str, Any]:
     """Order members as a JavaScript object does: array indexes first, ascending, then as inserted."""
-    members = dict(pairs)
     if not any(map(str.isdigit, members)):
         return members
     indexes = [m for m in members if re.fullmatch(r"0|[1-9][0-9]{0,9}", m) and int(m) < 2**32 - 1]
@@ -75,7 +73,7 @@ def _parse(raw: bytes) -> tuple[dict[str, Any], str | None]:
         text = raw.decode("utf-8-sig")  # editors on Windows put a BOM in front
         if text.strip():
             members = json.loads(
-                text, object_pairs_hook=_javascript_order, parse_float=_finite, parse_constant=_refuse
+                text, object_hook=_javascript_order, parse_float=_finite, parse_constant=_refuse
             )
     except UnicodeDecodeError as error:
         problem = f"it is not UTF-8 text (byte {error.start + 1})"
@@ -216,7 +214,7 @@ class Document:
             extra={**(previous.extra if previous else {}), **profile.extra},
         )
         self._entries[name] = _entry(saved)
-        self._members["profiles"] = _javascript_order(self._entries.items())
+        self._members["profiles"] = _javascript_order(self._entries)
         if activate or self.active() is None:
             self._members["activeProfile"] = name
         return saved

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..files import Base64
 from .configuration import Configuration
 from .documents import check_path_segment, without_mark
 from .source import Source, workflow_file
@@ -55,9 +56,9 @@ def deployment_body(
     return body
 
 
-def encoded(source: Source) -> dict[str, str]:
+def encoded(source: Source) -> dict[str, Base64]:
     """Its files in base64, each once, however often it travels: large use cases consist of nothing else."""
-    return {name: base64.b64encode(content).decode("ascii") for name, content in source.files.items()}
+    return {name: Base64(base64.b64encode(content), "ascii") for name, content in source.files.items()}
 
 
 def documents(source: Source, content: Mapping[str, str]) -> list[dict[str, Any]]:
