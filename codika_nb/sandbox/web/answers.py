@@ -25,16 +25,10 @@ class Envelope(Enum):
 
 def success(envelope: Envelope, result: Mapping[str, Any]) -> bytes:
     """The body that says what a call has led to."""
-    request_id = {"requestId": str(uuid.uuid4())}
-    content: dict[str, Any]
-    if envelope is Envelope.STANDARD:
-        content = {"success": True, "data": result, **request_id}
-    elif envelope is Envelope.CODE:
-        content = {"success": True, "data": result}
-    elif envelope is Envelope.FLAT:
-        content = {"success": True, **result}
-    else:
-        content = {"success": True, **result, **request_id}
+    in_data = envelope in (Envelope.STANDARD, Envelope.CODE)
+    content = {"success": True, **({"data": result} if in_data else result)}
+    if envelope not in (Envelope.CODE, Envelope.FLAT):
+        content["requestId"] = str(uuid.uuid4())
     return _text(content)
 
 

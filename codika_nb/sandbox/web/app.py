@@ -35,6 +35,7 @@ _LARGEST_FORM = 101 * MEGABYTE
 _LARGEST_SIGN_IN = MEGABYTE // 16
 # All together, of those who have shown a key and of those of whom nothing is known yet.
 _MOST_OF_MEMBERS, _MOST_OF_STRANGERS = 512 * MEGABYTE, 110 * MEGABYTE
+_IN_EVERY_ANSWER = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
 _KEY_HEADER = "x-process-manager-key"
 _INSTANCE_KEY_HEADER = "x-api-key"
 _KEY_IN_TEXT = re.compile(r"(c(?:k|ko|kp|ka)_[A-Za-z0-9_-]{4})[A-Za-z0-9_-]+")
@@ -190,9 +191,10 @@ class Application:
             response = await self._respond(request, path)
         except ClientDisconnect:
             return
-        response.headers["Cache-Control"] = "no-store"
-        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.raw_headers += _IN_EVERY_ANSWER
         await response(scope, receive, send)
+        if not logger.isEnabledFor(logging.INFO):
+            return
         # Neither query string nor headers: both may carry keys. A path should not, but people mistype.
         logger.info(
             "%s %s %d %.1f ms",
@@ -229,7 +231,7 @@ class Application:
             door = _door(endpoint, request.headers, query)
             caller = None if door is Door.SIGNATURE else self._let_in(endpoint, door, request.headers, query)
             bodies = self._members if caller and endpoint.doors else self._strangers
-            body = await bodies.read(request, endpoint.largest_body)
+            body = b"" if request.method == "GET" else await bodies.read(request, endpoint.largest_body)
             # No await from here on: a transaction is never interleaved with another one.
             if caller is None:
                 # A sender may give several signatures as several lines.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 from collections.abc import Mapping
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from ..wire import Refusal
@@ -18,6 +19,7 @@ class Hosts:
     def __init__(self, bound: str, *others: str) -> None:
         self._bound = bound.lower()
         self._others = others
+        self._knows = lru_cache(maxsize=64)(self._is_known)
         self._wildcard = self._bound in ("", "0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
 
     def check(self, method: str, headers: Mapping[str, str], *, proxied: bool) -> None:
@@ -41,7 +43,7 @@ class Hosts:
         if not welcome:
             raise Refusal(403, "FORBIDDEN", "The sandbox does not answer to pages of other sites.")
 
-    def _knows(self, netloc: str) -> bool:
+    def _is_known(self, netloc: str) -> bool:
         try:
             name = (urlsplit(f"//{netloc}").hostname or "").rstrip(".")
         except ValueError:

@@ -49,6 +49,31 @@ class Connections:
         self.silent.pop(connection, None)
 
 
+class _Joined:
+    """A transport that sends what is written in one turn of the loop, head and body, at once."""
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport, self._loop = transport, loop
+        self._waiting: list[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        if not self._waiting:
+            self._loop.call_soon(self._send)
+        self._waiting.append(data)
+
+    def _send(self) -> None:
+        if self._waiting:
+            waiting, self._waiting = self._waiting, []
+            self._transport.write(b"".join(waiting))
+
+    def close(self) -> None:
+        self._send()
+        self._transport.close()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+
 class Protocol(H11Protocol):
     """HTTP as uvicorn speaks it, except that what is no HTTP at all is refused in JSON, too.
 
@@ -68,7 +93,7 @@ class Protocol(H11Protocol):
         if not self._all.enter(self):
             transport.write(_FULL)
             transport.close()
-        super().connection_made(transport)
+        super().connection_made(_Joined(transport, self.loop))  # type: ignore[arg-type]
         self._timer = self.loop.call_later(_HEAD, self._look)
 
     def connection_lost(self, exc: Exception | None) -> None:
