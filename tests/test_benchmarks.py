@@ -20,6 +20,7 @@ FIGURES = {
     "form-messages": 2,
     "call": 2,
     "gather": 1,
+    "run-many": 1,
     "function": 1,
     "loop-gap": 1,
     "click": 1,

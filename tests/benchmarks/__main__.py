@@ -24,6 +24,7 @@ MEASUREMENTS: dict[str, Callable[[Scale], Iterable[Figure]]] = {
     "form-messages": kernel.form_messages,
     "call": calls.one_call,
     "gather": calls.gather,
+    "run-many": calls.many,
     "function": calls.function,
     "loop-gap": calls.loop_gap,
     "click": kernel.click,

@@ -51,7 +51,7 @@ def profile(scale: Scale) -> Iterator[Figure]:
             "profile",
             f"saving a profile in a file of {scale.profiles:,}",
             "reading and writing that JSON, with an fsync",
-            Aim(1.5),
+            Aim(1.2),
         ),
         found,
         unit="ms",
@@ -125,9 +125,9 @@ def packing(scale: Scale) -> Iterator[Figure]:
         side: [each["peak"] / 1e6 for each in rounds[-scale.long_rounds :]] for side, rounds in packed.items()
     }
     what = f"packing {scale.workflows} workflows of {scale.workflow_size // 1000} kB"
-    figure = Figure("packing", f"{what}: time", "read, base64 and `json.dumps` of the same", Aim(1.5))
+    figure = Figure("packing", f"{what}: time", "read, base64 and `json.dumps` of the same", Aim(0.9))
     yield compared(figure, seconds, unit="s")
-    yield compared(replace(figure, what=f"{what}: peak memory", aim=Aim(2)), peaks, unit="MB")
+    yield compared(replace(figure, what=f"{what}: peak memory", aim=Aim(1.2)), peaks, unit="MB")
 
 
 def _write_use_case(folder: Path, workflows: int, size: int) -> None:

@@ -55,7 +55,7 @@ def first_form(scale: Scale) -> Iterator[Figure]:
 
     sides = {"ours": lambda: _first_form().when("display_data"), "theirs": theirs}
     yield compared(
-        Figure("first-form", "`%codika_signup` to form on screen", "importing ipywidgets alone", Aim(1.3)),
+        Figure("first-form", "`%codika_signup` to form on screen", "importing ipywidgets alone", Aim(1.25)),
         interleaved(sides, scale.long_rounds),
         unit="ms",
         estimate="minima",
@@ -73,7 +73,7 @@ def form_messages(scale: Scale) -> Iterator[Figure]:
     else:
         note = "kagglehub is not installed here: against what was recorded of it"
     for unit, mine, other in zip(("messages", "bytes"), _sent(_first_form()), theirs, strict=True):
-        figure = Figure("form-messages", f"{unit} to show the form", against, Aim(2), note=note)
+        figure = Figure("form-messages", f"{unit} to show the form", against, Aim(1), note=note)
         yield compared(figure, {"ours": [mine], "theirs": [other]}, unit=unit)
 
 

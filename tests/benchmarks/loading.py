@@ -13,7 +13,7 @@ from .figures import Aim, Figure, Scale, compared, interleaved
 from .processes import environment
 
 EXTENSIONS = {
-    "autoreload": ("", Aim(1.5)),
+    "autoreload": ("", Aim(0.5)),
     "sql": ("jupysql", Aim(20, at_least=True)),
     "jupyter_ai_magics": ("jupyter_ai_magics", Aim(20, at_least=True)),
 }

@@ -67,7 +67,7 @@ def status(scale: Scale) -> Iterator[Figure]:
             "sandbox-status",
             "sandbox: execution status",
             "a bare Starlette route with one indexed SQLite read",
-            Aim(0.6, at_least=True),
+            Aim(0.8, at_least=True),
         ),
         found,
         unit="/s",
