@@ -224,7 +224,7 @@ def _async_clients(url: str, filled: Filled) -> Iterator[tuple[Any, AsyncClient,
         loop.close()
 
 
-def _blocking(call: Callable[[], None], times: int) -> float:
+def _blocking(call: Callable[[], object], times: int) -> float:
     """Milliseconds that one call takes, of some in a row."""
     began = time.perf_counter()
     for _ in range(times):
