@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import shutil
 import stat
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from codika_nb import Client, UseCase, sign_in
+from codika_nb.profiles import Profile
 from codika_nb.sandbox import Sandbox
 
 from .codika_tool import Tool, codika_tool
+from .conftest import GREETER
+from .n8n_exports import ORDINARY
 from .test_sandbox import Platform
 from .test_sandbox_workflows import SIGNATURE_HEADERS, Deployed, sign
 
@@ -273,6 +280,116 @@ def test_the_tool_works_from_sign_up_to_sign_off(codika_tool: Tool, tmp_path: Pa
         walk.run(template_id)
         walk.manage()
         walk.start_an_organization()
+
+
+# --- one folder, deployed by the tool and from a notebook in turn ----------------------------------
+
+
+class Turns:
+    """A sandbox, where the tool and a client deploy the same folders."""
+
+    def __init__(self, tool: Tool, sandbox: Sandbox, home: Path) -> None:
+        self.tool = tool
+        self.sandbox = sandbox
+        self.home = home
+        self.profile: Profile = sign_in(
+            EMAIL, ask_code=sandbox.code_for, company="Acme", base_url=sandbox.url, purpose="signup"
+        )
+        self.env = {"CODIKA_BASE_URL": sandbox.url, "CODIKA_API_KEY": self.profile.api_key}
+
+    def tool_says(self, *arguments: str) -> Any:
+        return self.tool.json(*arguments, config_home=self.home, env=self.env)
+
+    def by_tool(self, folder: Path) -> str:
+        deployed = self.tool_says("deploy", "use-case", str(folder))
+        assert deployed["success"] is True, deployed
+        return str(deployed["version"])
+
+    def by_us(self, folder: Path) -> str:
+        with Client(auth=self.profile.api_key, base_url=self.sandbox.url) as client:
+            return client.deploy_use_case(folder).version
+
+    def stored(self, folder: Path) -> dict[str, Any]:
+        """What the archive has of the configuration, by version of the platform."""
+        snapshots = folder.glob("deployments/*/process/*/config-snapshot.json")
+        return {file.parent.name: json.loads(file.read_text(encoding="utf-8")) for file in snapshots}
+
+
+@pytest.fixture
+def turns(
+    codika_tool: Tool, tmp_path: Path, own_settings: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Turns]:
+    monkeypatch.setenv("PATH", f"{codika_tool.node.parent}{os.pathsep}{os.environ['PATH']}")
+    (tmp_path / "home").mkdir()
+    with Sandbox() as sandbox:
+        yield Turns(codika_tool, sandbox, tmp_path / "home")
+
+
+def begun(folder: Path) -> None:
+    UseCase.init(folder, name="Word counter")
+
+
+def greeter_saved(folder: Path) -> None:
+    UseCase.load(GREETER).save(folder)
+
+
+def expense_claim_saved(folder: Path) -> None:
+    UseCase.load(GREETER.parent / "expense-claim").save(folder)
+
+
+def imported(folder: Path) -> None:
+    whole = [given for given in ORDINARY.values() if isinstance(given, dict) and "nodes" in given]
+    UseCase.from_n8n(whole, name="Everything").save(folder)
+
+
+def made_in_python(folder: Path) -> None:
+    greeter = UseCase.load(GREETER)
+    workflow = (GREETER / "workflows" / "greet.json").read_text(encoding="utf-8")
+    UseCase(greeter.configuration, {"greet": workflow}, skills=greeter.skills).save(folder)
+
+
+@pytest.mark.parametrize("make", [begun, greeter_saved, expense_claim_saved, imported, made_in_python])
+def test_folders_made_here_are_deployed_by_the_tool(
+    turns: Turns, make: Callable[[Path], None], tmp_path: Path
+) -> None:
+    folder = tmp_path / "ours"
+    make(folder)
+    said = turns.tool_says("verify", "use-case", str(folder))
+    assert said["valid"] is True, said["findings"]
+
+    versions = [turns.by_us(folder), turns.by_tool(folder), turns.by_us(folder)]
+
+    assert versions == ["1.0", "1.1", "1.2"]
+    stored = turns.stored(folder)
+    assert stored["1.0"] == stored["1.1"] == stored["1.2"]
+    assert list(stored["1.1"]) == list(stored["1.2"])
+    assert json.loads((folder / "version.json").read_text(encoding="utf-8"))["version"] == "1.0.3"
+
+
+def test_folders_made_by_the_tool_are_deployed_here(turns: Turns, tmp_path: Path) -> None:
+    folder = tmp_path / "theirs"
+    made = turns.tool_says("init", str(folder), "--name", "Theirs", "--no-install", "--with-data-ingestion")
+    assert made["success"] is True, made
+    (folder / "node_modules").symlink_to(turns.tool.script.parents[3])
+    # What this version of the tool writes into it does not close its texts where they end.
+    written = (folder / "config.ts").read_text(encoding="utf-8")
+    written = re.sub(r"`(workflows/|codika [a-z -]+ \.)`", r"\1", written)
+    (folder / "config.ts").write_text(written, encoding="utf-8")
+
+    versions = [turns.by_tool(folder), turns.by_us(folder), turns.by_tool(folder), turns.by_us(folder)]
+
+    assert versions == ["1.0", "1.1", "1.2", "1.3"]
+    with Client(auth=turns.profile.api_key, base_url=turns.sandbox.url) as client:
+        assert len(client.list_projects()) == 1
+        for version in versions[:2]:
+            with pytest.warns(UserWarning, match="is a program"):
+                client.get_use_case(project_of(folder), version=version, into=tmp_path / version)
+    names = [sorted(file.name for file in (tmp_path / v).rglob("*") if file.is_file()) for v in versions[:2]]
+    assert set(names[0]) <= set(names[1])
+
+
+def project_of(folder: Path) -> str:
+    return str(json.loads((folder / "project.json").read_text(encoding="utf-8"))["projectId"])
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")

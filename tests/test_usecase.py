@@ -1000,6 +1000,7 @@ def test_a_new_use_case_deploys_as_it_is(tmp_path: Path) -> None:
     assert [skill["workflowTemplateId"] for skill in body["skills"]] == ["main-workflow"]
     assert [document["relativePath"] for document in body["metadataDocuments"]] == [
         "config.json",
+        "config.ts",
         "workflows/main-workflow.json",
         "skills/main-workflow/SKILL.md",
     ]

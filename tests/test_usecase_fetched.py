@@ -110,5 +110,6 @@ def test_what_is_fetched_keeps_its_project(client: Client, greeter: Path, tmp_pa
     assert (first.version, again.version) == ("1.0", "1.1")
     assert again.process_instance_id == first.process_instance_id
     kept = (tmp_path / "back" / "project.json").read_text(encoding="utf-8")
+    assert json.loads(kept)["organizationId"] == project.organization_id
     client.get_use_case(project.project_id, version="1.0", into=tmp_path / "back")
     assert (tmp_path / "back" / "project.json").read_text(encoding="utf-8") == kept

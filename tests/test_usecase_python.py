@@ -74,6 +74,7 @@ def test_a_use_case_made_in_python_is_checked_and_deployed(tmp_path: Path) -> No
     assert json.loads(sent) == workflow()
     assert [document["relativePath"] for document in body["metadataDocuments"]] == [
         "config.json",
+        "config.ts",
         "workflows/greet.json",
         "skills/greet-someone/SKILL.md",
     ]
@@ -187,6 +188,49 @@ def test_nothing_is_saved_over_a_use_case(greeter: Path, tmp_path: Path) -> None
     use_case.save(tmp_path / "copy")
     assert use_case.path == tmp_path / "copy"
     assert UseCase.load(tmp_path / "copy").verify() == []
+
+
+def test_what_is_saved_is_there_for_the_tool_from_one_configuration(greeter: Path, tmp_path: Path) -> None:
+    UseCase.load(greeter).save(tmp_path / "copy")
+
+    view = (tmp_path / "copy" / "config.ts").read_text(encoding="utf-8")
+    again = UseCase.load(tmp_path / "copy")
+    assert "'workflows/greet.json'" in view
+    assert "Greeter" not in view
+    assert again.verify() == []
+    assert [document.relative_path for document in again.documents][:2] == ["config.json", "config.ts"]
+    again.save(tmp_path / "copy", replace=True)
+    assert (tmp_path / "copy" / "config.ts").read_text(encoding="utf-8") == view
+
+
+def test_what_the_tool_would_see_otherwise_is_said(greeter: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "copy"
+    UseCase.load(greeter).save(folder)
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    [workflow] = config["workflows"]
+    del workflow["triggers"][0]["triggerId"]
+    more = {**workflow, "workflowTemplateId": "more", "workflowId": "more"}
+    (folder / "config.json").write_text(json.dumps({**config, "workflows": [workflow, more]}), "utf-8")
+    (folder / "workflows" / "more.json").write_bytes((folder / "workflows" / "greet.json").read_bytes())
+
+    found = [finding for finding in UseCase.load(folder).verify() if finding.rule == "CONFIG-SINGLE"]
+
+    assert {finding.severity for finding in found} == {"should"}
+    assert [finding.path for finding in found] == ["config.ts", "config.json", "config.json"]
+    assert "workflows[0].triggers[0].triggerId is filled in" in found[1].message
+    UseCase.load(folder).save(folder, replace=True)
+    assert not any(finding.rule == "CONFIG-SINGLE" for finding in UseCase.load(folder).verify())
+
+
+def test_a_config_ts_of_its_own_is_not_written_over(greeter: Path) -> None:
+    (greeter / "config.ts").write_text("export function getConfiguration() {}", encoding="utf-8")
+    use_case = UseCase.load(greeter)
+
+    with pytest.raises(UseCaseError, match=r"holds config\.ts already"):
+        use_case.save(greeter, replace=True)
+
+    [finding] = use_case.verify()
+    assert (finding.rule, finding.severity) == ("CONFIG-SINGLE", "should")
 
 
 def test_a_use_case_shows_itself_on_one_line_and_as_a_card(greeter: Path, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from codika_nb import Client, Sandbox, sign_in
-from codika_nb.errors import ConfigError, UseCaseError
+from codika_nb.errors import ConfigError, NotFoundError, UseCaseError
 from codika_nb.models import Deployment, Published
 from codika_nb.profiles import Profile, ProfileStore
 from codika_nb.usecases.record import archived_configuration
@@ -189,7 +189,7 @@ def test_whose_a_folder_is(greeter: Path) -> None:
     assert use_case.owner == (SANDBOX, "a")
 
     use_case.record_project("pc", "c")
-    assert use_case.owner == (PRODUCTION, "c")
+    assert UseCase.load(greeter).owner == (None, "c")
 
 
 @pytest.mark.parametrize(
@@ -296,6 +296,28 @@ def test_a_project_file_as_the_tool_writes_it_is_followed(sandbox: Sandbox, gree
         assert len(client.list_projects()) == 1
     assert read(greeter / "project.json")["projectId"] == project_id
     assert set(read(greeter / "project.json")["deployments"]) == {"1.0"}
+
+
+def test_a_project_file_that_names_nobody_is_followed_and_filled_in(sandbox: Sandbox, greeter: Path) -> None:
+    acme = member(sandbox, "ada@example.com", "Acme")
+    with Client(auth=acme.api_key, base_url=sandbox.url) as client:
+        project_id = client.create_project("Greeter").project_id
+        write(greeter / "project.json", {"projectId": project_id})
+
+        client.deploy_use_case(greeter)
+
+        assert [project.id for project in client.list_projects()] == [project_id]
+    kept = read(greeter / "project.json")
+    assert (kept["organizationId"], kept["baseUrl"]) == (acme.organization_id, sandbox.url)
+
+
+def test_a_project_that_the_server_does_not_have_is_told_as_that(sandbox: Sandbox, greeter: Path) -> None:
+    write(greeter / "project.json", {"projectId": "elsewhere"})
+
+    with pytest.raises(NotFoundError):
+        deploy(member(sandbox, "ada@example.com", "Acme"), greeter)
+
+    assert read(greeter / "project.json") == {"projectId": "elsewhere"}
 
 
 # --- whether it can be written ---------------------------------------------------------------------

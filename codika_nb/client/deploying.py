@@ -56,13 +56,19 @@ def deploy(
     deployed = yield from _send(api, made, target, rule)
     api._deployed(deployed, made, owner)
     try:
-        if made.project is None:
+        if made.project is None or _is_nameless(made, target):
             yield from _record_project(api, made, target, owner)
         yield from _local("record", lambda: made.record(deployed, project_id=target, bump=rule.bump))
     except UseCaseError as error:
         error.deployment = deployed  # it is made all the same
         raise
     return deployed
+
+
+def _is_nameless(use_case: UseCase, project_id: str) -> bool:
+    """Whether the folder knows a project and not where that is: the codika tool may write it down so."""
+    links = (link for link in use_case.links if link.project_id == project_id)
+    return any(link.base_url is None and link.organization_id is None for link in links)
 
 
 def _read(use_case: UseCase | str | os.PathLike[str], *, verify: bool) -> UseCase:

@@ -257,14 +257,14 @@ def _choose(store: ProfileStore, name: str | None, wanted: str | None) -> Profil
     return next((each for each in candidates if same_host(each.host, wanted)), None)
 
 
-def profile_for(organization_id: str | None, home: str) -> str | None:
+def profile_for(organization_id: str | None, home: str | None) -> str | None:
     """The saved profile to use for what belongs to an organization, where the one in use is another's.
 
     Only where nobody has chosen: a key in the environment and this kernel's own choice stay as they are.
 
     Args:
         organization_id: whose it is, if known.
-        home: its server.
+        home: its server; None where it is not known.
 
     Returns:
         The profile's name; None to go on with what is in use.
@@ -275,12 +275,13 @@ def profile_for(organization_id: str | None, home: str) -> str | None:
     used, named = resolve().profile, server()
     if organization_id is None or used is None or (context.profile and context.by_person):
         return None
-    if used.organization_id == organization_id or (named and not same_host(home, named)):
+    if used.organization_id == organization_id or (home and named and not same_host(home, named)):
         return None
+    at = home or named
     fitting = (
         profile.name
         for profile in ProfileStore().list()
-        if profile.organization_id == organization_id and same_host(profile.host, home)
+        if profile.organization_id == organization_id and (at is None or same_host(profile.host, at))
     )
     return next(fitting, None)
 

@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..errors import UseCaseError
-from .documents import json_file, write
-from .source import CONFIGURATION_FILES
+from .complaints import validated
+from .config_ts import is_view
+from .documents import inside, write
+from .source import CONFIGURATION_FILES, configuration_files
 
 STARTER_FILES = (
     "config.json",
@@ -37,7 +39,7 @@ def write_starter(folder: Path, name: str) -> None:
         "title": title,
         "processDeploymentMarkdown": page.replace(configuration["title"], title, 1),
     }
-    write_new(folder, {**files, "config.json": json_file(configuration, "config.json")})
+    write_new(folder, files | configuration_files(validated(configuration, "config.json")))
 
 
 def write_new(folder: Path, files: Mapping[str, bytes], *, replace: bool = False) -> None:
@@ -47,10 +49,16 @@ def write_new(folder: Path, files: Mapping[str, bytes], *, replace: bool = False
         UseCaseError: it has some, or cannot be written to.
     """
     taken = [file for file in dict.fromkeys((*CONFIGURATION_FILES, *files)) if (folder / file).exists()]
-    foreign = [file for file in taken if file in CONFIGURATION_FILES and file not in files]
+    configurations = [file for file in taken if file in CONFIGURATION_FILES]
+    foreign = [file for file in configurations if file not in files or _is_written(folder, file)]
     if taken and (foreign or not replace):
         raise UseCaseError(
             f"{folder} holds {' and '.join(foreign or taken)} already.", next_action="Give a new folder."
         )
     for file, content in files.items():
         write(folder, file, content)
+
+
+def _is_written(folder: Path, file: str) -> bool:
+    """Whether it is a configuration in TypeScript, and not what shows another one to the codika tool."""
+    return file == "config.ts" and not is_view(inside(folder, file).read_bytes())

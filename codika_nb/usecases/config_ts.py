@@ -1,4 +1,4 @@
-"""``config.ts``, the platform's own: read by Node."""
+"""``config.ts``, the platform's own: read by Node, and written beside a ``config.json``."""
 
 from __future__ import annotations
 
@@ -48,6 +48,27 @@ export async function resolve(name, context, next) {
     if (name !== 'codika') throw error;
     return { url: 'HELPERS', format: 'module', shortCircuit: true };
   }
+}
+"""
+
+_VIEW = """\
+// Shows config.json to the codika tool; written by codika_nb. Change that file, not this one.
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const folder = dirname(fileURLToPath(import.meta.url));
+
+export const WORKFLOW_FILES = [
+FILES];
+
+export function getConfiguration() {
+  const configuration = JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8'));
+  for (const workflow of configuration.workflows) {
+    const file = join(folder, 'workflows', `${workflow.workflowTemplateId}.json`);
+    workflow.n8nWorkflowJsonBase64 = readFileSync(file).toString('base64');
+  }
+  return configuration;
 }
 """
 
@@ -136,6 +157,23 @@ def run_typescript(file: Path) -> tuple[object, tuple[str, ...] | None, tuple[st
     used = [url2pathname(url.removeprefix("file://")) for url in imported]
     read = [str((file.parent / path).resolve()) for path in (*used, *found["read"])]
     return found.get("configuration"), files, _inside(file.parent.resolve(), read)
+
+
+def view_of_json(workflow_files: Iterable[str]) -> bytes:
+    """A ``config.ts`` that has nothing of its own: it shows the ``config.json`` beside it.
+
+    The codika tool reads no other configuration, and checks the list of workflows in the text of this one.
+
+    Args:
+        workflow_files: the paths of the workflows, inside the folder.
+    """
+    listed = "".join(f"  join(folder, '{name}'),\n" for name in sorted(workflow_files))
+    return _VIEW.replace("FILES]", f"{listed}]").encode()
+
+
+def is_view(content: bytes) -> bool:
+    """Whether a ``config.ts`` is such a one, of whatever workflows."""
+    return content.split(b"\n", 1)[0].strip() == _VIEW.split("\n", 1)[0].encode()
 
 
 def _inside(folder: Path, paths: Iterable[str]) -> tuple[str, ...]:

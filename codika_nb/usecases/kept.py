@@ -89,7 +89,7 @@ class Kept:
 
     @property
     def owner(self) -> Owner | None:
-        """Whose this folder is: the server and the organization that it was deployed to last.
+        """Whose this folder is: the server and the organization that it was deployed to last, where known.
 
         Raises:
             UseCaseError: ``project.json`` cannot be read.
@@ -99,7 +99,7 @@ class Kept:
             Owner(base_url='http://127.0.0.1:...', organization_id='...')
         """
         project = self.project
-        return Owner(project.server, project.organization_id) if project else None
+        return Owner(project.base_url, project.organization_id) if project else None
 
     @property
     def version(self) -> str:

@@ -10,16 +10,26 @@ from typing import Any
 from ..files import Base64
 from .configuration import Configuration
 from .documents import check_path_segment, without_mark
-from .source import Source, workflow_file
+from .source import CONFIGURATION_FILES, Source, workflow_file
 
 #: The platform stores no larger file with a deployment.
 LARGEST_DOCUMENT = 10 * 1024 * 1024
 
 _CONTENT_TYPES = {
+    ".css": "text/css",
+    ".csv": "text/csv",
+    ".html": "text/html",
+    ".js": "text/javascript",
     ".json": "application/json",
+    ".log": "text/plain",
+    ".markdown": "text/markdown",
     ".md": "text/markdown",
     ".py": "text/x-python",
     ".ts": "text/typescript",
+    ".txt": "text/plain",
+    ".xml": "application/xml",
+    ".yaml": "application/x-yaml",
+    ".yml": "application/x-yaml",
 }
 
 # A byte order mark in base64: three bytes are four letters, so that what follows is not touched by it.
@@ -67,7 +77,7 @@ def documents(source: Source, content: Mapping[str, str]) -> list[dict[str, Any]
     return [
         {
             "relativePath": name,
-            "contentType": _CONTENT_TYPES.get(Path(name).suffix, "text/plain"),
+            "contentType": _CONTENT_TYPES.get(Path(name).suffix.lower(), "application/octet-stream"),
             "contentBase64": content[name],
             "description": (
                 f"Skill: {skill_names[name]}"
@@ -75,7 +85,7 @@ def documents(source: Source, content: Mapping[str, str]) -> list[dict[str, Any]
                 else f"Workflow: {Path(name).name}"
                 if name.startswith("workflows/")
                 else "Use case configuration"
-                if name in (source.config, "config.json")
+                if name in (source.config, *CONFIGURATION_FILES)
                 else "Read by the configuration"
             ),
         }

@@ -46,7 +46,7 @@ class Project(BaseModel):
 
     @property
     def server(self) -> str:
-        """Its server: production where none is named."""
+        """Its server: production where none is named, unless the codika tool has deployed it elsewhere."""
         return self.base_url or PRODUCTION
 
 
@@ -55,9 +55,9 @@ class _File(Project):
 
 
 class Owner(NamedTuple):
-    """To whom a folder belongs: a server, and an organization there if it is known."""
+    """To whom a folder belongs: a server, and an organization there, each if it is known."""
 
-    base_url: str
+    base_url: str | None
     organization_id: str | None
 
 
@@ -86,6 +86,8 @@ class Record:
                 and (link.base_url is None or (is_loopback(link.server) and is_loopback(base_url)))
             ),
             lambda link: same_host(link.server, base_url) and None in (organization_id, link.organization_id),
+            # With a key alone the tool writes down the project only; the platform knows whether it has it.
+            lambda link: link.base_url is None and link.organization_id is None,
         )
         return next((link for proof in proofs for link in links if proof(link)), None)
 
@@ -103,9 +105,10 @@ class Record:
         project = next((link for link in before if not is_loopback(link.server)), None)
         if project is None:
             return None
+        at = f" on {project.base_url}" if project.base_url else ""
         raise ConfigError(
             f"project.json points to project {project.project_id} of organization "
-            f"{project.organization_id or '(not said)'} on {project.server}, but you are signed in to "
+            f"{project.organization_id or '(not said)'}{at}, but you are signed in to "
             f"organization {organization_id or '(unknown)'} on {base_url}.",
             next_action="Sign in to that organization (%codika_use), "
             "or give a project of its own: --create-project NAME.",

@@ -14,7 +14,7 @@ from typing import Any
 from ..errors import UseCaseError
 from .complaints import validated
 from .config_py import run_python
-from .config_ts import run_typescript
+from .config_ts import run_typescript, view_of_json
 from .configuration import Configuration, Skill, Workflow
 from .documents import (
     check_path_segment,
@@ -45,7 +45,6 @@ class Source:
         given: the configuration as the person wrote it, members in their order; empty where it was made of
             Python objects.
         skills: the skills, in the order of their folders.
-        set_aside: whether there is a ``config.ts`` as well, which is not used here.
         left_out: files that the configuration reads, and that are not stored with a deployment.
     """
 
@@ -56,7 +55,6 @@ class Source:
     given: Mapping[str, Any] = field(default_factory=dict)
     skills: list[Skill] = field(init=False)
     left_out: tuple[str, ...] = field(init=False, default=())
-    set_aside: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
         self.skills = [
@@ -144,6 +142,8 @@ def read_source(folder: Path) -> tuple[Configuration, Source]:
     else:
         given = json_object(text(files[config], config), config)
     configuration = given if isinstance(given, Configuration) else validated(given, config)
+    if (folder / "config.ts").is_file():  # for the codika tool, where another is used here
+        files["config.ts"] = read(folder, "config.ts")
     for name in _workflow_files(folder):
         files[name] = read(folder, name)
         check_workflow(files[name], name)
@@ -153,7 +153,6 @@ def read_source(folder: Path) -> tuple[Configuration, Source]:
             files[name] = read(folder, name)
     source = Source(config, files, skill_folders, listed, given if isinstance(given, dict) else {})
     source.left_out = _add_used(folder, files, used)
-    source.set_aside = config != "config.ts" and (folder / "config.ts").is_file()
     source.pair(configuration)
     return configuration, source
 
@@ -259,7 +258,7 @@ def made_source(
         UseCaseError: they do not fit together; names the member.
     """
     known = {workflow.workflow_template_id: workflow for workflow in configuration.workflows}
-    files = {"config.json": configuration_file(configuration)}
+    files = configuration_files(configuration)
     for name, given in workflows.items():
         member = f"workflows[{json.dumps(name, ensure_ascii=False)}]"
         if name not in known:
@@ -291,9 +290,13 @@ def made_source(
     return source
 
 
-def configuration_file(configuration: Configuration) -> bytes:
-    """A ``config.json``; the workflows are files of their own beside it."""
+def configuration_files(configuration: Configuration) -> dict[str, bytes]:
+    """A ``config.json``, and the ``config.ts`` that shows it to the codika tool.
+
+    The workflows are files of their own beside them.
+    """
     content = configuration.to_json()
     for workflow in content["workflows"]:
         workflow.pop("n8nWorkflowJsonBase64", None)
-    return json_file(content, "configuration")
+    workflows = [workflow_file(str(workflow["workflowTemplateId"])) for workflow in content["workflows"]]
+    return {"config.json": json_file(content, "configuration"), "config.ts": view_of_json(workflows)}

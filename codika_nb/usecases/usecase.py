@@ -4,6 +4,7 @@ A use case comes from a folder, or from Python::
 
     my-use-case/
       config.json             or config.py, or config.ts: what it is called, its workflows, their forms
+      config.ts               beside a config.json: shows it to the codika tool
       workflows/<id>.json     one n8n workflow for each workflow of the configuration
       skills/<name>/SKILL.md  optional: pages that tell agents how to use a workflow
       project.json            where the folder is deployed to      ┐
@@ -36,7 +37,7 @@ from .packing import LARGEST_DOCUMENT, archived, deployment_body, documents, enc
 from .rules.findings import Finding, Findings
 from .rules.mending import mended
 from .rules.verify import verify, verify_files
-from .source import configuration_file, made_source, read_source, readable_workflows, workflow_file
+from .source import configuration_files, made_source, read_source, readable_workflows, workflow_file
 from .versions import check_target_version
 
 
@@ -194,7 +195,8 @@ class UseCase(Kept):
 
         Args:
             path: the folder; made if it is not there. It gets a ``config.json`` whatever the
-                configuration was written in.
+                configuration was written in, and a small ``config.ts`` that reads it: by that the codika
+                tool deploys the folder as well.
             replace: write over files of the same names. Others stay, and so do the folder's projects
                 and versions.
 
@@ -209,7 +211,7 @@ class UseCase(Kept):
         """
         folder = Path(path).expanduser().absolute()
         checked = self._checked()
-        files = {"config.json": configuration_file(checked)}
+        files = configuration_files(checked)
         for n, workflow in enumerate(checked.workflows):
             _, content = self._source.workflow(workflow, f"workflows[{n}]")
             files[workflow_file(workflow.workflow_template_id)] = content
@@ -262,7 +264,7 @@ class UseCase(Kept):
         checked = validated(self.configuration.to_json(), self._source.config)
         self._source.pair(checked)
         if self._made:
-            self._source.files["config.json"] = configuration_file(checked)
+            self._source.files |= configuration_files(checked)
         return checked
 
     # --- deploying ---------------------------------------------------------------------------------

@@ -19,13 +19,13 @@ from .platform import Platform
 _PROGRAMS = frozenset({"config.py", "config.ts"})
 
 
-def _link(folder: Path, project_id: str, base_url: str, names: list[str]) -> None:
+def _link(folder: Path, project_id: str, owner: str | None, base_url: str, names: set[str]) -> None:
     """Write down where a fetched use case comes from, unless the folder knows of a project already."""
     from ...usecases.record import Record  # noqa: PLC0415 - with form schemas, which most calls do without
     from ...usecases.source import CONFIGURATION_FILES  # noqa: PLC0415 - likewise
 
-    if any(name in CONFIGURATION_FILES for name in names) and not (folder / "project.json").exists():
-        Record(folder).use(project_id, None, base_url)
+    if names.intersection(CONFIGURATION_FILES) and not (folder / "project.json").exists():
+        Record(folder).use(project_id, owner, base_url)
 
 
 class DocumentsAPI(Platform):
@@ -85,8 +85,9 @@ class DocumentsAPI(Platform):
                     code="invalid-response",
                 )
             files.written = write_inside(into, contents)
-            _link(Path(into), project_id, self.base_url, [name for name, _ in contents])
-            for name in _PROGRAMS.intersection(name for name, _ in contents):
+            names = {name for name, _ in contents}
+            _link(Path(into), project_id, files.organization_id, self.base_url, names)
+            for name in _PROGRAMS & names if "config.json" not in names else ():
                 warnings.warn(
                     f"{name} in {os.fspath(into)} is a program, and UseCase.load runs it: read it first.",
                     stacklevel=2,

@@ -5,16 +5,41 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ..config_ts import is_view, view_of_json
 from ..starters import WEBHOOK
 from ..triggers import ENGINE_WEBHOOKS, HttpTrigger, ScheduleTrigger, SubworkflowTrigger
 from .view import Note, View, as_list, as_object
 
 
 def one_configuration_is_there(view: View) -> Iterator[Note]:
-    if view.source.set_aside:
-        yield view.note(
-            f"{view.source.config} is used here, and config.ts by the codika tool: keep them equal."
+    """What is used here is what the codika tool uses, which reads config.ts alone."""
+    source = view.source
+    content = source.files.get("config.ts")
+    if content is None or source.config in ("config.ts", "configuration"):
+        return
+    if source.config != "config.json" or not is_view(content):
+        yield view.note(f"{source.config} is used here, and config.ts by the codika tool: keep them equal.")
+        return
+    if content.splitlines() != view_of_json(source.workflow_files).splitlines():
+        yield Note(
+            "Lists other workflows than there are: use_case.save(…, replace=True) writes it.", "config.ts"
         )
+    for place in _filled_in(source.given):
+        yield view.note(f"{place} is filled in here; the codika tool sends the file as it is.")
+
+
+def _filled_in(given: Mapping[str, Any]) -> Iterator[str]:
+    """What the platform wants to have, and is not in the file."""
+    yield from (
+        n for n in ("subtitle", "processDeploymentMarkdown", "tags", "integrationUids") if n not in given
+    )
+    for n, workflow in enumerate(as_list(given.get("workflows"))):
+        for name in ("workflowId", "workflowName", "knowledgeBaseAccess"):
+            if name not in as_object(workflow):
+                yield f"workflows[{n}].{name}"
+    for place, trigger in _given_triggers(given):
+        needed = ("triggerId", "method") if trigger.get("type") == "http" else ("triggerId",)
+        yield from (f"{place}.{name}" for name in needed if name not in trigger)
 
 
 def inputs_are_as_documented(view: View) -> Iterator[Note]:
