@@ -167,6 +167,16 @@ def test_a_dry_run_says_what_would_be_sent_and_sends_nothing(
     assert "Greeter would not run" in shell.run(f"%codika_deploy {greeter} --dry-run").text
 
 
+def test_files_are_stored_with_a_deployment(shell: Kernel, greeter: Path, tmp_path: Path) -> None:
+    (tmp_path / "brief.md").write_text("# Brief", encoding="utf-8")
+    brief = f"--additional-file {tmp_path / 'brief.md'}"
+    assert "give FILE:PATH" in shell.run(f"%codika_deploy {greeter} {brief}").text
+    assert not shell.run(f"%codika_deploy {greeter} {brief}:docs/brief.md").error
+    shell.run("from codika_nb import Client; client = Client()")
+    listed = shell.run("client.get_use_case(client.list_projects()[0].id)")
+    assert "docs/brief.md" in listed.text
+
+
 def test_publishing_and_running_again(shell: Kernel, sandbox: Sandbox, greeter: Path) -> None:
     early = shell.run(f"%codika_deploy {greeter} --rerun")
     assert "has not been deployed to" in "".join(early.traceback)

@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 
 from codika_nb import Client, Sandbox, UseCase, sign_in
-from tests.codika_tool import codika_tool
+from codika_nb.errors import UseCaseError
+from tests.codika_tool import Tool, codika_tool
 from tests.conftest import EMAIL
 
-from .test_usecase_typescript import folder, node
+from .n8n_exports import ORDINARY
+from .test_usecase_typescript import folder, node, typescript
 
 __all__ = ["codika_tool", "folder", "node"]
 
@@ -113,3 +115,56 @@ def test_what_is_fetched_keeps_its_project(client: Client, greeter: Path, tmp_pa
     assert json.loads(kept)["organizationId"] == project.organization_id
     client.get_use_case(project.project_id, version="1.0", into=tmp_path / "back")
     assert (tmp_path / "back" / "project.json").read_text(encoding="utf-8") == kept
+
+
+@pytest.mark.parametrize("name", ["../x.md", "/x.md", "a//b", "C:/x.md", "a\\b", ".", "", "config.json"])
+def test_what_is_added_has_a_place_of_its_own_inside(greeter: Path, tmp_path: Path, name: str) -> None:
+    (tmp_path / "brief.md").write_text("# Brief", encoding="utf-8")
+    use_case = UseCase.load(greeter)
+
+    with pytest.raises(UseCaseError, match=r"no path inside|already"):
+        use_case.add_file(tmp_path / "brief.md", name)
+    with pytest.raises(UseCaseError, match="cannot be read"):
+        use_case.add_file(tmp_path / "none.md")
+
+    use_case.add_file(tmp_path / "brief.md")
+    with pytest.raises(UseCaseError, match="already"):
+        use_case.add_file(tmp_path / "brief.md")
+
+
+@pytest.mark.parametrize("form", ["config.json", "config.py", "config.ts", "saved", "made", "imported"])
+def test_there_and_back_again_the_same_is_sent(
+    client: Client, greeter: Path, node: Tool, tmp_path: Path, form: str
+) -> None:
+    configuration = json.loads((greeter / "config.json").read_text(encoding="utf-8"))
+    folder = greeter
+    if form in ("config.py", "config.ts"):
+        (greeter / "config.json").unlink()
+        text = f"configuration = {configuration!r}\n"
+        if form == "config.ts":
+            text = typescript(configuration).replace("crypto.randomUUID()", "'a'")
+        (greeter / form).write_text(text, encoding="utf-8")
+    elif form == "imported":
+        folder = tmp_path / "new"
+        UseCase.from_n8n(ORDINARY["webhook"], name="Orders").save(folder)
+    elif form != "config.json":
+        folder = tmp_path / "new"
+        loaded = UseCase.load(greeter)
+        text = (greeter / "workflows" / "greet.json").read_text(encoding="utf-8")
+        made = UseCase(loaded.configuration, {"greet": text}, skills=loaded.skills)
+        (made if form == "made" else loaded).save(folder)
+    (tmp_path / "brief.md").write_text("# Brief", encoding="utf-8")
+    here = UseCase.load(folder)
+    here.add_file(tmp_path / "brief.md", "docs/brief.md")
+
+    client.deploy_use_case(here)
+    project = here.project
+    assert project
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        client.get_use_case(project.project_id, into=tmp_path / "back")
+    back = UseCase.load(tmp_path / "back")
+    back.add_file(tmp_path / "back" / "docs" / "brief.md", "docs/brief.md")
+
+    assert back.deployment(project_id="p") == here.deployment(project_id="p")
+    assert client.deploy_use_case(back).version == "1.1"

@@ -111,10 +111,14 @@ def server() -> Iterator[str]:
 def test_the_request_is_the_tools_own_but_for_ids(
     folder: Path, node: Tool, server: str, tmp_path: Path
 ) -> None:
-    ours = UseCase.load(folder).deployment(project_id="p1")
+    (tmp_path / "brief.yaml").write_text("for: Ada", encoding="utf-8")
+    use_case = UseCase.load(folder)
+    use_case.add_file(tmp_path / "brief.yaml", "docs/brief.yaml")
+    ours = use_case.deployment(project_id="p1")
 
     (folder / "project.json").write_text('{"projectId": "p1"}', encoding="utf-8")
-    key = ["--api-url", server + "/deployprocessusecase", "--api-key", "cko_" + "x" * 40]
+    added = ["--additional-file", f"{tmp_path / 'brief.yaml'}:docs/brief.yaml"]
+    key = [*added, "--api-url", server + "/deployprocessusecase", "--api-key", "cko_" + "x" * 40]
     finished = node.run("deploy", "use-case", str(folder), *key, config_home=tmp_path)
 
     assert finished.returncode == 0, finished.stderr

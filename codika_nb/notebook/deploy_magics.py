@@ -57,6 +57,13 @@ _STAGES = {
     option("--target-version", action="append", dest="version", metavar="X.Y", help="deploy as this version"),
     option("--project", metavar="ID", help="deploy to this project"),
     option("--create-project", metavar="NAME", help="make a project with this name for it"),
+    option(
+        "--additional-file",
+        action="append",
+        default=[],
+        metavar="FILE:PATH",
+        help="store a file with the deployment, under this path (can be repeated)",
+    ),
     option("--dry-run", action="store_true", help="check it and say what would be sent; nothing is"),
     option("--fix", action="store_true", help="mend what needs no decision, in the files, and say what"),
     option("--no-verify", action="store_true", help="deploy it even if the check says it would not run"),
@@ -86,6 +93,9 @@ def codika_deploy(shell: InteractiveShell, arguments: Namespace) -> Any:
         if error.findings:
             show(shell, error.findings, cards.not_deployed(path.name, error.findings))
         raise
+    for given in arguments.additional_file:
+        file, _, name = given.rpartition(":")
+        use_case.add_file(file, name)
     if arguments.fix:
         _fix(use_case.verify())
     if arguments.dry_run:
@@ -272,12 +282,15 @@ def _checked(arguments: Namespace) -> str:
         raise UsageError("Give one of --patch, --minor, --major and --target-version.")
     if arguments.project and arguments.create_project is not None:
         raise UsageError("Give --project or --create-project, not both.")
+    for given in arguments.additional_file:
+        if not all(given.rpartition(":")):
+            raise UsageError(f"--additional-file {given}: give FILE:PATH, as in notes.md:docs/notes.md.")
     if arguments.create_project is not None and not arguments.create_project.strip():
         raise UsageError("A new project needs a name: --create-project NAME.")
     others = (
         versions or arguments.project or arguments.create_project or arguments.publish or arguments.dry_run
     )
-    if arguments.rerun and (others or arguments.fix):
+    if arguments.rerun and (others or arguments.fix or arguments.additional_file):
         raise UsageError(
             "--rerun deploys what is there already: no version, project or publishing goes with it."
         )

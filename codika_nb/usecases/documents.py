@@ -123,6 +123,19 @@ class _AnyObject(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
 
+def check_stored_path(name: str) -> None:
+    """Refuse a path that would not stay in the folder in which a deployment's files are fetched again.
+
+    Raises:
+        UseCaseError: it is none inside of the folder.
+    """
+    parts = name.split("/")
+    if "\\" in name or ":" in parts[0] or any(part in ("", ".", "..") for part in parts):
+        raise UseCaseError(
+            f'"{name}" is no path inside of a use case.', next_action='Give one as in "docs/notes.md".'
+        )
+
+
 def check_workflow(content: bytes, name: str) -> None:
     """Refuse what is no JSON object, as `parse_workflow` does; as a rule without making Python objects of it.
 

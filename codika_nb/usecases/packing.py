@@ -68,29 +68,28 @@ def deployment_body(
 
 def encoded(source: Source) -> dict[str, Base64]:
     """Its files in base64, each once, however often it travels: large use cases consist of nothing else."""
-    return {name: Base64(base64.b64encode(content), "ascii") for name, content in source.files.items()}
+    files = source.files | source.added
+    return {name: Base64(base64.b64encode(content), "ascii") for name, content in files.items()}
 
 
 def documents(source: Source, content: Mapping[str, str]) -> list[dict[str, Any]]:
     """The files that are stored with a deployment, so that they can be fetched again."""
-    skill_names = {skill.relative_path: skill.name for skill in source.skills}
+    told = {skill.relative_path: f"Skill: {skill.name}" for skill in source.skills}
+    told |= {name: f"Workflow: {Path(name).name}" for name in source.workflow_files}
+    told |= dict.fromkeys((source.config, *CONFIGURATION_FILES), "Use case configuration")
+    # In the tool's order: what is added comes before the skills.
+    skills = [name for name in source.files if name.startswith("skills/")]
+    first = [name for name in source.files if name in told and name not in skills]
+    rest = [name for name in source.files if name not in first]
     return [
         {
             "relativePath": name,
             "contentType": _CONTENT_TYPES.get(Path(name).suffix.lower(), "application/octet-stream"),
             "contentBase64": content[name],
-            "description": (
-                f"Skill: {skill_names[name]}"
-                if name in skill_names
-                else f"Workflow: {Path(name).name}"
-                if name.startswith("workflows/")
-                else "Use case configuration"
-                if name in (source.config, *CONFIGURATION_FILES)
-                else "Read by the configuration"
-            ),
+            **({} if name in source.added else {"description": told.get(name, "Read by the configuration")}),
         }
-        for name, file in source.files.items()
-        if len(file) <= LARGEST_DOCUMENT
+        for name in (*first, *source.added, *rest)
+        if len(source.added.get(name) or source.files.get(name, b"")) <= LARGEST_DOCUMENT
     ]
 
 

@@ -46,6 +46,7 @@ class Source:
             Python objects.
         skills: the skills, in the order of their folders.
         left_out: files that the configuration reads, and that are not stored with a deployment.
+        added: files from elsewhere that are stored with a deployment, by their paths there.
     """
 
     config: str
@@ -55,6 +56,7 @@ class Source:
     given: Mapping[str, Any] = field(default_factory=dict)
     skills: list[Skill] = field(init=False)
     left_out: tuple[str, ...] = field(init=False, default=())
+    added: dict[str, bytes] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self.skills = [

@@ -28,7 +28,7 @@ from ..errors import ConfigError, UseCaseError
 from .beginning import write_new, write_starter
 from .complaints import validated
 from .configuration import Configuration, MetadataDocument, Skill
-from .documents import check_path_segment, write
+from .documents import check_path_segment, check_stored_path, write
 from .kept import Kept
 from .n8n.export import Given
 from .n8n.importing import import_n8n
@@ -217,8 +217,9 @@ class UseCase(Kept):
             files[workflow_file(workflow.workflow_template_id)] = content
         skills = {skill.relative_path: skill.content_markdown.encode() for skill in self.skills}
         write_new(folder, files | skills, replace=replace)
-        self.path = folder
+        self.path, added = folder, self._source.added
         _, self._source = read_source(folder)
+        self._source.added = added
 
     def __repr__(self) -> str:
         where = repr(str(self.path)) if self.path else "no folder"
@@ -258,6 +259,39 @@ class UseCase(Kept):
         self._checked()
         stored = documents(self._source, encoded(self._source))
         return [MetadataDocument.model_validate(document) for document in stored]
+
+    def add_file(self, file: str | os.PathLike[str], name: str | None = None) -> None:
+        """Store a file with the deployments of this object, from wherever it is: notes, a specification.
+
+        It is fetched again with the use case's own files, and is no part of the folder.
+
+        Args:
+            file: the file.
+            name: its path there, with ``/``; the name of the file if left out.
+
+        Raises:
+            UseCaseError: it cannot be read or is larger than 10 MiB, or the path is taken or leads out of the
+                folder.
+
+        Example:
+            >>> _ = Path("notes.txt").write_text("Ask Grace.")
+            >>> use_case = UseCase.load("use-cases/greeter")
+            >>> use_case.add_file("notes.txt", "docs/notes.txt")
+            >>> [document.relative_path for document in use_case.documents]
+            ['config.json', 'workflows/greet.json', 'docs/notes.txt', 'skills/greet-someone/SKILL.md']
+        """
+        place = Path(file).expanduser()
+        name = place.name if name is None else name
+        check_stored_path(name)
+        if name in self._source.files or name in self._source.added:
+            raise UseCaseError(f"{name} is a file of the use case already.", next_action="Give another path.")
+        try:
+            content = place.read_bytes()
+        except OSError as error:
+            raise UseCaseError(f"{place} cannot be read: {error.strerror}.") from error
+        if len(content) > LARGEST_DOCUMENT:
+            raise UseCaseError(f"{place} is larger than 10 MiB, which is the most that is stored.")
+        self._source.added[name] = content
 
     def _checked(self) -> Configuration:
         """The configuration as it is now: Python code may have changed it since it was checked."""
