@@ -42,9 +42,12 @@ from codika_nb import (
 )
 from codika_nb.client.api import API
 from codika_nb.client.http import httpx
+from codika_nb.errors import UseCaseError
 from codika_nb.models import Deployment, Executions, StageDocument
 from codika_nb.profiles import Profile, ProfileStore
 from codika_nb.sandbox import Sandbox
+from codika_nb.usecases.apart import stage_documents
+from codika_nb.usecases.usecase import UseCase
 
 from .colours import MakeClient, make_client
 from .conftest import GREETER
@@ -311,6 +314,53 @@ def test_documents_and_ingestion(client: Any) -> None:
     with pytest.raises(InvalidRequestError, match="purpose") as flat:
         client.deploy_data_ingestion({**INGESTION, "purpose": ""}, project_id=project_id)
     assert flat.value.request_id  # this failure has a text for an error, and an id beside it
+    with pytest.raises(ConfigError, match="Which project"):
+        client.deploy_documents([document])
+    with pytest.raises(ConfigError, match="Which project"):
+        client.deploy_data_ingestion(INGESTION)
+
+
+def test_documents_and_ingestion_of_a_folder(client: Any, greeter: Path) -> None:
+    (greeter / "documents").mkdir()
+    for name in ("documents", "data-ingestion"):
+        with pytest.raises(UseCaseError):
+            (client.deploy_documents if name == "documents" else client.deploy_data_ingestion)(greeter)
+    (greeter / "documents" / "2_the_solution-now.md").write_text("\ufeff---\n", encoding="utf-8")
+    (greeter / "documents" / "1_b.md").write_text("not the first", encoding="utf-8")
+    (greeter / "documents" / "1_a_need.md").write_text(f"# Need\n\n {'x' * 201} \n", encoding="utf-8")
+    (greeter / "data-ingestion").mkdir()
+    shutil.copy(greeter / "workflows" / "greet.json", greeter / "data-ingestion" / "embed.json")
+    with pytest.raises(ConfigError, match="no project"):
+        client.deploy_documents(greeter)
+    with pytest.raises(UseCaseError, match="no place for a data ingestion"):
+        client.deploy_data_ingestion(greeter)
+    configuration = json.loads((greeter / "config.json").read_text(encoding="utf-8"))
+    (greeter / "config.json").unlink()
+    ingestion = {key: value for key, value in INGESTION.items() if key != "n8nWorkflowJsonBase64"}
+    (greeter / "config.py").write_text(
+        f"configuration = {configuration!r}\ndata_ingestion_config = {ingestion!r}\n", encoding="utf-8"
+    )
+    client.deploy_use_case(greeter)
+
+    accepted = client.deploy_documents(greeter)
+    deployed = client.deploy_data_ingestion(greeter)
+
+    assert [document.stage for document in accepted] == [1, 2]
+    assert stage_documents(greeter) == [
+        {"stage": 1, "title": "A Need", "content": f"# Need\n\n {'x' * 201}", "summary": f"{'x' * 197}..."},
+        {"stage": 2, "title": "The Solution-now", "content": "---", "summary": "Use case documentation"},
+    ]
+    assert deployed.version == "1.0"
+    kept = json.loads((greeter / "version.json").read_text(encoding="utf-8"))
+    assert kept == {"version": "1.0.1", "dataIngestionVersion": "1.0.1"}
+    project = UseCase.load(greeter).project
+    assert project
+    fetched = client.get_use_case(project.project_id)
+    workflow = (greeter / "data-ingestion" / "embed.json").read_bytes()
+    assert {file.relative_path: file.content for file in fetched}["data-ingestion/embed.json"] == workflow
+    (greeter / "documents" / "1_a_need.md").write_text(" \n", encoding="utf-8")
+    with pytest.raises(UseCaseError, match=r"1_a_need\.md is empty"):
+        client.deploy_documents(greeter)
 
 
 # --- runs ------------------------------------------------------------------------------------------

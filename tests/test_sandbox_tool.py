@@ -366,8 +366,8 @@ def test_folders_made_here_are_deployed_by_the_tool(
     assert json.loads((folder / "version.json").read_text(encoding="utf-8"))["version"] == "1.0.3"
 
 
-def test_folders_made_by_the_tool_are_deployed_here(turns: Turns, tmp_path: Path) -> None:
-    folder = tmp_path / "theirs"
+def into_theirs(turns: Turns, folder: Path) -> None:
+    """A folder that the tool makes, and a person puts right."""
     made = turns.tool_says("init", str(folder), "--name", "Theirs", "--no-install", "--with-data-ingestion")
     assert made["success"] is True, made
     (folder / "node_modules").symlink_to(turns.tool.script.parents[3])
@@ -375,6 +375,11 @@ def test_folders_made_by_the_tool_are_deployed_here(turns: Turns, tmp_path: Path
     written = (folder / "config.ts").read_text(encoding="utf-8")
     written = re.sub(r"`(workflows/|codika [a-z -]+ \.)`", r"\1", written)
     (folder / "config.ts").write_text(written, encoding="utf-8")
+
+
+def test_folders_made_by_the_tool_are_deployed_here(turns: Turns, tmp_path: Path) -> None:
+    folder = tmp_path / "theirs"
+    into_theirs(turns, folder)
 
     versions = [turns.by_tool(folder), turns.by_us(folder), turns.by_tool(folder), turns.by_us(folder)]
 
@@ -384,8 +389,38 @@ def test_folders_made_by_the_tool_are_deployed_here(turns: Turns, tmp_path: Path
         for version in versions[:2]:
             with pytest.warns(UserWarning, match="is a program"):
                 client.get_use_case(project_of(folder), version=version, into=tmp_path / version)
-    names = [sorted(file.name for file in (tmp_path / v).rglob("*") if file.is_file()) for v in versions[:2]]
-    assert set(names[0]) <= set(names[1])
+    names = [{file.name for file in (tmp_path / v).rglob("*") if file.is_file()} for v in versions[:2]]
+    assert names[0] == names[1]
+
+
+def test_documents_and_ingestion_of_a_folder_are_the_tools(turns: Turns, tmp_path: Path) -> None:
+    folder = tmp_path / "theirs"
+    into_theirs(turns, folder)
+    (folder / "documents").mkdir()
+    (folder / "documents" / "1_business_requirements.md").write_text("# Why\n\nBecause.\n", "utf-8")
+    turns.by_tool(folder)
+
+    theirs = turns.tool_says("deploy", "documents", str(folder))
+    ingested = turns.tool_says("deploy", "process-data-ingestion", str(folder))
+    with Client(auth=turns.profile.api_key, base_url=turns.sandbox.url) as client:
+        ours = client.deploy_documents(folder)
+        deployed = client.deploy_data_ingestion(folder)
+
+    assert theirs["success"] is True
+    assert [document.version for document in ours] == ["1.1.0"]
+    assert (ingested["version"], deployed.version) == ("1.0", "1.1")
+    assert json.loads((folder / "version.json").read_text("utf-8"))["dataIngestionVersion"] == "1.0.2"
+    archive = folder / "deployments" / project_of(folder) / "data-ingestion"
+    files = [{file.name for file in (archive / version).iterdir()} for version in ("1.0", "1.1")]
+    assert files[0] == files[1]
+    snapshots = [
+        (archive / version / "config-snapshot.json").read_text("utf-8") for version in ("1.0", "1.1")
+    ]
+    assert snapshots[0] == snapshots[1]
+    infos = [json.loads((archive / v / "deployment-info.json").read_text("utf-8")) for v in ("1.0", "1.1")]
+    assert set(infos[0]) - {"requestId"} == set(infos[1])
+    entries = json.loads((folder / "project.json").read_text("utf-8"))["dataIngestionDeployments"]
+    assert set(entries["1.0"]) == set(entries["1.1"])
 
 
 def project_of(folder: Path) -> str:

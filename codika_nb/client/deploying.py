@@ -13,24 +13,32 @@ Each step says in ``stage`` which one it is, for whoever shows how far a deploym
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-from ..errors import UseCaseError
-from ..models import Deployment
+from ..errors import ConfigError, UseCaseError
+from ..models import AcceptedDocuments, DataIngestion, Deployment, StageDocument
+from ..usecases.apart import data_ingestion, stage_documents
+from ..usecases.record import Record
 from ..usecases.usecase import UseCase
 from ..usecases.versions import VersionRule, version_rule
+from . import arguments
 from .api.keys import KeysAPI
 from .api.platform import Platform
 from .api.projects import ProjectsAPI
 from .call import Call
 from .steps import Exchange, Request, Step, Steps, T, Work, relayed
 
+#: A use case, or its folder.
+Source = UseCase | str | os.PathLike[str]
+Folder = (UseCase, str, os.PathLike)
+
 
 def deploy(
     api: Platform,
-    use_case: UseCase | str | os.PathLike[str],
+    use_case: Source,
     *,
     version: str,
     project_id: str | None,
@@ -65,13 +73,77 @@ def deploy(
     return deployed
 
 
+def deploy_documents(
+    api: Platform, documents: Iterable[StageDocument] | Source, *, project_id: str | None
+) -> Steps[AcceptedDocuments]:
+    """What `Client.deploy_documents` does; arguments and errors as there."""
+    if isinstance(documents, Folder):
+        folder = _folder(documents)
+        documents = yield from _local("read", lambda: stage_documents(folder))
+        project_id = project_id or (yield from _project_of(api, folder))
+    trimmed = [{**document, "content": document["content"].strip()} for document in documents]
+    body = {"projectId": _said(project_id), "documents": trimmed}
+    return (yield from Call("POST", "/deployusecasedocuments", AcceptedDocuments.read, body=body))
+
+
+def deploy_data_ingestion(
+    api: Platform, config: Mapping[str, Any] | Source, *, project_id: str | None, version: str
+) -> Steps[DataIngestion]:
+    """What `Client.deploy_data_ingestion` does; arguments and errors as there."""
+    rule = version_rule(version)
+    record = ingestion = None
+    if isinstance(config, Folder):
+        folder = _folder(config)
+        record = Record(folder)
+        ingestion = yield from _local("read", lambda: data_ingestion(folder))
+        yield from _local("read", record.check_writable)
+        project_id, config = project_id or (yield from _project_of(api, folder)), ingestion.config
+    body = {
+        # The member is called after the process, and holds the project.
+        "processId": _said(project_id),
+        "versionStrategy": rule.strategy,
+        **arguments.given(explicitVersion=rule.explicit_version),
+        "config": dict(config),
+    }
+    deployed = yield from Call(
+        "POST", "/deploydataingestion", DataIngestion.model_validate, body=body, envelope="flat"
+    )
+    if record is not None and ingestion is not None:
+        yield from _local(
+            "record", lambda: record.ingested(deployed, _said(project_id), rule.bump, ingestion)
+        )
+    return deployed
+
+
+def _folder(source: Source) -> Path:
+    return source.folder if isinstance(source, UseCase) else Path(source).expanduser().absolute()
+
+
+def _project_of(api: Platform, folder: Path) -> Steps[str | None]:
+    """The project that a folder has where it is to be deployed to."""
+    owner = (yield from _staged("account", KeysAPI.verify_key.describe(api))).organization_id
+    target = yield from _local("read", lambda: Record(folder).target_for(api.base_url, owner))
+    if target is None:
+        raise ConfigError(
+            f"{folder} has no project on {api.base_url} yet.",
+            next_action="Deploy the use case first, or say project_id=….",
+        )
+    return target
+
+
+def _said(project_id: str | None) -> str:
+    if project_id is None:
+        raise ConfigError("Which project is meant?", next_action="Say project_id=….")
+    return project_id
+
+
 def _is_nameless(use_case: UseCase, project_id: str) -> bool:
     """Whether the folder knows a project and not where that is: the codika tool may write it down so."""
     links = (link for link in use_case.links if link.project_id == project_id)
     return any(link.base_url is None and link.organization_id is None for link in links)
 
 
-def _read(use_case: UseCase | str | os.PathLike[str], *, verify: bool) -> UseCase:
+def _read(use_case: Source, *, verify: bool) -> UseCase:
     """The use case, of which everything is known that can be wrong with it on this machine."""
     read = use_case if isinstance(use_case, UseCase) else UseCase.load(use_case)
     read.check_writable()  # what is deployed is written down there: else nothing is sent

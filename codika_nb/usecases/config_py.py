@@ -26,8 +26,15 @@ from .complaints import problems
 _SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL", re.IGNORECASE)
 
 
-def run_python(file: Path, source: str) -> tuple[object, tuple[str, ...]]:
+def run_python(
+    file: Path, source: str, wanted: tuple[str, str] = ("get_configuration", "configuration")
+) -> tuple[object, tuple[str, ...]]:
     """What a ``config.py`` defines, run as if by ``import config`` in its folder, without a trace.
+
+    Args:
+        file: where it is.
+        source: what it says.
+        wanted: the function that gives the configuration, and the variable that has it where there is none.
 
     Returns:
         The configuration, and the files of the folder that were imported or read for it.
@@ -35,14 +42,14 @@ def run_python(file: Path, source: str) -> tuple[object, tuple[str, ...]]:
     It may have come with somebody's folder, and so does not find the keys that are in the environment.
     """
     with _turn:
-        return _run(file, source)
+        return _run(file, source, wanted)
 
 
 #: The environment, the path and `open` are the whole process's: one program at a time has them as it needs.
 _turn = threading.RLock()
 
 
-def _run(file: Path, source: str) -> tuple[object, tuple[str, ...]]:
+def _run(file: Path, source: str, wanted: tuple[str, str]) -> tuple[object, tuple[str, ...]]:
     # The names that an import finds in the folder, set free while it runs: another use case's `forms`
     # must not be taken for this one's, nor this one's be left for the next.
     own = {entry.stem for entry in file.parent.iterdir() if entry.suffix == ".py" or entry.is_dir()}
@@ -60,10 +67,10 @@ def _run(file: Path, source: str) -> tuple[object, tuple[str, ...]]:
         importlib.invalidate_caches()
         with _without_keys(), _noticing(used):
             exec(compile(source, str(file), "exec"), module.__dict__)  # noqa: S102 - the person's own file
-            if hasattr(module, "get_configuration"):
-                found.append(module.get_configuration())
-            elif hasattr(module, "configuration"):
-                found.append(module.configuration)
+            if hasattr(module, wanted[0]):
+                found.append(getattr(module, wanted[0])())
+            elif hasattr(module, wanted[1]):
+                found.append(getattr(module, wanted[1]))
     except (Exception, SystemExit) as error:
         raise _python_error(file, error) from error
     finally:
@@ -76,8 +83,10 @@ def _run(file: Path, source: str) -> tuple[object, tuple[str, ...]]:
         places = [path.resolve() for path in used]
         return found[0], tuple(p.relative_to(folder).as_posix() for p in places if p.is_relative_to(folder))
     raise UseCaseError(
-        f"{file.name} defines neither configuration nor get_configuration().",
-        next_action="End it with: configuration = Configuration(…).",
+        f"{file.name} defines neither {wanted[1]} nor {wanted[0]}().",
+        next_action="End it with: configuration = Configuration(…)."
+        if wanted[1] == "configuration"
+        else f"Add: {wanted[1]} = {{…}}.",
     )
 
 

@@ -78,7 +78,7 @@ import fs, { writeFileSync } from 'node:fs';
 import { register, syncBuiltinESMExports } from 'node:module';
 import { pathToFileURL } from 'node:url';
 
-const [file, answer, log, hooks, ...withheld] = process.argv.slice(1);
+const [file, wanted, answer, log, hooks, ...withheld] = process.argv.slice(1);
 const found = { read: [] };
 register(hooks, { data: log });
 const { readFileSync } = fs;
@@ -96,11 +96,11 @@ process.env = new Proxy(process.env, {
   },
 });
 try {
-  const { WORKFLOW_FILES, getConfiguration } = await import(pathToFileURL(file));
+  const { WORKFLOW_FILES, [wanted]: give } = await import(pathToFileURL(file));
   found.workflowFiles = WORKFLOW_FILES;
-  found.callable = typeof getConfiguration === 'function';
+  found.callable = typeof give === 'function';
   if (found.callable) {
-    const configuration = getConfiguration();
+    const configuration = give();
     found.promise = typeof configuration?.then === 'function';
     found.configuration = configuration;
   }
@@ -113,8 +113,14 @@ process.exit();
 """
 
 
-def run_typescript(file: Path) -> tuple[object, tuple[str, ...] | None, tuple[str, ...]]:
+def run_typescript(
+    file: Path, wanted: str = "getConfiguration"
+) -> tuple[object, tuple[str, ...] | None, tuple[str, ...]]:
     """What a ``config.ts`` gives: its configuration, the workflow files that it lists, what it reads.
+
+    Args:
+        file: where it is.
+        wanted: the function that gives the configuration.
 
     Returns:
         The second is None where it lists none; all paths are those inside the folder.
@@ -125,12 +131,12 @@ def run_typescript(file: Path) -> tuple[object, tuple[str, ...] | None, tuple[st
         log.touch()
         options = ["--no-warnings", "--input-type=module", f"--eval={_ASK_FOR_CONFIGURATION}"]
         try:
-            arguments = [str(file), str(answer), str(log), _hooks(), *withheld()]
+            arguments = [str(file), wanted, str(answer), str(log), _hooks(), *withheld()]
             finished = _quietly([*node, *options, "--", *arguments], file.parent)
         except subprocess.TimeoutExpired as late:
             raise UseCaseError(
                 f"config.ts has not given its configuration after {_TYPESCRIPT_PATIENCE:.0f} seconds.",
-                next_action="See what it waits for: getConfiguration() should only put values together.",
+                next_action=f"See what it waits for: {wanted}() should only put values together.",
             ) from late
         if not answer.is_file():
             raise UseCaseError(
@@ -143,12 +149,12 @@ def run_typescript(file: Path) -> tuple[object, tuple[str, ...] | None, tuple[st
         raise _typescript_error(file, error)
     if not found["callable"]:
         raise UseCaseError(
-            "config.ts does not export a function getConfiguration.",
-            next_action="Add: export function getConfiguration() { return { … }; }",
+            f"config.ts does not export a function {wanted}.",
+            next_action=f"Add: export function {wanted}() {{ return {{ … }}; }}",
         )
     if found["promise"]:
         raise UseCaseError(
-            "config.ts: getConfiguration() gives a promise; the platform expects the configuration itself.",
+            f"config.ts: {wanted}() gives a promise; the platform expects the configuration itself.",
             next_action="Make it a function that is not async.",
         )
     listed = found.get("workflowFiles")

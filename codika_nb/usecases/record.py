@@ -26,7 +26,8 @@ from .documents import check_path_segment, inside, json_file, read_object, write
 from .versions import raised
 
 if TYPE_CHECKING:
-    from ..models import Deployment, Published
+    from ..models import DataIngestion, Deployment, Published
+    from .apart import Ingestion
 
 _SNAPSHOT = "config-snapshot.json"
 
@@ -157,7 +158,7 @@ class Record:
         content = read_object(self.folder, "version.json")
         if content is None:
             return "1.0.0"
-        version = content.get("version")
+        version = content.get("version", "1.0.0")
         if not (isinstance(version, str) and re.fullmatch(r"\d+\.\d+\.\d+", version)):
             raise UseCaseError(
                 f'version.json: version: {version!r} is not of the form "X.Y.Z".',
@@ -230,6 +231,41 @@ class Record:
         self._index(deployment.version, project_id, version, now)
         return version
 
+    def ingested(self, deployed: DataIngestion, project_id: str, bump: str, ingestion: Ingestion) -> None:
+        """Write down the deployment of a data ingestion, whose versions count apart.
+
+        Args:
+            deployed: the platform's answer.
+            project_id: where to.
+            bump: what to raise.
+            ingestion: what was deployed.
+        """
+        check_path_segment(project_id, "project id")
+        check_path_segment(deployed.version, "version")
+        now = _timestamp()
+        kept = read_object(self.folder, "version.json") or {}
+        version = raised(kept.get("dataIngestionVersion") or "1.0.0", bump)
+        kept["dataIngestionVersion"] = version
+        write(self.folder, "version.json", json_file(kept, "version.json"))
+        archive = f"deployments/{project_id}/data-ingestion/{deployed.version}"
+        write(self.folder, f"{archive}/{Path(ingestion.file).name}", ingestion.content)
+        snapshot = {**ingestion.config, "n8nWorkflowJsonBase64": "[archived as workflow file]"}
+        self._write_archived(f"{archive}/{_SNAPSHOT}", snapshot)
+        answer = deployed.model_dump(mode="json", by_alias=True, exclude_none=True)
+        told: dict[str, Any] = {"version": deployed.version, "useCaseVersion": version, "deployedAt": now}
+        told |= {name: answer.get(name) for name in ("dataIngestionId", "status", "webhookUrls")}
+        told |= {name: snapshot.get(name) for name in ("workflowTemplateId", "workflowName", "purpose")}
+        told = {name: value for name, value in told.items() if value is not None}
+        self._write_archived(f"{archive}/deployment-info.json", told)
+        self._index(deployed.version, project_id, version, now, "dataIngestion")
+        links = self._links()
+        if link := next((link for link in links if link["projectId"] == project_id), None):
+            entry = {"dataIngestionId": deployed.data_ingestion_id, "createdAt": now}
+            entry |= {name: told[name] for name in ("webhookUrls",) if name in told}
+            before = link.get("dataIngestionDeployments") or {}
+            link["dataIngestionDeployments"] = {**before, deployed.version: entry}
+            self._write_links(links)
+
     def published(self, published: Published, project_id: str) -> None:
         """Write down which instance is the production instance, where the project stands."""
         links = self._links()
@@ -240,15 +276,16 @@ class Record:
 
     # --- the archive -------------------------------------------------------------------------------
 
-    def _index(self, deployed: str, project_id: str, version: str, now: str) -> None:
+    def _index(self, deployed: str, project_id: str, version: str, now: str, kind: str = "process") -> None:
         """Add a version to what the archive says about the project."""
         name = _index_of(project_id)
         try:
             index = read_object(self.folder, name) or {"projectId": project_id, "createdAt": now}
             index["lastDeployedAt"] = now
             mappings = index.setdefault("versionMappings", {})
-            mappings.setdefault("process", {})[deployed] = {"useCaseVersion": version, "deployedAt": now}
-            mappings.setdefault("dataIngestion", {})
+            for each in ("process", "dataIngestion"):
+                mappings.setdefault(each, {})
+            mappings[kind][deployed] = {"useCaseVersion": version, "deployedAt": now}
         except (UseCaseError, AttributeError, TypeError):
             # The deployment is made and recorded; an index that someone has broken is no reason to fail.
             warnings.warn(f"{self.folder / name} cannot be read and was left as it is.", stacklevel=4)

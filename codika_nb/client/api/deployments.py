@@ -84,13 +84,21 @@ class DeploymentsAPI(Platform):
 
     @endpoint
     def deploy_documents(
-        self, documents: Iterable[StageDocument], *, project_id: str
-    ) -> Call[AcceptedDocuments]:
+        self,
+        documents: Iterable[StageDocument] | UseCase | str | os.PathLike[str],
+        *,
+        project_id: str | None = None,
+    ) -> Steps[AcceptedDocuments]:
         """Deploy documents about a project's stages, each as a new version.
 
         Args:
-            documents: each ``{"stage": 1 to 4, "title": …, "content": Markdown, "summary": …}``.
-            project_id: the project they are about.
+            documents: a use case or its folder, whose ``documents/1_….md`` to ``4_….md`` are meant; or each
+                ``{"stage": 1 to 4, "title": …, "content": Markdown, "summary": …}``.
+            project_id: the project they are about; that of the folder if left out.
+
+        Raises:
+            UseCaseError: the folder has none, or one is empty; nothing was sent.
+            ConfigError: no project is known; nothing was sent.
 
         Example:
             >>> [greeter] = client.list_projects()
@@ -99,24 +107,32 @@ class DeploymentsAPI(Platform):
             Stage  Version  Status    Document
             1      1.0.0    accepted  ...
         """
-        trimmed = [{**document, "content": document["content"].strip()} for document in documents]
-        body = {"projectId": project_id, "documents": trimmed}
-        return Call("POST", "/deployusecasedocuments", AcceptedDocuments.read, body=body)
+        from ..deploying import deploy_documents  # noqa: PLC0415 - as above
+
+        return (yield from deploy_documents(self, documents, project_id=project_id))
 
     @endpoint
     def deploy_data_ingestion(
-        self, config: Mapping[str, Any], *, project_id: str, version: str = "minor"
-    ) -> Call[DataIngestion]:
+        self,
+        config: Mapping[str, Any] | UseCase | str | os.PathLike[str],
+        *,
+        project_id: str | None = None,
+        version: str = "patch",
+    ) -> Steps[DataIngestion]:
         """Deploy a project's data ingestion, whose versions count apart from the use case's.
 
         Args:
-            config: what the platform gets, in its own spelling: ``workflowTemplateId``, ``workflowName``,
-                ``n8nWorkflowJsonBase64``, ``webhooks``, ``purpose``; optionally ``markdownInfo``, ``cost``.
-            project_id: the project it belongs to.
-            version: ``"minor"`` (the same as ``"patch"``), ``"major"``, or the version itself, ``"X.Y"``.
+            config: a use case or its folder, whose ``config.ts`` or ``config.py`` says what is sent, with the
+                workflow in ``data-ingestion/``; or what the platform gets, in its own spelling:
+                ``workflowTemplateId``, ``workflowName``, ``n8nWorkflowJsonBase64``, ``webhooks``,
+                ``purpose``; optionally ``markdownInfo``, ``cost``.
+            project_id: the project it belongs to; that of the folder if left out.
+            version: ``"patch"`` or ``"minor"`` (the same but for the folder's own version), ``"major"``, or
+                the version itself, ``"X.Y"``.
 
         Raises:
-            ConfigError: `version` is none of these; nothing was sent.
+            UseCaseError: the folder has none, or it cannot be read; nothing was sent.
+            ConfigError: `version` is none of these, or no project is known; nothing was sent.
 
         Example:
             >>> [greeter] = client.list_projects()
@@ -131,17 +147,9 @@ class DeploymentsAPI(Platform):
             >>> client.deploy_data_ingestion(config, project_id=greeter.id).version
             '1.0'
         """
-        from ...usecases.versions import version_rule  # noqa: PLC0415 - as above
+        from ..deploying import deploy_data_ingestion  # noqa: PLC0415 - as above
 
-        rule = version_rule(version)
-        body = {
-            # The member is called after the process, and holds the project.
-            "processId": project_id,
-            "versionStrategy": rule.strategy,
-            **arguments.given(explicitVersion=rule.explicit_version),
-            "config": dict(config),
-        }
-        return Call("POST", "/deploydataingestion", DataIngestion.model_validate, body=body, envelope="flat")
+        return (yield from deploy_data_ingestion(self, config, project_id=project_id, version=version))
 
     @endpoint
     def publish_use_case(
