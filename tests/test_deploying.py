@@ -164,7 +164,19 @@ def test_a_dry_run_says_what_would_be_sent_and_sends_nothing(
     assert before == {file: file.read_bytes() for file in greeter.rglob("*") if file.is_file()}
     assert shell.run("findings").text.strip() == "No findings."
     BROKEN["WORKFLOW-SETTINGS"](greeter)
-    assert "Greeter would not run" in shell.run(f"%codika_deploy {greeter} --dry-run").text
+    checked = shell.run(f"%codika_deploy {greeter} --dry-run")
+    assert "Greeter would not run" in checked.text
+    # Nobody reads along in this kernel, so that what comes next must not be run.
+    assert "UseCaseError" in str(checked.error or checked.traceback)
+
+
+@pytest.mark.parametrize("stdin", [True, False])
+def test_a_check_fails_where_nobody_reads_what_it_finds(shell: Kernel, greeter: Path, stdin: bool) -> None:
+    BROKEN["WORKFLOW-SETTINGS"](greeter)
+    for path in (greeter, greeter / "workflows" / "greet.json"):
+        seen = f"get_ipython().kernel._allow_stdin = {stdin}"
+        checked = shell.run(f"{seen}\n%codika_deploy {path} --dry-run")
+        assert bool(checked.error) is not stdin, checked.text
 
 
 def test_files_are_stored_with_a_deployment(shell: Kernel, greeter: Path, tmp_path: Path) -> None:

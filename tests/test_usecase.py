@@ -109,7 +109,6 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
         (lambda f: write(f / "workflows" / "greet.json", "null"), "greet.json: an object"),
         (lambda f: write(f / "workflows" / "greet.json", '{"a": NaN}'), "greet.json: NaN"),
         (lambda f: (f / "workflows" / "greet.json").write_bytes(b'{\n"a": "\xff"}'), "greet.json, line 2"),
-        (lambda f: write(f / "workflows" / "extra.json", {}), "workflows/extra.json is no workflow"),
         (
             lambda f: (f / "workflows" / "greet.json").rename(f / "workflows" / "hello.json"),
             'config.json: workflows[0].workflowTemplateId: "greet" has no file workflows/greet.json',
@@ -198,7 +197,7 @@ def test_deployment_parameters_may_stand_without_quotes(greeter: Path) -> None:
 
     use_case = UseCase.load(greeter)
 
-    assert not use_case.verify()
+    assert {finding.rule for finding in use_case.verify()} == {"INSTPARM-REFERENCES"}
     assert use_case.configuration.workflows[0].workflow_template_id == "greet"
 
 
@@ -500,7 +499,7 @@ def test_another_organizations_project_is_not_left_without_a_word(
     with pytest.raises(ConfigError) as refused:
         UseCase.load(greeter).target_for(base_url, organization)
 
-    for known in ("p1", "o1", project.get("baseUrl", PRODUCTION), organization, base_url):
+    for known in ("p1", "o1", project.get("baseUrl", ""), organization, base_url):
         assert known in refused.value.message
     assert "--create-project NAME" in str(refused.value.next_action)
 
@@ -781,7 +780,7 @@ def test_what_keeps_a_workflow_from_running_is_found(
     assert found.node == where
     assert findings.must
     if rule != "JSON-001":
-        assert len(findings) == 1
+        assert len(findings.must) == 1
 
 
 def test_an_unknown_placeholder_is_only_a_warning(greeter: Path) -> None:

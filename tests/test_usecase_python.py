@@ -93,7 +93,7 @@ def test_a_configuration_may_be_a_dictionary_and_a_workflow_a_text() -> None:
 
     use_case = UseCase(given, {"greet": text})
 
-    assert use_case.verify() == []
+    assert use_case.verify().must == []
 
 
 def test_workflows_that_the_configuration_carries_need_no_file(tmp_path: Path) -> None:

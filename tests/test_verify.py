@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,9 @@ import pytest
 
 from codika_nb import UseCaseError, verify_workflow
 from codika_nb.configuration import CustomIntegration
+from codika_nb.sandbox.stand_ins import _problem
 from codika_nb.usecases.rules.findings import Finding, Findings
+from codika_nb.usecases.starters import trigger_kind
 from codika_nb.usecases.usecase import UseCase
 
 from .test_usecase import change, connect, parameters, scheduled
@@ -34,8 +37,8 @@ def field(key: str) -> dict[str, str]:
 
 
 def found(folder: Path, rule: str) -> list[str]:
-    """What one rule says; no other finds anything."""
-    findings = UseCase.load(folder).verify()
+    """What one rule says; no other finds anything, but for matters of taste."""
+    findings = [finding for finding in UseCase.load(folder).verify() if finding.severity != "nit"]
     assert {finding.rule for finding in findings} <= {rule}
     return [finding.message for finding in findings]
 
@@ -385,7 +388,7 @@ def test_what_is_mechanical_is_mended_in_the_folder(greeter: Path) -> None:
     mended = use_case.verify().fix()
 
     assert {found.rule for found in mended} == MENDED
-    assert [found.rule for found in use_case.verify()] == ["JSON-001"]
+    assert [found.rule for found in use_case.verify()] == ["JSON-001", "INSTPARM-REFERENCES"]
     assert UseCase.load(greeter).verify() == use_case.verify()
     written = file.read_text(encoding="utf-8")
     assert "{{MEMSECRT_EXECUTION_AUTH_TRCESMEM}}" in written
@@ -493,3 +496,150 @@ def test_inputs_of_sub_workflows_may_have_a_name(greeter: Path) -> None:
     assert said.startswith("workflows[0].triggers[0].inputSchema[0]")
     sent = use_case.deployment(project_id="p")["configuration"]["workflows"][0]["triggers"][0]
     assert sent["inputSchema"] == [{"key": "x", "type": "string"}]
+
+
+# --- what is written, and what is sent -------------------------------------------------------------
+
+
+def test_values_of_another_kind_are_said_and_sent_as_written(greeter: Path) -> None:
+    def spoil_values(configuration: Any) -> None:
+        configuration["release_notes"] = "New."
+        configuration["icon"] = None
+        workflow = configuration["workflows"][0]
+        workflow["cost"] = "3"
+        fields = workflow["triggers"][0]["inputSchema"]
+        fields[0]["required"] = "yes"
+        fields.append({"key": "n", "label": "N", "type": "number", "defaultValue": "5", "min": 1.0})
+
+    change(greeter / "config.json", spoil_values)
+    use_case = UseCase.load(greeter)
+
+    said = {(f.message.split(" is ")[0], f.severity) for f in use_case.verify() if f.rule == "CONFIG-VALUES"}
+    trigger = "workflows[0].triggers[0].inputSchema"
+    assert said == {
+        ("workflows[0].cost", "should"),
+        (f"{trigger}[0].required", "should"),
+        (f"{trigger}[2].defaultValue", "should"),
+        ("release_notes", "should"),
+        ("icon", "nit"),
+    }
+    sent = use_case.deployment(project_id="p")["configuration"]
+    fields = sent["workflows"][0]["triggers"][0]["inputSchema"]
+    assert (sent["workflows"][0]["cost"], fields[0]["required"]) == ("3", "yes")
+    assert (fields[2]["defaultValue"], fields[2]["min"]) == ("5", 1.0)
+    # What is used here is what is meant.
+    [workflow] = use_case.configuration.workflows
+    assert workflow.cost == 3
+    workflow.cost = 4
+    assert use_case.deployment(project_id="p")["configuration"]["workflows"][0]["cost"] == 4
+
+
+def test_values_of_their_kind_are_not_said(greeter: Path) -> None:
+    change(
+        greeter / "config.json", lambda c: c["workflows"][0].update(cost=1.0, costEstimationForLLMTokens=2)
+    )
+
+    assert UseCase.load(greeter).verify() == []
+
+
+SKILL = "---\nname: a\ndescription: {}\nworkflowTemplateId: greet\n---\n# Page\n"
+
+
+@pytest.mark.parametrize(
+    ("description", "words"),
+    [
+        (">-\n  Greets\n  people", "this is >-"),
+        ("|\n  Greets: all", "this is |"),
+        ('"Greets."', 'this is "Greets."'),
+        ("'Greets.'", "this is 'Greets.'"),
+        ("Greets\n  people", '"people" is not read'),
+        ('Greets "Ada" and says "Hello"', None),
+        ("> 3 people", None),
+    ],
+)
+def test_a_description_that_is_read_otherwise_is_found(
+    greeter: Path, description: str, words: str | None
+) -> None:
+    page = greeter / "skills" / "greet-someone" / "SKILL.md"
+    page.write_text(SKILL.format(description), encoding="utf-8")
+
+    said = found(greeter, "SKILL-FRONTMATTER")
+
+    assert len(said) == (words is not None)
+    assert words is None or words in said[0]
+
+
+def test_a_copy_of_a_workflow_is_left_aside(greeter: Path) -> None:
+    for name, text in (("greet copy", None), ("greet-Copy1", "{")):
+        copy = greeter / "workflows" / f"{name}.json"
+        shutil.copy(greeter / "workflows" / "greet.json", copy)
+        if text:
+            copy.write_text(text, encoding="utf-8")
+
+    use_case = UseCase.load(greeter)
+
+    findings = use_case.verify()
+    assert [(f.rule, f.severity, f.path) for f in findings] == [
+        ("CONFIG-WORKFLOWS", "should", "workflows/greet copy.json"),
+        ("CONFIG-WORKFLOWS", "should", "workflows/greet-Copy1.json"),
+    ]
+    assert not any("opy" in document.relative_path for document in use_case.documents)
+    for name in ("greet copy", "greet-Copy1"):
+        (greeter / "workflows" / f"{name}.json").unlink()
+    assert UseCase.load(greeter).deployment(project_id="p") == use_case.deployment(project_id="p")
+
+
+@pytest.mark.parametrize(
+    ("pair", "said"),
+    [
+        (("{{FLEXCRED_A_ID_DERCXELF}}", "{{USERCRED_A_NAME_DERCRESU}}"), True),
+        (("{{FLEXCRED_A_ID_DERCXELF}}", "{{FLEXCRED_B_NAME_DERCXELF}}"), True),
+        (("{{FLEXCRED_A_ID_DERCXELF}}", "{{FLEXCRED_A_NAME_DERCXELF}}"), False),
+    ],
+)
+def test_a_credential_is_of_one_kind(greeter: Path, pair: tuple[str, str], said: bool) -> None:
+    credential = dict(zip(("id", "name"), pair, strict=True))
+    change(
+        greeter / "workflows" / "greet.json", lambda w: its(w, "Greet").update(credentials={"x": credential})
+    )
+
+    rules = [finding.rule for finding in UseCase.load(greeter).verify()]
+
+    assert ("CRED-PLACEHOLDER" in rules) is said
+
+
+def test_words_in_two_braces_that_nothing_fills_are_found(greeter: Path) -> None:
+    schema = [
+        {"type": "section", "title": "S", "inputSchema": [{"key": "N", "label": "N", "type": "string"}]}
+    ]
+    change(greeter / "config.json", lambda c: c.update(deploymentInputSchema=schema))
+
+    def ask(workflow: Any) -> None:
+        code = "{{APIKEY}} {{INSTPARM_N_MRAPTSNI}} {{INSTPARM_NOSUCH_MRAPTSNI}} {{ $json.KEY }}"
+        its(workflow, "Greet")["parameters"]["jsCode"] += f"\n// {code}"
+
+    change(greeter / "workflows" / "greet.json", ask)
+
+    assert [(f.rule, f.severity, f.node, f.message.split()[0]) for f in UseCase.load(greeter).verify()] == [
+        ("PLACEHOLDER-SYNTAX", "should", "Greet", "{{APIKEY}}"),
+        ("INSTPARM-REFERENCES", "should", "Greet", "NOSUCH"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "node_type",
+    [
+        *(
+            f"n8n-nodes-base.{name}"
+            for name in ("webhook", "cron", "interval", "emailReadImap", "start", "set")
+        ),
+        *(f"n8n-nodes-base.{name}Trigger" for name in ("schedule", "manual", "gmail", "executeWorkflow")),
+        "@n8n/n8n-nodes-langchain.chatTrigger",
+        "@n8n/n8n-nodes-langchain.manualChatTrigger",
+        "n8n-nodes-trigger-happy.send",
+    ],
+)
+def test_the_sandbox_knows_the_same_starts(node_type: str) -> None:
+    by_itself = trigger_kind(node_type) not in (None, "manual")
+
+    assert (_problem({"nodes": [{"type": node_type}]}, {}) is None) is by_itself

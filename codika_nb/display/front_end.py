@@ -20,6 +20,15 @@ def somebody_sees_widgets() -> bool:
     return kernel is not None and (bool(getattr(kernel, "_allow_stdin", False)) or in_voila)
 
 
+def somebody_is_there() -> bool:
+    """Whether a person reads along and takes the next step; else what is wrong has to be an error."""
+    if in_kernel():
+        return somebody_sees_widgets()
+    ipython = sys.modules.get("IPython")
+    application = getattr(ipython and ipython.get_ipython(), "parent", None)
+    return sys.stdin.isatty() and bool(getattr(application, "interact", True))
+
+
 def _kernel() -> Any:
     ipython = sys.modules.get("IPython")
     return getattr(ipython and ipython.get_ipython(), "kernel", None)

@@ -15,6 +15,7 @@ from IPython.display import display
 from ..client.api import API
 from ..client.client import Client
 from ..client.steps import Request, Step, observed
+from ..display.front_end import somebody_is_there
 from ..display.markup import line
 from ..errors import CodikaError, ConfigError, Interrupted, UseCaseError
 from ..models import Deployment, Redeployment
@@ -80,6 +81,9 @@ def codika_deploy(shell: InteractiveShell, arguments: Namespace) -> Any:
     A config.py or config.ts in it is a program. It is run to read the configuration, also by --dry-run. It
     does not find the keys of the environment, but can do whatever you can: read one that is not yours first.
 
+    --dry-run checks by the rules of codika verify that are about running. Where nobody is there to read what
+    it has found, as in CI, a finding that keeps it from running is an error.
+
     Example: %codika_deploy use-cases/greeter
     """
     version = _checked(arguments)
@@ -144,6 +148,7 @@ def _lone_workflow(shell: InteractiveShell, path: Path, arguments: Namespace) ->
     if arguments.fix and _fix(findings):
         findings = verify_workflow(path)
     show(shell, findings, cards.lone_workflow(path.name, findings))
+    _fail_unattended(path.name, findings)
     return findings
 
 
@@ -248,7 +253,16 @@ def _plan(shell: InteractiveShell, use_case: UseCase, version: str, arguments: N
         ("Then", "it is published: the version in production" if arguments.publish else ""),
     ]
     show(shell, findings, cards.plan(use_case, rows, findings))
+    _fail_unattended(title, findings)
     return findings
+
+
+def _fail_unattended(title: str, findings: Findings) -> None:
+    """Where nobody reads what a check has found, whatever comes next must not go on."""
+    if findings.must and not somebody_is_there():
+        error = UseCaseError(f"{title} would not run: see above.", code="verify-failed")
+        error.findings = findings.must
+        raise error
 
 
 def _rerun(client: Client, use_case: UseCase, card: Card) -> Redeployment:

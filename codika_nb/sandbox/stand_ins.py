@@ -281,9 +281,9 @@ _OF_THE_ENGINE = {
     "ORGSECRET_WEBHOOK_AUTH_CRED_NAME": "",
     "ORGSECRET_ERROR_WORKFLOW_ID": "",
 }
-# Starters whose names do not say "trigger"; and one whose name does, which only a person can start.
+# Starters whose names do not say "trigger"; and those whose names do, which only a person can start.
 _STARTERS = ("webhook", "cron", "interval", "emailreadimap")
-_BY_HAND = "manualtrigger"
+_BY_HAND = ("manualtrigger", "manualchattrigger")
 
 
 def _listed(stand_ins: StandIns) -> str:
@@ -311,7 +311,7 @@ _OF_THE_PLATFORM = ("SYSCREDS_", "FLEXCRED_")
 
 def _starts(node: Mapping[str, Any]) -> bool:
     kind = str(node.get("type")).rpartition(".")[2].lower()
-    starts = kind in _STARTERS or (kind.endswith("trigger") and kind != _BY_HAND)
+    starts = kind in _STARTERS or (kind.endswith("trigger") and kind not in _BY_HAND)
     return starts and node.get("disabled") is not True
 
 

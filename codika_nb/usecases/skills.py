@@ -14,6 +14,13 @@ def front_matter(text: str) -> dict[str, str]:
     return {key.strip(): value.strip() for key, colon, value in pairs if key and colon}
 
 
+def lost_lines(text: str) -> list[str]:
+    """The lines of a front matter that are part of a value in YAML, and of nothing for the platform."""
+    block = re.match(r"---\r?\n(.*?)\r?\n---", text, re.DOTALL)
+    lines = block[1].splitlines() if block else []
+    return [line.strip() for line in lines if line.strip() and (":" not in line or line[0] in " \t")]
+
+
 def read_skill(folder: str, text: str) -> Skill:
     matter = front_matter(text)
     return Skill(

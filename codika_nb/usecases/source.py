@@ -46,6 +46,7 @@ class Source:
             Python objects.
         skills: the skills, in the order of their folders.
         left_out: files that the configuration reads, and that are not stored with a deployment.
+        strays: files in ``workflows`` that belong to no workflow of the configuration, and are not sent.
         added: files from elsewhere that are stored with a deployment, by their paths there.
     """
 
@@ -56,6 +57,7 @@ class Source:
     given: Mapping[str, Any] = field(default_factory=dict)
     skills: list[Skill] = field(init=False)
     left_out: tuple[str, ...] = field(init=False, default=())
+    strays: tuple[str, ...] = field(init=False, default=())
     added: dict[str, bytes] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -146,14 +148,23 @@ def read_source(folder: Path) -> tuple[Configuration, Source]:
     configuration = given if isinstance(given, Configuration) else validated(given, config)
     if (folder / "config.ts").is_file():  # for the codika tool, where another is used here
         files["config.ts"] = read(folder, "config.ts")
+    ids = {workflow.workflow_template_id for workflow in configuration.workflows}
+    carried = {workflow.n8n_workflow_json_base64 for workflow in configuration.workflows} - {None}
+    strays = []
     for name in _workflow_files(folder):
-        files[name] = read(folder, name)
-        check_workflow(files[name], name)
+        content = read(folder, name)
+        known = Path(name).stem in ids or (carried and base64.b64encode(content).decode() in carried)
+        if config != "config.ts" and not known:
+            strays.append(name)
+            continue
+        files[name] = content
+        check_workflow(content, name)
     skill_folders = _subfolders(inside(folder, "skills"))
     for name in map(skill_file, skill_folders):
         if (folder / name).is_file():
             files[name] = read(folder, name)
     source = Source(config, files, skill_folders, listed, given if isinstance(given, dict) else {})
+    source.strays = tuple(strays)
     source.left_out = _add_used(folder, files, used)
     source.pair(configuration)
     return configuration, source

@@ -31,9 +31,9 @@ def trigger_kind(node_type: str) -> str | None:
         return "schedule"
     if node_type in BY_HAND:
         return "manual"
-    lower = node_type.lower()
-    if "scheduletrigger" in lower:
+    name = node_type.rpartition(".")[2].lower()
+    if name == "scheduletrigger":
         return "schedule"
-    if "executeworkflowtrigger" in lower:
+    if name == "executeworkflowtrigger":
         return "subworkflow"
-    return "service_event" if "trigger" in lower or node_type in _OTHER_SERVICES else None
+    return "service_event" if name.endswith("trigger") or node_type in _OTHER_SERVICES else None

@@ -36,6 +36,12 @@ def credentials_are_placeholders(view: View) -> Iterator[Note]:
     for flow in view.flows:
         for node in flow.nodes:
             for service, credential in as_object(node.data.get("credentials")).items():
+                pair = [CREDENTIAL.fullmatch(str(as_object(credential).get(name))) for name in ("id", "name")]
+                if all(pair) and len({match.group(1, 2, 4) for match in pair if match}) > 1:
+                    text = (
+                        f"credentials.{service}: id and name are placeholders of two different credentials."
+                    )
+                    yield flow.note(text, node)
                 for member in ("id", "name"):
                     value = str(as_object(credential).get(member))
                     match = CREDENTIAL.fullmatch(value)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from ..configuration import Skill
-from ..skills import front_matter, skill_file
+from ..skills import front_matter, lost_lines, skill_file
 from .view import Note, View
 
 
@@ -32,6 +32,20 @@ def skill_has_front_matter(view: View) -> Iterator[Note]:
             yield Note(
                 "Begin the file with ---, name, description, workflowTemplateId, ---.", skill.relative_path
             )
+
+
+def skill_is_read_as_written(view: View) -> Iterator[Note]:
+    """The platform reads line by line, whatever YAML makes of quotes and of several lines."""
+    for skill, matter in _front_matters(view):
+        said = False
+        for key in ("name", "description", "workflowTemplateId"):
+            value = matter.get(key, "")
+            if re.fullmatch(r"[>|][+-]?\d?[+-]?|\".*\"|'.*'", value):
+                said = True
+                message = f"{key}: read line by line, this is {value}: write it on one line, without quotes."
+                yield Note(message, skill.relative_path)
+        if not said and (lost := lost_lines(skill.content_markdown)):
+            yield Note(f'"{lost[0]}" is not read: write each value on one line.', skill.relative_path)
 
 
 def skill_name_is_valid(view: View) -> Iterator[Note]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..config_ts import is_view, view_of_json
 from ..starters import WEBHOOK
 from ..triggers import ENGINE_WEBHOOKS, HttpTrigger, ScheduleTrigger, SubworkflowTrigger
+from ..wire import wire_name
+from .findings import Severity
 from .view import Note, View, as_list, as_object
 
 
@@ -124,6 +128,52 @@ def workflows_have_files(view: View) -> Iterator[Note]:
             yield view.note(f"WORKFLOW_FILES: there is no {name}.")
         for name in sorted(there - listed):
             yield Note("Is not among the exported WORKFLOW_FILES.", name)
+
+
+def no_workflow_is_left_aside(view: View) -> Iterator[Note]:
+    for name in view.source.strays:
+        yield Note(f"Is no workflow of {view.source.config}, and is not sent: move it away, or add it.", name)
+
+
+def values_are_of_their_kind(view: View) -> Iterator[Note]:
+    """What is sent as it is written, though another kind of value belongs there; and what is not."""
+    for place, written in view.configuration.as_written():
+        yield view.note(f"{place} is {json.dumps(written)}, which is not of its kind, and is sent like that.")
+    if view.source.config in ("config.json", "config.ts"):
+        for said, severity in _not_as_written(view.source.given, view.configuration.to_json(), ""):
+            yield view.note(said)._replace(severity=severity)
+
+
+def _not_as_written(given: object, sent: object, place: str) -> Iterator[tuple[str, Severity]]:
+    if isinstance(given, Mapping) and isinstance(sent, Mapping):
+        for name, value in given.items():
+            inner = f"{place}.{name}" if place else str(name)
+            if name in sent:
+                yield from _not_as_written(value, sent[name], inner)
+            elif value is None:
+                yield f"{inner} is null, and is left out.", "nit"
+            elif (known := wire_name(name)) in sent:
+                yield f"{inner} is sent as {known}; the codika tool sends it as it is written.", "should"
+    elif isinstance(given, list) and isinstance(sent, list):
+        for n, (value, part) in enumerate(zip(given, sent, strict=False)):
+            yield from _not_as_written(value, part, f"{place}[{n}]")
+
+
+def _keys(schema: object) -> Iterator[object]:
+    for field in as_list(schema):
+        yield as_object(field).get("key")
+        yield from _keys(as_object(field).get("inputSchema"))
+
+
+def parameters_are_asked_for(view: View) -> Iterator[Note]:
+    """Each deployment parameter in a workflow is one that a deployment has."""
+    given = view.configuration.to_json()
+    known = {*_keys(given.get("deploymentInputSchema")), *as_object(given.get("defaultDeploymentParameters"))}
+    for flow in view.flows:
+        for name in dict.fromkeys(re.findall(r"\{\{INSTPARM_([A-Za-z0-9_]+)_MRAPTSNI\}\}", flow.text)):
+            if name not in known:
+                node = flow.node_with(f"INSTPARM_{name}_MRAPTSNI")
+                yield flow.note(f"{name} is no key of deploymentInputSchema: nothing fills it.", node)
 
 
 def trigger_fits_nodes(view: View) -> Iterator[Note]:

@@ -119,7 +119,7 @@ def is_sanitized(view: View) -> Iterator[Note]:
 
 def placeholders_close(view: View) -> Iterator[Note]:
     for flow in view.flows:
-        for name in dict.fromkeys(re.findall(r"\{\{([A-Z][A-Z0-9]*_[A-Za-z0-9_-]+)\}\}", flow.text)):
+        for name in dict.fromkeys(re.findall(r"\{\{([A-Z][A-Z0-9]+(?:_[A-Za-z0-9_-]+)?)\}\}", flow.text)):
             kind, _, rest = name.partition("_")
             suffix = PLACEHOLDER_SUFFIXES.get(kind)
             if suffix is not None and not rest.endswith(f"_{suffix}"):
