@@ -18,7 +18,7 @@ def validated(given: object, name: str) -> Configuration:
         UseCaseError: names the members that are wrong, as the person's file has them.
     """
     try:
-        return Configuration.model_validate(given)
+        return Configuration.read(given)
     except ValidationError as error:
         again = f"Correct {name} and load it again." if "." in name else f"Correct the {name}."
         refused = UseCaseError(problems(name, error, given), next_action=again)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any, Literal
 from uuid import NAMESPACE_URL, uuid5
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, PrivateAttr, ValidationError, field_validator, model_validator
 
 from .fields import DeploymentField, FormField
 from .triggers import Trigger
-from .wire import Model
+from .wire import Model, Place, otherwise_written, put_back
 
 
 class KnowledgeBaseAccess(Model):
@@ -175,6 +176,35 @@ class Configuration(Model):
     agent: Agent | None = None
     process_type: Literal["personal", "organizational"] | None = None
     custom_integrations: list[CustomIntegration] | None = None
+
+    # By place: what is used here in the place of what was written, and that.
+    _written: dict[Place, tuple[Any, Any]] = PrivateAttr(default_factory=dict)
+
+    @classmethod
+    def read(cls, given: object) -> Configuration:
+        """A configuration as somebody has written it: a value of another kind is sent as it is there.
+
+        Raises:
+            ValidationError: it is none.
+        """
+        with suppress(ValidationError):
+            return cls.model_validate(given, strict=True)
+        made = cls.model_validate(given)
+        found = otherwise_written(given, made.to_json())
+        made._written = {place: (value, written) for place, value, written in found}
+        return made
+
+    @property
+    def as_written(self) -> dict[Place, Any]:
+        """By place: the values of another kind than belongs there."""
+        return {place: written for place, (_, written) in self._written.items()}
+
+    def to_json(self) -> dict[str, Any]:
+        """As the platform expects it: its own spelling, absent members left out."""
+        sent = super().to_json()
+        for place, (value, written) in self._written.items():
+            put_back(sent, place, value, written)
+        return sent
 
     @field_validator("deployment_input_schema", mode="before")
     @classmethod

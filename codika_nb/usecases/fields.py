@@ -13,8 +13,6 @@ from .wire import Model
 class Option(Model):
     """One choice of a select, multiselect or radio field."""
 
-    _as_written = False  # the platform takes texts only
-
     value: str
     label: str
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ..complaints import location
 from ..config_ts import is_view, view_of_json
 from ..starters import WEBHOOK
 from ..triggers import ENGINE_WEBHOOKS, HttpTrigger, ScheduleTrigger, SubworkflowTrigger
@@ -137,8 +138,9 @@ def no_workflow_is_left_aside(view: View) -> Iterator[Note]:
 
 def values_are_of_their_kind(view: View) -> Iterator[Note]:
     """What is sent as it is written, though another kind of value belongs there; and what is not."""
-    for place, written in view.configuration.as_written():
-        yield view.note(f"{place} is {json.dumps(written)}, which is not of its kind, and is sent like that.")
+    for place, written in view.configuration.as_written.items():
+        where = location(place, view.source.given)
+        yield view.note(f"{where} is {json.dumps(written)}, which is not of its kind, and is sent like that.")
     if view.source.config in ("config.json", "config.ts"):
         for said, severity in _not_as_written(view.source.given, view.configuration.to_json(), ""):
             yield view.note(said)._replace(severity=severity)

@@ -180,7 +180,7 @@ class View:
         self.configuration = configuration
         given = configuration.to_json()
         try:
-            self.configuration = Configuration.model_validate(given)
+            self.configuration = Configuration.read(given)
         except ValidationError as error:
             self.problems = [(location(e["loc"], given), complaint(e)) for e in error.errors()]
         else:
