@@ -211,16 +211,22 @@ def _add_used(folder: Path, files: dict[str, bytes], used: Iterable[str]) -> tup
     return tuple(left_out)
 
 
-def readable_workflows(folder: Path) -> dict[str, bytes]:
-    """The workflows of a folder that can be read, whatever is wrong with its other files."""
-    found = {}
+def readable_workflows(folder: Path) -> tuple[dict[str, bytes], dict[str, str]]:
+    """The workflows of a folder that can be read, whatever is wrong with its other files.
+
+    Returns:
+        Their contents, and what is wrong with the others, by path.
+    """
+    found, broken = {}, {}
     with suppress(UseCaseError):
         for name in _workflow_files(folder):
-            with suppress(UseCaseError):
+            try:
                 content = read(folder, name)
                 parse_workflow(content, name)
                 found[name] = content
-    return found
+            except UseCaseError as error:
+                broken[name] = error.message.removeprefix(f"{name}, ").removeprefix(f"{name}: ")
+    return found, broken
 
 
 def config_name(folder: Path) -> str:

@@ -37,6 +37,7 @@ from .packing import LARGEST_DOCUMENT, archived, deployment_body, documents, enc
 from .rules.findings import Finding, Findings
 from .rules.mending import mended
 from .rules.verify import verify, verify_files
+from .rules.view import rule_about
 from .source import configuration_files, made_source, read_source, readable_workflows, workflow_file
 from .versions import check_target_version
 
@@ -344,7 +345,11 @@ class UseCase(Kept):
         """Check what decides whether a deployment of this use case runs.
 
         The rules and their names are those of ``codika verify`` 3.6.0 that are about running; those
-        about style are left to that tool.
+        about style are left to that tool. What it calls a must is one here, but for outputs without wires
+        that are null, as n8n writes them, and files that no workflow of a ``config.json`` or ``config.py``
+        belongs to. These musts are seen here in more places than there: addresses and paths of webhooks
+        (WEBHOOK-PATH-CONSISTENCY), parameters in any quotes (INSTPARM-QUOTE), runs that end at Codika Init
+        (CODIKA-SUBMIT), empty members of schedules, keys of custom integrations.
 
         Returns:
             What was found; empty when all is well. A deployment with a ``must`` finding does not run.
@@ -371,7 +376,9 @@ class UseCase(Kept):
 
 def _despite(folder: Path, error: UseCaseError) -> Findings:
     """What can be said of a folder that cannot be read as a whole: every mistake, not only the first."""
-    if not error.problems:
+    readable, broken = readable_workflows(folder)
+    if not error.problems and not broken:
         return Findings()
-    said = [Finding("CONFIGURATION", "must", message, name) for name, message in error.problems]
-    return Findings([*said, *verify_files(readable_workflows(folder))])
+    said = [Finding(rule_about(message), "must", message, name) for name, message in error.problems]
+    said += [Finding("JSON-001", "must", message, name) for name, message in broken.items()]
+    return Findings([*said, *verify_files(readable)])

@@ -204,6 +204,10 @@ class View:
         """Something about the configuration."""
         return Note(message, self.source.config)
 
+    def broken(self, rule: str) -> Iterator[Note]:
+        """What is wrong with the configuration by one rule; see `problems`."""
+        return (self.note(f"{place}: {said}") for place, said in self.problems if rule_about(place) == rule)
+
     @property
     def parents(self) -> list[_Flow]:
         """The workflows that run on their own; a sub-workflow leaves much to its caller."""
@@ -221,6 +225,15 @@ class View:
             for place, workflow, flow in self.workflows
             for n, trigger in enumerate(workflow.triggers)
         )
+
+
+def rule_about(place: str) -> str:
+    """The rule that is broken where something is wrong at this place of a configuration."""
+    if place.startswith("customIntegrations"):
+        return "CUSTOM-INTEGRATION"
+    if "Schema" in place:
+        return "SCHEMA-TYPES"
+    return "TRIGGER-TYPES" if ".triggers" in place else "CONFIGURATION"
 
 
 def as_object(value: object) -> Mapping[str, Any]:
