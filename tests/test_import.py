@@ -238,6 +238,26 @@ def test_the_code_gives_what_the_trigger_gave(trigger: Any, call: Any, item: Any
     assert item or given["json"] == {}
 
 
+@pytest.mark.parametrize(
+    ("method", "words"),
+    [
+        ("POST", "POST, locked"),
+        ("PUT", "POST instead of PUT, locked"),
+        (["GET", "POST"], "POST instead of GET and POST, locked"),
+        (None, "POST instead of GET, locked"),
+    ],
+)
+def test_a_webhook_of_another_method_is_said_to_be_posted_to(method: Any, words: str) -> None:
+    parameters = {} if method is None else {"httpMethod": method}
+    hook = node("Hook", "webhook", 2, parameters=parameters, webhookId="w")
+    use_case = UseCase.from_n8n(export([hook, node("Next", "noOp")], ("Hook", "Next")))
+
+    [trigger] = use_case.configuration.workflows[0].triggers
+    assert trigger.to_json()["method"] == "POST"
+    assert use_case.imported is not None
+    assert any(words in note.message for note in use_case.imported.done)
+
+
 def test_each_flow_of_its_own_becomes_a_workflow() -> None:
     use_case = UseCase.from_n8n(ORDINARY["two flows"])
 

@@ -31,6 +31,7 @@ MEASUREMENTS: dict[str, Callable[[Scale], Iterable[Figure]]] = {
     "whoami": kernel.whoami,
     "profile": files.profile,
     "packing": files.packing,
+    "n8n-import": files.importing,
     "sandbox-status": sandbox.status,
     "sandbox-strangers": sandbox.strangers,
     "sandbox-lists": sandbox.lists,

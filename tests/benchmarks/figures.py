@@ -36,6 +36,7 @@ class Scale:
     profiles: int = 1000
     workflows: int = 200
     workflow_size: int = 500_000
+    nodes: int = 500
     polls: int = 800
     executions: int = 1_000_000
     people: int = 200
@@ -51,6 +52,7 @@ QUICK = Scale(
     profiles=10,
     workflows=3,
     workflow_size=5_000,
+    nodes=20,
     polls=64,
     executions=500,
     people=5,

@@ -11,13 +11,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from codika_nb import Profile, ProfileStore
+from codika_nb import Profile, ProfileStore, UseCase
 from codika_nb.configuration import Configuration
 
 from .figures import Aim, Figure, Scale, compared, interleaved
@@ -166,7 +166,6 @@ def _packed(side: str, folder: Path) -> dict[str, Any]:
 def pack(side: str, folder: str) -> None:
     """Pack a use case, and print how long it took, how much memory, and what came of it."""
     from codika_nb.client.call import Call
-    from codika_nb.usecases.usecase import UseCase
 
     began = time.perf_counter()
     if side == "ours":
@@ -215,3 +214,59 @@ def _peak() -> int:
     # Linux counts what the parent held into the figure of `resource`.
     (line,) = (line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
     return int(line.split()[1]) * 1024
+
+
+# --- importing -------------------------------------------------------------------------------------
+
+
+def importing(scale: Scale) -> Iterator[Figure]:
+    """From an n8n export to a use case in the platform's pattern, nothing written yet."""
+    text = json.dumps(_export(scale.nodes), indent=2)
+    sides = {
+        "ours": lambda: _timed(partial(_imported, text)),
+        "theirs": lambda: _timed(partial(_copied, text)),
+    }
+    found = interleaved(sides, scale.rounds)
+    yield compared(
+        Figure(
+            "n8n-import",
+            f"importing an n8n export of {scale.nodes} nodes",
+            "`json.loads` and `json.dumps` of the same",
+            Aim(10),
+        ),
+        found,
+        unit="ms",
+    )
+
+
+def _export(count: int) -> dict[str, Any]:
+    """A chain of nodes of the kinds that people have most, behind a webhook that some of them name."""
+    kinds: list[tuple[str, float, dict[str, Any]]] = [
+        ("webhook", 2, {"httpMethod": "POST", "path": "orders"}),
+        ("code", 2, {"jsCode": "return $input.all().map((item) => item);\n" * 5}),
+        ("httpRequest", 4.2, {"url": "={{ $('Node 0').first().json.body.url }}", "options": {}}),
+        ("set", 3.4, {"mode": "raw", "jsonOutput": "={{ $json }}", "options": {}}),
+    ]
+    nodes = []
+    for n in range(count):
+        kind, version, parameters = kinds[n % 3 + 1] if n else kinds[0]
+        node = {"id": f"id-{n}", "name": f"Node {n}", "typeVersion": version, "position": [200 * n, 0]}
+        nodes.append({**node, "type": f"n8n-nodes-base.{kind}", "parameters": parameters})
+    ends = [{"node": f"Node {n + 1}", "type": "main", "index": 0} for n in range(count - 1)]
+    wires = {f"Node {n}": {"main": [[end]]} for n, end in enumerate(ends)}
+    return {"name": "Orders", "nodes": nodes, "connections": wires, "settings": {}, "pinData": {}}
+
+
+def _imported(text: str) -> None:
+    [made] = UseCase.from_n8n(text).configuration.workflows
+    assert made.workflow_template_id == "orders"
+
+
+def _copied(text: str) -> None:
+    assert len(json.dumps(json.loads(text), indent=2)) == len(text)
+
+
+def _timed(do: Callable[[], None]) -> float:
+    began = time.perf_counter()
+    do()
+    return (time.perf_counter() - began) * 1000

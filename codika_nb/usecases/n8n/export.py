@@ -178,6 +178,7 @@ def put_right(export: Export, of: str, notes: Notes) -> Read:
 def _nodes(data: Mapping[str, Any], of: str, notes: Notes) -> tuple[list[Node], dict[str, str]]:
     nodes: list[Node] = []
     names: set[str] = set()
+    taken: set[str] = set()
     ids: dict[str, str] = {}
     given = [node for node in data["nodes"] if isinstance(node, dict)]
     if len(given) < len(data["nodes"]):
@@ -206,9 +207,9 @@ def _nodes(data: Mapping[str, Any], of: str, notes: Notes) -> tuple[list[Node], 
         old_id = str(node["id"]) if isinstance(node.get("id"), str | int) else ""
         if old_id:
             ids.setdefault(old_id, name)
-        taken = {other["id"] for other in nodes}
         if not old_id or old_id in taken:
             old_id = str(uuid5(NAMESPACE_URL, f"codika:{of}/nodes/{name}"))
+        taken.add(old_id)
         parameters = node.get("parameters")
         nodes.append(
             {

@@ -69,7 +69,7 @@ class Notes:
 
     def __init__(self, workflow: str) -> None:
         self.workflow = workflow
-        self.taken: list[ImportNote] = []
+        self.taken: dict[ImportNote, None] = {}
 
     def done(self, message: str, node: str | None = None) -> None:
         """Something that was done."""
@@ -80,5 +80,4 @@ class Notes:
         self._take(ImportNote("decide", self.workflow, node, message))
 
     def _take(self, note: ImportNote) -> None:
-        if note not in self.taken:
-            self.taken.append(note)
+        self.taken.setdefault(note)

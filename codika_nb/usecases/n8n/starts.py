@@ -234,7 +234,11 @@ def _translated(
                     notes.decide(
                         f"{other} is read, which a caller can no longer give: it is the platform's now.", name
                     )
-            notes.done("The webhook is the platform's now: POST, locked, answered by the last node.", name)
+            was = " and ".join(map(str, method)) if isinstance(method, list) else method
+            instead = "" if was == "POST" else f" instead of {was}"
+            notes.done(
+                f"The webhook is the platform's now: POST{instead}, locked, answered by the last node.", name
+            )
             given = "query: body, body: {}" if by_query else "query: start.query ?? {}, body"
             return http | {"inputSchema": schema}, webhook_item(given)
         case "form":
