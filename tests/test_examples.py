@@ -9,8 +9,6 @@ import inspect
 import json
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
@@ -25,9 +23,8 @@ from codika_nb.client.endpoint import endpoint
 from codika_nb.profiles import credential as session
 from codika_nb.sandbox import Sandbox
 
-from .conftest import EMAIL, GREETER, ROOT
+from .conftest import EMAIL, GREETER
 from .n8n_exports import ORDINARY
-from .reference import PAGES
 
 #: What has no example, and why.
 WITHOUT = {
@@ -140,20 +137,3 @@ def test_its_first_line_is_a_sentence(name: str) -> None:
 
 def test_the_exceptions_are_still_there() -> None:
     assert set(WITHOUT) <= set(DOCSTRINGS)
-
-
-def test_the_reference_shows_them_all(tmp_path: Path) -> None:
-    command = [sys.executable, "-W", "error", "-m", "tests.reference", str(tmp_path)]
-    subprocess.run(command, cwd=ROOT, check=True)
-    pages = [file.read_text(encoding="utf-8") for file in tmp_path.rglob("*.html")]
-    assert len(pages) == 1 + len(PAGES)
-    shown = set(re.findall(r'<(?:section|div) id="([\w.]+)"', "".join(pages)))
-    assert set(codika_nb.__all__) <= shown
-    assert {name for name in DOCSTRINGS if name not in {*WITHOUT, *PAGES}} <= shown
-    text = re.sub(r"<[^>]*>|\s", "", "".join(pages))
-    # As they are called: what an endpoint describes is no caller's business.
-    assert "verify_key(self)->codika_nb.models.VerifiedKey:" in text
-    assert "verify:bool=True)->codika_nb.models.Deployment:" in text
-    assert "@endpoint" not in text
-    # Nothing is loaded from elsewhere.
-    assert not any(re.search(r"<(script|link|img|iframe)\b[^>]*=.?(https?:)?//", page) for page in pages)
