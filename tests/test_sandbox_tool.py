@@ -366,6 +366,20 @@ def test_folders_made_here_are_deployed_by_the_tool(
     assert json.loads((folder / "version.json").read_text(encoding="utf-8"))["version"] == "1.0.3"
 
 
+def test_what_the_tool_deploys_from_a_folder_of_ours_comes_back_whole(turns: Turns, tmp_path: Path) -> None:
+    folder = tmp_path / "ours"
+    greeter_saved(folder)
+    turns.by_us(folder)
+    added = ("--additional-file", f"{folder / 'config.json'}:config.json")
+    assert turns.tool_says("deploy", "use-case", str(folder), *added)["version"] == "1.1"
+
+    with Client(auth=turns.profile.api_key, base_url=turns.sandbox.url) as client:
+        client.get_use_case(project_of(folder), version="1.1", into=tmp_path / "back")
+
+    back = UseCase.load(tmp_path / "back").deployment(project_id="p")
+    assert back == UseCase.load(folder).deployment(project_id="p")
+
+
 def into_theirs(turns: Turns, folder: Path) -> None:
     """A folder that the tool makes, and a person puts right."""
     made = turns.tool_says("init", str(folder), "--name", "Theirs", "--no-install", "--with-data-ingestion")

@@ -82,6 +82,23 @@ def test_a_runner_passes_with_the_key_in_the_environment(
     assert key not in json.dumps(saved)
 
 
+def test_a_check_fails_a_script_that_nobody_watches(greeter: Path) -> None:
+    def checked() -> subprocess.CompletedProcess[str]:
+        cell = f"%load_ext codika_nb\n%codika_deploy {greeter} --dry-run"
+        command = [sys.executable, "-m", "IPython", "-c", cell]
+        return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+    fine = checked()
+    workflow = json.loads((greeter / "workflows" / "greet.json").read_text(encoding="utf-8"))
+    del workflow["settings"]
+    (greeter / "workflows" / "greet.json").write_text(json.dumps(workflow), encoding="utf-8")
+    broken = checked()
+
+    assert (fine.returncode, broken.returncode) == (0, 1), fine.stdout + broken.stdout
+    assert "WORKFLOW-SETTINGS" in broken.stdout
+    assert "would not run: see above" in broken.stdout + broken.stderr
+
+
 def test_the_refusal_takes_no_time_to_think(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is waited for: no prompt, no time-out, no code that expires."""
     monkeypatch.setenv("CODIKA_BASE_URL", "http://127.0.0.1:9")

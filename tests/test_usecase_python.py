@@ -222,6 +222,14 @@ def test_what_the_tool_would_see_otherwise_is_said(greeter: Path, tmp_path: Path
     assert not any(finding.rule == "CONFIG-SINGLE" for finding in UseCase.load(folder).verify())
 
 
+def test_what_shows_a_configuration_is_none_itself(greeter: Path, tmp_path: Path) -> None:
+    UseCase.load(greeter).save(tmp_path / "copy")
+    (tmp_path / "copy" / "config.json").unlink()
+
+    with pytest.raises(UseCaseError, match=r"no config\.json: the codika tool stores none"):
+        UseCase.load(tmp_path / "copy")
+
+
 def test_a_config_ts_of_its_own_is_not_written_over(greeter: Path) -> None:
     (greeter / "config.ts").write_text("export function getConfiguration() {}", encoding="utf-8")
     use_case = UseCase.load(greeter)

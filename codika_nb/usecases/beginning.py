@@ -10,7 +10,7 @@ from pathlib import Path
 from ..errors import UseCaseError
 from .complaints import validated
 from .config_ts import is_view
-from .documents import inside, write
+from .documents import read, write
 from .source import CONFIGURATION_FILES, configuration_files
 
 STARTER_FILES = (
@@ -61,4 +61,4 @@ def write_new(folder: Path, files: Mapping[str, bytes], *, replace: bool = False
 
 def _is_written(folder: Path, file: str) -> bool:
     """Whether it is a configuration in TypeScript, and not what shows another one to the codika tool."""
-    return file == "config.ts" and not is_view(inside(folder, file).read_bytes())
+    return file == "config.ts" and not is_view(read(folder, file))

@@ -47,7 +47,7 @@ class Project(BaseModel):
 
     @property
     def server(self) -> str:
-        """Its server: production where none is named, unless the codika tool has deployed it elsewhere."""
+        """Its server; where none is named, production, or where the codika tool has deployed it to."""
         return self.base_url or PRODUCTION
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from ..errors import UseCaseError
 from .complaints import validated
 from .config_py import run_python
-from .config_ts import run_typescript, view_of_json
+from .config_ts import is_view, run_typescript, view_of_json
 from .configuration import Configuration, Skill, Workflow
 from .documents import (
     check_path_segment,
@@ -141,6 +141,13 @@ def read_source(folder: Path) -> tuple[Configuration, Source]:
     given: object
     if config == "config.py":
         given, used = run_python(folder / config, text(files[config], config))
+    elif config == "config.ts" and is_view(files[config]):
+        raise UseCaseError(
+            f"{folder} has a config.ts that shows a config.json, and no config.json: the codika tool stores "
+            "none with its deployments.",
+            next_action="Fetch a version that was deployed from here; with that tool, deploy with "
+            "--additional-file config.json:config.json.",
+        )
     elif config == "config.ts":
         given, listed, used = run_typescript(folder / config)
     else:

@@ -122,8 +122,8 @@ class DeploymentsAPI(Platform):
         """Deploy a project's data ingestion, whose versions count apart from the use case's.
 
         Args:
-            config: a use case or its folder, whose ``config.ts`` or ``config.py`` says what is sent, with the
-                workflow in ``data-ingestion/``; or what the platform gets, in its own spelling:
+            config: a use case or its folder, whose ``config.ts`` or ``config.py`` is run to say what is sent,
+                with the workflow in ``data-ingestion/``; or what the platform gets, in its own spelling:
                 ``workflowTemplateId``, ``workflowName``, ``n8nWorkflowJsonBase64``, ``webhooks``,
                 ``purpose``; optionally ``markdownInfo``, ``cost``.
             project_id: the project it belongs to; that of the folder if left out.
