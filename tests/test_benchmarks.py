@@ -27,6 +27,7 @@ FIGURES = {
     "whoami": 1,
     "profile": 1,
     "packing": 2,
+    "n8n-import": 1,
     "sandbox-status": 1,
     "sandbox-strangers": 1,
     "sandbox-lists": 4,
