@@ -14,6 +14,7 @@ import pytest
 from codika_nb.configuration import Configuration, HttpTrigger, Skill, Workflow, webhook_url
 from codika_nb.errors import UseCaseError
 from codika_nb.models import Deployment
+from codika_nb.usecases.config_ts import view_of_json
 from codika_nb.usecases.usecase import UseCase
 
 from .conftest import GREETER
@@ -195,7 +196,7 @@ def test_what_is_saved_is_there_for_the_tool_from_one_configuration(greeter: Pat
 
     view = (tmp_path / "copy" / "config.ts").read_text(encoding="utf-8")
     again = UseCase.load(tmp_path / "copy")
-    assert "'workflows/greet.json'" in view
+    assert '"workflows/greet.json"' in view
     assert "Greeter" not in view
     assert again.verify() == []
     assert [document.relative_path for document in again.documents][:2] == ["config.json", "config.ts"]
@@ -220,6 +221,15 @@ def test_what_the_tool_would_see_otherwise_is_said(greeter: Path, tmp_path: Path
     assert "workflows[0].triggers[0].triggerId is filled in" in found[1].message
     UseCase.load(folder).save(folder, replace=True)
     assert not any(finding.rule == "CONFIG-SINGLE" for finding in UseCase.load(folder).verify())
+
+
+def test_an_id_stays_a_text_in_what_is_written_for_the_tool() -> None:
+    id_ = "a'\"`${x}\\\n];evil();//"
+
+    view = view_of_json([f"workflows/{id_}.json"]).decode()
+
+    assert f"join(folder, {json.dumps(f'workflows/{id_}.json')})," in view.splitlines()[8]
+    assert len(view.splitlines()) == len(view_of_json(["workflows/a.json"]).splitlines())
 
 
 def test_what_shows_a_configuration_is_none_itself(greeter: Path, tmp_path: Path) -> None:

@@ -173,7 +173,7 @@ def view_of_json(workflow_files: Iterable[str]) -> bytes:
     Args:
         workflow_files: the paths of the workflows, inside the folder.
     """
-    listed = "".join(f"  join(folder, '{name}'),\n" for name in sorted(workflow_files))
+    listed = "".join(f"  join(folder, {json.dumps(name)}),\n" for name in sorted(workflow_files))
     return _VIEW.replace("FILES]", f"{listed}]").encode()
 
 
