@@ -7,6 +7,7 @@ from typing import Any
 
 from docutils import nodes
 from ipython_pygments_lexers import IPython3Lexer
+from pydantic import BaseModel
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxRole
@@ -59,10 +60,12 @@ def literal_blocks(_app: Sphinx, _what: str, _name: str, _of: Any, _options: Any
     lines[:] = re.sub(r"(?m)^(\S.*)\n\n(?=    \S)", r"\1\n\n::\n\n", "\n".join(lines)).split("\n")
 
 
-def without_inner(
-    _app: Sphinx, _what: str, _name: str, _of: Any, _options: Any, arguments: str | None, returns: str | None
+def signature(
+    _app: Sphinx, _what: str, _name: str, of: Any, _options: Any, arguments: str | None, returns: str | None
 ) -> tuple[str | None, str | None]:
-    """A signature without the arguments that only the package itself passes."""
+    """How it is called: without what only the package itself passes; a model takes its members."""
+    if isinstance(of, type) and issubclass(of, BaseModel):
+        return None, None
     return arguments and re.sub(r", (?:\*, )?_\w+: [^,]+(?=,|\)$)", "", arguments), returns
 
 
@@ -84,4 +87,4 @@ def setup(app: Sphinx) -> None:
     app.add_role("name", Name())
     app.add_lexer("python", IPython3Lexer)
     app.connect("autodoc-process-docstring", literal_blocks, priority=400)
-    app.connect("autodoc-process-signature", without_inner)
+    app.connect("autodoc-process-signature", signature)

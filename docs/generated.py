@@ -82,8 +82,8 @@ def failures() -> str:
 
 FAILURES = """# Errors and next steps
 
-Every expected failure is a `CodikaError` that says what happened and what to do next. Their members are in
-[the reference](errors-reference.md).
+Every expected failure is a `CodikaError` that says what happened and what to do next;
+[the reference](errors-reference.md) has their members.
 
 ## Which error is it?
 
@@ -91,7 +91,7 @@ Every expected failure is a `CodikaError` that says what happened and what to do
 
 ## What the platform refuses
 
-`error.code` is the platform's name for it. Where it names a next step itself, `error.next_action` is that one.
+`error.code` is the platform's name for it. Where it names a next step itself, `error.next_action` is that.
 While signing in, forms and magics say what stands here, and go on by themselves where they can. Codes that are
 not listed go by their HTTP status.
 
@@ -168,7 +168,9 @@ def reference() -> str:
 
 
 def _module(name: str) -> Callable[[], str]:
-    options = ":members:\n   :show-inheritance:\n   :exclude-members: Sandbox"
+    options = (
+        ":members:\n   :undoc-members:\n   :show-inheritance:\n   :exclude-members: Sandbox, model_config"
+    )
     return lambda: f"# codika_nb.{name}\n\n" + _rst(f".. automodule:: codika_nb.{name}\n   {options}")
 
 
