@@ -92,8 +92,8 @@ Every expected failure is a `CodikaError` that says what happened and what to do
 ## What the platform refuses
 
 `error.code` is the platform's name for it. Where it names a next step itself, `error.next_action` is that.
-While signing in, forms and magics say what stands here, and go on by themselves where they can. Codes that are
-not listed go by their HTTP status.
+While signing in, forms and magics say what stands here, and go on by themselves where they can. Codes that
+are not listed go by their HTTP status.
 
 {codes}
 

@@ -7,13 +7,15 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from importlib.metadata import metadata
 from pathlib import Path
 
 import pytest
+from readme_renderer import markdown
 
-from codika_nb import Sandbox, sign_in
+from codika_nb import Sandbox, __version__, sign_in
 from codika_nb.cli import NOT_YOURS
 from tests.conftest import EMAIL, ROOT
 from tests.kernels import Kernel, kernel
@@ -117,3 +119,37 @@ def test_what_is_claimed_about_keys_names_a_test_that_is_there() -> None:
     named = re.findall(r"`(tests/\w+\.py)`", (ROOT / "SECURITY.md").read_text(encoding="utf-8"))
     assert len(named) > 8
     assert [name for name in named if not (ROOT / name).is_file()] == []
+
+
+def test_a_package_index_shows_it_with_links_that_lead_somewhere() -> None:
+    command = [sys.executable, "-m", "hatchling", "metadata", "readme"]
+    shown = markdown.render(
+        subprocess.run(command, cwd=ROOT, capture_output=True, check=True, text=True).stdout
+    )
+    assert shown
+    assert "How quick it is" in shown
+    leading = re.findall(r'(?:href|src)="([^"#][^"]*)"', shown)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    source = project["urls"]["Source"]
+    assert [target for target in leading if not target.startswith("https://")] == []
+    pictures = [target for target in leading if target.endswith(".png")]
+    assert pictures
+    for target in (target for target in leading if target.startswith(source)):
+        kind, tag, path = target.removeprefix(f"{source}/").split("/", 2)
+        assert (kind, tag) == ("raw" if target in pictures else "blob", f"v{__version__}")
+        assert (ROOT / path).is_file()
+
+
+def test_what_is_said_of_versions_is_what_is_tried() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    said = re.findall(r"Python :: (3\.\d+)", "".join(project["classifiers"]))
+    weekly = (ROOT / ".github" / "workflows" / "weekly.yml").read_text(encoding="utf-8")
+    tried = re.findall(r'python: "(3\.\d+)"', weekly)
+    assert said == tried
+    assert project["requires-python"] == f">={said[0]}"
+
+
+def test_the_placeholder_of_the_owner_is_one_line_to_change() -> None:
+    addresses = re.findall(r"https://[^'\"\s]+", (ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    owner = r"https://(?:github\.com/)?([\w-]+)"
+    assert len({re.findall(owner, address)[0] for address in addresses}) == 1
