@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import threading
-import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from ..errors import AuthenticationError, ConfigError, Interrupted
+from ..loops import on_a_thread, pause, wait_here
 from . import http
 from .batch import TICK, Batch, prepared
 from .endpoint import AsyncPerformer, Performer
@@ -106,7 +105,7 @@ class Client(Performer, Connected[httpx.Client]):
     def _take(self, step: Step) -> Any:
         """Do one step."""
         if isinstance(step, Pause):
-            return time.sleep(step.seconds)
+            return pause(step.seconds)
         if isinstance(step, Work):
             return step.do()
         try:
@@ -193,14 +192,12 @@ class Client(Performer, Connected[httpx.Client]):
         )
         try:
             try:
-                crew = [
-                    threading.Thread(target=self._work, args=(batch,), name="codika-run-many", daemon=True)
-                    for _ in range(batch.workers)
-                ]
                 with shown(batch, progress) as move:
-                    for each in crew:
-                        each.start()
-                    for each in crew:
+                    workers = [lambda: self._work(batch)] * batch.workers
+                    crew = [on_a_thread(each, "codika-run-many") for each in workers]
+                    if workers and not any(crew):
+                        wait_here(self._drive(batch, move))
+                    for each in filter(None, crew):
                         while each.is_alive() and batch.error is None:
                             each.join(TICK)
                             move()
@@ -218,6 +215,11 @@ class Client(Performer, Connected[httpx.Client]):
             self.perform(batch.worker())
         except BaseException as error:  # also a SystemExit of whoever gives the payloads: a thread hides it
             batch.give_up(error)
+
+    async def _drive(self, batch: Batch, move: Callable[[], None]) -> None:
+        """Have all the work done where no thread can be had."""
+        async with self.to_async() as other:
+            await other._have_done(batch, move)
 
     def workflow(self, name: str, *, instance: str | None = None, timeout: float | None = 120.0) -> Workflow:
         """A deployed workflow as a Python function, with its signature from its input schema.
@@ -430,13 +432,10 @@ class AsyncClient(AsyncPerformer, Connected[httpx.AsyncClient]):
                 resume=resume,
             )
         )
-        crew = {asyncio.create_task(self._work(batch)) for _ in range(batch.workers)}
         try:
             try:
                 with shown(batch, progress) as move:
-                    while crew and batch.error is None:
-                        _, crew = await asyncio.wait(crew, timeout=TICK)
-                        move()
+                    await self._have_done(batch, move)
             except asyncio.CancelledError as cancelled:
                 # Whoever cancels waits for this very class; a notebook shows two lines all the same.
                 text = batch.interruption("await client.run_many")
@@ -468,6 +467,12 @@ class AsyncClient(AsyncPerformer, Connected[httpx.AsyncClient]):
         return Workflows(AsyncWorkflow(self, *each, timeout) for each in found)
 
     workflow.__doc__, workflows.__doc__ = Client.workflow.__doc__, Client.workflows.__doc__
+
+    async def _have_done(self, batch: Batch, move: Callable[[], None]) -> None:
+        crew = {asyncio.create_task(self._work(batch)) for _ in range(batch.workers)}
+        while crew and batch.error is None:
+            _, crew = await asyncio.wait(crew, timeout=TICK)
+            move()
 
     async def _work(self, batch: Batch) -> None:
         try:

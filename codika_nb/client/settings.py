@@ -12,14 +12,14 @@ from dataclasses import dataclass, replace
 from numbers import Real
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from .. import __version__
+from .. import __version__, in_process
 from ..errors import AuthenticationError, ConfigError
 from ..models import Identity
 from ..profiles import PRODUCTION, MaskedKey, is_loopback, mask, normalize_base_url
 from ..profiles.credential import Credential, context, resolve, server, signed_in
 from ..profiles.environment import Environment, Source
 from ..profiles.profile import HoldsKey
-from . import arguments, http
+from . import arguments, http, within
 from .api import API
 from .api.instances import known_instance
 from .auth import InstanceKey, QueryKey, TriggerURL, auth_for
@@ -86,6 +86,8 @@ class Settings:
         self.hosts = {self.base_url, *self.public_bases.values()}
         for each in self.hosts:
             environment.refuse_plain_http(each)
+        if self._found and (self._found[1] is not None):
+            in_process.refuse_outside(self.base_url)
         self.instance = environment.get("PROCESS_INSTANCE_ID")
         own = API.public_key_url if self.base_url == PRODUCTION else f"{self.base_url}/encryption/public.pem"
         # Secrets are encrypted for whoever has that key: the file of a project says so only for its own key.
@@ -207,6 +209,8 @@ class Connected(HoldsKey, API, Generic[Pool]):
 
     def _new_pool(self) -> Pool:
         options = {**self._settings.options, "transport": self._transport}
+        if self._transport is None:
+            options["mounts"] = {within.PATTERN: within.WithinProcess()}
         pool = usable(lambda: self._open(options))
         http.bounded(pool)
         return pool
@@ -385,6 +389,7 @@ class Connected(HoldsKey, API, Generic[Pool]):
                 )
         if request.authenticated and self.credential.source != "argument":
             signed_in(self.credential)  # no key, or an expired one: said here, not after a round trip
+        in_process.refuse_outside(base_url)
         self._connections.used = True
         limits, deadline = http.timeout(self._timeout, request.timeout)
         outgoing = self._pool.build_request(

@@ -1,27 +1,16 @@
-"""Threads of our own: where what blocks, or others have written, is called."""
+"""Where what blocks, or others have written, is called: on threads of our own."""
 
 from __future__ import annotations
 
 import asyncio
 import contextvars
-import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TypeVar
 
+from ..loops import on_a_thread
+
 T = TypeVar("T")
-
-
-def on_a_thread(function: Callable[[], None], name: str) -> bool:
-    """Run this on a thread of its own; False if no thread can be had, and nothing has been run.
-
-    The thread ends with the process: whoever gives up waits for no keyboard and no disk.
-    """
-    try:
-        threading.Thread(target=function, name=name, daemon=True).start()
-    except RuntimeError:
-        return False
-    return True
 
 
 async def in_worker(function: Callable[[], T]) -> T:

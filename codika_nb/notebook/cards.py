@@ -124,6 +124,8 @@ def identity(known: Identity) -> Bundle:
 
 def sandbox(running: Any, *, runs: str = "") -> Bundle:
     """Where the sandbox is, where its mail arrives, and who runs workflows if that is worth a word."""
+    if is_inside(running.url):  # where no browser gets to
+        return line(f"The sandbox is here, at {running.url}; sandbox.inbox in a cell shows its mail.")
     runs = f" Workflows run in {plain(runs)}." if runs else ""
     text = f"Sandbox at {running.url}; its mail arrives at {running.inbox_url}{runs and '.'}{runs}"
     link = f'<a href="{html.escape(running.inbox_url)}" target="_blank" rel="noopener">inbox</a>'

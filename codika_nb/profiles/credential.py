@@ -27,6 +27,7 @@ import warnings
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from .. import in_process
 from ..errors import ConfigError, NotSignedIn
 from .address import PRODUCTION, is_loopback, normalize_base_url, same_host
 from .environment import Environment, Source
@@ -106,12 +107,18 @@ def sign_in_server(base_url: str | None = None) -> str:
     A sandbox that is gone is no server to sign in to.
 
     Raises:
-        ConfigError: the code and the key would travel to it in clear.
+        ConfigError: the code and the key would travel to it in clear, or from a browser's page.
     """
     named = server(base_url)
     if named:
         Environment().refuse_plain_http(named)
-        return named
+    else:
+        named = _home()
+    in_process.refuse_outside(named)
+    return named
+
+
+def _home() -> str:
     if Environment().get("CODIKA_API_KEY"):
         return PRODUCTION  # where that key belongs
     try:
@@ -125,6 +132,8 @@ def _is_gone(profile: Profile) -> bool:
     """Whether it is of a sandbox that runs no more: sandboxes come and go, their profiles stay."""
     if not is_loopback(profile.host):
         return False
+    if in_process.is_inside(profile.host):
+        return in_process.find(profile.host) is None
     parts = urlsplit(profile.host)
     try:
         socket.create_connection((parts.hostname or "", parts.port or 80), timeout=1.0).close()

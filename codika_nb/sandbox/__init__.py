@@ -5,7 +5,7 @@ Importing it is cheap; the server's packages (the extra ``codika-nb[sandbox]``) 
 Its rooms, from the outside in; a module imports only from those below it:
 
 - ``server``: the `Sandbox` that programs start, stop and ask.
-- ``serving``: one start of it, with its socket, thread and loop.
+- ``serving``: one start of it: with a socket, a thread and a loop; or within the process of its clients.
 - ``web``: HTTP.
 
   - ``app``: the routes, and the doors before them.

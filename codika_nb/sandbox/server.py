@@ -15,12 +15,13 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from ..errors import ConfigError
+from ..loops import IN_BROWSER
 from .clock import Clock
 from .engine import Engine
 from .mail import Inbox, Mailbox, smtp_relay
 from .n8n import n8n_engine
 from .rules.platform import Platform
-from .serving import Serving
+from .serving import InProcess, Serving, Start
 from .stand_ins import Function, StandInEngine, StandIns, StandInsFirst
 from .wire import Refusal
 
@@ -55,6 +56,8 @@ class Sandbox:
         lets_others_run: whether n8n may run what others deploy, where the sandbox is open to them.
         codika_nodes: the folder of the platform's own node package, for an n8n that is started along: it
             runs workflows as they are. Without it, the Codika nodes are written with n8n's own.
+        in_process: whether it answers the clients of its own process alone, without any network, at
+            ``http://sandbox.localhost``; `host` means nothing then. In a browser there is no other way.
 
     Raises:
         ConfigError: an argument that cannot be right; when it starts: the port is taken, the folder cannot
@@ -80,9 +83,15 @@ class Sandbox:
         callback_url: str | None = None,
         lets_others_run: bool = False,
         codika_nodes: str | Path | None = None,
+        in_process: bool = IN_BROWSER,
     ) -> None:
         if ip_limit < 1:
             raise ConfigError("The limit of codes for an IP address must be at least 1.")
+        if in_process and (isinstance(engine, str) or callback_url or trusted_proxy):
+            raise ConfigError(
+                "Nobody else reaches a sandbox that answers in its own process: no n8n, and no proxy.",
+                next_action="Leave in_process out, where there are sockets: not in a browser.",
+            )
         self.clock = clock or Clock()
         self._forgets = data is None
         self._stand_ins = StandIns()
@@ -102,9 +111,9 @@ class Sandbox:
         elif codika_nodes is not None:
             raise ConfigError("codika_nodes is for an n8n that is started along.", next_action='engine="n8n"')
         self._inbox_token = secrets.token_urlsafe(16) if open_to_others else None
-        self._serving = partial(
-            Serving,
-            host=host,
+        reached: Callable[..., Start] = partial(Serving, host=host)
+        self._start = partial(
+            InProcess if in_process else reached,
             port=port,
             data=None if data is None else Path(data).expanduser(),
             now=lambda: self.clock.now().timestamp(),
@@ -119,7 +128,7 @@ class Sandbox:
             trusted_proxy=None if trusted_proxy is None else _address(trusted_proxy),
         )
         self._lock = threading.Lock()
-        self._running: Serving | None = None
+        self._running: Start | None = None
         self._process = os.getpid()
 
     def __repr__(self) -> str:
@@ -142,7 +151,7 @@ class Sandbox:
             if self._running is None:
                 if self._forgets:
                     self._mailbox.clear()  # its codes were forgotten with everything else
-                running = self._serving()
+                running = self._start()
                 running.start()
                 self._running, self._process = running, os.getpid()
 
@@ -158,9 +167,9 @@ class Sandbox:
         self.start()
         running = self._running
         try:
-            while running is not None and running.thread.is_alive():
-                # With a time limit, as a wait without one cannot be interrupted on every system.
-                running.thread.join(1.0)
+            # With a time limit, as a wait without one cannot be interrupted on every system.
+            while running is not None and not running.has_ended(within=1.0):
+                pass
         except KeyboardInterrupt:
             pass
         finally:
@@ -178,7 +187,7 @@ class Sandbox:
     ) -> None:
         self.stop()
 
-    def _live(self) -> Serving:
+    def _live(self) -> Start:
         running = self._running
         if running is None:
             raise ConfigError("The sandbox is not running.", next_action="Call its start() first.")
@@ -243,7 +252,8 @@ class Sandbox:
 
         Args:
             workflow_id: the workflow's template id, as in the use case.
-            time_limit: seconds after which the run fails.
+            time_limit: seconds after which the run fails; where there are no threads (in a browser), a
+                plain function cannot be stopped, and everything waits for it.
 
         Raises:
             ConfigError: what is decorated is no function, or the time limit is not positive.

@@ -1,29 +1,37 @@
-"""A sandbox between start and stop: its socket, its thread, the loop on it, the platform it serves."""
+"""A sandbox between start and stop: the platform, and how it is reached: over HTTP, or in this process."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import logging
 import socket
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
+from .. import in_process
 from ..errors import ConfigError
+from ..loops import Loop
 from .engine import Engine
 from .mail import Mailbox
 from .rules.encryption import EncryptionKey
 from .rules.platform import Platform
 from .stand_ins import StandIns
 from .store import Store
+from .threads import DaemonThread
 from .wire import Refusal
 
-__all__ = ["Serving"]
+if TYPE_CHECKING:
+    from .web.app import Application
+
+__all__ = ["InProcess", "Serving", "Start"]
 
 Answer = TypeVar("Answer")
 
@@ -37,11 +45,9 @@ logger = logging.getLogger("codika_nb.sandbox")
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class Serving:
+class Start(ABC):
     """One start of a sandbox, until its stop; made of what does not change from start to start."""
 
-    host: str
-    port: int
     data: Path | None
     now: Callable[[], float]
     mailbox: Mailbox
@@ -51,9 +57,139 @@ class Serving:
     make_engine: Callable[[], Engine]
     trusted_proxy: str | None
     callback_url: str | None
+    url: str = field(init=False)
+    engine: Engine = field(init=False)
 
+    @abstractmethod
     def start(self) -> None:
         """Come back when the first call can be answered; raises what is in the way of that."""
+
+    @abstractmethod
+    def stop(self) -> None:
+        """Come back when address and data are free again."""
+
+    @abstractmethod
+    def has_ended(self, within: float) -> bool:
+        """Wait for its end, so many seconds at most."""
+
+    @abstractmethod
+    def do(self, action: Callable[[Platform], Answer]) -> Answer:
+        """Do something in a transaction, from whatever thread."""
+
+    @contextlib.asynccontextmanager
+    async def _opened(self, host: str) -> AsyncIterator[Application]:
+        """What answers under the address, with everything behind it."""
+        try:
+            from .web.app import Application  # noqa: PLC0415 - an extra, which only a started sandbox needs
+            from .web.hosts import Hosts  # noqa: PLC0415
+            from .web.pages import Pages  # noqa: PLC0415
+        except ModuleNotFoundError as error:
+            raise _missing(error) from None
+        callback_url = self.callback_url or self.url
+        store = Store(self.data)
+        engine = self.engine = self.make_engine()
+        try:
+            key = EncryptionKey(self.data)
+            platform = self._platform = Platform(
+                store=store,
+                now=self.now,
+                mailbox=self.mailbox,
+                ip_limit=self.ip_limit,
+                engine=engine,
+                key=key,
+                callback_url=callback_url,
+            )
+            with store.transaction(Refusal):
+                platform.executions.recover()
+            pages = Pages(
+                url=self.url,
+                mailbox=self.mailbox,
+                codes=platform.codes,
+                classroom=platform.classroom,
+                stand_ins=self.stand_ins,
+                key=key,
+                inbox_token=self.inbox_token,
+                keeps="forgets everything when it stops"
+                if self.data is None
+                else f"keeps its data in {self.data}",
+            )
+            yield Application(
+                platform=platform,
+                pages=pages,
+                hosts=Hosts(host, urlsplit(callback_url).hostname or ""),
+                trusted_proxy=self.trusted_proxy,
+            )
+            await platform.executions.stop()
+        finally:
+            await engine.close()
+            store.close()
+
+    async def _begin(self) -> asyncio.Task[None]:
+        """Have the engine ready, now that it can call back; the task watches files until it is cancelled."""
+        earlier = await self.engine.open(self.callback_url or self.url)
+        await self._platform.rollouts.recover(everything=earlier)
+        return asyncio.ensure_future(self._watch_stand_ins())
+
+    async def _watch_stand_ins(self) -> None:
+        while True:
+            await asyncio.sleep(_LOOK_AT_FILES)
+            await DaemonThread("codika-stand-ins", self.stand_ins.load_what_has_changed).answer
+
+    async def _in_transaction(self, action: Callable[[Platform], Answer]) -> Answer:
+        with self._platform.store.transaction(Refusal):
+            return action(self._platform)
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class InProcess(Start):
+    """In the calling process alone: no socket, and where there are none, no threads."""
+
+    port: int
+
+    def start(self) -> None:
+        self._ended = threading.Event()
+        self._loop = Loop("codika-sandbox")
+        self.url = in_process.reserve(self.port)
+        try:
+            self._loop.run(self._open())
+        except BaseException:
+            self._let_go()
+            raise
+
+    def stop(self) -> None:
+        in_process.take_back(self.url)
+        try:
+            self._loop.run(self._close())
+        finally:
+            self._let_go()
+            self._ended.set()
+
+    def has_ended(self, within: float) -> bool:
+        return self._ended.wait(within)
+
+    def do(self, action: Callable[[Platform], Answer]) -> Answer:
+        return self._loop.run(self._in_transaction(action))
+
+    async def _open(self) -> None:
+        async with contextlib.AsyncExitStack() as opened:
+            application = await opened.enter_async_context(self._opened(in_process.HOST))
+            opened.callback((await self._begin()).cancel)
+            self._close = opened.pop_all().aclose
+        in_process.offer(self.url, in_process.Server(application, self._loop))
+
+    def _let_go(self) -> None:
+        in_process.take_back(self.url)
+        self._loop.end()
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class Serving(Start):
+    """Over HTTP: a socket, a thread, and the loop on it."""
+
+    host: str
+    port: int
+
+    def start(self) -> None:
         self._socket = _listen(self.host, self.port)
         self.url = _url(self.host, self._socket.getsockname()[1])
         self._ready = threading.Event()
@@ -66,18 +202,15 @@ class Serving:
             raise self._problem
 
     def stop(self) -> None:
-        """Come back when port and data are free again."""
         self._server.should_exit = True
         self.thread.join()
 
+    def has_ended(self, within: float) -> bool:
+        self.thread.join(within)
+        return not self.thread.is_alive()
+
     def do(self, action: Callable[[Platform], Answer]) -> Answer:
-        """Do something in a transaction on the loop's thread, from another thread."""
-
-        async def in_transaction() -> Answer:
-            with self._platform.store.transaction(Refusal):
-                return action(self._platform)
-
-        return asyncio.run_coroutine_threadsafe(in_transaction(), self._loop).result()
+        return asyncio.run_coroutine_threadsafe(self._in_transaction(action), self._loop).result()
 
     def _serve(self) -> None:
         try:
@@ -90,62 +223,19 @@ class Serving:
             self._socket.close()
             self._ready.set()
 
-    async def _watch_stand_ins(self) -> None:
-        while True:
-            await asyncio.sleep(_LOOK_AT_FILES)
-            await asyncio.to_thread(self.stand_ins.load_what_has_changed)
-
     async def _main(self) -> None:
         try:
-            import uvicorn  # noqa: PLC0415 - an extra, which only a started sandbox needs
+            import uvicorn  # noqa: PLC0415 - as above
 
-            from .web.app import Application  # noqa: PLC0415 - likewise, for starlette
-            from .web.hosts import Hosts  # noqa: PLC0415
-            from .web.pages import Pages  # noqa: PLC0415
             from .web.protocol import Connections, Protocol  # noqa: PLC0415
         except ModuleNotFoundError as error:
-            raise ConfigError(
-                f"The sandbox needs {error.name}, which is not installed.",
-                next_action="pip install 'codika-nb[sandbox]'",
-            ) from None
+            raise _missing(error) from None
         self._loop = asyncio.get_running_loop()
-        callback_url = self.callback_url or self.url
-        store = Store(self.data)
-        engine = self.engine = self.make_engine()
-        try:
-            key = EncryptionKey(self.data)
-            self._platform = Platform(
-                store=store,
-                now=self.now,
-                mailbox=self.mailbox,
-                ip_limit=self.ip_limit,
-                engine=engine,
-                key=key,
-                callback_url=callback_url,
-            )
-            with store.transaction(Refusal):
-                self._platform.executions.recover()
-            pages = Pages(
-                url=self.url,
-                mailbox=self.mailbox,
-                codes=self._platform.codes,
-                classroom=self._platform.classroom,
-                stand_ins=self.stand_ins,
-                key=key,
-                inbox_token=self.inbox_token,
-                keeps="forgets everything when it stops"
-                if self.data is None
-                else f"keeps its data in {self.data}",
-            )
+        async with self._opened(self.host) as application:
             most = _most_connections()
             self._server = uvicorn.Server(
                 uvicorn.Config(
-                    Application(
-                        platform=self._platform,
-                        pages=pages,
-                        hosts=Hosts(self.host, urlsplit(callback_url).hostname or ""),
-                        trusted_proxy=self.trusted_proxy,
-                    ),
+                    application,
                     http=partial(Protocol, Connections(most)),  # type: ignore[arg-type]
                     log_config=None,
                     # X-Forwarded-For is ours to judge: uvicorn believes it from loopback, where clients are.
@@ -166,20 +256,21 @@ class Serving:
             while not self._server.started and not serving.done():  # noqa: ASYNC110
                 await asyncio.sleep(0.001)
             try:
-                earlier = await engine.open(callback_url)
-                await self._platform.rollouts.recover(everything=earlier)
+                watching = await self._begin()
             except BaseException:
                 self._server.should_exit = True
                 await serving
                 raise
             self._ready.set()
-            watching = asyncio.create_task(self._watch_stand_ins())
             await serving
             watching.cancel()
-            await self._platform.executions.stop()
-        finally:
-            await engine.close()
-            store.close()
+
+
+def _missing(error: ModuleNotFoundError) -> ConfigError:
+    return ConfigError(
+        f"The sandbox needs {error.name}, which is not installed.",
+        next_action="pip install 'codika-nb[sandbox]'",
+    )
 
 
 def _most_connections() -> int:

@@ -11,7 +11,7 @@ import json
 import logging
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -318,16 +318,33 @@ def _starts(node: Mapping[str, Any]) -> bool:
 _file_numbers = itertools.count()
 
 
-def _answer(stand_in: StandIn, run: Run) -> Outcome:
+def _answer(stand_in: StandIn, run: Run) -> Outcome | Coroutine[Any, Any, Outcome]:
+    """What has come of it; where the function is async, something that is awaited for that."""
     try:
         result = _call(stand_in, run)
-    except BaseException as error:  # nothing of it is for this thread
-        logger.warning("the stand-in %s of workflow %s failed", stand_in.name, run.workflow_id, exc_info=True)
-        return _failure(stand_in, "node_failure", _told(error))
+    except BaseException as error:  # nothing of it is for whoever called this
+        return _failed(stand_in, run, error)
+    return _awaited(stand_in, run, result) if inspect.isawaitable(result) else _outcome(stand_in, result)
+
+
+async def _awaited(stand_in: StandIn, run: Run, result: Awaitable[Any]) -> Outcome:
+    try:
+        # The execution is over by then; this only keeps it from being waited for without end.
+        return _outcome(stand_in, await asyncio.wait_for(result, stand_in.time_limit + 1))
+    except BaseException as error:  # as above
+        return _failed(stand_in, run, error)
+
+
+def _outcome(stand_in: StandIn, result: Any) -> Outcome:
     try:
         return Outcome(result=as_json(result), node=stand_in.name)
     except (TypeError, ValueError, RecursionError) as error:
         return _failure(stand_in, "node_failure", f"The result cannot be written as JSON: {error}")
+
+
+def _failed(stand_in: StandIn, run: Run, error: BaseException) -> Outcome:
+    logger.warning("the stand-in %s of workflow %s failed", stand_in.name, run.workflow_id, exc_info=error)
+    return _failure(stand_in, "node_failure", _told(error))
 
 
 def _told(error: BaseException) -> str:
@@ -343,15 +360,7 @@ def _call(stand_in: StandIn, run: Run) -> Any:
     with contextlib.suppress(TypeError, ValueError):  # no signature to look at: a payload it is
         if "execution" in inspect.signature(stand_in.function).parameters:
             further["execution"] = {**run.metadata, "parameters": run.parameters}
-    result = stand_in.function(json.loads(run.payload), **further)
-    if not inspect.isawaitable(result):
-        return result
-
-    async def wait() -> Any:
-        # The execution is over by then; this only keeps the thread from waiting for ever.
-        return await asyncio.wait_for(result, stand_in.time_limit + 1)
-
-    return asyncio.run(wait())
+    return stand_in.function(json.loads(run.payload), **further)
 
 
 def _failure(stand_in: StandIn, kind: str, message: str) -> Outcome:
