@@ -59,6 +59,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     lab.set_defaults(run=_lab)
 
+    lite = commands.add_parser("lite", help="make a site of the tutorials that needs a browser alone")
+    lite.add_argument("folder", type=Path, help="where to; any web server can offer it then")
+    lite.add_argument(
+        "--pyodide", type=Path, metavar="FILE", help="the npm package pyodide (npm is asked for it)"
+    )
+    lite.set_defaults(run=_lite)
+
     demo = commands.add_parser("demo", help="sign up, deploy and run a workflow here in the terminal")
     demo.set_defaults(run=_demo)
 
@@ -341,6 +348,20 @@ def _end(server: subprocess.Popen[bytes]) -> None:
     if hasattr(os, "killpg"):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(server.pid, signal.SIGKILL)  # a kernel that did not listen
+
+
+# --- lite ------------------------------------------------------------------------------------------
+
+
+def _lite(arguments: argparse.Namespace) -> None:
+    from .lite import build
+
+    folder = arguments.folder.resolve()
+    print("Downloading what is not here, and putting it together: a minute or two …", flush=True)
+    build(folder, _copy_tutorials, pyodide=arguments.pyodide)
+    size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    print(f"Made {folder}: {size / 1e6:.0f} MB, for any web server.")
+    print(f"Try it here:  {Path(sys.executable).name} -m http.server --bind 127.0.0.1 --directory {folder}")
 
 
 # --- demo ------------------------------------------------------------------------------------------

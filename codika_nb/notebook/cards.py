@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..display.markup import Bundle, card, line
 from ..display.table import cell, html_table, text_table
 from ..display.text import plain
+from ..in_process import is_inside
 
 if TYPE_CHECKING:
     from ..models import Identity, Redeployment
