@@ -11,8 +11,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .errors import ConfigError, InvalidResponseError
+from .loops import IN_BROWSER
 
-__all__ = ["Base64", "has_no_locks", "replace", "sync", "temporary", "write_inside"]
+__all__ = ["Base64", "has_no_locks", "kept", "replace", "sync", "temporary", "write_inside"]
 
 # What keeps a file from reaching the disk. Anything else means that the system does not wait for disks, as
 # many a network or cluster home; some of them say so with numbers that Python has no name for.
@@ -33,6 +34,12 @@ class Base64(str):
 def has_no_locks(error: OSError | NotImplementedError) -> bool:
     """Whether this is how a file system without locks answers to locking a file."""
     return not isinstance(error, OSError) or error.errno in _NO_LOCKS
+
+
+def kept() -> Path | None:
+    """Where a browser keeps files when its page is loaded anew; None elsewhere, and if it keeps none."""
+    drive = Path("/drive")  # JupyterLite's
+    return drive / ".codika" if IN_BROWSER and drive.is_dir() else None
 
 
 @contextmanager

@@ -181,11 +181,11 @@ def served(
 
 
 @contextmanager
-def chromium(*, width: int = 1280, height: int = 1000) -> Iterator[Page]:
-    """A fresh browser window."""
+def chromium(*, width: int = 1280, height: int = 1000, more: Sequence[str] = ()) -> Iterator[Page]:
+    """A fresh browser window; `more` is for its command line."""
     assert CHROMIUM, "CI needs Chromium: apt-get install chromium"
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*QUIET, *more])
         try:
             page = browser.new_page(viewport={"width": width, "height": height})
             page.set_default_timeout(SOON)
@@ -233,9 +233,14 @@ def in_theme(page: Page, name: str) -> Iterator[None]:
             yield
 
 
+def cell_with(page: Page, source: str) -> Locator:
+    """The first cell with this text in its source."""
+    return page.locator(".jp-CodeCell", has=page.locator(".jp-InputArea-editor", has_text=source)).first
+
+
 def run_cell(page: Page, containing: str) -> Locator:
     """Run the cell with this text in its source, wait until it has run, and return it."""
-    cell = page.locator(".jp-CodeCell").filter(has_text=containing).first
+    cell = cell_with(page, containing)
     cell.locator(".jp-InputArea-editor").click()
     page.keyboard.press("Control+Enter")
     prompt = cell.locator(".jp-InputPrompt")

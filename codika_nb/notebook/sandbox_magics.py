@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import atexit
 import os
+import shutil
 from argparse import Namespace
 from typing import Any
 
+from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.display import display
 
+from .. import files
 from ..display.markup import line
-from ..profiles.credential import resolve
+from ..profiles.credential import context, resolve
 from ..sandbox import Sandbox
 from .cards import sandbox as sandbox_card
 from .kernel import kernel
@@ -25,6 +28,7 @@ from .remote_sandbox import RemoteSandbox, find
     option("--stand-ins", action="append", default=[], metavar="FILE", help="Python that answers workflows"),
     option("--engine", metavar="n8n|URL", help="run workflows in n8n; its key in CODIKA_N8N_API_KEY"),
     option("--stop", action="store_true", help="stop it, and use the real platform again"),
+    option("--forget", action="store_true", help="delete what a browser keeps: profiles and all data"),
 )
 def codika_sandbox(shell: InteractiveShell, arguments: Namespace) -> Any:
     """Start a local Codika for this kernel and use it; it stops with the kernel.
@@ -32,11 +36,15 @@ def codika_sandbox(shell: InteractiveShell, arguments: Namespace) -> Any:
     Where a sandbox runs already (codika-nb lab, Binder), that one is used.
     Example: sandbox = %codika_sandbox
     """
+    if arguments.forget:
+        return _forget(shell)
     if arguments.stop:
         return _stop(shell)
     sandbox = _running()
     if sandbox is None:
-        sandbox = Sandbox(port=arguments.port, data=arguments.data, engine=arguments.engine)
+        kept = files.kept()
+        data = arguments.data or (kept and kept / "sandbox")
+        sandbox = Sandbox(port=arguments.port, data=data, engine=arguments.engine)
         _load(sandbox, arguments.stand_ins)
         sandbox.start()
         atexit.register(sandbox.stop)
@@ -80,6 +88,23 @@ def _say_what_is_left_out(
             "%env CODIKA_BASE_URL= and the same line start it."
         )
     display(line(text), raw=True)
+
+
+def _forget(shell: InteractiveShell) -> None:
+    """Delete what this browser keeps: the profiles of sandboxes, and the data of the sandbox."""
+    kept = files.kept()
+    if kept is None:
+        raise UsageError(
+            "Only in a browser something is kept without being asked for: delete the --data folder."
+        )
+    kernel.leave_sandbox()
+    context.reset()
+    shutil.rmtree(kept, ignore_errors=True)
+    show(
+        shell,
+        None,
+        line("This browser has forgotten all profiles and the sandbox. %codika_sandbox begins anew."),
+    )
 
 
 def _stop(shell: InteractiveShell) -> None:

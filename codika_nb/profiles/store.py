@@ -18,6 +18,7 @@ from platformdirs.unix import Unix
 
 from .. import files
 from ..errors import ConfigError
+from ..loops import IN_BROWSER
 from .document import Document
 from .profile import Profile
 
@@ -71,6 +72,8 @@ class ProfileStore:
         # The tool takes the variable as it is, where platformdirs ignores a relative or a Windows path.
         if chosen := os.environ.get("XDG_CONFIG_HOME"):
             return Path(chosen, "codika", "config.json")
+        if kept := files.kept():
+            return kept / "config.json"
         try:
             return Unix("codika").user_config_path / "config.json"
         except RuntimeError as error:
@@ -297,6 +300,10 @@ def _explained(path: Path) -> Iterator[None]:
 @contextmanager
 def _locked(path: Path) -> Iterator[Path]:
     """Hold the config file for writing; yields the file itself where `path` is a link to it."""
+    if IN_BROWSER:  # has no locks, and a lock that is left behind when the page is closed would stay
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield path
+        return
     # Half of this module's import time, and readers do without it.
     from filelock import FileLock, SoftFileLock, Timeout  # noqa: PLC0415
 

@@ -18,8 +18,9 @@ from urllib.parse import urlsplit
 
 from .. import in_process
 from ..errors import ConfigError
-from ..loops import Loop
+from ..loops import IN_BROWSER, Loop
 from .engine import Engine
+from .kept import KeptStore
 from .mail import Mailbox
 from .rules.encryption import EncryptionKey
 from .rules.platform import Platform
@@ -86,7 +87,7 @@ class Start(ABC):
         except ModuleNotFoundError as error:
             raise _missing(error) from None
         callback_url = self.callback_url or self.url
-        store = Store(self.data)
+        store = Store(self.data) if self.data is None or not IN_BROWSER else KeptStore(self.data)
         engine = self.engine = self.make_engine()
         try:
             key = EncryptionKey(self.data)

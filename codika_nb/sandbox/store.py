@@ -10,8 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from ..errors import ConfigError
 from ..files import has_no_locks
 
@@ -248,6 +246,8 @@ def _owned(folder: Path) -> Iterator[None]:
 
     By a file of its own: the locks of the database end when anybody in this process has looked into it.
     """
+    from filelock import FileLock, Timeout  # noqa: PLC0415 - a browser has none, and is warned when it is imported
+
     lock = FileLock(folder / "lock", mode=0o600, fallback_to_soft=False)
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
