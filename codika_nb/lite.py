@@ -88,6 +88,9 @@ def build(folder: Path, copy_tutorials: Callable[[Path], object], *, pyodide: Pa
             shutil.move(scratch / "tutorials" / name, contents / name)
         (scratch / "jupyter-lite.json").write_text(json.dumps(_settings()), encoding="utf-8")
         _run_jupyterlite(scratch, folder)
+    for font in (folder / "build").glob("fa-*.*"):
+        if font.suffix in (".eot", ".svg", ".ttf"):  # for browsers that cannot run Python anyway
+            font.unlink()
     page = (files(__package__) / "lite.html").read_text(encoding="utf-8")
     (folder / "index.html").write_text(page.replace("{version}", __version__), encoding="utf-8")
 

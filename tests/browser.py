@@ -238,13 +238,14 @@ def cell_with(page: Page, source: str) -> Locator:
     return page.locator(".jp-CodeCell", has=page.locator(".jp-InputArea-editor", has_text=source)).first
 
 
-def run_cell(page: Page, containing: str) -> Locator:
+def run_cell(page: Page, containing: str, *, within: float = 60.0) -> Locator:
     """Run the cell with this text in its source, wait until it has run, and return it."""
     cell = cell_with(page, containing)
     cell.locator(".jp-InputArea-editor").click()
     page.keyboard.press("Control+Enter")
     prompt = cell.locator(".jp-InputPrompt")
-    for _ in range(600):
+    end = time.monotonic() + within
+    while time.monotonic() < end:
         if re.fullmatch(r"\[\d+\]:", prompt.inner_text()):
             return cell
         time.sleep(0.1)

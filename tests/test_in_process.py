@@ -6,7 +6,7 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -26,6 +26,7 @@ from codika_nb import (
 )
 from codika_nb.loops import Loop
 from codika_nb.profiles.credential import resolve
+from codika_nb.sandbox.kept import KeptStore
 
 from .conftest import EMAIL, GREETER
 
@@ -273,3 +274,42 @@ def run_python(program: str, **variables: str) -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+# --- what a browser keeps --------------------------------------------------------------------------
+
+
+def test_what_is_kept_is_shared_and_outlasts_the_page(tmp_path: Path) -> None:
+    async def two_notebooks() -> None:
+        ours, others = KeptStore(tmp_path), KeptStore(tmp_path)
+        with ours.transaction(LookupError):
+            ours.insert("users", id="u1", email=EMAIL, created_at=0.0)
+        await until((tmp_path / "sandbox.txt").exists)
+
+        def has_come() -> bool:
+            with others.transaction(LookupError):
+                return others.count("SELECT COUNT(*) FROM users") == 1
+
+        await until(has_come)
+        # What only looks is not written, and what is under way is not lost when it is closed.
+        with others.transaction(LookupError):
+            others.insert("users", id="u2", email="eve@example.com", created_at=0.0)
+        others.close()
+        ours.close()
+
+    async def until(what: Callable[[], bool]) -> None:
+        while not what():  # noqa: ASYNC110 - files say nothing
+            await asyncio.sleep(0.05)
+
+    asyncio.run(two_notebooks())
+    again = KeptStore(tmp_path)
+    assert again.count("SELECT COUNT(*) FROM users") == 2
+    again.close()
+
+
+def test_what_is_damaged_is_not_written_over(tmp_path: Path) -> None:
+    (tmp_path / "sandbox.txt").write_text("no database")
+    with pytest.raises(ConfigError, match="damaged") as refused:
+        KeptStore(tmp_path)
+    assert "--forget" in str(refused.value)
+    assert (tmp_path / "sandbox.txt").read_text() == "no database"

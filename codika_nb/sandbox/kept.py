@@ -35,7 +35,10 @@ class KeptStore(Store):
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._look()
-        except OSError as error:
+        except (OSError, ConfigError) as error:
+            super().close()
+            if isinstance(error, ConfigError):
+                raise
             raise ConfigError(
                 f"The sandbox cannot keep its data in {folder}: {error.strerror}.",
                 next_action="Choose another folder.",
