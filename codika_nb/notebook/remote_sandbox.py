@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 from ..client.http import httpx
 from ..errors import ConfigError
+from ..loops import IN_BROWSER
 from ..profiles import is_loopback
 from ..profiles.environment import Environment
 from ..sandbox.mail import Inbox, Mail
@@ -19,7 +20,7 @@ def find(url: str | None) -> RemoteSandbox | None:
     Args:
         url: its base URL; only addresses of this machine are asked, and with ``CODIKA_ALLOW_HTTP`` others.
     """
-    if not url or not (is_loopback(url) or Environment().allows_http):
+    if not url or IN_BROWSER or not (is_loopback(url) or Environment().allows_http):
         return None
     try:
         answer = httpx.get(url, headers={"Accept": "application/json"}, timeout=2.0, trust_env=False)

@@ -29,6 +29,7 @@ from urllib.parse import urlsplit
 
 from .. import in_process
 from ..errors import ConfigError, NotSignedIn
+from ..loops import IN_BROWSER
 from .address import PRODUCTION, is_loopback, normalize_base_url, same_host
 from .environment import Environment, Source
 from .profile import HoldsKey, MaskedKey, Profile, mask
@@ -132,7 +133,7 @@ def _is_gone(profile: Profile) -> bool:
     """Whether it is of a sandbox that runs no more: sandboxes come and go, their profiles stay."""
     if not is_loopback(profile.host):
         return False
-    if in_process.is_inside(profile.host):
+    if IN_BROWSER or in_process.is_inside(profile.host):
         return in_process.find(profile.host) is None
     parts = urlsplit(profile.host)
     try:
