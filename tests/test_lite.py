@@ -198,7 +198,7 @@ def test_somebody_signs_up_by_keyboard_and_is_known_after_a_reload(site: Site) -
         )
         expect(refused).to_contain_text("In a browser, codika_nb talks to the sandbox in the page alone")
 
-        assert "are forgotten" in new_cell(page, "%codika_sandbox --forget").inner_text()
+        assert "has forgotten" in new_cell(page, "%codika_sandbox --forget").inner_text()
         run_cell(page, "sandbox = %codika_sandbox")
         assert "Nobody is signed in" in run_cell(page, "%codika_whoami").inner_text()
 

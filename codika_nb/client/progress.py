@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ..display.front_end import somebody_sees_widgets
+from ..loops import IN_BROWSER
 from .batch import Batch
 
 
@@ -34,6 +35,10 @@ def shown(batch: Batch, wanted: bool) -> Iterator[Callable[[], None]]:
 def _bar(**options: Any) -> tuple[Any, Callable[[], None]]:
     """A bar that suits the place, and what makes of it a text that a saved notebook can keep."""
     options["miniters"] = 0
+    if IN_BROWSER:
+        import tqdm as library  # noqa: PLC0415 - only where it is shown
+
+        library.tqdm.monitor_interval = 0  # which would be a thread's
     if not somebody_sees_widgets():
         from tqdm import tqdm as in_text  # noqa: PLC0415 - only where it is shown
 

@@ -14,6 +14,7 @@ from IPython.display import display
 
 from .. import files
 from ..display.markup import line
+from ..errors import ConfigError
 from ..profiles.credential import context, resolve
 from ..sandbox import Sandbox
 from .cards import sandbox as sandbox_card
@@ -94,17 +95,16 @@ def _forget(shell: InteractiveShell) -> None:
     """Delete what this browser keeps: the profiles of sandboxes, and the data of the sandbox."""
     kept = files.kept()
     if kept is None:
-        raise UsageError(
-            "Only in a browser something is kept without being asked for: delete the --data folder."
-        )
+        raise UsageError("Only a browser keeps something without being asked: delete the --data folder.")
     kernel.leave_sandbox()
     context.reset()
-    shutil.rmtree(kept, ignore_errors=True)
-    show(
-        shell,
-        None,
-        line("This browser has forgotten all profiles and the sandbox. %codika_sandbox begins anew."),
-    )
+    try:
+        shutil.rmtree(kept)
+    except FileNotFoundError:
+        pass  # nothing has been kept yet
+    except OSError as error:
+        raise ConfigError(f"What this browser keeps cannot be deleted: {error.strerror or error}.") from None
+    show(shell, None, line("This browser has forgotten all profiles and the sandbox."))
 
 
 def _stop(shell: InteractiveShell) -> None:
