@@ -238,7 +238,7 @@ def cell_with(page: Page, source: str) -> Locator:
     return page.locator(".jp-CodeCell", has=page.locator(".jp-InputArea-editor", has_text=source)).first
 
 
-def run_cell(page: Page, containing: str, *, within: float = 60.0) -> Locator:
+def run_cell(page: Page, containing: str, *, within: float = 180.0) -> Locator:
     """Run the cell with this text in its source, wait until it has run, and return it."""
     cell = cell_with(page, containing)
     cell.locator(".jp-InputArea-editor").click()
