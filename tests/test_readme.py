@@ -95,7 +95,7 @@ def test_every_command_is_one_that_there_is(tmp_path: Path) -> None:
                 assert option in helped.stdout
         else:
             assert program == "pytest"
-    for command in set(re.findall(r"`codika-nb (\w+)", README)) - {"lite"}:
+    for command in set(re.findall(r"`codika-nb (\w+)", README)):
         subprocess.run([CODIKA_NB, command, "--help"], capture_output=True, check=True, cwd=tmp_path)
 
 
