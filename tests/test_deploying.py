@@ -565,9 +565,9 @@ def test_a_chart_of_runs_in_words_and_as_a_picture() -> None:
         )
     ]
     chart = Executions(ExecutionSummary.model_validate(row) for row in rows).chart()
-    assert repr(chart) == "▁█▅  3 runs, 2 failed, longest 100 ms\n✗ ✗"
+    assert repr(chart) == "▁█▅  3 runs, 2 failed, p50 50 ms, p95 100 ms, longest 100 ms\n✗ ✗"
     picture = chart._repr_html_()
-    assert "3 runs, 2 failed, longest 100 ms" in picture
+    assert "3 runs, 2 failed, p50 50 ms, p95 100 ms, longest 100 ms" in picture
     assert picture.count("<rect") == 3
     assert "<script" not in picture
     assert repr(Chart([])) == "No runs that have ended."

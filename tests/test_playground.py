@@ -451,7 +451,7 @@ def test_objects_in_a_list_become_a_table_with_all_they_have() -> None:
         [{"what": "a<i>", "n": 1}, {"what": "b", "more": {"deep": 1}}, "stray"],
     )
     assert table.count("<tr>") == 4
-    assert '<th scope="col" class="number">N</th>' in table
+    assert '<th scope="col" class="codika-number">N</th>' in table
     assert '<th scope="col">more</th>' in table
     assert "a&lt;i&gt;" in table
     assert "1.0" in table

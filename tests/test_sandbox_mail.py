@@ -134,7 +134,7 @@ def test_the_inbox_shows_codes_as_a_table() -> None:
         inbox = sandbox.inbox
         assert isinstance(inbox, list)
         head, newest, oldest = repr(inbox).splitlines()
-        assert head.split() == ["CODE", "TO", "SUBJECT", "SENT"]
+        assert head.split() == ["Code", "To", "Subject", "Sent"]
         assert newest.startswith(f"{sandbox.code_for(grace)}  {grace}  ")
         assert oldest.startswith(sandbox.code_for(EMAIL))
         table = inbox._repr_html_()

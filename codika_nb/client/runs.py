@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence, Sized
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from ..display.markup import card, line
+from ..display.markup import after, card, line
 from ..display.table import data_frame, html_table
 from ..display.text import plain, redact
 from ..errors import CodikaError, ConfigError, ExecutionFailedError
@@ -224,7 +224,7 @@ class Runs(list[Run]):
         rows += [["⋮", *[""] * (len(headings) - 1)]] if left else []
         rows += [self._cells(run) for run in further]
         more = f"{left:,} more: .to_frame() has all of them{', .failed what failed' if failed else ''}."
-        hint = f'<div style="color: var(--codika-quiet); margin-top: 0.4rem">{more}</div>' if left else ""
+        hint = after(more) if left else ""
         good = None if self.pending else not failed
         return card(repr(self), [], good=good, rich=html_table(headings, rows) + hint)["text/html"]
 

@@ -1,15 +1,17 @@
 """What a cell shows, as HTML and as the same in plain text: lines, cards, trees.
 
-Texts are escaped here. Colours come from the front end's own theme."""
+Texts are escaped here; how they look is in `design.css`."""
 
 from __future__ import annotations
 
 import html
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 
-from .text import LONGEST, plain, readable
+from .design import output
+from .text import LONGEST, ago, moment_text, plain, readable
 
 Bundle = dict[str, str]
 
@@ -27,72 +29,101 @@ MOST_TEXT = 200_000
 #: Characters of a result as text.
 LONGEST_RESULT = 50_000
 
-_COLOURS = """
---codika-text: var(--jp-content-font-color1, var(--vscode-editor-foreground, currentColor));
---codika-quiet: var(--jp-content-font-color2, var(--vscode-descriptionForeground, currentColor));
---codika-line: var(--jp-border-color2, var(--vscode-panel-border, #8886));
---codika-card: var(--jp-layout-color1, var(--vscode-editor-background, transparent));
---codika-good: var(--jp-success-color0, var(--vscode-testing-iconPassed, #2e7d32));
---codika-bad: var(--jp-error-color1, var(--vscode-errorForeground, #c62828));
-"""
-
-ROOT = " ".join(_COLOURS.split("\n"))
-
-QUIET = "color: var(--codika-quiet)"
-
-_HANGING = "padding-left: 1.2em; text-indent: -1.2em"
-
-_PLAIN_CODE = "background: none; color: inherit; padding: 0"
-
-_PLAIN_PRE = (
-    "margin: 0; padding: 0; white-space: pre-wrap; overflow-wrap: anywhere; background: none; color: inherit"
-)
-
 #: Branches of a tree with no more members than these are open at first.
 _OPEN_MEMBERS = 20
 
-SIGN_IN_STYLE = (
-    "<style>.codika-form {"
-    + _COLOURS
-    + """
-max-width: 30rem; padding: 1.1rem 1.3rem 0.9rem; margin: 0.3rem 0;
-border: 1px solid var(--codika-line); border-radius: 8px; background: var(--codika-card);
-color: var(--codika-text); box-sizing: border-box; overflow: hidden; }
-.codika-form .title { margin: 0; font-size: 1.15rem; line-height: 1.4; font-weight: 600; color: var(--codika-text); }
-.codika-form .title span { font-weight: 400; color: var(--codika-quiet); margin-left: 0.35em; }
-.codika-form small, .codika-form p { color: var(--codika-quiet); margin: 0; line-height: 1.5; overflow-wrap: anywhere; }
-.codika-form p { padding: 0.15rem 0; }
-.codika-form p.error { color: var(--codika-bad); }
-.codika-form p:empty { display: none; }
-.codika-form .widget-html { height: auto; margin: 0; }
-.codika-form .widget-html-content { line-height: 1.5; align-self: stretch; font-size: var(--jp-ui-font-size1, 13px); }
-.codika-form .widget-text, .codika-form .widget-select { flex-direction: column; align-items: stretch;
-  height: auto; margin: 0.45rem 0 0.2rem; }
-.codika-form .widget-text > .widget-label, .codika-form .widget-select > .widget-label { width: auto; max-width: none;
-  text-align: left; height: auto; line-height: 1.6; color: var(--codika-text); }
-.codika-form .widget-text input { height: 2.3rem; font-size: 1rem; border-radius: 4px; box-sizing: border-box; }
-.codika-form .widget-text input:focus-visible, .codika-form button:focus-visible,
-.codika-form select:focus-visible { outline: 2px solid var(--jp-brand-color1, #1976d2); outline-offset: 1px; }
-.codika-form .widget-hbox { flex-wrap: wrap; gap: 0.4rem; margin: 0.5rem 0 0.2rem; overflow: visible; }
-.codika-form .widget-button { margin: 0; height: 2.1rem; line-height: 2.1rem; padding: 0 1rem; border-radius: 4px; }
-</style>"""
-)
+
+class Shown(NamedTuple):
+    """A value in its two forms: as plain text, and as markup."""
+
+    text: str
+    markup: str
 
 
-def line(text: str) -> Bundle:
-    """One sentence."""
+def both(value: str | Shown) -> Shown:
+    """A value in both forms; text from elsewhere is made fit to be shown, and escaped."""
+    if isinstance(value, Shown):
+        return value
+    text = plain(value, LONGEST) if value else ""
+    return Shown(text, html.escape(text))
+
+
+def moment(when: datetime) -> Shown:
+    """When something was: how long ago, and exactly; a picture of now, as everything in a saved notebook."""
+    exact = moment_text(when)
+    return Shown(exact, f'<time datetime="{when.isoformat()}" title="{exact}">{ago(when)}</time>')
+
+
+def state(status: str, good: bool | None) -> Shown:
+    """How something stands, by a mark, a colour and its word; `good` is None where that is not known yet."""
+    mark, kind = ("…", "quiet") if good is None else ("✓", "good") if good else ("✗", "bad")
+    word = plain(status)
+    return Shown(
+        f"{mark} {word}",
+        f'<span class="codika-{kind}"><span aria-hidden="true">{mark}</span> {html.escape(word)}</span>',
+    )
+
+
+def code(text: str) -> Shown:
+    """What is there to be typed or copied: one click selects the whole of it, also where no script may run."""
     text = plain(text, LONGEST)
-    return {"text/plain": text, "text/html": f"<span>{html.escape(text)}</span>"}
+    return Shown(
+        text,
+        f'<code class="codika-copy" style="{_COPY}" title="A click selects it">{html.escape(text)}</code>',
+    )
+
+
+def identifier(text: str) -> Shown:
+    """An id, in short as markup; a click selects, and a mouse over it shows, the whole of it."""
+    text = plain(text, LONGEST)
+    head, tail = html.escape(text[:-_TAIL]), html.escape(text[-_TAIL:])
+    rest = f'<span class="codika-rest">{head}</span>' if head else ""
+    return Shown(
+        text,
+        f'<code class="codika-copy codika-narrow" style="{_COPY}" title="{html.escape(text)}">{rest}{tail}</code>',
+    )
+
+
+def folded(summary: str, markup: str, *, is_open: bool = False) -> str:
+    """Markup that is opened by a click on its summary."""
+    return f"<details{' open' if is_open else ''}><summary>{html.escape(summary)}</summary>{markup}</details>"
+
+
+#: What a front end may leave of a style sheet that it takes away.
+_COPY = "user-select: all"
+#: Characters at the end of an id that tell it from others: it begins with the time.
+_TAIL = 8
+
+
+def line(text: str, *, good: bool | None = None) -> Bundle:
+    """One sentence; with a tick or a cross before it, if it is good or bad news."""
+    text = plain(text, LONGEST)
+    mark = f"{_mark(good)} " if good is not None else ""
+    return {
+        "text/plain": text,
+        "text/html": output(f'<p class="codika-notice">{mark}{html.escape(text)}</p>'),
+    }
+
+
+def after(text: str) -> str:
+    """A quiet line below something: how to go on, or how much is left out."""
+    return f'<p class="codika-after">{html.escape(text)}</p>'
+
+
+def lines(text: str) -> str:
+    """Text in its own lines, as markup."""
+    return f"<pre>{html.escape(text)}</pre>"
 
 
 def card(
     title: str,
-    rows: Iterable[tuple[str, str]],
+    rows: Iterable[tuple[str, str | Shown]],
     *,
     good: bool | None = None,
+    about: str = "",
     text: str = "",
     rich: str = "",
-    width: str = "46rem",
+    wide: bool = False,
 ) -> Bundle:
     """A small card: a title, what belongs to it line by line, and a body.
 
@@ -100,39 +131,39 @@ def card(
         title: what it is about, a sentence without its full stop.
         rows: names and values; values that are empty are left out.
         good: whether a tick or a cross goes before the title; neither if left out.
+        about: a quiet line below the title.
         text: the body in plain text.
         rich: the same as markup, where that is more than the text.
-        width: how wide it becomes at most.
+        wide: whether it may become as wide as a table needs.
     """
-    title = plain(title, LONGEST)
-    rows = [(name, plain(value, LONGEST)) for name, value in rows if value]
+    title, about = plain(title, LONGEST), plain(about, LONGEST) if about else ""
+    told = [(name, each) for name, value in rows if (each := both(value)).text]
     text = readable(text, MOST_TEXT)
-    longest = max((len(name) for name, _ in rows), default=0)
-    lines = [f"  {name:<{longest}}  {value}" for name, value in rows]
-    if text and not rich:
-        rich = f'<pre style="{_PLAIN_PRE}">{html.escape(text)}</pre>'
-    mark, colour = ("", "text") if good is None else ("✓", "good") if good else ("✗", "bad")
-    cells = "".join(
-        f'<dt style="{QUIET}; white-space: nowrap; width: auto">{html.escape(name)}</dt>'
-        f'<dd style="margin: 0; width: auto; overflow-wrap: anywhere">{html.escape(value)}</dd>'
-        for name, value in rows
-    )
+    longest = max((len(name) for name, _ in told), default=0)
+    plain_rows = [f"  {name:<{longest}}  {value.text}" for name, value in told]
+    rich = rich or (lines(text) if text else "")
+    cells = "".join(f"<dt>{html.escape(name)}</dt><dd>{value.markup}</dd>" for name, value in told)
+    parts = [
+        f'<div class="codika-title">{_mark(good)} {html.escape(title)}</div>',
+        f'<p class="codika-about">{html.escape(about)}</p>' if about else "",
+        f'<dl class="codika-rows">{cells}</dl>' if cells else "",
+        f'<div class="codika-body">{rich}</div>' if rich else "",
+    ]
     return {
-        "text/plain": "\n".join([title, *lines, *([text] if text else [])]),
-        "text/html": (
-            f'<div style="{ROOT} max-width: {width}; box-sizing: border-box; padding: 0.8rem 1.1rem; margin: 0.3rem 0; '
-            "border: 1px solid var(--codika-line); border-radius: 8px; background: var(--codika-card); "
-            'color: var(--codika-text); font-family: var(--jp-ui-font-family, sans-serif); line-height: 1.5">'
-            f'<div style="font-weight: 600"><span aria-hidden="true" style="color: var(--codika-{colour})">{mark}</span> '
-            f"{html.escape(title)}</div>"
-            '<dl style="display: grid; grid-template-columns: max-content 1fr; gap: 0.1rem 1rem; margin: 0.4rem 0 0">'
-            f"{cells}</dl>{_below(rich)}</div>"
+        "text/plain": "\n".join([title, *([about] if about else []), *plain_rows, *([text] if text else [])]),
+        "text/html": output(
+            f'<div class="codika-card{" codika-wide" if wide else ""}">{"".join(parts)}</div>'
         ),
     }
 
 
-def _below(rich: str) -> str:
-    return f'<div style="margin: 0.6rem 0 0; overflow-x: auto">{rich}</div>' if rich else ""
+def _mark(good: bool | None) -> str:
+    """A tick or a cross, for those who see it: the words say the same."""
+    if good is None:
+        return ""
+    return (
+        f'<span aria-hidden="true" class="codika-{"good" if good else "bad"}">{"✓" if good else "✗"}</span>'
+    )
 
 
 class Budget:
@@ -161,13 +192,13 @@ def tree(value: Any, budget: Budget | None = None) -> str:
         budget: what may be written of it together with what is around it.
     """
     shared = budget or Budget()
-    begin = f'<div style="{ROOT} color: var(--codika-text); line-height: 1.5">'
+    begin = '<div class="codika-tree">'
     most = 0 if shared.is_spent else MOST_MEMBERS
     own = Budget(shared.characters - len(begin), most)
     walk = _Walk(own)
     shown = walk.leaf(value) if _is_leaf(value) else walk.members(value, ())
     shared.characters, shared.members = own.characters, shared.members - (most - own.members)
-    more = f'<div style="{QUIET}">… and {walk.left:,} more</div>' if walk.left else ""
+    more = f'<div class="codika-quiet">… and {walk.left:,} more</div>' if walk.left else ""
     return f"{begin}{shown}{more}</div>"
 
 
@@ -197,32 +228,32 @@ class _Walk:
             if self.budget.is_spent:
                 self.left += len(value) - n
                 break
-            label = f'<span style="{QUIET}">{html.escape(plain(str(name), LONGEST))}</span>'
+            label = f'<span class="codika-quiet">{html.escape(plain(str(name), LONGEST))}</span>'
             written.append(self._member(label, member, around))
         return "".join(written)
 
     def _member(self, label: str, member: Any, around: tuple[int, ...]) -> str:
         if _is_leaf(member):
-            return self.budget.take(f'<div style="{_HANGING}">{label}&emsp;{_leaf(member)}</div>')
+            return self.budget.take(f'<div class="codika-leaf">{label}&emsp;{_leaf(member)}</div>')
         if id(member) in around or len(around) >= DEEPEST:
-            return self.budget.take(f'<div style="{_HANGING}">{label}&emsp;…</div>')
+            return self.budget.take(f'<div class="codika-leaf">{label}&emsp;…</div>')
         noun = "member" if isinstance(member, Mapping) else "item"
         count = f"{len(member)} {noun}{'' if len(member) == 1 else 's'}"
         opened = " open" if len(around) == 1 and len(member) <= _OPEN_MEMBERS else ""
         branch = self.budget.take(
-            f'<details{opened}><summary style="cursor: pointer">{label}&emsp;<span style="{QUIET}">{count}</span></summary>'
+            f'<details{opened}><summary>{label}&emsp;<span class="codika-quiet">{count}</span></summary>'
         )
-        return f'{branch}<div style="margin-left: 1.2em">{self.members(member, around)}</div></details>'
+        return f"{branch}<div>{self.members(member, around)}</div></details>"
 
 
 def _leaf(value: Any) -> str:
     if isinstance(value, str) and value:
         text = html.escape(readable(value))
-        return f'<span style="white-space: pre-wrap; overflow-wrap: anywhere">{text}</span>'
+        return f'<span class="codika-text">{text}</span>'
     # As in JSON, so that the text "1" and the number 1 do not look the same.
     text = (
         json.dumps(value, default=str)
         if value is None or isinstance(value, bool | int | float)
         else str(value)
     )
-    return f'<code style="{_PLAIN_CODE}">{html.escape(plain(text or chr(34) * 2, LONGEST))}</code>'
+    return f"<code>{html.escape(plain(text or chr(34) * 2, LONGEST))}</code>"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError
-from .text import plain
+from .markup import Shown, both
+from .text import moment_text, plain
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -22,42 +23,61 @@ def cell(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, datetime):
-        return value.strftime("%Y-%m-%d %H:%M:%S")
+        return moment_text(value)
     text = str(value)
     return plain(text, _WIDEST_CELL) if text else ""
 
 
 _WIDEST_CELL = 60
 
+#: A cell of a table: its text, or both of its forms.
+Cell = str | Shown
 
-def text_table(headings: list[str], rows: list[list[str]]) -> str:
-    """The rows under their headings, in columns as wide as what is in them."""
-    lines = [headings, *rows]
+
+def text_table(
+    headings: Sequence[str], rows: Sequence[Sequence[Cell]], *, numbers: Collection[str] = ()
+) -> str:
+    """The rows under their headings, in columns as wide as what is in them; numbers to the right."""
+    lines = [list(headings), *([both(each).text for each in row] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    sides = [str.rjust if name in numbers else str.ljust for name in headings]
     return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        "  ".join(
+            aligned(text, width) for aligned, text, width in zip(sides, line, widths, strict=True)
+        ).rstrip()
         for line in lines
     )
 
 
-def html_table(headings: list[str], rows: list[list[str]]) -> str:
-    """The same as markup; without headings, where there are none."""
+def html_table(
+    headings: Sequence[str],
+    rows: Sequence[Sequence[Cell]],
+    *,
+    numbers: Collection[str] = (),
+    label: str = "Table",
+) -> str:
+    """The same as markup, to stand within an output.
 
-    def line(cells: Iterable[str], tag: str) -> str:
-        # Tables of a notebook are right-aligned by default, which suits numbers only. The last column
-        # holds what is long, and gives way first.
-        styles = ["text-align: left"] * (len(headings or rows[0]) - 1) + [
-            "text-align: left; min-width: 10em; overflow-wrap: anywhere"
-        ]
-        styled = zip(cells, styles, strict=True)
-        return (
-            "<tr>"
-            + "".join(f'<{tag} style="{css}">{html.escape(cell)}</{tag}>' for cell, css in styled)
-            + "</tr>"
-        )
-
-    head = f"<thead>{line(headings, 'th')}</thead>" if headings else ""
-    return f"<table>{head}<tbody>{''.join(line(row, 'td') for row in rows)}</tbody></table>"
+    Args:
+        headings: of the columns; without any, the first cell of a row is its heading.
+        rows: the cells.
+        numbers: the headings of columns that hold numbers.
+        label: what it is a table of, for screen readers.
+    """
+    kinds = [' class="codika-number"' if name in numbers else "" for name in headings]
+    head = "".join(
+        f'<th scope="col"{kind}>{html.escape(name)}</th>' for kind, name in zip(kinds, headings, strict=True)
+    )
+    lines = []
+    for row in rows:
+        cells = [both(each).markup for each in row]
+        first = "" if headings else f'<th scope="row">{cells.pop(0)}</th>'
+        of_kinds = zip(kinds if headings else [""] * len(cells), cells, strict=True)
+        lines.append(f"<tr>{first}{''.join(f'<td{kind}>{each}</td>' for kind, each in of_kinds)}</tr>")
+    return (
+        f'<div class="codika-table" role="region" tabindex="0" aria-label="{html.escape(label)}"><table>'
+        f"{f'<thead><tr>{head}</tr></thead>' if headings else ''}<tbody>{''.join(lines)}</tbody></table></div>"
+    )
 
 
 def data_frame(

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import AliasChoices, Field, SecretStr
 
+from ..display.design import output
 from ..display.table import cell, html_table
 from ..display.text import LONGEST, plain
 from .answer import Answer
@@ -127,4 +128,4 @@ class Identity:
         return "\n".join(f"{name:<13} {value}" for name, value in self._rows())
 
     def _repr_html_(self) -> str:
-        return html_table([], self._rows())
+        return output(html_table([], self._rows(), label="Who is signed in"))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from pydantic.alias_generators import to_camel
 
+from ..display.design import output
 from ..display.table import cell, data_frame, html_table, text_table
 from ..display.text import redact
 
@@ -204,9 +205,13 @@ class Table(list[Row]):
         return text_table(list(self.columns), self._cells())
 
     def _repr_html_(self) -> str:
+        return output(self.markup())
+
+    def markup(self) -> str:
+        """The table, to stand within an output."""
         if not self:
-            return f"<p>{self!r}</p>"
-        return html_table(list(self.columns), self._cells())
+            return f'<p class="codika-notice">{self!r}</p>'
+        return html_table(list(self.columns), self._cells(), label=type(self).__name__)
 
 
 def _datum(value: object) -> object:

@@ -6,7 +6,8 @@ import html
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..display.markup import Bundle, card, line
+from ..display.design import output
+from ..display.markup import Bundle, after, card, folded, line
 from ..display.table import cell, html_table, text_table
 from ..display.text import plain
 from ..in_process import is_inside
@@ -25,8 +26,7 @@ def signed_in(profile: Profile, note: str = "") -> Bundle:
     name = f"profile {profile.name}" if profile.name else "for this kernel only"
     text = f"Signed in: {who(profile)}, {name}, key {profile.masked_key.rstrip('.')}…{where}"
     text = f"{text}. {note}" if note else text
-    tick = '<span aria-hidden="true" style="color: var(--jp-success-color0, #2e7d32)">✓</span>'
-    return {"text/plain": text, "text/html": f"{tick} {html.escape(text)}"}
+    return line(text, good=True)
 
 
 def deploying(title: str, what: str) -> Bundle:
@@ -71,10 +71,10 @@ def lone_workflow(name: str, findings: Findings) -> Bundle:
     return card(title, rows, good=good, **_findings(findings))
 
 
-def _findings(findings: Findings | None) -> dict[str, str]:
+def _findings(findings: Findings | None) -> dict[str, Any]:
     if not findings:
         return {}
-    return {"text": repr(findings), "rich": findings._repr_html_(), "width": "64rem"}
+    return {"text": repr(findings), "rich": findings.markup(), "wide": True}
 
 
 def imported(use_case: UseCase, rows: Iterable[tuple[str, str]], good: bool) -> Bundle:
@@ -91,12 +91,11 @@ def imported(use_case: UseCase, rows: Iterable[tuple[str, str]], good: bool) -> 
         good=good,
         text="\n".join(f"{name}:\n{part!r}" for name, part in parts if part),
         rich="".join(
-            f'<details{" open" if part is decide else ""}><summary style="cursor: pointer">{name} ({len(part)})'
-            f"</summary>{part._repr_html_()}</details>"
+            folded(f"{name} ({len(part)})", part.markup(), is_open=part is decide)
             for name, part in parts
             if part
         ),
-        width="64rem",
+        wide=True,
     )
 
 
@@ -131,7 +130,7 @@ def sandbox(running: Any, *, runs: str = "") -> Bundle:
     text = f"Sandbox at {running.url}; its mail arrives at {running.inbox_url}{runs and '.'}{runs}"
     link = f'<a href="{html.escape(running.inbox_url)}" target="_blank" rel="noopener">inbox</a>'
     rich = f"Sandbox at <code>{html.escape(running.url)}</code>; its mail arrives in the {link} (<code>sandbox.inbox</code>).{html.escape(runs)}"
-    return {"text/plain": text, "text/html": f"<span>{rich}</span>"}
+    return {"text/plain": text, "text/html": output(f'<p class="codika-notice">{rich}</p>')}
 
 
 def profiles(listed: Sequence[Profile], used: Profile | None) -> Bundle:
@@ -152,7 +151,10 @@ def profiles(listed: Sequence[Profile], used: Profile | None) -> Bundle:
     ]
     go_on = "Take another: %codika_use PROFILE"
     text = f"{text_table(headings, rows)}\n{go_on}"
-    return {"text/plain": text, "text/html": f"{html_table(headings, rows)}<small>{go_on}</small>"}
+    return {
+        "text/plain": text,
+        "text/html": output(html_table(headings, rows, label="Profiles") + after(go_on)),
+    }
 
 
 def listing(found: Table[Any], go_on: str) -> Bundle:
@@ -161,7 +163,7 @@ def listing(found: Table[Any], go_on: str) -> Bundle:
         return {"text/plain": repr(found), "text/html": found._repr_html_()}
     return {
         "text/plain": f"{found!r}\n{go_on}",
-        "text/html": f"{found._repr_html_()}<small>{html.escape(go_on)}</small>",
+        "text/html": output(found.markup() + after(go_on)),
     }
 
 

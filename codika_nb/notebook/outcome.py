@@ -41,7 +41,7 @@ def outcome(offer: Offer, run: Execution) -> Outcome:
         details = " · ".join(part for part in (f"Run {run.execution_id}", took) if part)
         output = ""
         shown = message = said(f"The run failed{node}: {reason}", "error", details)
-    title = f'<div class="title">{html.escape(plain(offer.title))} <span>{took}</span></div>'
+    title = f'<div class="codika-title">{html.escape(plain(offer.title))} <small>{took}</small></div>'
     text = execution_card(_abridged(run), offer.workflow)["text/plain"]
     return Outcome(output, message, {"text/plain": _cut(text, LONGEST_TEXT), "text/html": title + shown})
 

@@ -23,7 +23,7 @@ from IPython.display import display
 from ..client.client import Client
 from ..client.offers import Offer
 from ..client.payloads import as_json
-from ..display.markup import SIGN_IN_STYLE
+from ..display.design import form_style, output
 from ..display.text import plain, readable
 from ..errors import CodikaError, ConfigError, WaitTimeoutError
 from ..models import Execution
@@ -45,7 +45,7 @@ SHORTLY = 1.0
 
 _CSS = resources.files(__package__).joinpath("playground.css").read_text(encoding="utf-8")
 
-STYLE = f"{SIGN_IN_STYLE}<style>{_CSS}</style>"
+STYLE = form_style("codika-playground", _CSS)
 
 
 class Playground(Form[Execution]):
@@ -129,8 +129,8 @@ class Playground(Form[Execution]):
             "playground",
             children=[self._header, self.chooser, self._body, self.message, buttons, self._output],
         )
-        self.add_class("codika-form")
-        self.add_class("codika-playground")
+        for name in ("codika", "codika-form", "codika-playground"):
+            self.add_class(name)
         if self._offers:
             self._render_form()
         else:
@@ -414,8 +414,8 @@ class Playground(Form[Execution]):
     def _render_run(self, offer: Offer, run: Execution) -> None:
         shown = outcome(offer, run)
         self._output.value, self.message.value = shown.output, shown.message
-        alone = f'<div class="codika-form codika-playground {self._id}">{shown.alone["text/html"]}</div>'
-        self._static = {**shown.alone, "text/html": STYLE + alone}
+        alone = f'<div class="codika-card {self._id}">{shown.alone["text/html"]}</div>'
+        self._static = {**shown.alone, "text/html": output(alone)}
         self._publish()
 
     def _publish(self, *, again: bool = False) -> None:

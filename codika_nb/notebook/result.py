@@ -116,7 +116,7 @@ def _plain_html(field: Any, value: Any) -> str | None:  # noqa: PLR0911 - one fo
         case StringItem() | TextItem() if isinstance(value, str):
             return _paragraphs(value)
         case NumberItem() if isinstance(value, int | float) and not isinstance(value, bool):
-            return f'<span class="number">{number_text(value, _decimals(field))}</span>'
+            return f'<span class="codika-number">{number_text(value, _decimals(field))}</span>'
         case BooleanItem() if isinstance(value, bool):
             said = (field.enabled_label or "Yes") if value else (field.disabled_label or "No")
             return f'<span class="{"yes" if value else "no"}">{html.escape(said)}</span>'
@@ -176,7 +176,9 @@ def _table(field: ObjectArrayField, rows: list[Any], budget: Budget) -> str:
     unknown = dict.fromkeys(key for row in objects for key in row if key not in known)
     others = list(unknown)[:MOST_UNKNOWN_COLUMNS]
     # A cell says by its class that it is a number, and the heading of its column with it.
-    side = {column.key: ' class="number"' if isinstance(column, NumberItem) else "" for column in columns}
+    side = {
+        column.key: ' class="codika-number"' if isinstance(column, NumberItem) else "" for column in columns
+    }
     heads = "".join(
         f'<th scope="col"{side[column.key]}>{html.escape(column.label)}</th>' for column in columns
     ) + "".join(f'<th scope="col">{html.escape(plain(str(key)))}</th>' for key in others)
@@ -191,7 +193,7 @@ def _table(field: ObjectArrayField, rows: list[Any], budget: Budget) -> str:
     left = len(rows) - len(shown)
     # A table that is wider than the page is scrolled by itself, by keyboard, too.
     return (
-        f'<div class="scroll" role="region" tabindex="0" aria-label="{html.escape(field.label)}">'
+        f'<div class="codika-table" role="region" tabindex="0" aria-label="{html.escape(field.label)}">'
         f"<table><thead><tr>{heads}</tr></thead><tbody>{''.join(shown)}</tbody></table></div>{_more(left)}"
     )
 

@@ -16,6 +16,7 @@ from ..client.arguments import seconds
 from ..client.client import Client
 from ..client.deployed import latest
 from ..client.steps import Step, observed
+from ..display.design import output
 from ..display.markup import line
 from ..errors import CodikaError, ConfigError, Interrupted, NotFoundError
 from ..models import Execution, Executions, Triggered
@@ -130,7 +131,7 @@ def codika_executions(shell: InteractiveShell, arguments: Namespace) -> Executio
         runs,
         {
             "text/plain": "\n".join(repr(part) for part in parts),
-            "text/html": "".join(part._repr_html_() for part in parts),
+            "text/html": output("".join(part.markup() for part in parts)),
         },
     )
     return runs

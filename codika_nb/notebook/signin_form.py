@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
 
-from ..display.markup import SIGN_IN_STYLE
+from ..display.design import form_style
 from ..display.text import plain
 from ..errors import ConfigError, NotSignedIn
 from ..profiles import PRODUCTION, Profile, is_loopback
@@ -28,6 +28,8 @@ from .texts import said
 
 if TYPE_CHECKING:
     from ..client.client import AsyncClient
+
+STYLE = form_style("codika-signin")
 
 FALLBACK = "Codika sign-in form. (No fields here? Sign in from a terminal: ipython, then %codika_login.)"
 
@@ -183,7 +185,7 @@ class SignInForm(Form[Profile]):
                 widgets.HBox(self._buttons, layout=self._shown),
             ],
             layout=self._shown,
-            _dom_classes=("codika-form",),
+            _dom_classes=("codika", "codika-form", "codika-signin"),
         )
         if already:
             self._result.set_result(already)
@@ -385,7 +387,7 @@ class SignInForm(Form[Profile]):
         where = "" if state.base_url == PRODUCTION else f"at {html.escape(state.base_url)}"
         title = "Create your account" if state.purpose == "signup" else "Sign in"
         title = "Signed in" if state.step == "done" else title
-        return f'{SIGN_IN_STYLE}<div class="title">Codika <span>{title}</span></div><small>{where}</small>'
+        return f'{STYLE}<div class="title">Codika <span>{title}</span></div><small>{where}</small>'
 
     def _notice(self, *, busy: bool) -> str:
         state = self.signin
@@ -454,7 +456,8 @@ class SignInForm(Form[Profile]):
         # Two ways to say it: the output itself becomes the sentence where displays can be updated, and
         # what is left of the form shows it where they cannot (Voilà).
         others = [*self._buttons, *self._fields, self._header, self._sent_to]
-        self.remove_class("codika-form")
+        for name in ("codika-form", "codika-signin"):
+            self.remove_class(name)
         self.children = (self.message,)
         for widget in others:
             widget.close()

@@ -17,6 +17,9 @@ from html import escape
 from typing import Any, SupportsIndex, overload
 from urllib.parse import unquote, urlsplit
 
+from ..display.design import output
+from ..display.markup import Shown, code, line, moment
+from ..display.table import html_table, text_table
 from ..errors import ConfigError
 from .threads import DaemonThread
 
@@ -56,29 +59,19 @@ class Inbox(list[Mail]):
     def __repr__(self) -> str:
         if not self:
             return "The inbox is empty."
-        rows = [("CODE", "TO", "SUBJECT", "SENT"), *map(_row, self)]
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        return "\n".join(
-            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-            for row in rows
-        )
+        return text_table(_HEADINGS, [*map(_row, self)])
 
     def _repr_html_(self) -> str:
         if not self:
-            return "<p>The inbox is empty.</p>"
-        left = 'style="text-align: left"'
-        head = "".join(f"<th {left}>{name}</th>" for name in ("Code", "To", "Subject", "Sent"))
-        body = "".join(
-            f"<tr><td {left}><strong>{escape(code)}</strong></td>"
-            + "".join(f"<td {left}>{escape(cell)}</td>" for cell in rest)
-            + "</tr>"
-            for code, *rest in map(_row, self)
-        )
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+            return line(repr(self))["text/html"]
+        return output(html_table(_HEADINGS, [*map(_row, self)], label="Inbox"))
 
 
-def _row(mail: Mail) -> tuple[str, str, str, str]:
-    return mail.code, mail.to, mail.subject, f"{mail.sent_at:%H:%M:%S} UTC"
+_HEADINGS = ("Code", "To", "Subject", "Sent")
+
+
+def _row(mail: Mail) -> tuple[Shown, str, str, Shown]:
+    return code(mail.code), mail.to, mail.subject, moment(mail.sent_at)
 
 
 class NotSent(Exception):  # noqa: N818 - what happened, to one mail

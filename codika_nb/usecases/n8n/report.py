@@ -57,11 +57,17 @@ class ImportReport(list[ImportNote]):
         return "\n".join(": ".join(cell for cell in row if cell) for row in self._rows())
 
     def _repr_html_(self) -> str:
+        from ...display.design import output  # noqa: PLC0415 - only a notebook asks for it
+
+        return output(self.markup())
+
+    def markup(self) -> str:
+        """The table, to stand within an output."""
         if not self:
-            return "<p>Nothing.</p>"
+            return '<p class="codika-notice">Nothing.</p>'
         from ...display.table import html_table  # noqa: PLC0415 - only a notebook asks for it
 
-        return html_table(list(self._COLUMNS), self._rows())
+        return html_table(self._COLUMNS, self._rows(), label="Report")
 
 
 class Notes:

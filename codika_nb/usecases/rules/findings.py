@@ -85,8 +85,14 @@ class Findings(list[Finding]):
         )
 
     def _repr_html_(self) -> str:
+        from ...display.design import output  # noqa: PLC0415 - only a notebook asks for it
+
+        return output(self.markup())
+
+    def markup(self) -> str:
+        """The table, to stand within an output."""
         if not self:
-            return "<p>No findings.</p>"
+            return '<p class="codika-notice">No findings.</p>'
         from ...display.table import html_table  # noqa: PLC0415 - only a notebook asks for it
 
-        return html_table(list(self._COLUMNS), self._rows())
+        return html_table(self._COLUMNS, self._rows(), label="Findings")

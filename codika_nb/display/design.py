@@ -1,0 +1,56 @@
+"""The one look: tokens and components as style sheets, and what is around everything that is shown."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from importlib import resources
+
+#: Text from elsewhere is never mathematics: front ends that typeset it leave out what has these classes.
+AS_WRITTEN = "tex2jax_ignore mathjax_ignore"
+
+
+def output(markup: str) -> str:
+    """What a cell shows: the markup, and as much of the style sheet as it has use for.
+
+    Args:
+        markup: escaped, with the classes of `design.css`.
+    """
+    return f'<div class="codika {AS_WRITTEN}"><style>{sheet(markup)}</style>{markup}</div>'
+
+
+def sheet(markup: str) -> str:
+    """The tokens, and the sections of the style sheet whose class occurs in the markup."""
+    return "".join(rules for name, rules in _sections().items() if name in markup or name == "codika")
+
+
+def form_style(form: str, more: str = "") -> str:
+    """The style of a form, which reaches that form alone.
+
+    Args:
+        form: the class of the form's box, which has the class ``codika``, too.
+        more: rules beside those that forms have in common.
+    """
+    rules = _read("controls.css").replace(".codika-form", f".{form}")
+    return f"<style>{sheet('codika-result codika-table codika-tree')}{rules}{more}</style>"
+
+
+@cache
+def _sections() -> dict[str, str]:
+    parts = re.split(r"^/\* (codika[\w-]*)\b", _source("design.css"), flags=re.MULTILINE)[1:]
+    # What is left of a heading's comment goes, too.
+    return {name: _short(f"/* {rules}") for name, rules in zip(parts[::2], parts[1::2], strict=True)}
+
+
+@cache
+def _read(name: str) -> str:
+    return _short(_source(name))
+
+
+def _source(name: str) -> str:
+    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
+
+
+def _short(rules: str) -> str:
+    """The same without comments and indentation: it goes along with every output."""
+    return re.sub(r"\s*\n\s*|(?<=[:;{},])\s+", "", re.sub(r"/\*.*?\*/", "", rules, flags=re.DOTALL))
