@@ -10,6 +10,7 @@ import io
 import itertools
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -800,7 +801,7 @@ def test_pauses_that_are_of_no_use_come_to_an_end(
         allowed.append(True)
         runs = client.run_many("w", [{"n": n} for n in range(100)], resume=client.interrupted)
     assert [run.status for run in runs] == ["success"] * 100
-    assert client.interrupted is None
+    assert client.interrupted is runs
 
 
 # --- interrupted, and taken up again ---------------------------------------------------------------
@@ -939,7 +940,7 @@ def test_a_task_that_is_cancelled_and_one_that_goes_on(account: Account) -> None
             # The same iterator: it goes on where it stands.
             runs = await client.run_many("greet", source, resume=left)
             assert [run.status for run in runs] == ["success"] * 30
-            assert client.interrupted is None
+            assert client.interrupted is runs
 
     try:
         asyncio.run(main())
@@ -1047,7 +1048,7 @@ def test_what_was_left_knows_what_was_started_when_it_went_on(make_client: MakeC
         assert [run.status for run in part] == ["success"] * 6 + ["pending"]
         key_is_good_for = 10
         assert client.run_many("w", payloads, concurrency=1, resume=part) is part
-    assert client.interrupted is None
+    assert client.interrupted is part
     assert [run.result for run in part] == payloads
     assert [each["n"] for each in made.started] == list(range(10))
 
@@ -1245,13 +1246,71 @@ def test_runs_show_the_first_and_those_that_failed(client: Any, account: Account
     account.answer(greet)
     runs = client.run_many("greet", [*names(100), {"name": hostile}], progress=False)
     shown = runs._repr_html_()
-    assert "101 runs of greet: 100 succeeded, 1 failed" in shown
+    assert repr(runs) == "101 runs of greet: 100 succeeded, 1 failed"
+    assert "101 runs of greet <small>100 ✓ 1 ✗</small>" in shown
     assert "<img" not in shown
     assert "&lt;img src=x" in shown
-    assert shown.count("<tr>") == 1 + 5 + 1 + 1  # headings, five rows, ⋮, the one that failed
-    assert "95 more: .to_frame() has all of them, .failed what failed." in shown
+    assert shown.count("<tr>") == 1 + 5 + 1 + 1  # headings, the first rows; headings, the reason
+    assert shown.index("First rows") < shown.index("Failures") < shown.index("runs.retry()")
     assert "cko_" + "aB12" * 2 not in shown
-    assert len(shown) < 10_000
+    assert len(shown) < 12_000
+
+
+def test_runs_show_members_as_columns_and_reasons_with_their_counts(client: Any, account: Account) -> None:
+    def greet(payload: dict[str, Any]) -> dict[str, Any]:
+        if payload["name"] in ("2", "3", "5"):
+            raise ValueError("No such guest.")
+        return {"greeting": f"Hello, {payload['name']}!", "name": payload["name"]}
+
+    account.answer(greet)
+    frame = pd.DataFrame({"name": [str(n) for n in range(8)], "stay": [1.5] * 8})
+    shown = client.run_many("greet", frame, progress=False)._repr_html_()
+    headings = re.findall(r"<th[^>]*>([^<]*)</th>", shown)
+    assert headings == [
+        *["", "Status", "name", "stay", "greeting", "name_result", "Took"],
+        "Runs",
+        "Reason",
+        "Rows",
+    ]
+    cells = re.findall(r"<td[^>]*>([^<]*)</td>", shown)
+    assert cells[-3:-1] == ["3", "counted: ValueError: No such guest."], cells
+    assert cells[-1] == "2, 3, 5"
+
+
+def test_what_failed_is_run_once_more_and_nothing_else(client: Any, account: Account) -> None:
+    broken = True
+    ran: list[str] = []
+
+    def greet(payload: dict[str, Any]) -> str:
+        ran.append(payload["name"])
+        if broken and payload["name"] in ("1", "3"):
+            raise ValueError("Not now.")
+        return f"Hello, {payload['name']}!"
+
+    account.answer(greet)
+    runs = client.run_many("greet", [*names(5), {"name": 6}], progress=False)
+    first = [run.execution_id for run in runs]
+    assert [run.index for run in runs.failed] == [1, 3, 5]
+    broken = False
+    ran.clear()
+    again = runs.retry(progress=False)
+    again = client._loop.run_until_complete(again) if hasattr(client, "_loop") else again
+    assert again is runs
+    assert sorted(ran) == ["1", "3"]
+    assert [run.index for run in runs.failed] == [5]  # a number is no name, however often it is sent
+    assert [run.execution_id for run in runs][::2] == first[::2]
+    assert runs.results[:5] == [f"Hello, {n}!" for n in range(5)]
+
+
+def test_what_cannot_be_run_once_more(client: Any, account: Account) -> None:
+    account.answer(lambda payload: 1 / 0)
+    runs = client.run_many("greet", iter(names(2)), progress=False)
+    with pytest.raises(ConfigError, match="iterator"):
+        runs.retry()
+    runs = client.run_many("greet", names(2), progress=False)
+    runs._client = None
+    with pytest.raises(ConfigError, match="gone"):
+        runs.retry()
 
 
 @needs_chromium
@@ -1268,6 +1327,7 @@ def test_in_a_browser(account: Account, tmp_path: Path) -> None:
     cells = [
         "from codika_nb import Client\nclient = Client()\npayloads = [{'name': str(n)} for n in range(100)]",
         "runs = client.run_many('greet', payloads, concurrency=4)",
+        "runs = client.run_many('greet', payloads, resume=client.interrupted)",
         "runs",
     ]
     with served(tmp_path, "lab", cells, **account.environment) as address, chromium() as page:
@@ -1279,11 +1339,17 @@ def test_in_a_browser(account: Account, tmp_path: Path) -> None:
         page.keyboard.press("Control+Enter")
         cell.locator(".widget-hprogress, .jupyter-widgets .progress").first.wait_for(timeout=30_000)
         keep_in_both_themes(page, "run-many-running")
+        cell.get_by_role("button", name="Stop").click()
+        page.locator(".jp-Dialog").get_by_role("button", name="Run").click()  # whether it may
+        cell.get_by_text("Interrupted. 100 runs of greet:").wait_for()
         seen.set()
+        cell = page.locator(".jp-CodeCell").filter(has_text="resume=").first
+        cell.locator(".jp-InputArea-editor").click()
+        page.keyboard.press("Control+Enter")
         cell.get_by_text("100/100").wait_for(timeout=60_000)
         cell.locator(".jupyter-widgets").first.wait_for(state="detached", timeout=30_000)
         table = page.locator(".jp-CodeCell").last
         table.locator(".jp-InputArea-editor").click()
         page.keyboard.press("Control+Enter")
-        table.get_by_text("100 runs of greet: 90 succeeded, 10 failed").wait_for(timeout=30_000)
+        table.get_by_text("90 ✓ 10 ✗").wait_for(timeout=30_000)
         keep_in_both_themes(page, "run-many")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import threading
 import time
+import weakref
 from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -31,7 +32,7 @@ from . import arguments
 from .api import API
 from .api.instances import which_instance
 from .payloads import is_frame
-from .runs import Run, Runs, bare
+from .runs import IN_DOUBT, Again, Run, Runs, bare
 from .steps import Exchange, Pause, Response, Step, Steps, T, relayed
 
 #: More connections than this the HTTP library does not open.
@@ -69,6 +70,7 @@ class Batch:
     Args:
         api: what describes the calls.
         workflow, payloads, instance, concurrency, timeout, resume: as in ``run_many``.
+        again: whether those of `resume` that failed are run once more.
     """
 
     def __init__(
@@ -81,10 +83,14 @@ class Batch:
         concurrency: int,
         timeout: float,
         resume: Runs | None,
+        again: bool = False,
     ) -> None:
         self._api = api
         self._timeout = timeout
         known = self.runs = _claimed(resume, workflow, instance, payloads)
+        known._client = weakref.ref(api)
+        if again:
+            known._renew()
         self._source = self.runs._source
         self._left = deque(run for run in known if run.status == "pending")
         unknown = concurrency if self.runs.total is None else max(self.runs.total - len(known), 0)
@@ -308,7 +314,7 @@ def prepared(
     instance: str | None,
     concurrency: int,
     timeout: float,
-    resume: Runs | None,
+    resume: Runs | Again | None,
 ) -> Steps[Batch]:
     """A batch that is ready to be worked on; what cannot be right is refused before anything is started.
 
@@ -316,6 +322,9 @@ def prepared(
         api: what describes the calls.
         workflow, payloads, instance, concurrency, timeout, resume: as in ``run_many``.
     """
+    again = isinstance(resume, Again)
+    if isinstance(resume, Again):
+        resume = resume.runs
     _check(payloads, concurrency, resume)
     seconds = arguments.seconds(timeout)
     workflow = arguments.name(workflow, "A workflow")
@@ -328,13 +337,14 @@ def prepared(
         concurrency=concurrency,
         timeout=seconds,
         resume=resume,
+        again=again,
     )
 
 
 def _in_doubt() -> TransportError:
     return TransportError(
         "Whether this run was started is not known: the batch ended before there was an answer.",
-        code="in-doubt",
+        code=IN_DOUBT,
         next_action="It is not started again; client.list_executions() shows what has run.",
     )
 

@@ -9,13 +9,13 @@ from pathlib import Path
 from ..errors import ConfigError, InvalidResponseError, UseCaseError
 from ..models import Instance
 from ..usecases.configuration import Configuration
-from ..usecases.fields import FormField
+from ..usecases.fields import FormField, Schema
 from ..usecases.record import archived_configuration
 from ..usecases.schema import read_schema
 from ..usecases.triggers import HttpTrigger
 from .deployed import latest
 
-__all__ = ["Offer", "choose", "offers_at", "offers_of"]
+__all__ = ["Offer", "choose", "offers_at", "offers_of", "outputs_at"]
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def offers_at(instance: Instance, named: str | None) -> dict[str, Offer]:
     case's folder, if that one is here. A workflow whose schema cannot be read is left out, so that the
     others have their forms, unless it is the one that is `named`, or there are no others.
     """
-    kept = _kept_configuration(instance)
+    kept = _kept_configuration(instance.process_instance_id, str(instance.current_version))
     known = offers_of(kept) if kept else {}
     offers = {}
     unreadable: InvalidResponseError | None = None
@@ -76,19 +76,28 @@ def offers_at(instance: Instance, named: str | None) -> dict[str, Offer]:
     return offers
 
 
-def _kept_configuration(instance: Instance) -> Configuration | None:
-    """The configuration of this very version: of what this kernel deployed, or from a folder's archive."""
+def outputs_at(instance: str, workflow: str) -> Schema:
+    """What a workflow gives, as far as that is known on this machine; nothing is asked for."""
+    kept = _kept_configuration(instance)
+    offer = offers_of(kept).get(workflow) if kept else None
+    return offer.outputs if offer else []
+
+
+def _kept_configuration(instance: str, version: str | None = None) -> Configuration | None:
+    """A version's configuration: of what this kernel deployed, or from a folder's archive.
+
+    Args:
+        instance: where it runs.
+        version: the last one that was deployed if left out.
+    """
     for made in latest():
-        if made.instance == instance.process_instance_id:
+        if made.instance == instance:
             return made.use_case.configuration
     for depth in ("project.json", "*/project.json", "*/*/project.json"):
         for file in Path().glob(depth):
             # Whatever is wrong with a file that happens to lie around is no business of a form.
             with suppress(UseCaseError, OSError, ValueError):
-                found = archived_configuration(
-                    file.parent, instance.process_instance_id, str(instance.current_version)
-                )
-                if found:
+                if found := archived_configuration(file.parent, instance, version):
                     return found
     return None
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from ..display.design import form_style
 from ..display.front_end import somebody_sees_widgets
 from ..loops import IN_BROWSER
 from .batch import Batch
@@ -18,7 +19,14 @@ def shown(batch: Batch, wanted: bool) -> Iterator[Callable[[], None]]:
     if not wanted:
         yield lambda: None
         return
-    bar, freeze = _bar(desc=batch.runs.workflow, total=batch.runs.total, initial=batch.done, unit=" run")
+    total = batch.runs.total
+    bar, freeze = _bar(
+        desc=batch.runs.workflow,
+        total=total,
+        initial=batch.done,
+        unit=" run",
+        bar_format=_KNOWN if total else None,
+    )
 
     def move() -> None:
         bar.set_postfix(batch.notes(), refresh=False)
@@ -27,9 +35,30 @@ def shown(batch: Batch, wanted: bool) -> Iterator[Callable[[], None]]:
     try:
         yield move
     finally:
+        if total:
+            bar.bar_format = _ENDED
         move()
         bar.close()
         freeze()
+
+
+#: What stands beside the bar: how many of how many, and how long it still takes, or took.
+_KNOWN = "{l_bar}{bar}| {n_fmt}/{total_fmt}, about {remaining} left{postfix}"
+_ENDED = "{l_bar}{bar}| {n_fmt}/{total_fmt} in {elapsed}{postfix}"
+
+
+# While a cell runs, kernels hear no clicks. In JupyterLab and Notebook this button does what the one in their
+# toolbar does: it interrupts the kernel (of a notebook that is not trusted, some ask first). Elsewhere there is
+# no such command, and the button is not shown.
+_STOP = (
+    '<button type="button" class="jupyter-button codika-stop" title="What was started goes on by itself" '
+    'data-commandlinker-command="notebook:interrupt-kernel" data-commandlinker-args="{}">Stop</button>'
+)
+_STOP_STYLE = (
+    ".codika-progress { border: 0; padding: 0; max-width: none; background: none } "
+    ".codika-progress .codika-stop { display: none; margin-left: 1rem } "
+    ".jp-Notebook .codika-progress .codika-stop { display: inline }"
+)
 
 
 def _bar(**options: Any) -> tuple[Any, Callable[[], None]]:
@@ -52,12 +81,16 @@ def _bar(**options: Any) -> tuple[Any, Callable[[], None]]:
     drawn = sys.modules.get("tqdm.notebook")
     if drawn is None or not issubclass(tqdm, drawn.tqdm):
         return tqdm(**options), lambda: None  # a console that is a kernel, too
+    import ipywidgets as widgets  # noqa: PLC0415 - as above
+
     bar: Any = tqdm(**options, display=False)
-    shown = display(bar.container, display_id=True)
+    stop = widgets.HTML(form_style("codika-progress", _STOP_STYLE) + _STOP)
+    box = widgets.HBox([bar.container, stop], _dom_classes=("codika", "codika-progress"))
+    shown = display(box, display_id=True)
 
     def freeze() -> None:
         shown.update({"text/plain": str(bar)}, raw=True)
-        for widget in (*bar.container.children, bar.container):
+        for widget in (*bar.container.children, bar.container, stop, box):
             for part in (widget, widget.layout, getattr(widget, "style", None)):
                 if part is not None:
                     part.close()

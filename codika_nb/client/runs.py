@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import threading
+import weakref
 from collections.abc import Iterable, Mapping, Sequence, Sized
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
-from ..display.markup import after, card, line
-from ..display.table import data_frame, html_table
-from ..display.text import plain, redact
+from ..display.table import data_frame
+from ..display.text import plain
 from ..errors import CodikaError, ConfigError, ExecutionFailedError
 from ..models import Execution
-from .payloads import Source, is_frame, rows_of
+from .overview import overview, payload_at
+from .payloads import Source, is_frame
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -103,6 +103,7 @@ class Runs(list[Run]):
 
     Attributes:
         workflow, instance: what these are runs of.
+        inputs: the payloads, where they can be looked at again: those of an iterator are gone.
         total: how many payloads there are, where that is known; of a batch that was interrupted not
             all are in the list.
 
@@ -116,6 +117,8 @@ class Runs(list[Run]):
         super().__init__()
         self.workflow = workflow
         self.instance = instance
+        # Whoever has run them, for as long as there is one.
+        self._client: weakref.ref[Any] | None = None
         # Held by the batch that fills the list: two at once would start the same payloads.
         self._at_work = threading.Lock()
         self._take_from(Source(payloads))
@@ -125,7 +128,7 @@ class Runs(list[Run]):
         payloads = source.payloads
         self.total = len(payloads) if isinstance(payloads, Sized) else None
         # Where they can be looked at again; an iterator's are gone.
-        self._inputs = payloads if isinstance(payloads, Sequence) or is_frame(payloads) else None
+        self.inputs = payloads if isinstance(payloads, Sequence) or is_frame(payloads) else None
 
     def _go_on_with(self, payloads: Any) -> None:
         with self._source.lock:  # a worker of the batch before may just be fetching a payload
@@ -136,6 +139,13 @@ class Runs(list[Run]):
                         next_action="Make it anew: what has been run already is skipped.",
                     )
                 return
+            if isinstance(payloads, list) and isinstance(self.inputs, list):
+                known = min(len(payloads), len(self.inputs))
+                if len(payloads) >= len(self) and payloads[:known] != self.inputs[:known]:
+                    raise ConfigError(
+                        "Those runs are of other payloads.",
+                        next_action="Give the same payloads again, or leave resume out.",
+                    )
             if isinstance(payloads, Sized) and len(payloads) < len(self):
                 raise ConfigError(
                     f"There are {len(payloads)} payloads, and {len(self)} have been taken already.",
@@ -176,7 +186,7 @@ class Runs(list[Run]):
             0    Ada    Hello, Ada!  success
             1  Grace  Hello, Grace!  success
         """
-        inputs: Any = self._inputs if self._inputs is not None else ()
+        inputs: Any = self.inputs if self.inputs is not None else ()
         frame = inputs.iloc[: len(self)] if is_frame(inputs) else None
         columns = _members(islice(inputs, len(self)), len(self)) if frame is None else {}
         taken = {str(name) for name in (columns if frame is None else frame.columns)}
@@ -196,68 +206,75 @@ class Runs(list[Run]):
                 columns[unique] = values
         return data_frame(columns, rows=len(self), beside=frame)
 
-    def _counts(self) -> str:
+    def retry(self, client: Any = None, **options: Any) -> Any:
+        """Run once more what has failed; what went well stays, and so does what may have been started.
+
+        Args:
+            client: who runs it; whoever has run it before, if left out.
+            options: ``concurrency``, ``timeout`` and ``progress`` of `Client.run_many`.
+
+        Returns:
+            These runs, filled in anew; with an `AsyncClient`, that is to be awaited.
+
+        Raises:
+            ConfigError: the payloads came from an iterator, and are gone, or the client is.
+
+        Example:
+            >>> runs = client.run_many("greet", [{"name": "Ada"}, {"name": " "}])
+            >>> runs.retry()
+            2 runs of greet: 1 succeeded, 1 failed
+        """
+        if self.inputs is None:
+            raise ConfigError(
+                "The payloads came from an iterator, and are not kept.",
+                next_action="Give a list to run_many, and what fails can be run once more.",
+            )
+        client = client or (self._client() if self._client else None)
+        if client is None:
+            raise ConfigError(
+                "The client that has run them is gone.", next_action="Give another one: runs.retry(client)"
+            )
+        return client.run_many(
+            self.workflow, self._source.payloads, instance=self.instance, resume=Again(self), **options
+        )
+
+    def _renew(self) -> None:
+        """Let what has failed be run anew, with the payloads as they are now."""
+        for run in self.failed:
+            if getattr(run.error, "code", "") != IN_DOUBT:
+                self[run.index] = Run(run.index, payload_at(self.inputs, run.index))
+
+    def counts(self) -> dict[str, int]:
+        """How many succeeded, failed, have not ended and have not been started."""
         known = {"success": 0, "failed": 0, "running": 0, "new": max((self.total or 0) - len(self), 0)}
         for run in self:
-            state: str = run.status
-            if state == "pending":
-                state = "new" if run.execution_id is None and run._asked is None else "running"
-            known[state] += 1
+            status: str = run.status
+            if status == "pending":
+                status = "new" if run.execution_id is None and run._asked is None else "running"
+            known[status] += 1
         words = {"success": "succeeded", "failed": "failed", "running": "not ended", "new": "not started"}
-        return ", ".join(f"{count:,} {words[state]}" for state, count in known.items() if count)
+        return {words[status]: count for status, count in known.items()}
 
     def __repr__(self) -> str:
         number = max(len(self), self.total or 0)
         if not number:
             return f"No runs of {plain(self.workflow)}."
         noun = "run" if number == 1 else "runs"
-        return f"{number:,} {noun} of {plain(self.workflow)}: {self._counts()}"
+        counts = ", ".join(f"{count:,} {word}" for word, count in self.counts().items() if count)
+        return f"{number:,} {noun} of {plain(self.workflow)}: {counts}"
 
     def _repr_html_(self) -> str:
-        if not self:
-            return line(repr(self))["text/html"]
-        failed = self.failed
-        further = [run for run in failed[:_SHOWN] if run.index >= _SHOWN]
-        headings = ["", *([] if self._inputs is None else ["Input"]), "Status", "ms", "Result"]
-        rows = [self._cells(run) for run in self[:_SHOWN]]
-        left = len(self) - len(rows) - len(further)
-        rows += [["⋮", *[""] * (len(headings) - 1)]] if left else []
-        rows += [self._cells(run) for run in further]
-        more = f"{left:,} more: .to_frame() has all of them{', .failed what failed' if failed else ''}."
-        hint = after(more) if left else ""
-        good = None if self.pending else not failed
-        return card(repr(self), [], good=good, rich=html_table(headings, rows) + hint)["text/html"]
-
-    def _cells(self, run: Run) -> list[str]:
-        given = [] if self._inputs is None else [_brief(_at(self._inputs, run.index))]
-        problem = run.execution.error_details if run.execution else None
-        if run.status == "success":
-            outcome = _brief(run.result)
-        elif problem is not None:
-            outcome = _brief(": ".join(filter(None, (problem.failed_node_name, problem.message))))
-        else:
-            outcome = _brief(run.error.message) if run.error else ""
-        took = "" if run.duration is None else f"{run.duration:,}"
-        return [f"{run.index:,}", *given, run.status, took, outcome]
+        return overview(self)
 
 
-#: How many rows a notebook shows: of the first ones, and of those that failed.
-_SHOWN = 5
+class Again(NamedTuple):
+    """Runs of which those that failed are to be run once more."""
+
+    runs: Runs
 
 
-def _brief(value: Any) -> str:
-    """A value on one line, short enough for a table."""
-    try:
-        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-    except (TypeError, ValueError, RecursionError):  # a payload that was refused for just that
-        text = repr(value)
-    return plain(redact(text) or " ", 60)
-
-
-def _at(inputs: Any, index: int) -> Any:
-    """The payload of a row; none if whoever has the payloads has taken it away since."""
-    one = rows_of(inputs.iloc[index : index + 1]) if is_frame(inputs) else islice(inputs, index, index + 1)
-    return next(iter(one), None)
+#: The code of an error that leaves open whether a run was started.
+IN_DOUBT = "in-doubt"
 
 
 def _members(rows: Iterable[Any], number: int, other: str = "") -> dict[str, list[Any]]:

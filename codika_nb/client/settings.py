@@ -324,14 +324,13 @@ class Connected(HoldsKey, API, Generic[Pool]):
 
     @property
     def interrupted(self) -> Runs | None:
-        """How far the last `run_many` was that has not come to its end; ``resume=`` goes on from there."""
+        """How far the last `run_many` was when it was interrupted; ``resume=`` goes on from there."""
         return self._connections.interrupted
 
     def _keep(self, batch: Batch) -> None:
+        # It stays once it has come to its end: whoever repeats the line that goes on starts nothing twice.
         if batch.error is not None:
             self._connections.interrupted = batch.runs
-        elif batch.runs is self._connections.interrupted:
-            self._connections.interrupted = None
         batch.let_go()
 
     def with_options(self: Self, *, timeout: float | httpx.Timeout | None) -> Self:

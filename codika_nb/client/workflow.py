@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sized
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from ..display.markup import Bundle, card
@@ -103,6 +103,11 @@ class Described:
         for row in listed:
             yield self.payload({(rename or {}).get(name, name): value for name, value in row.items()})
 
+    def _found(self, rows: Any, rename: Mapping[str, str] | None) -> Iterable[dict[str, Any]]:
+        """The payloads: all of them, where they end, so that what fails can be run once more."""
+        found = self._rows(rows, rename)
+        return list(found) if isinstance(rows, Sized) else found
+
     def _bundle(self) -> Bundle:
         takes = [_told(field) for field in fields(self._offer.inputs)]
         gives = [f"{plain(field.key)} ({plain(field.type)})" for field in fields(self._offer.outputs)]
@@ -182,7 +187,8 @@ class Workflow(Described):
             >>> runs[0].result["greeting"]
             'Hello, Ada!'
         """
-        return self._client.run_many(self.name, self._rows(rows, rename), instance=self.instance, **options)
+        found = self._found(rows, rename)
+        return self._client.run_many(self.name, found, instance=self.instance, **options)
 
 
 class AsyncWorkflow(Described):
@@ -213,7 +219,7 @@ class AsyncWorkflow(Described):
         **options: Any,
     ) -> Runs:
         """As in `Workflow`."""
-        found = self._rows(rows, rename)
+        found = self._found(rows, rename)
         return await self._client.run_many(self.name, found, instance=self.instance, **options)
 
 

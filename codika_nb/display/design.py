@@ -20,7 +20,7 @@ def output(markup: str) -> str:
 
 
 def sheet(markup: str) -> str:
-    """The tokens, and the sections of the style sheet whose class occurs in the markup."""
+    """The tokens, and the sections of the style sheet whose class or element occurs in the markup."""
     return "".join(rules for name, rules in _sections().items() if name in markup or name == "codika")
 
 
@@ -32,12 +32,13 @@ def form_style(form: str, more: str = "") -> str:
         more: rules beside those that forms have in common.
     """
     rules = _read("controls.css").replace(".codika-form", f".{form}")
-    return f"<style>{sheet('codika-result codika-table codika-tree')}{rules}{more}</style>"
+    # What will be shown within it is not known yet.
+    return f"<style>{''.join(_sections().values())}{rules}{more}</style>"
 
 
 @cache
 def _sections() -> dict[str, str]:
-    parts = re.split(r"^/\* (codika[\w-]*)\b", _source("design.css"), flags=re.MULTILINE)[1:]
+    parts = re.split(r"^/\* (codika[\w-]*|<\w+)(?=[\s:])", _source("design.css"), flags=re.MULTILINE)[1:]
     # What is left of a heading's comment goes, too.
     return {name: _short(f"/* {rules}") for name, rules in zip(parts[::2], parts[1::2], strict=True)}
 

@@ -31,6 +31,8 @@ LONGEST_RESULT = 50_000
 
 #: Branches of a tree with no more members than these are open at first.
 _OPEN_MEMBERS = 20
+#: Members of the objects in a list that is shown as a table.
+_MOST_COLUMNS = 12
 
 
 class Shown(NamedTuple):
@@ -142,11 +144,10 @@ def card(
     longest = max((len(name) for name, _ in told), default=0)
     plain_rows = [f"  {name:<{longest}}  {value.text}" for name, value in told]
     rich = rich or (lines(text) if text else "")
-    cells = "".join(f"<dt>{html.escape(name)}</dt><dd>{value.markup}</dd>" for name, value in told)
     parts = [
         f'<div class="codika-title">{_mark(good)} {html.escape(title)}</div>',
         f'<p class="codika-about">{html.escape(about)}</p>' if about else "",
-        f'<dl class="codika-rows">{cells}</dl>' if cells else "",
+        named(told),
         f'<div class="codika-body">{rich}</div>' if rich else "",
     ]
     return {
@@ -155,6 +156,24 @@ def card(
             f'<div class="codika-card{" codika-wide" if wide else ""}">{"".join(parts)}</div>'
         ),
     }
+
+
+def named(rows: Iterable[tuple[str, str | Shown]]) -> str:
+    """Names and values line by line, as markup."""
+    told = [(name, both(value)) for name, value in rows]
+    cells = "".join(f"<dt>{html.escape(name)}</dt><dd>{each.markup}</dd>" for name, each in told if each.text)
+    return f'<dl class="codika-rows">{cells}</dl>' if cells else ""
+
+
+def heading(title: str, beside: str = "") -> str:
+    """The title of a card, as markup, and quietly what else belongs to it."""
+    quiet = f" <small>{html.escape(beside)}</small>" if beside else ""
+    return f'<div class="codika-title">{html.escape(title)}{quiet}</div>'
+
+
+def part(title: str) -> str:
+    """The title of a part of a card, as markup."""
+    return f'<div class="codika-part">{html.escape(title)}</div>'
 
 
 def _mark(good: bool | None) -> str:
@@ -206,6 +225,20 @@ def _is_leaf(value: Any) -> bool:
     return not isinstance(value, Mapping | list | tuple) or not value
 
 
+def _columns(value: Any) -> list[str] | None:
+    """The members of a list of flat objects, which is a table; None of anything else."""
+    if not isinstance(value, list | tuple) or len(value) < 2:
+        return None
+    columns: dict[str, None] = {}
+    for row in value[:MOST_MEMBERS]:
+        if not isinstance(row, Mapping) or not all(map(_is_leaf, row.values())):
+            return None
+        columns.update(dict.fromkeys(map(str, row)))
+        if len(columns) > _MOST_COLUMNS:
+            return None
+    return list(columns) or None
+
+
 class _Walk:
     """One way through a value; what the budget does not suffice for is counted, and not looked at."""
 
@@ -220,8 +253,37 @@ class _Walk:
             return ""
         return self.budget.take(f"<div>{_leaf(value)}</div>")
 
+    def table(self, rows: Any, columns: list[str]) -> str:
+        """A list of flat objects."""
+        heads = [html.escape(plain(name, LONGEST)) for name in columns]
+        numbers = [
+            all(isinstance(row.get(name, 0), int | float) for row in rows[:MOST_MEMBERS]) for name in columns
+        ]
+        kinds = [' class="codika-number"' if number else "" for number in numbers]
+        lines = [
+            "<tr>"
+            + "".join(f'<th scope="col"{kind}>{name}</th>' for kind, name in zip(kinds, heads, strict=True))
+            + "</tr>"
+        ]
+        for n, row in enumerate(rows):
+            if self.budget.is_spent:
+                self.left += len(rows) - n
+                break
+            by_name = {str(name): value for name, value in row.items()}
+            cells = (
+                f"<td{kind}>{_leaf(by_name[name]) if name in by_name else ''}</td>"
+                for kind, name in zip(kinds, columns, strict=True)
+            )
+            lines.append(self.budget.take(f"<tr>{''.join(cells)}</tr>"))
+        return (
+            '<div class="codika-table" role="region" tabindex="0" aria-label="Items"><table>'
+            f"<thead>{lines[0]}</thead><tbody>{''.join(lines[1:])}</tbody></table></div>"
+        )
+
     def members(self, value: Any, around: tuple[int, ...]) -> str:
         """The members of a value that is inside of others, which are known by their ids."""
+        if columns := _columns(value):
+            return self.table(value, columns)
         around = (*around, id(value))
         written = []
         for n, (name, member) in enumerate(value.items() if isinstance(value, Mapping) else enumerate(value)):

@@ -85,6 +85,7 @@ def data_frame(
     *,
     rows: int,
     moments: Collection[str] = (),
+    kinds: Mapping[str, str] | None = None,
     beside: DataFrame | None = None,
 ) -> DataFrame:
     """A pandas data frame.
@@ -93,6 +94,7 @@ def data_frame(
         columns: the values by name.
         rows: how many there are of each.
         moments: the columns that hold moments in time.
+        kinds: what the other columns hold that may have no values; text if left out.
         beside: a frame of as many rows that comes first; its index stays.
 
     Raises:
@@ -109,9 +111,11 @@ def data_frame(
         if name in moments:
             return pandas.to_datetime(values, utc=True, errors="coerce")
         # What is missing would else make fractions of whole numbers, and objects of truth values.
-        kinds = {type(value) for value in values if value is not None}
-        small = kinds == {int} and all(value is None or abs(value) < 2**63 for value in values)
-        kind = "Int64" if small else "boolean" if kinds == {bool} else None
+        found = {type(value) for value in values if value is not None}
+        if not found:
+            return pandas.array(values, dtype=(kinds or {}).get(name, "object"))
+        small = found == {int} and all(value is None or abs(value) < 2**63 for value in values)
+        kind = "Int64" if small else "boolean" if found == {bool} else None
         return pandas.array(values, dtype=kind) if kind and None in values else values
 
     index = range(rows) if beside is None else beside.index

@@ -12,7 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from pydantic.alias_generators import to_camel
 
 from ..display.design import output
-from ..display.table import cell, data_frame, html_table, text_table
+from ..display.markup import identifier, moment
+from ..display.table import Cell, cell, data_frame, html_table, text_table
 from ..display.text import redact
 
 if TYPE_CHECKING:
@@ -177,8 +178,22 @@ class Table(list[Row]):
         page: Any = cls._page.model_validate(answer)
         return cls(page.rows)
 
-    def _cells(self) -> list[list[str]]:
-        return [[cell(getattr(row, attribute)) for attribute in self.columns.values()] for row in self]
+    def _cells(self) -> list[list[Cell]]:
+        return [[self._cell(row, attribute) for attribute in self.columns.values()] for row in self]
+
+    def _cell(self, row: Row, attribute: str) -> Cell:
+        value = getattr(row, attribute)
+        if isinstance(value, datetime):
+            return moment(value)
+        is_long = isinstance(value, str) and len(value) >= _LONGEST_NAME
+        return identifier(value) if is_long and attribute.endswith("id") else cell(value)
+
+    @property
+    def _numbers(self) -> list[str]:
+        """The headings of columns that hold numbers."""
+        fields = self._row.model_fields
+        kinds = {name: fields[name].annotation for name in self.columns.values() if name in fields}
+        return [heading for heading, name in self.columns.items() if int in get_args(kinds.get(name))]
 
     def to_frame(self) -> DataFrame:
         """The rows as a pandas data frame: the table's columns first, then what else is known of them.
@@ -196,13 +211,14 @@ class Table(list[Row]):
         names = dict.fromkeys([*self.columns.values(), *fields])
         columns = {name: [_datum(getattr(row, name)) for row in self] for name in names}
         moments = [name for name, field in fields.items() if datetime in get_args(field.annotation)]
-        return data_frame(columns, rows=len(self), moments=moments)
+        kinds = {name: _kind(fields[name].annotation) for name in names if name in fields}
+        return data_frame(columns, rows=len(self), moments=moments, kinds=kinds)
 
     def __repr__(self) -> str:
         if not self:
             noun = re.findall("[A-Z][a-z]+", type(self).__name__)[-1]
             return f"No {noun.lower()}."
-        return text_table(list(self.columns), self._cells())
+        return text_table(list(self.columns), self._cells(), numbers=self._numbers)
 
     def _repr_html_(self) -> str:
         return output(self.markup())
@@ -211,7 +227,20 @@ class Table(list[Row]):
         """The table, to stand within an output."""
         if not self:
             return f'<p class="codika-notice">{self!r}</p>'
-        return html_table(list(self.columns), self._cells(), label=type(self).__name__)
+        name = type(self).__name__
+        return html_table(list(self.columns), self._cells(), numbers=self._numbers, label=name)
+
+
+#: An id that is shorter than this is a name, such as that of a workflow.
+_LONGEST_NAME = 16
+
+
+def _kind(annotation: Any) -> str:
+    """What a column of a data frame holds, which nobody could tell of one without values."""
+    kinds = {annotation, *get_args(annotation)}
+    return (
+        "boolean" if bool in kinds else "Int64" if int in kinds else "Float64" if float in kinds else "object"
+    )
 
 
 def _datum(value: object) -> object:

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal, TypedDict
 
 from pydantic import Field
 
-from ..display.markup import Bundle, card
+from ..display.markup import Bundle, Shown, card, code
 from ..display.text import redact
 from .answer import Answer, Table
 
@@ -40,7 +40,7 @@ class Deployment(Answer):
         )
 
     def _repr_html_(self) -> str:
-        return deployment_card(self, "The use case")["text/html"]
+        return deployment_card(self)["text/html"]
 
 
 class Published(Answer):
@@ -104,19 +104,35 @@ class DataIngestion(Answer):
     webhook_urls: WebhookUrls | None = None
 
 
-def deployment_card(deployed: Deployment, title: str, rows: Iterable[tuple[str, str]] = ()) -> Bundle:
-    """The outcome of a deployment, and how to go on."""
+def deployment_card(
+    deployed: Deployment,
+    title: str = "The use case",
+    rows: Iterable[tuple[str, str | Shown]] = (),
+    *,
+    folder: str = "",
+    about: str = "",
+    text: str = "",
+    rich: str = "",
+) -> Bundle:
+    """The outcome of a deployment, and how to go on.
+
+    Args:
+        deployed: the platform's answer.
+        title: of the use case.
+        rows: what else is known of it.
+        folder: the version of its folder, which is another one than the platform's.
+        about: what has to be said of it before everything else.
+        text: its workflows, where more is known of them than the answer says.
+        rich: the same as markup.
+    """
     good = deployed.deployment_status != "failed"
-    workflows = [w.workflow_template_id for w in deployed.workflows_deployed]
+    workflows = ", ".join(f"{w.workflow_template_id} ({w.status})" for w in deployed.workflows_deployed)
     shown = [
-        ("Version", deployed.version),
-        (
-            "Workflows",
-            ", ".join(f"{w.workflow_template_id} ({w.status})" for w in deployed.workflows_deployed),
-        ),
-        ("Instance", deployed.process_instance_id or ""),
+        ("Version", f"{deployed.version}, folder {folder}" if folder else deployed.version),
+        ("Workflows", "" if text else workflows),
+        ("Instance", code(deployed.process_instance_id) if deployed.process_instance_id else ""),
         ("Error", deployed.error or ""),
-        ("Run it", f"%codika_trigger {workflows[0]} {{…}}" if good and workflows else ""),
         *rows,
     ]
-    return card(f"{title} {'is deployed' if good else 'could not be deployed'}", shown, good=good)
+    outcome = "is deployed" if good else "could not be deployed"
+    return card(f"{title} {outcome}", shown, good=good, about=about, text=text, rich=rich)

@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from operator import itemgetter
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
 
 from pydantic import AfterValidator, Field
 
 from ..display.chart import Bar, Chart
-from ..display.markup import LONGEST_RESULT, Bundle, card, tree
-from ..display.table import cell, html_table, text_table
-from ..display.text import cut, plain, readable, redact
+from ..display.markup import (
+    LONGEST_RESULT,
+    Bundle,
+    Shown,
+    after,
+    card,
+    code,
+    folded,
+    moment,
+    named,
+    state,
+    tree,
+)
+from ..display.table import Cell, cell, html_table, text_table
+from ..display.text import cut, duration_text, moment_text, plain, readable, redact
 from ..errors import ExecutionFailedError
 from .answer import Answer, Table
 
@@ -186,24 +199,50 @@ class ExecutionSummary(Answer):
         began = self.created_at
         if began is None or self.status == "pending":
             return None
-        took = f"{self.duration or '?'} ms"
-        about = f"{self.workflow_id}, {self.status}, {took}, {began:%Y-%m-%d %H:%M:%S}"
+        took = duration_text(self.duration) if self.duration else "not measured"
+        about = f"{self.workflow_id}, {self.status}, {took}, {moment_text(began)}"
         zoned = began if began.tzinfo else began.replace(tzinfo=UTC)
         # The platform gives no duration for some failures.
         return Bar(zoned, max(self.duration or 0, 0), self.status == "success", about)
+
+
+#: How a row leads to its run.
+OPEN_ONE = "Look into one by its number: client.get_execution(runs[0])"
 
 
 class Executions(Table[ExecutionSummary], row=ExecutionSummary, member="executions"):
     """Runs, newest first, as a list."""
 
     columns: ClassVar[dict[str, str]] = {
+        "Status": "status",
         "Run": "execution_id",
         "Workflow": "workflow_id",
-        "Status": "status",
         "Started": "created_at",
-        "ms": "duration",
+        "Took": "duration",
         "Error": "error",
     }
+
+    def _cell(self, row: ExecutionSummary, attribute: str) -> Cell:
+        value = getattr(row, attribute)
+        if attribute == "status" and value:
+            return state(value, {"success": True, "pending": None}.get(value, False))
+        if attribute == "duration" and value is not None:
+            return duration_text(value)
+        return super()._cell(row, attribute)
+
+    def _table(self, table: Callable[..., str]) -> str:
+        rows = [[str(n), *cells] for n, cells in enumerate(self._cells())]
+        return table(["", *self.columns], rows, numbers=["", "Took"])
+
+    def __repr__(self) -> str:
+        return f"{self._table(text_table)}\n{OPEN_ONE}" if self else super().__repr__()
+
+    def markup(self) -> str:
+        """The table, to stand within an output."""
+        if not self:
+            return super().markup()
+        listed = f"Listed {moment_text(datetime.now(UTC))}. {OPEN_ONE}"
+        return self._table(partial(html_table, label="Runs")) + after(listed)
 
     def at(self, instance: str) -> Self:
         """The same runs, which know their process instance."""
@@ -215,27 +254,61 @@ class Executions(Table[ExecutionSummary], row=ExecutionSummary, member="executio
 
 
 def execution_card(
-    run: Execution, workflow: str, wait: str = "", details: ExecutionDetails | None = None
+    run: Execution,
+    workflow: str,
+    wait: str = "",
+    details: ExecutionDetails | None = None,
+    *,
+    result: str = "",
+    payload: object = None,
 ) -> Bundle:
-    """The outcome of a run: its result, or the node and the reason it failed; or how to `wait` for it."""
-    took = ("Took", f"{run.duration} ms" if run.duration is not None else "")
+    """The outcome of a run: its result, or the node and the reason it failed.
+
+    Args:
+        run: as the platform has it.
+        workflow: what it is a run of.
+        wait: how to wait for it, if it has not ended.
+        details: what the engine has recorded of it.
+        result: the result as markup, where more is known of it than it says itself.
+        payload: what it was started with, where that is known.
+    """
+    took = duration_text(run.duration) if run.duration is not None else ""
+    about: list[tuple[str, str | Shown]] = [
+        ("Run", code(run.execution_id)),
+        ("Instance", code(run.instance) if run.instance else ""),
+        ("Started", moment(run.created_at) if run.created_at else ""),
+        ("Took", took),
+    ]
+    sent = folded("Payload", tree(payload)) if payload else ""
     if run.status == "success":
-        result = json.dumps(run.result_data, indent=2, ensure_ascii=False, default=str)
-        if len(result) > LONGEST_RESULT:
-            all_of_it = f"the run's `result` has all {len(result):,} characters"
-            result = f"{cut(result, LONGEST_RESULT)}\n… cut here: {all_of_it}"
-        return card(f"{workflow} succeeded", [took], good=True, text=result, rich=tree(run.result_data))
+        short = ", ".join(filter(None, (f"Run …{plain(run.execution_id)[-8:]}", took)))
+        shown = (result or tree(run.result_data)) + sent + folded(short, named(about))
+        return card(f"{workflow} succeeded", [], good=True, text=_written(run.result_data), rich=shown)
     if not run.ended:
-        return card(f"{workflow} is running", [("Run", run.execution_id), ("Wait for it", wait)])
+        return card(f"{workflow} is running", [("Run", code(run.execution_id)), ("Wait for it", code(wait))])
     problem = run.error_details
     rows = [
-        ("Run", run.execution_id),
-        took,
         ("Node", problem.failed_node_name or "" if problem else ""),
         ("Reason", problem.message if problem and problem.message else run.status),
         ("Nodes", " → ".join(map(_step, details.nodes)) if details else ""),
+        *about,
     ]
-    return card(f"{workflow} failed", rows, good=False)
+    return card(f"{workflow} failed", rows, good=False, rich=sent)
+
+
+def _written(result: object) -> str:
+    """A result as JSON, no more of it than a notebook can bear, and no more of it written than shown."""
+    encoder, parts, length = json.JSONEncoder(indent=2, ensure_ascii=False, default=str), [], 0
+    left_out = "… cut here: the run's `result` has all of it"
+    try:
+        for part in encoder.iterencode(result):
+            parts.append(part)
+            length += len(part)
+            if length > LONGEST_RESULT:
+                return f"{cut(''.join(parts), LONGEST_RESULT)}\n{left_out}"
+    except (ValueError, RecursionError):  # it contains itself, is as deep as that, or a number is too long
+        return f"{''.join(parts)}\n{left_out}"
+    return "".join(parts)
 
 
 def _step(node: NodeRun) -> str:

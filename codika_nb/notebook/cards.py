@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..display.design import output
-from ..display.markup import Bundle, after, card, folded, line
+from ..display.markup import Bundle, Shown, after, card, code, folded, line
 from ..display.table import cell, html_table, text_table
 from ..display.text import plain
 from ..in_process import is_inside
 
 if TYPE_CHECKING:
-    from ..models import Identity, Redeployment
+    from ..models import Identity
     from ..models.answer import Table
     from ..profiles import Profile
-    from ..usecases.rules.findings import Findings
-    from ..usecases.usecase import UseCase
+    from ..profiles.credential import Credential
 
 
 def signed_in(profile: Profile, note: str = "") -> Bundle:
@@ -29,74 +28,12 @@ def signed_in(profile: Profile, note: str = "") -> Bundle:
     return line(text, good=True)
 
 
-def deploying(title: str, what: str) -> Bundle:
-    """A deployment that is under way."""
-    return card(f"{title} is being deployed", [("Now", what)])
-
-
-def maybe_deployed(title: str) -> Bundle:
-    """A deployment of which nobody has heard how it went."""
-    return card(f"It is not known whether {title} was deployed", [])
-
-
-def not_recorded(title: str) -> Bundle:
-    """A deployment that the folder knows nothing of; why follows as an error."""
-    return card(f"{title} was deployed, but that could not be written down", [], good=False)
-
-
-def not_deployed(title: str, findings: Findings | None = None) -> Bundle:
-    """A deployment that came to nothing; why follows as an error, or is what a check has found."""
-    return card(f"{title} was not deployed", [], good=False, **_findings(findings))
-
-
-def redeployment(redeployed: Redeployment, title: str) -> Bundle:
-    """The outcome of deploying a version once more."""
-    good = redeployed.deployment_status != "failed"
-    rows = [("Workflows", f"{len(redeployed.n8n_workflow_ids)} in the engine")]
-    return card(f"{title} {'runs again' if good else 'could not be deployed again'}", rows, good=good)
-
-
-def plan(use_case: UseCase, rows: Iterable[tuple[str, str]], findings: Findings) -> Bundle:
-    """What a deployment would send, and whether it would run."""
-    title, good = use_case.configuration.title, not findings.must
-    text = f"{title} can be deployed" if good else f"{title} would not run"
-    return card(text, rows, good=good, **_findings(findings))
-
-
-def lone_workflow(name: str, findings: Findings) -> Bundle:
-    """What a check has found in a workflow that is no use case."""
-    good = not findings.must
-    title = f"{name} can be a workflow of a use case" if good else f"{name} would not run as it is"
-    rows = [("Checked", "by the rules that are about workflows alone")]
-    return card(title, rows, good=good, **_findings(findings))
-
-
-def _findings(findings: Findings | None) -> dict[str, Any]:
-    if not findings:
-        return {}
-    return {"text": repr(findings), "rich": findings.markup(), "wide": True}
-
-
-def imported(use_case: UseCase, rows: Iterable[tuple[str, str]], good: bool) -> Bundle:
-    """What an import has made, what it leaves to a person, and what it has done."""
-    title = f"{use_case.configuration.title} was imported"
-    report = use_case.imported
-    if not report:
-        return card(title, rows, good=good)
-    decide, done = report.decide, report.done
-    parts = [("To decide", decide), ("Done", done)]
-    return card(
-        title,
-        rows,
-        good=good,
-        text="\n".join(f"{name}:\n{part!r}" for name, part in parts if part),
-        rich="".join(
-            folded(f"{name} ({len(part)})", part.markup(), is_open=part is decide)
-            for name, part in parts
-            if part
-        ),
-        wide=True,
-    )
+def account(credential: Credential) -> str:
+    """Whose key it is, where that is known; else where the key is from."""
+    profile = credential.profile
+    if profile is None:
+        return f"the key from {credential.source}"
+    return f"{who(profile)}, profile {profile.name}" if profile.name else who(profile)
 
 
 def waiting(workflow: str, execution_id: str, seconds: float) -> Bundle:
@@ -106,17 +43,20 @@ def waiting(workflow: str, execution_id: str, seconds: float) -> Bundle:
 
 def identity(known: Identity) -> Bundle:
     """Who is signed in, with what, where, and which source that came from."""
+    scopes = ", ".join(map(plain, known.scopes))
+    count = f"{len(known.scopes)} scope{'' if len(known.scopes) == 1 else 's'}"
+    chips = "<br>".join(code(scope).markup for scope in known.scopes)
     rows = [
-        (
-            "Organization",
-            f"{plain(known.organization)}  ({known.organization_id})" if known.organization else "",
-        ),
-        ("Server", known.server),
-        ("Key", ", ".join(plain(part) for part in (known.key, known.key_name, known.kind) if part)),
+        ("Organization", plain(known.organization) if known.organization else ""),
+        ("Its id", code(known.organization_id) if known.organization_id else ""),
+        ("Server", code(known.server)),
+        ("Key", code(known.key) if known.key else ""),
+        ("Its name", plain(known.key_name) if known.key_name else ""),
+        ("Its kind", known.kind),
         ("Expires", known.expires_at or ("" if known.note else "never")),
-        ("Scopes", ", ".join(known.scopes)),
-        ("From", known.source),
-        ("Hides", ", ".join(known.hides)),
+        ("Scopes", Shown(scopes, folded(count, chips)) if known.scopes else ""),
+        ("Found in", known.source),
+        ("In place of", ", ".join(known.hides)),
         ("Note", known.note or ""),
     ]
     return card("Signed in", rows, good=True)

@@ -19,15 +19,15 @@ from ..display.front_end import somebody_is_there
 from ..display.markup import line
 from ..errors import CodikaError, ConfigError, Interrupted, UseCaseError
 from ..models import Deployment, Redeployment
-from ..models.deployments import deployment_card
 from ..profiles.credential import context, resolve
 from ..usecases.rules.findings import Findings
 from ..usecases.source import config_name
 from ..usecases.usecase import UseCase
 from ..usecases.verifying import verify_workflow
 from ..usecases.versions import raised, version_rule
-from . import cards
+from . import deploy_cards
 from .card import Card
+from .cards import account, who
 from .kernel import client_for_folder, folders_profile
 from .magic import magic, option, show
 
@@ -95,7 +95,7 @@ def codika_deploy(shell: InteractiveShell, arguments: Namespace) -> Any:
         use_case = UseCase.load(arguments.path)
     except UseCaseError as error:
         if error.findings:
-            show(shell, error.findings, cards.not_deployed(path.name, error.findings))
+            show(shell, error.findings, deploy_cards.not_deployed(path.name, error.findings))
         raise
     for given in arguments.additional_file:
         file, _, name = given.rpartition(":")
@@ -105,22 +105,30 @@ def codika_deploy(shell: InteractiveShell, arguments: Namespace) -> Any:
     if arguments.dry_run:
         return _plan(shell, use_case, version, arguments)
     title, in_use = use_case.configuration.title, resolve().profile
-    before = {link.project_id for link in use_case.links}
+    before = use_case.links
     card = Card(shell)
     with client_for_folder(use_case) as client:
         if arguments.rerun:
             return _rerun(client, use_case, card)
         deployed = _deploy(client, use_case, version, arguments, card)
-        rows = [("Folder", f"version {use_case.version}")]
+        rows: list[tuple[str, str]] = []
         project, owner = use_case.project, client.credential.profile
-        if project is not None and project.project_id not in before:
-            rows.append(("Note", "A new project was made for it; its id is in project.json."))
+        about = ""
+        if project is not None and project.project_id not in {link.project_id for link in before}:
+            about = "A new project was made for it; its id is in project.json."
+            if before:
+                rows.append(
+                    ("Before", f"project {before[0].project_id} at {before[0].server}, also in project.json")
+                )
         if owner and owner != in_use:
             # What comes next is about this deployment, and so is done with its account.
             context.choose(owner, by_person=False)
-            rows.append(("As", f"{cards.who(owner)}, to whom the folder belongs; so do the next cells"))
+            rows.append(("As", f"{who(owner)}: the folder is theirs. The next cells run as they, too."))
+        else:
+            rows.append(("As", account(client.credential)))
+        shown = deploy_cards.deployed(client, use_case, deployed, rows, about)
         # Shown before anything else is done, which may fail: the deployment is made.
-        card.finish(deployed, deployment_card(deployed, title, rows))
+        card.finish(deployed, shown)
         if deployed.deployment_status == "failed":
             again = f"%codika_deploy {shlex.quote(str(arguments.path))} --rerun"
             raise UseCaseError(
@@ -132,7 +140,7 @@ def codika_deploy(shell: InteractiveShell, arguments: Namespace) -> Any:
         if arguments.publish:
             project_id = arguments.project or (project.project_id if project else "")
             rows.append(_publish(client, use_case, deployed, project_id))
-            card.finish(deployed, deployment_card(deployed, title, rows))
+            card.finish(deployed, deploy_cards.deployed(client, use_case, deployed, rows, about))
     return deployed
 
 
@@ -147,7 +155,7 @@ def _lone_workflow(shell: InteractiveShell, path: Path, arguments: Namespace) ->
     findings = verify_workflow(path)
     if arguments.fix and _fix(findings):
         findings = verify_workflow(path)
-    show(shell, findings, cards.lone_workflow(path.name, findings))
+    show(shell, findings, deploy_cards.lone_workflow(path.name, findings))
     _fail_unattended(path.name, findings)
     return findings
 
@@ -183,7 +191,7 @@ def _deploy(client: Client, use_case: UseCase, version: str, arguments: Namespac
         if isinstance(step, Request) and stage == "send":
             sent, text = True, f"sending {_size(step.content or b'')}, then waiting for the platform"
         if text:
-            card.update(cards.deploying(title, text))
+            card.update(deploy_cards.deploying(title, text))
 
     exchange = API.deploy_use_case.describe(
         client,
@@ -197,14 +205,16 @@ def _deploy(client: Client, use_case: UseCase, version: str, arguments: Namespac
         return client.perform(observed(exchange, tell))
     except UseCaseError as error:
         if error.findings:
-            card.finish(None, cards.not_deployed(title, error.findings))
+            card.finish(None, deploy_cards.not_deployed(title, error.findings))
             error.message = f"{title} would not run: see above."
         else:
-            card.give_up(cards.not_recorded(title) if error.deployment else cards.not_deployed(title))
+            card.give_up(
+                deploy_cards.not_recorded(title) if error.deployment else deploy_cards.not_deployed(title)
+            )
         raise
     except (KeyboardInterrupt, CodikaError) as error:
         unknown = sent and _may_have_acted(error)
-        card.give_up(cards.maybe_deployed(title) if unknown else cards.not_deployed(title))
+        card.give_up(deploy_cards.maybe_deployed(title) if unknown else deploy_cards.not_deployed(title))
         if not unknown:
             raise
         again = "Repeating the cell deploys it as the version after that."
@@ -246,13 +256,13 @@ def _plan(shell: InteractiveShell, use_case: UseCase, version: str, arguments: N
     rows = [
         ("Project", target or f"a new one, “{arguments.create_project or title}”"),
         ("Server", server),
-        ("As", cards.who(owner) if owner else _NOBODY.get(source, source)),
+        ("As", who(owner) if owner else _NOBODY.get(source, source)),
         ("Version", f"{folder}; the platform's own {rule.on_platform}"),
         ("Workflows", ", ".join(workflows)),
         ("Sends", _size(body)),
         ("Then", "it is published: the version in production" if arguments.publish else ""),
     ]
-    show(shell, findings, cards.plan(use_case, rows, findings))
+    show(shell, findings, deploy_cards.plan(use_case, rows, findings))
     _fail_unattended(title, findings)
     return findings
 
@@ -278,14 +288,14 @@ def _rerun(client: Client, use_case: UseCase, card: Card) -> Redeployment:
             next_action="Deploy it first, without --rerun.",
         )
     title = use_case.configuration.title
-    card.update(cards.deploying(title, "deploying the present version once more"))
+    card.update(deploy_cards.deploying(title, "deploying the present version once more"))
     try:
         again = client.rerun_deployment(project.dev_process_instance_id, force=True)
     except (KeyboardInterrupt, CodikaError) as error:
         unknown = _may_have_acted(error)
-        card.give_up(cards.maybe_deployed(title) if unknown else cards.not_deployed(title))
+        card.give_up(deploy_cards.maybe_deployed(title) if unknown else deploy_cards.not_deployed(title))
         raise
-    card.finish(again, cards.redeployment(again, title))
+    card.finish(again, deploy_cards.redeployment(again, title))
     return again
 
 

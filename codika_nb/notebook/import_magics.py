@@ -11,7 +11,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from ..errors import UseCaseError
 from ..usecases.n8n.export import template_id
 from ..usecases.usecase import UseCase
-from . import cards
+from . import deploy_cards
 from .magic import magic, option, show
 
 
@@ -49,5 +49,5 @@ def codika_import(shell: InteractiveShell, arguments: Namespace) -> UseCase:
         ),
         ("Next", f"%codika_deploy {shlex.quote(str(folder))} --dry-run"),
     ]
-    show(shell, use_case, cards.imported(use_case, rows, good=not musts))
+    show(shell, use_case, deploy_cards.imported(use_case, rows, good=not musts))
     return use_case

@@ -129,6 +129,7 @@ class _ShownOnce:
     def __init__(self, shell: InteractiveShell, otherwise: Callable[[object], Any]) -> None:
         self._shell, self._otherwise = shell, otherwise
         self.shown: list[object] = []
+        self._cards = 0
 
     def __call__(self, result: object) -> None:
         if any(result is value for value in self.shown):
@@ -137,6 +138,15 @@ class _ShownOnce:
         else:
             self._otherwise(result)
 
+    def fit(self, bundle: dict[str, str]) -> dict[str, str]:
+        """What is displayed: of a cell that displays very much, as plain text, so that its notebook opens."""
+        self._cards += 1
+        return bundle if self._cards <= MOST_CARDS else {"text/plain": bundle["text/plain"]}
+
+
+#: Outputs of one cell that are more than plain text: of a loop, nobody reads all.
+MOST_CARDS = 50
+
 
 def show(shell: InteractiveShell, value: Any, bundle: dict[str, str] | None) -> None:
     """Display `bundle` (or a form) now, and not once more when `value` ends the cell.
@@ -144,14 +154,14 @@ def show(shell: InteractiveShell, value: Any, bundle: dict[str, str] | None) -> 
     A magic returns its value so that it can be assigned, and shows it even then; without this
     a line that is not assigned would show it twice.
     """
+    hook = sys.displayhook
+    if hook is not sys.__displayhook__ and not isinstance(hook, _ShownOnce):
+        # IPython puts its own hook back when the cell has ended.
+        sys.displayhook = hook = _ShownOnce(shell, hook)
+    this_cell = hook if isinstance(hook, _ShownOnce) else None
     if bundle is None:
         value.show()
     elif bundle:
-        display(bundle, raw=True)
-    hook = sys.displayhook
-    if value is None or hook is sys.__displayhook__:
-        return
-    if not isinstance(hook, _ShownOnce):
-        # IPython puts its own hook back when the cell has ended.
-        sys.displayhook = hook = _ShownOnce(shell, hook)
-    hook.shown[:] = [*hook.shown[-99:], value]
+        display(this_cell.fit(bundle) if this_cell else bundle, raw=True)
+    if value is not None and this_cell:
+        this_cell.shown[:] = [*this_cell.shown[-99:], value]

@@ -15,6 +15,7 @@ from ..client.api.instances import which_instance
 from ..client.arguments import seconds
 from ..client.client import Client
 from ..client.deployed import latest
+from ..client.offers import outputs_at
 from ..client.steps import Step, observed
 from ..display.design import output
 from ..display.markup import line
@@ -25,6 +26,7 @@ from .card import Card
 from .cards import waiting
 from .kernel import client_for_run
 from .magic import magic, option, show
+from .result import result_html
 
 #: Seconds of waiting before it is said that something is waited for.
 SHOW_AFTER = 0.4
@@ -100,7 +102,11 @@ def codika_trigger(shell: InteractiveShell, arguments: Namespace) -> Triggered |
         if ended.status == "failed":
             with suppress(CodikaError):  # a key may not be allowed to look into the engine
                 details = client.get_execution(ended)
-    card.finish(ended, execution_card(ended, workflow, wait, details))
+    outputs = outputs_at(instance, workflow) if ended.status == "success" else []
+    shown = result_html(outputs, ended.result_data) if outputs else ""
+    card.finish(
+        ended, execution_card(ended, workflow, wait, details, result=shown, payload=arguments.payload)
+    )
     return ended
 
 
@@ -125,7 +131,9 @@ def codika_executions(shell: InteractiveShell, arguments: Namespace) -> Executio
         runs = client.list_executions(
             instance, workflow=workflow, failed_only=arguments.failed, limit=arguments.limit
         )
-    parts: list[Any] = [runs, *([runs.chart()] if arguments.chart else [])]
+    # Without runs there is nothing to draw, and one sentence says so.
+    chart = runs.chart() if arguments.chart else None
+    parts: list[Any] = [*([chart] if chart else []), runs]
     show(
         shell,
         runs,

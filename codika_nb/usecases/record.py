@@ -296,15 +296,21 @@ class Record:
         write(self.folder, name, json_file(value, name, end=""))
 
 
-def archived_configuration(folder: Path, instance: str, version: str) -> Configuration | None:
+def archived_configuration(folder: Path, instance: str, version: str | None = None) -> Configuration | None:
     """What an instance runs in this version, from the archive of a folder; None if it is not of this folder.
+
+    Args:
+        folder: the use case.
+        instance: the process instance.
+        version: the last one that was deployed if left out.
 
     Raises:
         OSError, ValueError, UseCaseError: the files are not those of a deployment.
     """
     for link in Record(folder).links:
         if instance in (link.dev_process_instance_id, link.prod_process_instance_id):
-            snapshot = inside(folder, f"{_archive_of(link.project_id, version)}/{_SNAPSHOT}")
+            known = version or next(reversed(link.deployments or {}), "")
+            snapshot = inside(folder, f"{_archive_of(link.project_id, known)}/{_SNAPSHOT}")
             return Configuration.model_validate_json(snapshot.read_bytes())
     return None
 

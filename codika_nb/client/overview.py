@@ -1,0 +1,113 @@
+"""How the outcome of many payloads looks: how many went well, the first rows, why others failed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from ..display.design import output
+from ..display.markup import after, heading, line, part, state
+from ..display.table import Cell, cell, html_table
+from ..display.text import duration_text, plain, redact
+from .payloads import is_frame, rows_of
+
+if TYPE_CHECKING:
+    from .runs import Run, Runs
+
+#: Rows that are shown, reasons, and row numbers of each.
+_ROWS, _REASONS, _NUMBERS = 5, 10, 8
+#: Members of payloads or of results that have columns of their own.
+_COLUMNS = 6
+
+
+def overview(runs: Runs) -> str:
+    """The card of some runs, as markup."""
+    if not runs:
+        return line(repr(runs))["text/html"]
+    counts = runs.counts()
+    told = f"{counts.pop('succeeded'):,} ✓ {counts.pop('failed'):,} ✗"
+    told += "".join(f", {count:,} {word}" for word, count in counts.items() if count)
+    noun = "run" if len(runs) == 1 else "runs"
+    parts = [heading(f"{max(len(runs), runs.total or 0):,} {noun} of {plain(runs.workflow)}", told)]
+    failed = runs.failed
+    first = runs[:_ROWS]
+    parts += [part("First rows") if len(runs) > _ROWS or failed else "", _first_rows(runs, first)]
+    if failed:
+        parts += [part("Failures"), _failures(failed)]
+    more = ["runs.to_frame() has all rows."] if len(runs) > _ROWS else []
+    more += ["runs.retry() runs once more what has failed."] if failed else []
+    parts += [after(" ".join(more))] if more else []
+    return output(f'<div class="codika-card codika-wide">{"".join(parts)}</div>')
+
+
+def _first_rows(runs: Runs, rows: list[Run]) -> str:
+    inputs = [] if runs.inputs is None else [payload_at(runs.inputs, run.index) for run in rows]
+    given = _columns(inputs, "Input")
+    gave = _columns([run.result for run in rows], "Result")
+    results = [f"{name}_result" if name in given else name for name in gave]
+    headings = ["", "Status", *given, *results, "Took"]
+    table: list[list[Cell]] = []
+    for n, run in enumerate(rows):
+        took = "" if run.duration is None else duration_text(run.duration)
+        good = {"success": True, "pending": None}.get(run.status, False)
+        columns = [*given.values(), *gave.values()]
+        table.append([f"{run.index:,}", state(run.status, good), *(column[n] for column in columns), took])
+    return html_table(headings, table, numbers=["", "Took"], label="First rows")
+
+
+def _failures(failed: list[Run]) -> str:
+    by_reason: dict[str, list[int]] = {}
+    for run in failed:
+        by_reason.setdefault(_reason(run), []).append(run.index)
+    most = sorted(by_reason.items(), key=lambda each: -len(each[1]))
+    rows = [[f"{len(indexes):,}", reason, _listed(indexes)] for reason, indexes in most[:_REASONS]]
+    table = html_table(["Runs", "Reason", "Rows"], rows, numbers=["Runs"], label="Failures")
+    left = len(most) - len(rows)
+    return table + (after(f"… and {left:,} more reasons: runs.failed has all of them.") if left else "")
+
+
+def _listed(indexes: list[int]) -> str:
+    shown = ", ".join(map(str, indexes[:_NUMBERS]))
+    return f"{shown}, …" if len(indexes) > _NUMBERS else shown
+
+
+def _reason(run: Run) -> str:
+    problem = run.execution.error_details if run.execution else None
+    if problem is not None:
+        return plain(": ".join(filter(None, (problem.failed_node_name, problem.message))), 200)
+    return plain(run.error.message, 200) if run.error else ""
+
+
+def _columns(values: list[Any], other: str) -> dict[str, list[str]]:
+    """Objects as a column for each of their members; what is none, or has too many, as one."""
+    told = [value for value in values if value is not None]
+    if not told:
+        return {}
+    names = dict.fromkeys(name for value in told if isinstance(value, Mapping) for name in value)
+    if not all(isinstance(value, Mapping) for value in told) or not 0 < len(names) <= _COLUMNS:
+        return {other: ["" if value is None else _brief(value) for value in values]}
+    return {
+        plain(str(name)): [_brief(value[name]) if value and name in value else "" for value in values]
+        for name in names
+    }
+
+
+def _brief(value: Any) -> str:
+    """A value on one line, short enough for a table."""
+    if value is None or isinstance(value, str | bool):
+        return redact(cell(value)) if value != "" else '""'
+    try:
+        text = json.dumps(value, ensure_ascii=False, default=str)
+    except (TypeError, ValueError, RecursionError):  # a payload that was refused for just that
+        text = repr(value)
+    return plain(redact(text), 60)
+
+
+def payload_at(inputs: Any, index: int) -> Any:
+    """The payload of a row; none if whoever has the payloads has taken it away since."""
+    rows: Iterable[Any] = (
+        rows_of(inputs.iloc[index : index + 1]) if is_frame(inputs) else islice(inputs, index, index + 1)
+    )
+    return next(iter(rows), None)

@@ -1,0 +1,128 @@
+"""What a cell shows about use cases: checked, imported, deployed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from ..client.elsewhere import curl, endpoint_url, magic_line
+from ..client.offers import Offer, offers_of
+from ..display.markup import Bundle, Shown, card, code, folded, named, part
+from ..display.text import plain
+from ..models.deployments import deployment_card
+from ..usecases.example import example
+
+if TYPE_CHECKING:
+    from ..client.client import Client
+    from ..models import Deployment, Redeployment
+    from ..usecases.rules.findings import Findings
+    from ..usecases.usecase import UseCase
+
+
+def deployed(
+    client: Client, use_case: UseCase, made: Deployment, rows: Iterable[tuple[str, str]], about: str
+) -> Bundle:
+    """A deployment that was made: how each of its workflows is called, and what else is known of it."""
+    offers = offers_of(use_case.configuration)
+    instance = made.process_instance_id if made.deployment_status != "failed" else None
+    text, rich = [], []
+    for n, workflow in enumerate(made.workflows_deployed):
+        name = workflow.workflow_template_id
+        offer = offers.get(name, Offer(name, name))
+        told = plain(f"{name} ({workflow.status})" if workflow.status != "active" else name)
+        calls = _calls(client, offer, instance) if instance else []
+        longest = max((len(label) for label, _ in calls), default=0)
+        text += [told, *(f"  {label:<{longest}}  {call.text}" for label, call in calls)]
+        if len(made.workflows_deployed) > 1:
+            rich.append(folded(told, named(calls), is_open=n == 0))
+        else:
+            rich.append(part(told) + named(calls))
+    return deployment_card(
+        made,
+        use_case.configuration.title,
+        rows,
+        folder=use_case.version,
+        about=about,
+        text="\n".join(text),
+        rich="".join(rich),
+    )
+
+
+def _calls(client: Client, offer: Offer, instance: str) -> list[tuple[str, Shown]]:
+    """The ways to start a workflow."""
+    payload = example(offer.inputs)
+    return [
+        ("Endpoint", code(endpoint_url(client, offer.workflow, instance=instance))),
+        ("Notebook", code(magic_line(offer.workflow, payload))),
+        ("Terminal", code(curl(client, offer.workflow, payload, instance=instance))),
+    ]
+
+
+def deploying(title: str, what: str) -> Bundle:
+    """A deployment that is under way."""
+    return card(f"{title} is being deployed", [("Now", what)])
+
+
+def maybe_deployed(title: str) -> Bundle:
+    """A deployment of which nobody has heard how it went."""
+    return card(f"It is not known whether {title} was deployed", [])
+
+
+def not_recorded(title: str) -> Bundle:
+    """A deployment that the folder knows nothing of; why follows as an error."""
+    return card(f"{title} was deployed, but that could not be written down", [], good=False)
+
+
+def not_deployed(title: str, findings: Findings | None = None) -> Bundle:
+    """A deployment that came to nothing; why follows as an error, or is what a check has found."""
+    return card(f"{title} was not deployed", [], good=False, **_findings(findings))
+
+
+def redeployment(redeployed: Redeployment, title: str) -> Bundle:
+    """The outcome of deploying a version once more."""
+    good = redeployed.deployment_status != "failed"
+    rows = [("Workflows", f"{len(redeployed.n8n_workflow_ids)} in the engine")]
+    return card(f"{title} {'runs again' if good else 'could not be deployed again'}", rows, good=good)
+
+
+def plan(use_case: UseCase, rows: Iterable[tuple[str, str]], findings: Findings) -> Bundle:
+    """What a deployment would send, and whether it would run."""
+    title, good = use_case.configuration.title, not findings.must
+    text = f"{title} can be deployed" if good else f"{title} would not run"
+    return card(text, rows, good=good, **_findings(findings))
+
+
+def lone_workflow(name: str, findings: Findings) -> Bundle:
+    """What a check has found in a workflow that is no use case."""
+    good = not findings.must
+    title = f"{name} can be a workflow of a use case" if good else f"{name} would not run as it is"
+    rows = [("Checked", "by the rules that are about workflows alone")]
+    return card(title, rows, good=good, **_findings(findings))
+
+
+def _findings(findings: Findings | None) -> dict[str, Any]:
+    if not findings:
+        return {}
+    return {"text": repr(findings), "rich": findings.markup(), "wide": True}
+
+
+def imported(use_case: UseCase, rows: Iterable[tuple[str, str]], good: bool) -> Bundle:
+    """What an import has made, what it leaves to a person, and what it has done."""
+    title = f"{use_case.configuration.title} was imported"
+    report = use_case.imported
+    if not report:
+        return card(title, rows, good=good)
+    decide, done = report.decide, report.done
+    parts = [("To decide", decide), ("Done", done)]
+    return card(
+        title,
+        rows,
+        good=good,
+        text="\n".join(f"{name}:\n{part!r}" for name, part in parts if part),
+        rich="".join(
+            folded(f"{name} ({len(part)})", part.markup(), is_open=part is decide)
+            for name, part in parts
+            if part
+        ),
+        wide=True,
+    )

@@ -1,0 +1,58 @@
+"""A payload that shows what a workflow takes: what has to be given, with values of the right kind."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from .fields import (
+    ArrayField,
+    BooleanItem,
+    DateItem,
+    FileField,
+    MultiselectField,
+    NumberItem,
+    ObjectArrayField,
+    ObjectField,
+    RadioItem,
+    Schema,
+    SelectItem,
+    fields,
+)
+from .json_schema import is_needed
+
+__all__ = ["example"]
+
+
+def example(schema: Schema) -> dict[str, Any]:
+    """What has to be given, with the schema's own placeholders where it has some.
+
+    Example:
+        >>> from codika_nb.usecases.fields import StringField
+        >>> example([StringField(key="name", label="Name", required=True, placeholder="Ada")])
+        {'name': 'Ada'}
+    """
+    return {field.key: _value(field) for field in fields(schema) if is_needed(field)}
+
+
+def _value(field: Any) -> Any:  # noqa: PLR0911 - one for each kind of field
+    match field:
+        case NumberItem():
+            return next((bound for bound in (field.min, field.max) if bound is not None), 1)
+        case BooleanItem():
+            return True
+        case DateItem():
+            return field.min_date or date.today().isoformat()  # noqa: DTZ011 - a day as people write it
+        case SelectItem() | RadioItem():
+            return field.options[0].value if field.options else "…"
+        case MultiselectField():
+            return [option.value for option in field.options[: field.min_selections or 1]]
+        case FileField():
+            return {"fileName": "…", "contentBase64": "…"}
+        case ArrayField():
+            return [_value(field.item_field)]
+        case ObjectField():
+            return example(field.schema_)
+        case ObjectArrayField():
+            return [example(field.item_schema)]
+    return field.placeholder or "…"
