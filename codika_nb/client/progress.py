@@ -48,8 +48,8 @@ _ENDED = "{l_bar}{bar}| {n_fmt}/{total_fmt} in {elapsed}{postfix}"
 
 
 # While a cell runs, kernels hear no clicks. In JupyterLab and Notebook this button does what the one in their
-# toolbar does: it interrupts the kernel (of a notebook that is not trusted, some ask first). Elsewhere there is
-# no such command, and the button is not shown.
+# toolbar does: it interrupts the kernel (of a notebook that is not trusted, some ask first). There is no such
+# command elsewhere, and then it is not shown.
 _STOP = (
     '<button type="button" class="jupyter-button codika-stop" title="What was started goes on by itself" '
     'data-commandlinker-command="notebook:interrupt-kernel" data-commandlinker-args="{}">Stop</button>'

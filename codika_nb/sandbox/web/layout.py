@@ -5,69 +5,16 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from html import escape
+from importlib import resources
 from urllib.parse import quote
 
 from starlette.responses import Response
 
+from ...display.design import sheet
+
 __all__ = ["copy_button", "page"]
 
-_STYLE = """
-:root { color-scheme: light dark; --paper: #f7f6f3; --card: #fff; --ink: #1d1d22; --faint: #63636e;
-        --line: #e2e0da; --accent: #4b3fd6; --tint: #eeecfb; --code: #f4f2ee; --bad: #a3231f; }
-@media (prefers-color-scheme: dark) {
-  :root { --paper: #131317; --card: #1c1c22; --ink: #ececf1; --faint: #a0a0ad; --line: #30303a;
-          --accent: #aaa2ff; --tint: #29274a; --code: #25252d; --bad: #ff9d94; } }
-* { box-sizing: border-box; }
-body { margin: 0; background: var(--paper); color: var(--ink); overflow-wrap: anywhere;
-       font: 16px/1.55 system-ui, -apple-system, "Segoe UI", sans-serif; }
-main, .bar { max-width: 44rem; margin: 0 auto; padding: 0 1.25rem; }
-main { padding-top: 1.75rem; padding-bottom: 4rem; }
-header { background: var(--card); border-bottom: 1px solid var(--line); }
-.bar { display: flex; align-items: center; gap: .35rem; min-height: 3.5rem; }
-.bar svg { width: 1.5rem; height: 1.5rem; margin-right: .35rem; }
-.bar strong { margin-right: auto; letter-spacing: -.01em; }
-.bar a { color: var(--faint); text-decoration: none; border-radius: 8px; padding: .3rem .7rem;
-         font-size: .95rem; }
-.bar a:hover { color: var(--ink); } .bar a[aria-current] { color: var(--accent); background: var(--tint); }
-h1 { font-size: 1.5rem; margin: 0 0 .25rem; letter-spacing: -.015em; line-height: 1.3; }
-h2 { font-size: .8rem; margin: 0 0 .6rem; color: var(--faint); font-weight: 600; }
-footer { margin-top: 1.25rem; } p { margin: .25rem 0; } a { color: var(--accent); }
-:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
-.unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
-.faint { color: var(--faint); font-size: .92rem; }
-.card { background: var(--card); border: 1px solid var(--line); border-radius: 12px;
-        padding: 1.1rem 1.25rem; margin: 1rem 0 0; }
-.row { display: flex; gap: .5rem .75rem; align-items: center; flex-wrap: wrap;
-       justify-content: space-between; }
-.meta { display: flex; gap: 0 .75rem; flex-wrap: wrap; justify-content: space-between; }
-.wide main, .wide .bar { max-width: 76rem; }
-.state { font-size: .85rem; border-radius: 99px; padding: .05rem .65rem; border: 1px solid var(--line); }
-.state.good { color: var(--accent); background: var(--tint); border-color: transparent; }
-.old { background: transparent; } .old .digits { color: var(--faint); text-decoration: line-through; }
-article h2 { font-weight: 400; }
-.to { display: block; font-size: 1.1rem; font-weight: 600; color: var(--ink); }
-input { font: inherit; color: inherit; background: var(--card); border: 1px solid var(--faint); width: 100%;
-        border-radius: 8px; padding: .45rem .8rem; margin-top: 1rem; }
-label { display: block; } [hidden] { display: none !important; }
-.columns { display: grid; gap: 0 1rem; grid-template-columns: repeat(auto-fit, minmax(19rem, 1fr)); }
-.scroll { overflow-x: auto; } table { border-collapse: collapse; width: 100%; font-size: .95rem; }
-th { text-align: left; color: var(--faint); font-weight: 600; font-size: .85rem; }
-th, td { padding: .35rem 1rem .35rem 0; border-bottom: 1px solid var(--line); vertical-align: top;
-         overflow-wrap: break-word; max-width: 30rem; } td { min-width: max-content; }
-table, .bar strong, .bar a { overflow-wrap: normal; white-space: nowrap; }
-td:last-child { white-space: normal; min-width: 14rem; }
-tr:last-child td { border-bottom: 0; } .bad { color: var(--bad); }
-@media (min-width: 100rem) { .wide { font-size: 1.25rem; } .wide .digits { font-size: 2.6rem; } }
-.digits { font: 600 1.9rem/1.4 ui-monospace, "SF Mono", Menlo, Consolas, monospace; letter-spacing: .14em; }
-code, pre { font: .92rem/1.55 ui-monospace, "SF Mono", Menlo, Consolas, monospace; }
-pre { background: var(--code); border-radius: 8px; padding: .75rem 1rem; margin: 0; flex: 1 1 24rem;
-      white-space: pre-wrap; }
-button { font: inherit; font-size: .9rem; color: var(--accent); background: transparent; cursor: pointer;
-         border: 1px solid var(--line); border-radius: 8px; padding: .35rem .9rem; }
-button:hover { border-color: var(--accent); background: var(--tint); }
-ul { margin: 0; padding: 0; list-style: none; display: flex; gap: .5rem; flex-wrap: wrap; }
-li { background: var(--code); border-radius: 8px; padding: .15rem .65rem; }
-"""
+_STYLE = resources.files(__package__).joinpath("page.css").read_text(encoding="utf-8")
 
 _MARK = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24" aria-hidden="true">'
@@ -92,7 +39,10 @@ document.addEventListener("click", async (event) => {
 _LOCAL_TIME = """
 function localTimes() {
   for (const time of document.querySelectorAll("time")) {
-    time.textContent = new Date(time.dateTime).toLocaleTimeString();
+    const when = new Date(time.dateTime);
+    const today = when.toDateString() === new Date().toDateString();
+    time.textContent = today ? when.toLocaleTimeString() : when.toLocaleString();
+    time.title = when.toLocaleString(undefined, { dateStyle: "full", timeStyle: "full" });
   }
 }
 localTimes();
@@ -187,8 +137,8 @@ def page(
 <html lang="en"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <link rel="icon" href="data:image/svg+xml,{quote(_MARK)}">
-<title>{name} · Codika sandbox</title><style nonce="{nonce}">{_STYLE}</style></head>
-<body class="{"wide" if wide else ""}">
+<title>{name} · Codika sandbox</title><style nonce="{nonce}">{sheet("")}{_STYLE}</style></head>
+<body class="codika codika-page{" wide" if wide else ""}">
 <header><nav class="bar">{_MARK}<strong>Codika sandbox</strong>{way}</nav></header>
 <main>{body}</main><p id="said" role="status" class="unseen"></p>
 <script nonce="{nonce}">{_SCRIPTS["live" if live else ""]}</script></body></html>

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ... import __version__
+from ...display.text import moment_text
 from ..mail import Mail, Mailbox
 from ..rules.classroom import Classroom
 from ..rules.codes import Codes
@@ -216,7 +217,8 @@ def _table(name: str, headings: Mapping[str, str], rows: Iterable[Mapping[str, A
         if value is None:
             return "<td></td>"
         if member == "startedAt":
-            return f'<td><time datetime="{escape(value)}">{escape(value[11:19])}</time></td>'
+            told = f"{value[:10]} {value[11:19]} UTC"
+            return f'<td><time datetime="{escape(value)}">{escape(told)}</time></td>'
         bad = ' class="bad"' if value == "failed" else ""
         return f"<td{bad}>{escape(str(value))}</td>"
 
@@ -255,7 +257,7 @@ data-says="New code for {to}"><h2><span class="to">{to}</span> {escape(mail.subj
 <div class="row"><span class="digits">{code}</span>
 {copy_button(mail.code, "Copy code", f"for {mail.to}") if good else ""}</div>
 <div class="row"><span class="state{" good" if good else ""}">{state}</span>
-<time class="faint" datetime="{sent}">{escape(f"{mail.sent_at:%H:%M:%S} UTC")}</time></div>
+<time class="faint" datetime="{sent}">{escape(moment_text(mail.sent_at))}</time></div>
 </article>"""
 
 
