@@ -96,8 +96,8 @@ def _columns(values: list[Any], other: str) -> dict[str, list[str]]:
 
 def _brief(value: Any) -> str:
     """A value on one line, short enough for a table."""
-    if value is None or isinstance(value, str | bool):
-        return redact(cell(value)) if value != "" else '""'
+    if value is None or isinstance(value, bool) or (isinstance(value, str) and value.strip()):
+        return redact(cell(value))
     try:
         text = json.dumps(value, ensure_ascii=False, default=str)
     except (TypeError, ValueError, RecursionError):  # a payload that was refused for just that

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sized
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from ..display.markup import Bundle, card
+from ..display.markup import Bundle, card, code
 from ..display.text import plain
 from ..errors import CodikaError, ConfigError
 from ..usecases.fields import Schema, fields
@@ -114,10 +114,10 @@ class Described:
         rows = [
             ("Takes", ", ".join(takes) or "anything: it says nothing about its input"),
             ("Gives", ", ".join(gives)),
-            ("Call", f"{self.name}{_short(self.__signature__)}"),
-            ("Instance", self.instance),
+            ("Call", code(f"{self.name}{_short(self.__signature__)}")),
+            ("Instance", code(self.instance)),
         ]
-        return card(f"{self.name}: {self.about}", rows)
+        return card(self.name, rows, about=self.about)
 
     def __repr__(self) -> str:
         return self._bundle()["text/plain"]
