@@ -52,7 +52,7 @@ from codika_nb import (
 )
 from codika_nb.client import batch, payloads
 from codika_nb.client.http import httpx
-from codika_nb.models import Executions, Instances, Notes
+from codika_nb.models import Executions, Instances, Notes, Projects
 from codika_nb.sandbox import Sandbox
 
 from .browser import chromium, keep_in_both_themes, needs_chromium, run_cell, served, wait_for_kernel
@@ -498,6 +498,10 @@ def test_a_frame_of_nothing_and_of_what_is_missing() -> None:
     nothing = Executions.read({"executions": []}).to_frame()
     assert nothing.empty
     assert list(nothing.columns[:6]) == list(Executions.columns.values())
+    for name in ("error", "status", "execution_id"):
+        assert nothing[nothing[name].str.startswith("x")].empty  # text, also where there is none
+    assert nothing["duration"].dtype == "Int64"
+    assert Projects.read({"projects": []}).to_frame()["archived"].dtype == "boolean"
     some = Executions.read({"executions": [{"executionId": "1", "duration": 3}, {"executionId": "2"}]})
     frame = some.to_frame()
     assert frame["duration"].dtype == "Int64"

@@ -7,11 +7,13 @@ import json
 import os
 import re
 import signal
+import subprocess
 import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from codika_nb import Client, ProfileStore, Sandbox, UseCase, UseCaseError, sign
 from codika_nb.client.steps import Pause, Request, Response, Steps, observed
 from codika_nb.display.chart import Chart
 from codika_nb.display.markup import tree
+from codika_nb.display.text import ago, duration_text, moment_text
 from codika_nb.errors import (
     ConfigError,
     ExecutionFailedError,
@@ -466,7 +469,7 @@ def test_a_large_result_is_cut_where_it_is_shown() -> None:
     run = Execution(execution_id="r", status="success", result_data=["x" * 1000] * 3000)
     bundle = execution_card(run, "greet")
     assert len(bundle["text/plain"]) < 60_000
-    assert "`result` has all 3,0" in bundle["text/plain"]
+    assert "`result` has all of it" in bundle["text/plain"]
     assert len(bundle["text/html"]) < 3_000_000
 
 
@@ -550,6 +553,140 @@ def test_a_result_is_a_tree_whose_texts_are_texts() -> None:
     assert "… and 4,000 more" in tree(list(range(5000)))
     run = Execution(execution_id="r", status="success", result_data=value)
     assert json.loads(execution_card(run, "greet")["text/plain"].partition("\n")[2]) == value
+
+
+def test_a_list_of_flat_objects_is_a_table_and_others_are_not() -> None:
+    flat = [{"what": "Train", "amount": 48.5}, {"what": SCRIPT, "paid": None}]
+    shown = tree({"items": flat})
+    assert re.findall(r"<th[^>]*>([^<]*)</th>", shown) == ["what", "amount", "paid"]
+    assert shown.count("<tr>") == 3
+    assert "<script" not in shown
+    for other in ([{"a": [1]}, {"a": [2]}], [{"a": 1}], [{"a": 1}, 2], [{str(n): n for n in range(50)}] * 2):
+        assert "<table" not in tree(other)
+    # Numbers are to the right only where all are numbers.
+    assert tree([{"n": 1}, {"n": 2.5}]).count('class="codika-number"') == 3
+    assert 'class="codika-number"' not in tree([{"n": 1}, {"n": "2"}])
+
+
+def test_a_result_of_any_size_or_shape_is_shown_without_being_written_whole() -> None:
+    looked_at = 0
+
+    class Rows(list[Any]):
+        def __iter__(self) -> Iterator[Any]:
+            nonlocal looked_at
+            for row in super().__iter__():
+                looked_at += 1
+                yield row
+
+    many = Rows([{"n": 1}] * 300_000)
+    bundle = execution_card(Execution(execution_id="r", status="success", result_data=many), "greet")
+    assert looked_at < 20_000
+    assert len(bundle["text/plain"]) < 60_000
+    assert "… and 299,0" in bundle["text/html"]
+    around: list[Any] = []
+    around.append(around)
+    deep: Any = 0
+    for _ in range(5000):
+        deep = [deep]
+    for odd in (around, deep, 10**5000):
+        run = Execution.model_construct(execution_id="r", status="success", result_data=odd)
+        assert "greet succeeded" in execution_card(run, "greet")["text/plain"]
+
+
+def test_moments_have_a_zone_and_say_how_long_ago() -> None:
+    new_york = datetime(2026, 1, 1, 23, 30, tzinfo=timezone(timedelta(hours=-5)))
+    assert moment_text(new_york) == "2026-01-02 04:30:00 UTC"
+    assert moment_text(datetime(2026, 1, 2, 4, 30)) == "2026-01-02 04:30:00 UTC"  # noqa: DTZ001 - as servers do
+    told = {0: "just now", 12: "12 s ago", 200: "3 min ago", 7300: "2 h ago", 90_000: "1 day ago"}
+    for seconds, words in (
+        told | {200_000: "2 days ago", 40 * 86_400: "2026-01-02", -65: "in 1 min"}
+    ).items():
+        assert ago(new_york, new_york + timedelta(seconds=seconds)) == words
+    durations = {4.4: "4 ms", 999: "999 ms", 4200: "4.2 s", 185_000: "3 min 5 s", 7_440_000: "2 h 4 min"}
+    for milliseconds, words in durations.items():
+        assert duration_text(milliseconds) == words
+
+
+def test_runs_are_listed_with_marks_moments_and_how_to_look_into_one() -> None:
+    now = datetime.now(UTC)
+    rows = [("success", 4200), ("failed", None), ("pending", None)]
+    runs = Executions(
+        ExecutionSummary(
+            execution_id=f"01a21b36-7b42-7e93-a159-{n:012}",
+            workflow_id="greet",
+            status=s,
+            created_at=now,
+            duration=ms,
+        )
+        for n, (s, ms) in enumerate(rows)
+    )
+    plain_text, rich = repr(runs), runs._repr_html_()
+    for mark in (
+        "✓ success",
+        "✗ failed",
+        "… pending",
+        "4.2 s",
+        "01a21b36-7b42-7e93-a159-000000000002",
+        "get_execution(runs[0])",
+    ):
+        assert mark in plain_text
+    assert f"{now:%Y-%m-%d %H:%M:%S} UTC" in plain_text
+    assert f'title="{now:%Y-%m-%d %H:%M:%S} UTC"' in rich
+    assert 'title="01a21b36-7b42-7e93-a159-000000000001"' in rich
+    assert "01a21b36-7b42-7e93-a159-000000000001" in re.sub("<[^>]*>", "", rich), (
+        "whole, for whoever copies it"
+    )
+    assert rich.count("codika-bad") > 1
+    assert "get_execution(runs[0])" in rich
+
+
+def test_a_deployment_says_how_each_workflow_is_called(
+    shell: Kernel, sandbox: Sandbox, greeter: Path
+) -> None:
+    outcome = shell.run(f"deployed = %codika_deploy {greeter}")
+    shown = [m["content"]["data"] for m in outcome.messages if "data" in m["content"]][-1]
+    text = shown["text/plain"]
+    assert "Version   1.0, folder 1.0.1" in text
+    assert "As        Acme, Inc., profile acme-inc" in text
+    assert 'Notebook  %codika_trigger greet {"name": "Ada"}' in text
+    (address,) = re.findall(r"Endpoint  (\S+)", text)
+    (command,) = re.findall(r"Terminal  (.*)", text)
+    profile = json.loads((Path(os.environ["XDG_CONFIG_HOME"]) / "codika/config.json").read_text())
+    (key,) = [each["apiKey"] for each in profile["profiles"].values()]
+    assert key[8:] not in text + shown["text/html"]
+    assert address in shown["text/html"]
+    # The command is one that works.
+    called = subprocess.run(
+        ["sh", "-c", command],
+        env=os.environ | {"CODIKA_API_KEY": key},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(called.stdout)["executionId"]
+    ran = shell.run('run = %codika_trigger greet {"name": "Ada"}')
+    assert "<dt>Greeting</dt><dd>Hello, Ada!</dd>" in ran.html
+    assert "<summary>Payload</summary>" in ran.html
+
+
+def test_an_outcome_is_displayed_anew_where_no_update_arrives(shell: Kernel, greeter: Path) -> None:
+    cells = ["import ipywidgets; out = ipywidgets.Output()", f"with out:\n    d = %codika_deploy {greeter}"]
+    for cell in cells:
+        outcome = shell.run(cell)
+    assert kinds(outcome) == ["display_data"]
+    assert outcome.text.startswith("Greeter is deployed")
+
+
+def test_a_loop_of_magics_costs_no_stack_and_shows_no_end_of_cards(shell: Kernel) -> None:
+    hooks = "print(type(sys.displayhook).__name__, type(sys.displayhook._otherwise).__name__)"
+    loop = shell.run(f"import sys\nfor i in range(1200):\n    %codika_use acme-inc\n{hooks}\n7")
+    assert loop.error == ""
+    hook, otherwise, last = loop.text.split()[-3:]
+    assert (hook, last) == ("_ShownOnce", "7")
+    assert otherwise != hook, "put around IPython's own once a cell, and not once a magic"
+    shown = [m["content"]["data"] for m in loop.messages if m["msg_type"] == "display_data"]
+    assert len(shown) == 1200
+    assert sum("text/html" in data for data in shown) == 50
 
 
 def test_a_chart_of_runs_in_words_and_as_a_picture() -> None:

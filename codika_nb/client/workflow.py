@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sized
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from ..display.markup import Bundle, card, code
+from ..display.markup import Bundle, Shown, card, code
 from ..display.text import plain
 from ..errors import CodikaError, ConfigError
 from ..usecases.fields import Schema, fields
@@ -111,7 +111,7 @@ class Described:
     def _bundle(self) -> Bundle:
         takes = [_told(field) for field in fields(self._offer.inputs)]
         gives = [f"{plain(field.key)} ({plain(field.type)})" for field in fields(self._offer.outputs)]
-        rows = [
+        rows: list[tuple[str, str | Shown]] = [
             ("Takes", ", ".join(takes) or "anything: it says nothing about its input"),
             ("Gives", ", ".join(gives)),
             ("Call", code(f"{self.name}{_short(self.__signature__)}")),

@@ -29,6 +29,15 @@ def somebody_is_there() -> bool:
     return sys.stdin.isatty() and bool(getattr(application, "interact", True))
 
 
+def updates_arrive() -> bool:
+    """Whether what is displayed now can be updated: what an Output widget takes in stays as it is."""
+    widgets = sys.modules.get("ipywidgets")
+    if widgets is None:
+        return True
+    alive = list(getattr(sys.modules.get("ipywidgets.widgets.widget"), "_instances", {}).values())
+    return not any(isinstance(each, widgets.Output) and each.msg_id for each in alive)
+
+
 def _kernel() -> Any:
     ipython = sys.modules.get("IPython")
     return getattr(ipython and ipython.get_ipython(), "kernel", None)

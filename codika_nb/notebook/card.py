@@ -9,7 +9,7 @@ from typing import Any
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.display import DisplayHandle, display
 
-from ..display.front_end import in_kernel
+from ..display.front_end import in_kernel, updates_arrive
 from .magic import show
 
 
@@ -31,7 +31,7 @@ class Card:
                 self._line = True
         elif self._handle:
             self._handle.update(bundle, raw=True)
-        else:
+        elif updates_arrive():
             self._handle = display(bundle, raw=True, display_id=True)
 
     def give_up(self, bundle: dict[str, str]) -> None:
