@@ -1271,7 +1271,7 @@ def test_runs_show_members_as_columns_and_reasons_with_their_counts(client: Any,
     shown = client.run_many("greet", frame, progress=False)._repr_html_()
     headings = re.findall(r"<th[^>]*>([^<]*)</th>", shown)
     assert headings == [
-        *["", "Status", "name", "stay", "greeting", "name_result", "Took"],
+        *["Status", "name", "stay", "greeting", "name_result", "Took"],
         "Runs",
         "Reason",
         "Rows",

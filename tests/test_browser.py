@@ -292,3 +292,67 @@ def test_cards_follow_a_deployment_and_open_a_result(tmp_path: Path, sandbox: Sa
         assert "Greeter is deployed" in saved
         assert "is being deployed" not in saved
         assert profile.api_key not in saved
+
+
+def test_no_style_reaches_another_output_and_text_is_shown_as_it_is(
+    tmp_path: Path, sandbox: Sandbox, greeter: Path
+) -> None:
+    """A form in a later cell changes nothing; dollars are no mathematics; a click selects a whole id."""
+
+    @sandbox.workflow("greet")
+    def greet(payload: dict[str, Any]) -> dict[str, Any]:
+        if payload["name"] == "nobody":
+            raise RuntimeError("The budget of $500 is exceeded by $20.")
+        return {"greeting": "It was $5, now it is $7.", "path": r"\[a\] and \(b\)"}
+
+    profile = sign_in(EMAIL, ask_code=sandbox.code_for, base_url=sandbox.url, company="Save $5 and $6 Ltd")
+    cells = [
+        "%load_ext codika_nb",
+        f"deployed = %codika_deploy {greeter}",
+        "me = %codika_whoami",
+        'run = %codika_trigger greet {"name": "Ada"}',
+        'failed = %codika_trigger greet {"name": "nobody"}',
+        "runs = %codika_executions --chart",
+        "playground = %codika_playground greet",
+        "form = %codika_login x@example.com",
+    ]
+    settings = {"CODIKA_BASE_URL": sandbox.url, "CODIKA_API_KEY": profile.api_key}
+    with served(tmp_path, "lab", cells, **settings) as address, chromium(height=3000) as page:
+        page.goto(address)
+        page.locator(".jp-CodeCell").first.wait_for(timeout=120_000)
+        wait_for_kernel(address)
+        ran = {source: run_cell(page, source[:24]) for source in cells[:-1]}
+        whoami, run, failed, listed, playground = list(ran.values())[2:]
+        expect(whoami).to_contain_text("Save $5 and $6 Ltd")
+        expect(run).to_contain_text("It was $5, now it is $7.")
+        expect(run).to_contain_text(r"\[a\] and \(b\)")
+        expect(failed).to_contain_text("The budget of $500 is exceeded by $20.")
+        expect(listed).to_contain_text("The budget of $500 is exceeded by $20.")
+        expect(page.locator("mjx-container, .MathJax")).to_have_count(0)
+
+        form = playground.locator(".codika-playground").first
+        field = form.get_by_label("Name")
+        field.wait_for()
+        shape = """form => [form, ...form.querySelectorAll("*")].map((each) => {
+            const { font, padding, margin } = getComputedStyle(each);
+            return [each.className, each.offsetWidth, each.offsetHeight, font, padding, margin].join();
+        })"""
+        page.wait_for_timeout(1000)
+        before = form.evaluate(shape)
+        login = run_cell(page, cells[-1]).locator(".codika-form")
+        login.get_by_label("E-mail").wait_for()
+        changed = [pair for pair in zip(before, form.evaluate(shape), strict=True) if len(set(pair)) > 1]
+        assert not changed, "\n".join(map(str, changed[:4]))
+
+        run_id = listed.locator("td .codika-copy").first
+        whole = run_id.get_attribute("title")
+        assert whole
+        run_id.click()
+        assert page.evaluate("getSelection().toString().trim()") == whole
+        assert run_id.bounding_box()["width"] < 120  # type: ignore[index]
+
+        for theme in ("JupyterLab Light", "JupyterLab Dark", "JupyterLab Dark High Contrast"):
+            page.evaluate("theme => jupyterapp.commands.execute('apputils:change-theme', { theme })", theme)
+            page.locator(f'body[data-jp-theme-name="{theme}"]').wait_for(state="attached")
+            found = Axe().run(page, context="div.codika")
+            assert found.violations_count == 0, f"{theme}: {found.generate_report()}"

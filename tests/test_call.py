@@ -20,6 +20,7 @@ from codika_nb import errors, models
 from codika_nb.client import call
 from codika_nb.client.api import API
 from codika_nb.client.call import Call, path
+from codika_nb.client.refusals import decoded
 from codika_nb.client.steps import Pause, Request, Response, Work
 from codika_nb.display.text import cut, readable, redact, secrets_in
 from codika_nb.errors import APIError, CodikaError, InvalidResponseError, TransportError
@@ -752,3 +753,9 @@ def test_members_that_were_not_given_are_not_sent() -> None:
         "skipAutoCreateProdInstance": True,
     }
     assert api.list_projects(archived=True, limit=5).query == {"archived": "true", "limit": "5"}
+
+
+def test_a_number_longer_than_python_reads_is_text_and_hides_nothing_else() -> None:
+    answer = decoded(b'{"number": ' + b"1" * 5000 + b', "other": 12}')
+    assert answer == {"number": "1" * 5000, "other": 12}
+    assert decoded(b'{"number": ') is None

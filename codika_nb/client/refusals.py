@@ -183,6 +183,10 @@ def invalid(response: Response, why: str) -> InvalidResponseError:
 
 def decoded(content: bytes | str) -> Any:
     try:
-        return json.loads(content)
+        try:
+            return json.loads(content)
+        except ValueError:
+            # A whole number longer than Python reads is text, and keeps nobody from what is around it.
+            return json.loads(content, parse_int=lambda digits: int(digits) if len(digits) < 4000 else digits)
     except (ValueError, RecursionError):
         return None

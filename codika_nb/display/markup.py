@@ -313,9 +313,9 @@ def _leaf(value: Any) -> str:
         text = html.escape(readable(value))
         return f'<span class="codika-text">{text}</span>'
     # As in JSON, so that the text "1" and the number 1 do not look the same.
-    text = (
-        json.dumps(value, default=str)
-        if value is None or isinstance(value, bool | int | float)
-        else str(value)
-    )
+    is_json = value is None or isinstance(value, bool | int | float)
+    try:
+        text = json.dumps(value, default=str) if is_json else str(value)
+    except ValueError:  # longer than Python writes numbers
+        text = "a number with thousands of digits"
     return f"<code>{html.escape(plain(text or chr(34) * 2, LONGEST))}</code>"

@@ -66,7 +66,8 @@ def html_table(
     """
     kinds = [' class="codika-number"' if name in numbers else "" for name in headings]
     head = "".join(
-        f'<th scope="col"{kind}>{html.escape(name)}</th>' for kind, name in zip(kinds, headings, strict=True)
+        f'<th scope="col"{kind}>{html.escape(name)}</th>' if name else f"<td{kind}></td>"
+        for kind, name in zip(kinds, headings, strict=True)
     )
     lines = []
     for row in rows:
