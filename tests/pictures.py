@@ -19,7 +19,7 @@ from pathlib import Path
 
 from playwright.sync_api import Locator, Page
 
-from codika_nb import Client, Sandbox
+from codika_nb import Client, Sandbox, sign_in
 
 from .browser import ARTEFACTS, chromium, in_theme, run_cell, served, wait_for_kernel
 from .conftest import EMAIL, ROOT
@@ -38,15 +38,13 @@ CLAIM = {
     "currency": "EUR",
     "items": [{"what": "Train to Ghent", "amount": 48.5, "billable": True}, {"what": "Hotel", "amount": 120}],
     "categories": ["travel"],
-    "payment": "transfer",
+    "method": "salary",
 }
 
 #: Cells, and the name under which the output of each is shown; one without a name is needed by the others.
 CELLS: tuple[tuple[str, str], ...] = (
-    ("", "%load_ext codika_nb\nimport os\nkey = os.environ['ACME_KEY']"),
-    ("signed-in", "_ = %codika_login --api-key $key"),
-    ("", f"from codika_nb import Client\nclient, claim = Client(), {CLAIM}"),
-    ("whoami", "%codika_whoami"),
+    ("", f"%load_ext codika_nb\nfrom codika_nb import Client\nclient, claim = Client(), {CLAIM}"),
+    ("signed-in", "%codika_whoami"),
     ("profiles", "_ = %codika_use"),
     ("import", "_ = %codika_import export.json --into imported"),
     ("deploy", "deployed = %codika_deploy use-cases/greeter"),
@@ -62,7 +60,7 @@ CELLS: tuple[tuple[str, str], ...] = (
         "guests = [{'name': name, 'language': 'en'} for name in names]\n"
         "runs = client.run_many('greet', guests, progress=False)\nruns",
     ),
-    ("executions", "listed = %codika_executions greet --chart --limit 12"),
+    ("executions", "listed = %codika_executions greet --chart --limit 30"),
     ("instances", "_ = %codika_instances"),
     ("inbox", "sandbox = %codika_sandbox\nsandbox.inbox"),
     ("login", "form = %codika_login ada@example.com"),
@@ -80,12 +78,9 @@ def main(names: Sequence[str]) -> None:
     with tempfile.TemporaryDirectory() as scratch, Sandbox() as sandbox:
         for stand_ins in ROOT.glob("notebooks/use-cases/*/stand_ins.py"):
             sandbox.load_stand_ins(stand_ins)
-        with Client(base_url=sandbox.url) as nobody:
-            nobody.request_signup_code(EMAIL)
-            bundle = nobody.complete_signup(EMAIL, code=sandbox.code_for(EMAIL), company="Acme, Inc.")
-        key = bundle.api_key.raw.get_secret_value()
-        with Client(auth=key, base_url=sandbox.url) as client:
-            _notebook(Path(scratch), sandbox, key, names)
+        profile = sign_in(EMAIL, ask_code=sandbox.code_for, base_url=sandbox.url, company="Acme, Inc.")
+        with Client(auth=profile.api_key, base_url=sandbox.url) as client:
+            _notebook(Path(scratch), sandbox, profile.api_key, names)
             _pages(Path(scratch), sandbox, client, names)
     if not names:
         _join(sorted(LOOK.glob("*.png"), key=lambda each: each.stat().st_mtime_ns))
@@ -93,7 +88,7 @@ def main(names: Sequence[str]) -> None:
 
 def _notebook(scratch: Path, sandbox: Sandbox, key: str, names: Sequence[str]) -> None:
     cells = [(name, source) for name, source in CELLS if not names or name in (*names, "", "deploy")]
-    given = {"CODIKA_BASE_URL": sandbox.url, "ACME_KEY": key}
+    given = {"CODIKA_BASE_URL": sandbox.url, "CODIKA_API_KEY": key}
     if len(cells) < 3 and "deploy" not in names:
         return
     with (
@@ -198,11 +193,12 @@ def _join(pictures: Sequence[Path]) -> None:
         + "</tr>"
         for name in named
     )
-    with chromium(width=1100, height=800) as page:
+    with chromium(width=980, height=800) as page:
         page.set_content(
             "<style>body { margin: 12px; font: 11px sans-serif; background: #888 } "
             "th { vertical-align: top; text-align: left } td { vertical-align: top; padding: 4px } "
-            "img { display: block; width: 400px } .narrow img { width: 190px }</style>"
+            "img { display: block; width: 360px; max-height: 420px; object-fit: cover; object-position: top } "
+            ".narrow img { width: 150px }</style>"
             f"<table>{rows}</table>"
         )
         page.wait_for_timeout(500)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from argparse import Namespace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,9 @@ from ..display.front_end import somebody_is_there
 from ..display.markup import line
 from ..errors import CodikaError, ConfigError, Interrupted, UseCaseError
 from ..models import Deployment, Redeployment
-from ..profiles.credential import context, resolve
+from ..profiles import Profile
+from ..profiles.credential import Credential, context, resolve
+from ..usecases.record import Project
 from ..usecases.rules.findings import Findings
 from ..usecases.source import config_name
 from ..usecases.usecase import UseCase
@@ -111,21 +114,8 @@ def codika_deploy(shell: InteractiveShell, arguments: Namespace) -> Any:
         if arguments.rerun:
             return _rerun(client, use_case, card)
         deployed = _deploy(client, use_case, version, arguments, card)
-        rows: list[tuple[str, str]] = []
-        project, owner = use_case.project, client.credential.profile
-        about = ""
-        if project is not None and project.project_id not in {link.project_id for link in before}:
-            about = "A new project was made for it; its id is in project.json."
-            if before:
-                rows.append(
-                    ("Before", f"project {before[0].project_id} at {before[0].server}, also in project.json")
-                )
-        if owner and owner != in_use:
-            # What comes next is about this deployment, and so is done with its account.
-            context.choose(owner, by_person=False)
-            rows.append(("As", f"{who(owner)}: the folder is theirs. The next cells run as they, too."))
-        else:
-            rows.append(("As", account(client.credential)))
+        project = use_case.project
+        about, rows = _about(use_case, before, client.credential, in_use)
         shown = deploy_cards.deployed(client, use_case, deployed, rows, about)
         # Shown before anything else is done, which may fail: the deployment is made.
         card.finish(deployed, shown)
@@ -142,6 +132,26 @@ def codika_deploy(shell: InteractiveShell, arguments: Namespace) -> Any:
             rows.append(_publish(client, use_case, deployed, project_id))
             card.finish(deployed, deploy_cards.deployed(client, use_case, deployed, rows, about))
     return deployed
+
+
+def _about(
+    use_case: UseCase, before: Sequence[Project], credential: Credential, in_use: Profile | None
+) -> tuple[str, list[tuple[str, str]]]:
+    """What is said of a deployment: of its project, and of the account, with which the next cells go on."""
+    about, rows, owner = "", [], credential.profile
+    project = use_case.project
+    if project is not None and project.project_id not in {link.project_id for link in before}:
+        about = "A new project was made for it; its id is in project.json."
+        if before:
+            was = f"project {before[0].project_id} at {before[0].server}"
+            rows.append(("Before", f"{was}; project.json still has it"))
+    if owner and owner != in_use:
+        # What comes next is about this deployment, and so is done with its account.
+        context.choose(owner, by_person=False)
+        rows.append(("As", f"{who(owner)}: the folder is theirs. The next cells run as they, too."))
+    else:
+        rows.append(("As", account(credential)))
+    return about, rows
 
 
 def _lone_workflow(shell: InteractiveShell, path: Path, arguments: Namespace) -> Findings:
