@@ -197,8 +197,8 @@ def _join(pictures: Sequence[Path]) -> None:
         page.set_content(
             "<style>body { margin: 12px; font: 11px sans-serif; background: #888 } "
             "th { vertical-align: top; text-align: left } td { vertical-align: top; padding: 4px } "
-            "img { display: block; width: 360px; max-height: 420px; object-fit: cover; object-position: top } "
-            ".narrow img { width: 150px }</style>"
+            "img { display: block; width: 360px; max-height: 420px; object-fit: cover; object-position: top }"
+            " .narrow img { width: 150px }</style>"
             f"<table>{rows}</table>"
         )
         page.wait_for_timeout(500)

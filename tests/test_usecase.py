@@ -983,7 +983,7 @@ def test_findings_show_themselves_as_a_table(greeter: Path) -> None:
     assert rich.count("<tr>") == 3
     assert "&lt;b&gt;&amp;" in rich
     assert "<b>" not in rich
-    assert Findings()._repr_html_() == "<p>No findings.</p>"
+    assert ">No findings.</p>" in Findings()._repr_html_()
 
 
 # --- beginning, and the workflows that come along --------------------------------------------------
