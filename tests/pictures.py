@@ -38,7 +38,7 @@ CLAIM = {
     "currency": "EUR",
     "items": [{"what": "Train to Ghent", "amount": 48.5, "billable": True}, {"what": "Hotel", "amount": 120}],
     "categories": ["travel"],
-    "method": "salary",
+    "payment": "transfer",
 }
 
 #: Cells, and the name under which the output of each is shown; one without a name is needed by the others.
@@ -60,7 +60,7 @@ CELLS: tuple[tuple[str, str], ...] = (
         "guests = [{'name': name, 'language': 'en'} for name in names]\n"
         "runs = client.run_many('greet', guests, progress=False)\nruns",
     ),
-    ("executions", "listed = %codika_executions greet --chart --limit 30"),
+    ("executions", "listed = %codika_executions greet --chart --limit 12"),
     ("instances", "_ = %codika_instances"),
     ("inbox", "sandbox = %codika_sandbox\nsandbox.inbox"),
     ("login", "form = %codika_login ada@example.com"),
