@@ -26,7 +26,7 @@ def overview(runs: Runs) -> str:
     """The card of some runs, as markup."""
     if not runs:
         return line(repr(runs))["text/html"]
-    counts = runs.counts()
+    counts = runs._counts()
     told = f"{counts.pop('succeeded'):,} ✓ {counts.pop('failed'):,} ✗"
     told += "".join(f", {count:,} {word}" for word, count in counts.items() if count)
     noun = "run" if len(runs) == 1 else "runs"

@@ -244,7 +244,7 @@ class Runs(list[Run]):
             if getattr(run.error, "code", "") != IN_DOUBT:
                 self[run.index] = Run(run.index, payload_at(self.inputs, run.index))
 
-    def counts(self) -> dict[str, int]:
+    def _counts(self) -> dict[str, int]:
         """How many succeeded, failed, have not ended and have not been started."""
         known = {"success": 0, "failed": 0, "running": 0, "new": max((self.total or 0) - len(self), 0)}
         for run in self:
@@ -260,7 +260,7 @@ class Runs(list[Run]):
         if not number:
             return f"No runs of {plain(self.workflow)}."
         noun = "run" if number == 1 else "runs"
-        counts = ", ".join(f"{count:,} {word}" for word, count in self.counts().items() if count)
+        counts = ", ".join(f"{count:,} {word}" for word, count in self._counts().items() if count)
         return f"{number:,} {noun} of {plain(self.workflow)}: {counts}"
 
     def _repr_html_(self) -> str:

@@ -265,8 +265,9 @@ class RunsAPI(Platform):
         Example:
             >>> run = client.run_workflow("greet", {"name": " "})
             >>> client.list_executions(failed_only=True, limit=5)
-            Run  Workflow  Status  Started  ms   Error
-            ...  greet     failed  ...      ...  greet: ...A name is required.
+               Status    Run  Workflow  Started  Took  Error
+            0  ✗ failed  ...  greet     ...      ...   greet: ...A name is required.
+            Look into one by its number: client.get_execution(runs[0])
         """
         query = arguments.query(
             workflowId=workflow, status="failed" if failed_only else None, limit=arguments.limit(limit)
