@@ -24,6 +24,7 @@ from pathlib import Path
 from types import FrameType
 
 from . import __version__
+from .display.place import read_in
 from .errors import CodikaError, ConfigError
 
 SANDBOX_PORT = 8321
@@ -138,7 +139,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 1
         raise
     try:
-        return int(arguments.run(arguments) or 0)
+        with read_in("command"):
+            return int(arguments.run(arguments) or 0)
     except CodikaError as error:
         print(f"codika-nb: {error}", file=sys.stderr)
         return 1

@@ -452,6 +452,16 @@ def test_the_server_names_a_time() -> None:
     assert refused(LATER, 503, {"retry-after": later}).retry_in == pytest.approx(60, abs=5)
 
 
+@pytest.mark.parametrize("hours", [-2, 0, 2])
+def test_a_time_is_read_by_the_clock_of_the_server_that_names_it(hours: int) -> None:
+    now = datetime.now(UTC) + timedelta(hours=hours)
+    said = {
+        "date": format_datetime(now, usegmt=True),
+        "retry-after": format_datetime(now + timedelta(seconds=4), usegmt=True),
+    }
+    assert refused(LATER, 503, said).retry_in == 4
+
+
 # --- trying again ----------------------------------------------------------------------------------
 
 OK = {"success": True, "data": {"organizationId": "org"}}

@@ -192,7 +192,8 @@ def test_nobody_listens(make_client: MakeClient) -> None:
     client = make_client(auth=KEY, base_url=url)
     with pytest.raises(TransportError, match="nobody answers there") as nobody:
         client.verify_key()
-    assert "%codika_sandbox" in str(nobody.value)
+    assert "Sandbox() starts one" in str(nobody.value)
+    assert "accounts and deployments are gone" in str(nobody.value)
     assert_harmless(nobody.value)
 
 

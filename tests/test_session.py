@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given, settings
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from codika_nb import (
     AsyncClient,
+    AuthenticationError,
     Client,
     ConfigError,
     InstanceKey,
@@ -19,6 +21,7 @@ from codika_nb import (
     Sandbox,
     sign_in,
 )
+from codika_nb.display.place import Place, Step, next_step, read_in
 from codika_nb.profiles import PRODUCTION, Profile, ProfileStore
 from codika_nb.profiles import credential as session
 from codika_nb.profiles.credential import resolve, server, sign_in_server, signed_in
@@ -265,10 +268,55 @@ def test_settings_that_contradict_each_other() -> None:
         Client(auth="cko_x", profile="acme")
 
 
-def test_an_expired_profile_is_said_before_anything_is_sent() -> None:
-    ProfileStore().save(Profile(api_key="cko_old12345", expires_at="2020-01-01T00:00:00.000Z"), name="old")
-    with Client() as client, pytest.raises(NotSignedIn, match="expired"):
+def test_whether_a_key_has_expired_is_for_the_server_to_say(sandbox: Sandbox) -> None:
+    """The clock of this machine may be wrong."""
+    made = sign_in(EMAIL, ask_code=sandbox.code_for, base_url=sandbox.url)
+    ProfileStore().save(replace(made, expires_at="2020-01-01T00:00:00.000Z"), name="old")
+    with Client(profile="old") as client:
+        assert client.verify_key().organization_id == made.organization_id
+    unknown = replace(made, api_key="cko_" + "x" * 64, expires_at="2020-01-01T00:00:00.000Z")
+    ProfileStore().save(unknown, name="gone")
+    with Client(profile="gone") as client, pytest.raises(AuthenticationError, match="ended on 2020-01-01"):
         client.verify_key()
+
+
+# --- the words of a place --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [
+        ("notebook", "%codika_signup"),
+        ("script", "sign_in("),
+        ("command", "codika-nb auth"),
+        ("form", "Sign in, and try again here"),
+    ],
+)
+def test_what_to_do_next_is_said_in_the_words_of_the_place(place: Any, words: str) -> None:
+    with read_in(place), Client() as client, pytest.raises(NotSignedIn) as nobody:
+        client.whoami()
+    assert words in str(nobody.value)
+    if place != "notebook":
+        assert "%codika" not in str(nobody.value)
+
+
+def test_a_script_is_not_told_to_run_a_magic() -> None:
+    with Client() as client, pytest.raises(NotSignedIn) as nobody:
+        client.verify_key()
+    assert "sign_in(" in str(nobody.value)
+    assert "CODIKA_API_KEY" in str(nobody.value)
+    assert "%" not in str(nobody.value)
+
+
+@pytest.mark.parametrize("place", get_args(Place))
+@pytest.mark.parametrize("what", get_args(Step))
+def test_every_place_has_words_for_every_step(place: Place, what: Step) -> None:
+    values = dict.fromkeys(("server", "profile", "email", "purpose"), "x")
+    with read_in(place):
+        said = next_step(what, **values)
+    assert said
+    assert not set("{}") & set(said)
+    assert place == "notebook" or "%" not in said
 
 
 def test_no_exchange_takes_the_key_elsewhere() -> None:

@@ -8,6 +8,7 @@ from email.utils import parsedate_to_datetime
 from http.client import responses
 from typing import Any
 
+from ..display.place import next_step
 from ..display.text import readable, redact
 from ..errors import (
     APIError,
@@ -84,6 +85,10 @@ _NEXT_STEPS = {
 }
 
 
+def _next_step(code: str) -> str | None:
+    return next_step("list-instances") if code == "INSTANCE_NOT_FOUND" else _NEXT_STEPS.get(code)
+
+
 def _class_of(code: str, status: int) -> type[APIError]:
     by_range = ServerError if status >= 500 else InvalidRequestError if status >= 400 else APIError
     return _BY_CODE.get(code) or _BY_STATUS.get(status) or by_range
@@ -107,7 +112,7 @@ def refusal(response: Response) -> APIError:
         _text(error) or _text(inner.get("message")) or _message(response),
         code=code,
         status=response.status,
-        next_action=_text(inner.get("nextAction")) or (_NEXT_STEPS.get(code) if body else _hint(response)),
+        next_action=_text(inner.get("nextAction")) or (_next_step(code) if body else _hint(response)),
         details=details if isinstance(details, dict) else None,
     )
     refused.request_id = _text(body.get("requestId"))
@@ -135,10 +140,7 @@ def _message(response: Response) -> str:
 
 def _hint(response: Response) -> str:
     """What an error page without JSON is most likely to mean."""
-    return "Try again in a few seconds." if response.status >= 500 else _ADDRESS
-
-
-_ADDRESS = "Is this address a Codika server? %codika_whoami shows which one is in use."
+    return "Try again in a few seconds." if response.status >= 500 else next_step("which-server")
 
 
 def _text(value: object) -> str | None:
@@ -164,7 +166,10 @@ def _retry_after(response: Response) -> float | None:
         return seconds
     try:
         date = parsedate_to_datetime(value)
-        return max(0.0, (date - datetime.now(UTC)).total_seconds())
+        # By the server's own clock where it tells the time: this machine's may be wrong.
+        told = response.headers.get("date")
+        now = parsedate_to_datetime(told) if told else datetime.now(UTC)
+        return max(0.0, (date - now).total_seconds())
     except (TypeError, ValueError, OverflowError):  # no date, or one without a zone
         return None
 
@@ -174,7 +179,7 @@ def invalid(response: Response, why: str) -> InvalidResponseError:
         f"The server's answer cannot be used: {why} (HTTP {response.status}).",
         code="invalid-response",
         status=response.status,
-        next_action=_ADDRESS,
+        next_action=next_step("which-server"),
     )
     is_json = decoded(response.content) is not None or response.content.strip() == b"null"
     error.may_pass = response.status >= 500 or not is_json

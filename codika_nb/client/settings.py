@@ -13,6 +13,7 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from .. import __version__, in_process
+from ..display.place import next_step
 from ..errors import AuthenticationError, ConfigError
 from ..models import Identity
 from ..profiles import PRODUCTION, MaskedKey, is_loopback, mask, normalize_base_url
@@ -316,7 +317,7 @@ class Connected(HoldsKey, API, Generic[Pool]):
         if not there:
             raise ConfigError(
                 "Which process instance is meant?",
-                next_action="Give instance=…, or set PROCESS_INSTANCE_ID.",
+                next_action=f"{next_step('name-instance')}, or set PROCESS_INSTANCE_ID.",
                 code="which-instance",
             )
         base_url, where = self._address("webhook", there, workflow)

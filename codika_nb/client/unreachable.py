@@ -10,6 +10,7 @@ from typing import NamedTuple, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import proxy_bypass
 
+from ..display.place import next_step
 from ..errors import ConfigError, RequestTimeoutError, TransportError
 from ..profiles import is_loopback
 from .http import httpx
@@ -24,7 +25,7 @@ def unreachable(error: Exception, base_url: str) -> TransportError:
         return RequestTimeoutError(
             f"{base_url} did not answer in time.",
             code="network-error",
-            next_action="Try again, or allow more: client.with_options(timeout=…)",
+            next_action=next_step("more-time"),
         )
     causes = _causes(error)
     next_action = "Check the network and try again."
@@ -47,7 +48,7 @@ def unreachable(error: Exception, base_url: str) -> TransportError:
     if proxy:
         next_action = f"Correct {proxy.variable} (http://user:password@host:port), or unset it."
     if local and why == "nobody answers there":
-        next_action = "Is the sandbox running? %codika_sandbox starts one."
+        next_action = next_step("start-a-sandbox")
     what = f"The proxy {proxy.host} of {proxy.variable}" if proxy else base_url
     unreachable = TransportError(
         f"{what} cannot be used: {why}." if proxy else f"{what} cannot be reached: {why}.",

@@ -164,7 +164,6 @@ def _sign_in(shell: InteractiveShell, purpose: Purpose, arguments: Namespace) ->
 
 def _go_on(shell: InteractiveShell, signin: SignIn, arguments: Namespace) -> Any:
     if arguments.code:
-        signin.new_code = f"Ask for a new one: %codika_{signin.purpose} {signin.email} --no-form"
         with open_client(base_url=signin.base_url) as client:
             client.perform(signin.submit_code(arguments.code))
         return _done(shell, signin, as_json=arguments.json)

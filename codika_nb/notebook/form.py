@@ -17,6 +17,7 @@ from typing import Any, Generic, TypeVar
 import ipywidgets as widgets
 from IPython.display import DisplayHandle, display
 
+from ..display.place import read_in
 from ..errors import ConfigError
 from . import background
 from .background import log, outcome_of
@@ -97,6 +98,7 @@ class Form(widgets.VBox, Generic[R]):
 
         outcome: T | BaseException
         async with AsyncExitStack() as turn:
+            turn.enter_context(read_in("form"))
             # A task of its own, so that it can be stopped at any moment, and its end is still seen to.
             task = asyncio.ensure_future(in_turn())
             self._tasks.add(task)

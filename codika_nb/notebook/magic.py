@@ -15,6 +15,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic_arguments import MagicArgumentParser
 from IPython.display import display
 
+from ..display.place import next_step
 from ..display.text import plain
 from ..errors import CodikaError, Interrupted, PermissionDeniedError
 from ..profiles.credential import resolve
@@ -117,7 +118,7 @@ def _who_is_refused() -> str | None:
     profile = resolve().profile
     if profile is None or not profile.name:
         return None
-    return f"In use is profile {profile.name}; %codika_use NAME takes another one."
+    return next_step("use-another-profile", profile=profile.name)
 
 
 # --- showing the outcome ---------------------------------------------------------------------------

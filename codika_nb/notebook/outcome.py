@@ -10,6 +10,7 @@ from typing import Any
 
 from ..client.offers import Offer
 from ..display.markup import DEEPEST, Bundle
+from ..display.place import next_step
 from ..display.text import cut, plain
 from ..errors import CodikaError, WaitTimeoutError
 from ..models import Execution
@@ -51,7 +52,7 @@ def stopped(execution_id: str, instance: str | None) -> WaitTimeoutError:
     if not execution_id:
         return WaitTimeoutError(
             "Stopped waiting before the platform had answered.",
-            next_action="Whether a run has been started is not known: %codika_executions lists them.",
+            next_action=f"Whether a run has been started is not known: {next_step('list-runs')}",
             code="cancelled",
         )
     error = WaitTimeoutError(
@@ -63,7 +64,7 @@ def stopped(execution_id: str, instance: str | None) -> WaitTimeoutError:
     return error
 
 
-def next_step(problem: CodikaError, instance: str | None) -> str:
+def way_out(problem: CodikaError, instance: str | None) -> str:
     """What to do about a run that could not be started."""
     if problem.next_action:
         return problem.next_action

@@ -37,7 +37,7 @@ from .form import Form
 from .inputs.input import Around, Input
 from .inputs.nested import Group
 from .offers import Workflows
-from .outcome import next_step, outcome, refused_place, stopped
+from .outcome import outcome, refused_place, stopped, way_out
 from .texts import markup, said, stack
 
 #: Seconds in which a platform that is near has said what a workflow takes.
@@ -432,7 +432,7 @@ class Playground(Form[Execution]):
         if place and self._form.at(place) is not self._form:
             self._find_fault([Problem(place, readable(problem.message))])
         kind = "info" if problem.code == "cancelled" else "error"
-        self.message.value = said(problem.message, kind, next_step(problem, self.instance))
+        self.message.value = said(problem.message, kind, way_out(problem, self.instance))
 
     def _complain(self, text: str) -> None:
         self.message.value = said(text, "error")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 from collections.abc import Callable
 
+from ..display.place import read_in
 from ..display.text import plain
 from ..errors import NotSignedIn
 from ..profiles import PRODUCTION
@@ -20,8 +21,7 @@ def by_prompts(signin: SignIn) -> None:
         OrganizationChoiceError: the account is not in the organization that was asked for.
     """
     email, wanted, part = signin.email, signin.organization_id, ""
-    signin.new_code = "Press Enter alone for a new one."
-    with open_client(base_url=signin.base_url) as client:
+    with read_in("prompt"), open_client(base_url=signin.base_url) as client:
         while signin.step != "done":
             if signin.step == "email":
                 where = "" if signin.base_url == PRODUCTION else f" (for {signin.base_url})"

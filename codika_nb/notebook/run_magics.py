@@ -13,13 +13,12 @@ from IPython.core.interactiveshell import InteractiveShell
 from ..client.api import API
 from ..client.api.instances import which_instance
 from ..client.arguments import seconds
-from ..client.client import Client
 from ..client.deployed import latest
 from ..client.offers import outputs_at
 from ..client.steps import Step, observed
 from ..display.design import output
 from ..display.markup import line
-from ..errors import CodikaError, ConfigError, Interrupted, NotFoundError
+from ..errors import CodikaError, Interrupted, NotFoundError
 from ..models import Execution, Executions, Triggered
 from ..models.executions import execution_card
 from .card import Card
@@ -63,7 +62,7 @@ def codika_trigger(shell: InteractiveShell, arguments: Namespace) -> Triggered |
     workflow = arguments.workflow
     with client_for_run(workflow, arguments.instance) as client:
         try:
-            instance = _instance(client, arguments.instance, workflow)
+            instance = client.perform(which_instance(client, arguments.instance, workflow))
             run = client.trigger_workflow(workflow, arguments.payload, instance=instance)
         except KeyboardInterrupt:
             raise Interrupted(
@@ -125,7 +124,7 @@ def codika_executions(shell: InteractiveShell, arguments: Namespace) -> Executio
     workflow = arguments.workflow
     with client_for_run(workflow, arguments.instance) as client:
         try:
-            instance = _instance(client, arguments.instance, workflow)
+            instance = client.perform(which_instance(client, arguments.instance, workflow))
         except NotFoundError as error:
             raise UsageError(f"{error.message} {error.next_action}") from None
         runs = client.list_executions(
@@ -157,7 +156,7 @@ def codika_playground(shell: InteractiveShell, arguments: Namespace) -> Any:
     from .playground import Playground  # noqa: PLC0415 - the other magics here show no form
 
     client = client_for_run(arguments.workflow, arguments.instance)
-    instance = _instance(client, arguments.instance, arguments.workflow)
+    instance = client.perform(which_instance(client, arguments.instance, arguments.workflow))
     playground = Playground(client, arguments.workflow, instance=instance)
     show(shell, playground, None)
     return playground
@@ -167,16 +166,3 @@ def known_workflows() -> list[str]:
     """The workflows of what was deployed last from this kernel."""
     made = next(latest(), None)
     return list(made.workflows) if made else []
-
-
-def _instance(client: Client, named: str | None, workflow: str | None) -> str:
-    """The instance that is meant, and how to name one here."""
-    try:
-        return client.perform(which_instance(client, named, workflow))
-    except ConfigError as error:
-        if error.next_action:
-            error.next_action = error.next_action.replace("instance=…", "--instance ID").replace(
-                "deploy a use case first", "%codika_deploy first"
-            )
-            error.next_action = error.next_action.replace("Deploy a use case first.", "%codika_deploy first.")
-        raise

@@ -28,6 +28,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from .. import in_process
+from ..display.place import next_step
 from ..errors import ConfigError, NotSignedIn
 from ..loops import IN_BROWSER
 from .address import PRODUCTION, is_loopback, normalize_base_url, same_host
@@ -81,7 +82,9 @@ class Credential(HoldsKey):
     def remedy(self, *, public: bool) -> str:
         """What to do when the server does not accept the key; `public` for one of a single instance."""
         if self.profile:
-            return f"The key of {self.source} was not accepted: %codika_login makes a new one."
+            ended = self.profile.expires_at if self.profile.expired() else None
+            when = f" (it ended on {ended[:10]})" if ended else ""
+            return f"The key of {self.source} was not accepted{when}: {next_step('new-key')}"
         if self.source == "argument":
             what, update = "The key given as auth", "Give the new one."
         else:
@@ -258,7 +261,7 @@ def _choose(store: ProfileStore, name: str | None, wanted: str | None) -> Profil
         if name:
             raise ConfigError(
                 f"Profile {name!r} belongs to {profile.host}, and its key is not sent to {wanted}.",
-                next_action=f"Sign in there: %codika_login --base-url {wanted}",
+                next_action=next_step("sign-in-there", server=wanted),
             )
     active = store.active()
     if wanted is None:
@@ -307,15 +310,8 @@ def signed_in(credential: Credential) -> str:
             but += f" (Profile {gone.name!r} is of a sandbox that runs no more: {gone.host}.)"
         raise NotSignedIn(
             f"Nobody is signed in{at}.{but}",
-            next_action="Run %codika_signup or %codika_login, or set CODIKA_API_KEY.",
+            next_action=next_step("sign-in"),
             code="not-signed-in",
-        )
-    profile = credential.profile
-    if profile and profile.expired():
-        raise NotSignedIn(
-            f"The key of profile {profile.name!r} has expired.",
-            next_action="Run %codika_login for a new one.",
-            code="key-expired",
         )
     return credential.key
 

@@ -8,6 +8,7 @@ import re
 from dataclasses import replace
 from typing import Any
 
+from ..display.place import next_step
 from ..errors import ConfigError
 from .address import PRODUCTION, same_host
 from .profile import Profile
@@ -179,9 +180,7 @@ class Document:
 
         known = [str(profile.name) for profile in self.profiles()]
         close = get_close_matches(name, known, n=1)
-        listed = (
-            f"Known profiles: {', '.join(map(repr, known))}." if known else "Run %codika_login to make one."
-        )
+        listed = f"Known profiles: {', '.join(map(repr, known))}." if known else next_step("make-a-profile")
         raise ConfigError(
             f"There is no profile {name!r}.",
             next_action=f"Did you mean {close[0]!r}? {listed}" if close else listed,

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn, Self
 
+from ..display.place import next_step
 from .address import PRODUCTION, normalize_base_url
 
 
@@ -153,7 +154,9 @@ class Profile(HoldsKey):
         return left is not None and left <= 0
 
 
-_ISO = re.compile(r"(\d{4}-\d\d-\d\d)(?:T(\d\d:\d\d)(:\d\d)?(?:\.(\d+))?(Z|[+-]\d\d:\d\d)?)?", re.ASCII)
+_ISO = re.compile(
+    r"(\d{4}-\d\d-\d\d)(?:[Tt ](\d\d:\d\d)(:\d\d)?(?:[.,](\d+))?(?: ?([Zz]|[+-]\d\d(?::?\d\d)?))?)?", re.ASCII
+)
 
 
 def _instant(text: str | None) -> datetime | None:
@@ -162,7 +165,7 @@ def _instant(text: str | None) -> datetime | None:
     if match is None:
         return None
     day, minute, second, fraction, zone = match.groups()
-    offset = "+00:00" if zone in (None, "Z") else zone
+    offset = "+00:00" if zone in (None, "Z", "z") else f"{zone[:3]}:{zone[3:].strip(':') or '00'}"
     try:
         return datetime.fromisoformat(
             f"{day}T{minute or '00:00'}{second or ':00'}.{(fraction or '')[:6]:0<6}{offset}"
@@ -195,4 +198,4 @@ def expiry_notice(profile: Profile) -> str | None:
     of = f" of profile {profile.name!r}" if profile.name is not None else ""
     time_left = "1 day" if days == 1 else f"{days} days"
     date = str(profile.expires_at)[:10]
-    return f"The key{of} expires in {time_left} (on {date}); %codika_login makes a new key."
+    return f"The key{of} expires in {time_left} (on {date}); {next_step('new-key')}"

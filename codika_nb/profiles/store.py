@@ -17,6 +17,7 @@ from typing import TypeVar
 from platformdirs.unix import Unix
 
 from .. import files
+from ..display.place import next_step
 from ..errors import ConfigError
 from ..loops import IN_BROWSER
 from .document import Document
@@ -151,7 +152,7 @@ class ProfileStore:
         """
         if not profile.api_key:
             raise ConfigError(
-                "A profile without a key cannot be saved.", next_action="Sign in with %codika_login."
+                "A profile without a key cannot be saved.", next_action=next_step("make-a-profile")
             )
         return self._update(
             lambda document: document.put(profile, name, activate=activate, overwrite=overwrite), renew=True

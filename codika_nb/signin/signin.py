@@ -13,6 +13,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from ..client.steps import Work
+from ..display.place import next_step
 from ..errors import AuthenticationError, CodikaError, ConfigError, InvalidRequestError, RateLimitError
 from ..profiles import Profile, ProfileStore
 from ..profiles.credential import sign_in_server
@@ -110,8 +111,6 @@ class SignIn(HoldsKey):
         self.organization_id = self._given_organization = organization_id
         self.activate = activate
         self.follow = follow
-        #: How a new code is asked for in this place.
-        self.new_code = "Ask for a new one with “Send a new code”."
 
         self.step: Step = "email"
         self.email = visible(email).strip()
@@ -440,11 +439,14 @@ class SignIn(HoldsKey):
                 self._say(self._notice(error)._replace(kind="info"))
             elif self.notice.code == "OTP_RESEND_COOLDOWN":
                 # A code that was typed in vain is of the other kind; one that is only on its way may fit.
-                then = "Ask for a new code as soon as the button allows it." if late else self.notice.text
+                then = self._new_code() if late else self.notice.text
                 self._say(self.notice._replace(text=f"{reaction.say} {then}"), self.error)
 
     def _notice(self, error: CodikaError) -> Notice:
-        return notice_of(error.code, error, new_code=self.new_code)
+        return notice_of(error.code, error, new_code=self._new_code())
+
+    def _new_code(self) -> str:
+        return next_step("new-code", purpose=self.purpose, email=self.email)
 
 
 def refusal_document(error: CodikaError) -> dict[str, Any]:

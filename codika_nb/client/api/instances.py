@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+from ...display.place import next_step
 from ...display.text import plain
 from ...errors import ConfigError, NotFoundError, PermissionDeniedError
 from ...models import Instance, Instances, InstanceState, InstanceSummary
@@ -51,7 +52,8 @@ def which_instance(api: Platform, instance: str | None, workflow: str | None = N
     if api.public:  # such a key reads no lists
         raise ConfigError(
             "Which process instance is meant?",
-            next_action="Give instance=…, or set PROCESS_INSTANCE_ID: the key belongs to one instance.",
+            next_action=f"{next_step('name-instance')}, or set PROCESS_INSTANCE_ID: "
+            "the key belongs to one instance.",
             code="which-instance",
         )
     try:
@@ -59,13 +61,14 @@ def which_instance(api: Platform, instance: str | None, workflow: str | None = N
     except PermissionDeniedError as error:
         raise ConfigError(
             "Which process instance is meant? This key may not list them.",
-            next_action="Give instance=…, set PROCESS_INSTANCE_ID, or deploy a use case first.",
+            next_action=f"{next_step('name-instance')}, set PROCESS_INSTANCE_ID, "
+            f"or {next_step('deploy-first')}.",
             code="which-instance",
         ) from error
     if not listed:
         raise ConfigError(
             "Which process instance is meant? Nothing is deployed in this organization yet.",
-            next_action="Deploy a use case first.",
+            next_action=f"There has to be one: {next_step('deploy-first')}.",
             code="which-instance",
         )
     if workflow is None:
@@ -95,7 +98,7 @@ def _only(instances: Sequence[InstanceSummary], before: str) -> str:
     ]
     raise ConfigError(
         f"{before}Which process instance is meant?",
-        next_action=f"Give instance=…, one of: {', '.join(choices)}.",
+        next_action=f"{next_step('name-instance')}, one of: {', '.join(choices)}.",
         code="which-instance",
         details={"instances": [each.process_instance_id for each in instances]},
     )

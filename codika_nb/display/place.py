@@ -1,0 +1,147 @@
+"""Where a message is read, and how its next step is said there.
+
+A notebook has magics, a script functions, a command line commands, a form buttons, a prompt its next question.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Literal
+from weakref import WeakSet
+
+Place = Literal["notebook", "script", "command", "form", "prompt"]
+
+Step = Literal[
+    "sign-in",
+    "new-key",
+    "sign-in-there",
+    "make-a-profile",
+    "use-another-profile",
+    "new-code",
+    "more-time",
+    "start-a-sandbox",
+    "which-server",
+    "name-instance",
+    "deploy-first",
+    "list-runs",
+    "list-instances",
+]
+
+#: What to do next, by place; where a place has no words of its own, "script" has them.
+_WORDS: dict[Step, dict[Place, str]] = {
+    "sign-in": {
+        "notebook": "Run %codika_signup or %codika_login, or set CODIKA_API_KEY.",
+        "script": 'Sign in once on this machine, codika_nb.sign_in("you@example.com", ask_code=input), '
+        "or set CODIKA_API_KEY.",
+        "command": "Sign in: codika-nb auth signup-request --email you@example.com, or set CODIKA_API_KEY.",
+        "form": "Sign in, and try again here.",
+    },
+    "new-key": {
+        "notebook": "%codika_login makes a new one.",
+        "script": "codika_nb.sign_in(…) makes a new one.",
+        "command": "codika-nb auth login-request makes a new one.",
+    },
+    "sign-in-there": {
+        "notebook": "Sign in there: %codika_login --base-url {server}",
+        "script": 'Sign in there: codika_nb.sign_in(…, base_url="{server}")',
+        "command": "Sign in there: codika-nb auth login-request --base-url {server}",
+    },
+    "make-a-profile": {
+        "notebook": "Run %codika_login to make one.",
+        "script": "codika_nb.sign_in(…) makes one.",
+        "command": "codika-nb auth login-request makes one.",
+    },
+    "use-another-profile": {
+        "notebook": "In use is profile {profile}; %codika_use NAME takes another one.",
+        "script": 'In use is profile {profile}; Client(profile="NAME") takes another one.',
+    },
+    "new-code": {
+        "notebook": "Ask for a new code: %codika_{purpose} {email} --no-form",
+        "script": "Ask for a new code: signin.resend().",
+        "command": "Ask for a new code: codika-nb auth {purpose}-request --email {email}",
+        "form": "Ask for a new code with “Resend”.",
+        "prompt": "Press Enter alone for a new one.",
+    },
+    "more-time": {
+        "script": "Try again, or allow more: client.with_options(timeout=…)",
+        "command": "Try again.",
+        "form": "Try again.",
+        "prompt": "Try again.",
+    },
+    "start-a-sandbox": {
+        "notebook": "Is the sandbox running? %codika_sandbox starts one. It is empty, accounts and deployments "
+        "are gone, unless both this one and the last have --data FOLDER.",
+        "script": "Is the sandbox running? Sandbox() starts one. It is empty, accounts and deployments are "
+        "gone, unless both this one and the last have data=FOLDER.",
+        "command": "Is the sandbox running? codika-nb sandbox starts one. It is empty, accounts and "
+        "deployments are gone, unless both this one and the last have --data FOLDER.",
+    },
+    "which-server": {
+        "notebook": "Is this address a Codika server? %codika_whoami shows which one is in use.",
+        "script": "Is this address a Codika server? client.base_url is the one in use.",
+        "command": "Is this address a Codika server?",
+        "form": "Is this address a Codika server?",
+    },
+    "name-instance": {"notebook": "Give --instance ID", "script": "Give instance=…"},
+    "deploy-first": {"notebook": "%codika_deploy first", "script": "deploy a use case first"},
+    "list-runs": {
+        "notebook": "%codika_executions lists them.",
+        "script": "client.list_executions() lists them.",
+    },
+    "list-instances": {
+        "notebook": "%codika_instances lists those that there are.",
+        "script": "client.list_instances() lists those that there are.",
+    },
+}
+
+_FORM_ABOVE = "Fill in the form above, then run from here."
+
+_told: ContextVar[Place | None] = ContextVar("codika_place", default=None)
+
+_open_forms: WeakSet[object] = WeakSet()
+
+
+def next_step(what: Step, **values: object) -> str:
+    """What to do next, in the words of the place where it is read.
+
+    Args:
+        what: to be done.
+        values: names that the words have in braces.
+    """
+    place = here()
+    if what in ("sign-in", "new-key") and place == "notebook" and _open_forms:
+        return _FORM_ABOVE
+    words = _WORDS[what]
+    said = words.get(place) or (
+        words.get("notebook") if place in ("form", "prompt") and _has_magics() else ""
+    )
+    return (said or words["script"]).format(**values)
+
+
+def here() -> Place:
+    """Where what is said now will be read."""
+    return _told.get() or ("notebook" if _has_magics() else "script")
+
+
+@contextmanager
+def read_in(place: Place) -> Iterator[None]:
+    """Say that what is said meanwhile is read in this place."""
+    before = _told.set(place)
+    try:
+        yield
+    finally:
+        _told.reset(before)
+
+
+def is_open(form: object, wanted: bool) -> None:
+    """Say that a form to sign in with waits for somebody, or no more."""
+    (_open_forms.add if wanted else _open_forms.discard)(form)
+
+
+def _has_magics() -> bool:
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    return shell is not None and "codika_login" in shell.magics_manager.magics["line"]
