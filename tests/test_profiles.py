@@ -356,7 +356,7 @@ def test_inherited_names_that_are_in_the_file_work(store: ProfileStore) -> None:
 
 
 def test_an_unknown_name_is_answered_with_the_known(store: ProfileStore) -> None:
-    with pytest.raises(ConfigError, match=r"no profile 'acme'.\nRun %codika_login"):
+    with pytest.raises(ConfigError, match=r"no profile 'acme'.\ncodika_nb.sign_in"):
         store.get("acme")
     store.save(ACME)
     store.save(BETA)
@@ -1184,7 +1184,7 @@ def test_a_key_that_ends_soon_is_mentioned_once() -> None:
     notice = expiry_notice(ends_in(60, "cko_notice_1"))
     assert notice is not None
     assert "expires in 3 days (on 2" in notice
-    assert "%codika_login makes a new key" in notice
+    assert "sign_in(…) makes a new one" in notice
     assert "'acme-inc'" in notice
     assert expiry_notice(ends_in(60, "cko_notice_1")) is None
     assert "expires in 1 day (" in str(expiry_notice(ends_in(2, "cko_notice_2")))
