@@ -31,6 +31,7 @@ from codika_nb import (
 )
 from codika_nb.notebook import background
 from codika_nb.notebook.controls import Dropdown
+from codika_nb.notebook.signin_view import FIELDS_AND_BUTTONS
 from codika_nb.signin.reactions import MOST_LISTED, Organization
 from tests.conftest import EMAIL, GREETER
 
@@ -44,7 +45,8 @@ def form(sandbox: Sandbox) -> SignInForm:
 
 def visible(form: SignInForm) -> set[str]:
     names = ("email", "company", "send_code", "code", "submit", "resend", "filter", "organization", "back")
-    return {name for name in names if getattr(form, name).layout.display != "none"}
+    there = {*form.children, *form._row.children}
+    return {name for name in names if getattr(form, name) in there}
 
 
 def ask(form: SignInForm, email: str = EMAIL) -> None:
@@ -62,7 +64,8 @@ def test_signup_from_empty_form_to_saved_profile(form: SignInForm, sandbox: Sand
     form.company.value = "Acme, Inc."
     ask(form)
     assert visible(form) == {"code", "submit", "resend", "back"}
-    assert EMAIL in form._sent_to.value
+    assert EMAIL in form._header.value
+    assert "valid for 10 minutes" in form._header.value
 
     form.code.value = sandbox.code_for(EMAIL)
     form.submit.click()
@@ -112,10 +115,18 @@ def test_picking_one_of_several_organizations_asks_for_no_second_code(
     form.code.value = sandbox.code_for(EMAIL)
     form.submit.click()
     form.settle()
-    assert visible(form) == {"filter", "organization", "submit", "back"}
+    assert visible(form) == {"organization", "submit", "back"}
+    assert "Which organization?" in form._header.value
     assert form.code.value == ""
-    assert {label.split("  ")[0] for label, _ in form.organization.options} == {"Acme", "Beta Corp"}
+    assert {label.split("\n")[0] for label, _ in form.organization.options} == {"Acme", "Beta Corp"}
+    # Which one it is, is chosen by the person.
+    assert form.organization.value is None
+    assert form.submit.disabled
+    form.submit.click()
+    form.settle()
+    assert form.signin.step == "organization"
     form.organization.value = beta
+    assert not form.submit.disabled
     form.submit.click()
     assert form.wait(10).organization_name == "Beta Corp"
     assert len(sandbox.inbox) == 1
@@ -342,7 +353,7 @@ def test_when_done_one_line_stays_and_every_field_is_empty(form: SignInForm, san
     assert bundle["text/plain"].startswith(
         f"Signed in: My Organization, profile my-organization, key {profile.api_key[:8]}…"
     )
-    leaves = (*form._fields, *form._buttons, form.message)
+    leaves = (*form._made(*FIELDS_AND_BUTTONS), form.message, form._header)
     state = [(w.description, getattr(w, "value", ""), getattr(w, "options", "")) for w in leaves]
     for secret in (code, profile.api_key, EMAIL):
         assert secret not in str(state)
@@ -373,7 +384,9 @@ def test_already_signed_in_offers_another_account(form: SignInForm, sandbox: San
     assert again.done
     assert again.wait(0) == profile
     assert visible(again) == {"back"}
-    assert "Signed in: My Organization" in message(again)
+    assert "Signed in" in again._header.value
+    assert "Signed in" not in message(again)  # once is enough
+    assert "My Organization, profile my-organization" in message(again)
     again.back.click()
     assert not again.done
     ask(again, "grace@example.com")
@@ -417,7 +430,7 @@ def test_many_organizations_are_found_by_typing(form: SignInForm, sandbox: Sandb
     typed(form.filter, "team 3")
     assert [each for _, each in form.organization.options] == [ids[3], last]
     typed(form.filter, last[-6:])
-    assert form.organization.value == last
+    assert not form.submit.disabled  # the only one that is found
     enter(form.filter)
     assert form.wait(10).organization_id == last
 
@@ -431,7 +444,8 @@ def test_of_very_many_organizations_some_are_listed_and_all_are_found(sandbox: S
     assert "100,000" in form.filter.placeholder
     assert len(json.dumps(form.organization.get_state(), default=str)) < 50_000
     typed(form.filter, "ORG_99999")
-    assert form.organization.value == "org_99999"
+    assert [each for _, each in form.organization.options] == ["org_99999"]
+    assert form.organization.value is None
 
 
 def test_the_organization_used_last_is_among_the_first(sandbox: Sandbox) -> None:
@@ -444,21 +458,80 @@ def test_the_organization_used_last_is_among_the_first(sandbox: Sandbox) -> None
     assert mine not in signin.matching("org_4")
 
 
-def test_the_organization_used_last_is_offered_first(sandbox: Sandbox) -> None:
+def test_no_organization_is_chosen_by_itself(sandbox: Sandbox) -> None:
+    """Not even the one used last: whoever presses Enter has not read which one it is."""
     for name in ("Acme", "Beta"):
         beta = sandbox.add_organization(EMAIL, name)
-    for expected in ("org-unknown", beta):
+    for _ in range(2):
         form = SignInForm("login", base_url=sandbox.url, store=ProfileStore())
         ask(form)
         form.code.value = sandbox.code_for(EMAIL)
         form.submit.click()
         form.settle()
-        if expected == beta:
-            assert form.organization.value == beta
+        assert form.organization.value is None
         form.organization.value = beta
         form.submit.click()
         form.wait(10)
         sandbox.clock.advance(31)
+
+
+def test_organizations_are_found_by_typing_from_eight_on(sandbox: Sandbox) -> None:
+    for count in (7, 8):
+        form = SignInForm("login", base_url=sandbox.url, store=ProfileStore())
+        form.signin.organizations = [Organization(f"org_{n}", f"Team {n}") for n in range(count)]
+        form.signin.step = "organization"
+        form._render()
+        assert ("filter" in visible(form)) == (count == 8)
+
+
+def test_a_field_is_made_when_its_step_comes(form: SignInForm, sandbox: Sandbox) -> None:
+    assert not form._made("code", "key", "filter", "organization", "submit", "resend", "back")
+    ask(form)
+    assert form._made("code", "submit", "resend", "back")
+    form.code.value = sandbox.code_for(EMAIL)
+    form.submit.click()
+    form.wait(10)
+    assert not form._made("key", "filter", "organization")
+
+
+def test_a_new_code_is_said_to_be_on_its_way_and_counted_down_to(form: SignInForm, sandbox: Sandbox) -> None:
+    ask(form)
+    assert form.resend.disabled
+    assert "codika-counting" in form.resend._dom_classes
+    assert "--codika-seconds: 30" in form._header.value
+    sandbox.clock.advance(31)
+    form.resend.click()
+    form.settle()
+    assert "A new code is on its way" in message(form)
+
+
+def test_the_seconds_pass_on_the_screen_without_messages(form: SignInForm) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        form.signin.base_url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        form.email.value = EMAIL
+        form.send_code.click()
+        connection, _ = silent.accept()
+        with connection:
+            assert "codika-passing" in message(form)
+            before = message(form)
+            time.sleep(1.2)
+            assert message(form) == before
+            form.cancel.click()
+            form.settle(10)
+
+
+def test_a_server_that_takes_too_long_is_said_in_the_words_of_a_form(
+    form: SignInForm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from codika_nb.client.client import AsyncClient
+
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        server = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        form.signin.base_url = server
+        monkeypatch.setattr(form, "_connect", lambda key: AsyncClient(base_url=server, timeout=0.2))
+        ask(form)
+    assert "did not answer in time. Try again." in message(form)
+    assert "with_options" not in message(form)
 
 
 def test_cancel_leaves_one_line_and_nothing_typed(form: SignInForm) -> None:
@@ -788,6 +861,7 @@ def test_a_choice_begins_with_its_first_option_in_every_kernel() -> None:
     assert (Dropdown(description="P", options=options).index, Dropdown(description="P").index) == (0, None)
     program = f"""
 from codika_nb.notebook.controls import Dropdown
+from codika_nb.notebook.signin_view import FIELDS_AND_BUTTONS
 from codika_nb.signin.reactions import MOST_LISTED, Organization
 print(Dropdown(description="P", options={options!r}).index)
 """

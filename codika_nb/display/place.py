@@ -28,6 +28,7 @@ Step = Literal[
     "deploy-first",
     "list-runs",
     "list-instances",
+    "without-widgets",
 ]
 
 #: What to do next, by place; where a place has no words of its own, "script" has them.
@@ -94,6 +95,11 @@ _WORDS: dict[Step, dict[Place, str]] = {
     "list-instances": {
         "notebook": "%codika_instances lists those that there are.",
         "script": "client.list_instances() lists those that there are.",
+    },
+    "without-widgets": {
+        "notebook": "%codika_{purpose} MAIL --prompt asks in words; or %codika_{purpose} MAIL --no-form, and then "
+        "the same with --code CODE.",
+        "script": 'codika_nb.sign_in("you@example.com", ask_code=input) asks in words.',
     },
 }
 

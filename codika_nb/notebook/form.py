@@ -8,15 +8,21 @@ click only ever starts something.
 from __future__ import annotations
 
 import asyncio
+import html
 import threading
 from collections.abc import Callable, Coroutine, Generator
 from concurrent.futures import Future
 from contextlib import AsyncExitStack, suppress
+from importlib import resources
 from typing import Any, Generic, TypeVar
+from uuid import uuid4
 
 import ipywidgets as widgets
+from IPython.core.getipython import get_ipython
 from IPython.display import DisplayHandle, display
 
+from ..display.design import AS_WRITTEN, form_style
+from ..display.markup import Bundle
 from ..display.place import read_in
 from ..errors import ConfigError
 from . import background
@@ -28,6 +34,13 @@ R = TypeVar("R")
 
 #: Seconds, enough for one more message to a browser.
 FOCUS_AFTER = 0.15
+
+
+def style_of(form: str) -> str:
+    """The style of a form of this package: ``signin`` or ``playground``."""
+    here = resources.files(__package__)
+    rules = (here.joinpath(f"{name}.css").read_text(encoding="utf-8") for name in ("form", form))
+    return form_style(f"codika-{form}", "".join(rules))
 
 
 class Form(widgets.VBox, Generic[R]):
@@ -49,7 +62,12 @@ class Form(widgets.VBox, Generic[R]):
         # These two are for the network's thread alone.
         self._tasks: set[asyncio.Future[Any]] = set()
         self._turn = asyncio.Lock()
+        #: Of the form's output, and of what stands beside it.
         self._handle: DisplayHandle | None = None
+        self._beside: DisplayHandle | None = None
+        self._id = f"codika-{uuid4().hex[:12]}"
+        #: Hides what stands beside the form, for as long as the form is there.
+        self._hiding = f"<style>.{self._id}.{self._id} {{ display: none }}</style>"
         self._expect_result()
         super().__init__(**widget)
 
@@ -200,12 +218,52 @@ class Form(widgets.VBox, Generic[R]):
         # Never the default repr, which tells what was typed.
         return {**data, **self._in_words()}, metadata
 
-    def _draw(self, *, updatable: bool = False) -> DisplayHandle | None:
-        """Display the form here."""
+    def _draw(self, beside: Bundle) -> None:
+        """Display the form here, and beside it what stands there when the notebook is opened again."""
         # Its bundle and not itself, for which IPython would make all its formatters the first time.
         bundle = self._repr_mimebundle_()
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
-        handle: DisplayHandle | None = display(
-            data, metadata=metadata, raw=True, display_id=updatable or None
+        self._handle = display(data, metadata=metadata, raw=True, display_id=True)
+        if self._beside:
+            self._beside.display(beside, raw=True)
+        else:
+            self._beside = display(beside, raw=True, display_id=True)
+
+    def _replace_with(self, told: Bundle) -> None:
+        """Have a sentence take the form's place.
+
+        The form shows it, and stays within reach of the keyboard until the next cell begins, or this one
+        ends: what has the focus must not go away.
+        """
+        if self._beside:
+            self._beside.update({**told, "text/html": self._kept(told["text/html"])}, raw=True)
+        shell = get_ipython()
+        if shell is None:
+            return
+
+        def replace(*_: Any) -> None:
+            for event in ("pre_run_cell", "post_run_cell"):
+                with suppress(ValueError):
+                    shell.events.unregister(event, replace)
+            if self._handle and self._beside:
+                self._handle.update(told, raw=True)
+                self._beside.update({"text/plain": "", "text/html": ""}, raw=True)
+
+        for event in ("pre_run_cell", "post_run_cell"):
+            shell.events.register(event, replace)
+
+    def _kept(self, markup: str) -> str:
+        """What stands beside the form: seen instead of what is left of it when the form is gone."""
+        dead = f".jp-OutputArea-child:has(+ .jp-OutputArea-child .{self._id}):not(:has(.codika-form))"
+        return f'<div class="{self._id} {AS_WRITTEN}"><style>{dead} {{ display: none }}</style>{markup}</div>'
+
+    def _reminder(self, text: str) -> Bundle:
+        """A sentence for who opens a notebook in which the form was not done; it has no place elsewhere."""
+        after_dead = ".jp-OutputArea-child:not(:has(.codika-form)) + .jp-OutputArea-child"
+        style = (
+            f"<style>.{self._id} {{ display: none; visibility: hidden; "
+            "animation: codika-late 0s 2s forwards } "
+            f"{after_dead} .{self._id} {{ display: block }} "
+            "@keyframes codika-late { to { visibility: visible } }</style>"
         )
-        return handle
+        return {"text/plain": "", "text/html": self._kept(f"{style}<p>{html.escape(text)}</p>")}

@@ -12,18 +12,15 @@ import time
 from collections.abc import Generator, Mapping
 from concurrent.futures import Future
 from concurrent.futures import wait as wait_for_any
-from importlib import resources
 from typing import Any
-from uuid import uuid4
 
 import ipywidgets as widgets
 from IPython.core.getipython import get_ipython
-from IPython.display import display
 
 from ..client.client import Client
 from ..client.offers import Offer
 from ..client.payloads import as_json
-from ..display.design import form_style, output
+from ..display.design import output
 from ..display.text import plain, readable
 from ..errors import CodikaError, ConfigError, WaitTimeoutError
 from ..models import Execution
@@ -33,7 +30,7 @@ from ..usecases.schema import Problem, payload, problems
 from ..usecases.usecase import UseCase
 from . import background
 from .controls import Dropdown, action_button
-from .form import Form
+from .form import Form, style_of
 from .inputs.input import Around, Input
 from .inputs.nested import Group
 from .offers import Workflows
@@ -43,9 +40,7 @@ from .texts import markup, said, stack
 #: Seconds in which a platform that is near has said what a workflow takes.
 SHORTLY = 1.0
 
-_CSS = resources.files(__package__).joinpath("playground.css").read_text(encoding="utf-8")
-
-STYLE = form_style("codika-playground", _CSS)
+STYLE = style_of("playground")
 
 
 class Playground(Form[Execution]):
@@ -123,7 +118,6 @@ class Playground(Form[Execution]):
         self._header = markup("")
         self._body = stack([])
         self._output = markup("", "codika-output")
-        self._id = f"codika-{uuid4().hex[:12]}"
         buttons = widgets.HBox([self.submit, self.stop, self._elapsed])
         super().__init__(
             "playground",
@@ -298,7 +292,7 @@ class Playground(Form[Execution]):
             if found:
                 need = "one field needs" if len(self._marked) == 1 else f"{len(self._marked)} fields need"
                 text = f"Nothing was sent: {need} another look."
-                self.message.value = said(text, "error", aloud=False)
+                self.message.value = said(text, "error")
                 raise self._unfit(found)
             self.execution_id = ""
             sent = payload(offer.inputs, values)
@@ -365,10 +359,8 @@ class Playground(Form[Execution]):
         nothing = "" if offer.inputs else "<p>This workflow takes no input.</p>"
         server = self._workflows.server
         where = "" if server == PRODUCTION else f"<small>at {html.escape(server)}</small>"
-        # What stays beside the form for when the notebook is saved is not shown twice while it is here.
-        hidden = f"<style>.{self._id} {{ display: none }}</style>"
         title = f'<div class="title">{html.escape(plain(offer.title))}</div>'
-        self._header.value = STYLE + hidden + title + about + nothing + where
+        self._header.value = STYLE + self._hiding + title + about + nothing + where
         self._body.children = (self._form.box,)
         self._output.value = ""
         self.message.value = said("")
@@ -414,8 +406,8 @@ class Playground(Form[Execution]):
     def _render_run(self, offer: Offer, run: Execution) -> None:
         shown = outcome(offer, run)
         self._output.value, self.message.value = shown.output, shown.message
-        alone = f'<div class="codika-card {self._id}">{shown.alone["text/html"]}</div>'
-        self._static = {**shown.alone, "text/html": output(alone)}
+        alone = output(f'<div class="codika-card">{shown.alone["text/html"]}</div>')
+        self._static = {**shown.alone, "text/html": self._kept(alone)}
         self._publish()
 
     def _publish(self, *, again: bool = False) -> None:
@@ -424,8 +416,8 @@ class Playground(Form[Execution]):
         Whoever runs a notebook unattended takes notice only of what the current cell publishes, and so
         this happens `again` when a cell waits; not in a terminal, where both would be seen.
         """
-        if self._handle and self._static and (not again or hasattr(get_ipython(), "kernel")):
-            self._handle.update(self._static, raw=True)
+        if self._beside and self._static and (not again or hasattr(get_ipython(), "kernel")):
+            self._beside.update(self._static, raw=True)
 
     def _render_failure(self, problem: CodikaError) -> None:
         place = refused_place(problem)
@@ -454,12 +446,8 @@ class Playground(Form[Execution]):
 
     def show(self) -> None:
         """Display the form here; the last result stays beside it as plain HTML when the notebook is saved."""
-        self._draw()
-        static = self._static or {"text/plain": "", "text/html": ""}
-        if self._handle:
-            self._handle.display(static, raw=True)
-        else:
-            self._handle = display(static, raw=True, display_id=True)
+        title = plain(self._offer.title)
+        self._draw(self._static or self._reminder(f"The form of {title} was here: run the cell again."))
 
     def _ipython_display_(self) -> None:
         self.show()

@@ -26,11 +26,19 @@ def stack(children: Any, *classes: str) -> widgets.Box:
     return made
 
 
-def said(text: str, kind: str = "", details: str = "", *, aloud: bool = True) -> str:
-    """What is said to the person, as HTML; screen readers say an error at once, if it is said `aloud`."""
-    role = "alert" if kind == "error" and aloud else "status"
+def said(text: str, kind: str = "", details: str = "", *, passing: bool = False) -> str:
+    """What is said to the person, as HTML; screen readers say an error at once.
+
+    Args:
+        text: what is said.
+        kind: ``"error"``, ``"info"`` or nothing.
+        details: more about it, in a line of its own.
+        passing: whether the seconds are shown that pass meanwhile; they are counted by the browser.
+    """
+    role = "alert" if kind == "error" else "status"
     small = f"<p>{html.escape(readable(details))}</p>" if details else ""
-    return f'<p role="{role}" class="{kind}">{html.escape(readable(text))}</p>{small}'
+    seconds = ' <span class="codika-passing" aria-hidden="true"></span>' if passing else ""
+    return f'<p role="{role}" class="{kind}">{html.escape(readable(text))}{seconds}</p>{small}'
 
 
 def heading(described: Any, label: str) -> widgets.HTML:

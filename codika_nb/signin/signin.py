@@ -162,7 +162,10 @@ class SignIn(HoldsKey):
             >>> client.perform(signin.resend()).notice.text
             'A code was sent a moment ago: type that one, or ask for another in ... s.'
         """
-        return (yield from self.request_code(self.email))
+        yield from self.request_code(self.email)
+        if self.step == "code" and self.notice is None:
+            self._say(Notice("A new code is on its way. Only the newest one works."))
+        return self
 
     def submit_code(self, code: str, *, company: str | None = None) -> Steps[SignIn]:
         """Complete with the code from the mail; spaces and text around the six digits do no harm.
