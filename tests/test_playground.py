@@ -51,6 +51,7 @@ from codika_nb.notebook import background, texts
 from codika_nb.notebook.outcome import outcome
 from codika_nb.notebook.result import result_html
 from codika_nb.sandbox.rules.configuration import check_payload
+from codika_nb.usecases.fields import fields
 from codika_nb.usecases.schema import initial, payload, problems, read_schema
 from codika_nb.usecases.uploads import File
 from tests.conftest import EMAIL, ROOT
@@ -298,10 +299,59 @@ def test_the_default_of_an_object_is_in_its_fields_and_leaves_it_optional(greete
     assert form.payload() == {"address": {"country": "FR", "zip": "75001", "floor": {"number": 2}}}
 
 
-def test_a_schema_of_a_newer_platform_is_said_to_be_one() -> None:
+@pytest.mark.parametrize("given", [{}, "none", [1], [None], 3])
+def test_what_is_no_schema_is_said_to_be_none(given: Any) -> None:
     with pytest.raises(InvalidResponseError, match="schema of here cannot be read") as caught:
-        read_schema([field("hologram")], "here")
+        read_schema(given, "here")
     assert "pip install -U" in (caught.value.next_action or "")
+
+
+@pytest.mark.parametrize(
+    ("odd", "begins_with"),
+    [
+        (field("number", defaultValue=""), None),
+        (field("number", min="low"), None),
+        (field("string", defaultValue=5), "5"),
+        (field("string", defaultValue={"a": 1}), None),
+        (field("string", minLength="two", tooltip=3), None),
+        (field("boolean", defaultValue="maybe"), False),
+        (field("select", options=[{"value": 1, "label": "One"}], defaultValue=1), "1"),
+        (field("select", options=["a", "b"]), None),
+        (field("select", options=[{"value": True}, {"label": "L"}]), None),
+        (field("multiselect", options=[{"value": 1, "label": "One"}], defaultValue="1"), []),
+        (field("array", itemField={"type": "number", "defaultValue": "x"}), []),
+        (field("array", itemField={"type": "hologram"}), []),
+        (
+            field("object", schema=[{"type": "number", "key": "n", "label": "N", "defaultValue": ""}]),
+            {"n": None},
+        ),
+        ({"type": "string", "key": "x"}, None),
+        (field("hologram", defaultValue=1), None),
+        (field("select"), None),
+        ({"key": "x", "label": "X"}, None),
+    ],
+)
+def test_an_odd_field_hides_no_other(odd: dict[str, Any], begins_with: Any) -> None:
+    schema = read_schema(
+        [field("string") | {"key": "before"}, odd, field("string") | {"key": "after"}], "here"
+    )
+    assert [each.key for each in fields(schema)] == ["before", "x", "after"]
+    assert initial(schema)["x"] == begins_with
+
+
+def test_a_field_of_a_kind_that_is_not_known_takes_json() -> None:
+    [unknown] = schema = read_schema([field("hologram")], "here")
+    assert "hologram" in (unknown.description or "")
+    assert payload(schema, {"x": '{"depth": 3}'}) == {"x": {"depth": 3}}
+    [problem] = problems(schema, {"x": "{depth"})
+    assert problem.text.startswith("This is not JSON")
+    assert read_schema([{"type": "hologram"}], "here") == []
+
+
+def test_rounding_is_no_mistake() -> None:
+    schema = read_schema([field("number", step=0.1)], "here")
+    assert problems(schema, {"x": 0.1 + 0.2}) == []
+    assert problems(schema, {"x": 0.25})
 
 
 # Schemas of every kind of field, and values that fit them.
@@ -1090,7 +1140,7 @@ def test_a_key_that_is_not_accepted_any_more(deployed: Deployment, sandbox: Sand
     with Client() as client:
         for form in (made, Playground(client, use_case="expense-claim").fill(CLAIM)):
             click(form)
-            assert "%codika_login makes a new one" in message(form)
+            assert "sign_in(…) makes a new one" in message(form)
     ProfileStore().remove("my-organization")
     click(made)
     assert "Nobody is signed in" in message(made)
@@ -1262,7 +1312,7 @@ def test_a_schema_that_cannot_be_read_keeps_no_other_workflow_from_its_form(depl
     assert instance.deployment
     [claim] = instance.deployment.workflows
     newer = claim.model_copy(
-        update={"workflow_id": "newer", "triggers": [{"type": "http", "inputSchema": [field("hologram")]}]}
+        update={"workflow_id": "newer", "triggers": [{"type": "http", "inputSchema": "none"}]}
     )
 
     def having(*workflows: InstanceWorkflow) -> Instance:

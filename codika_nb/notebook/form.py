@@ -70,6 +70,7 @@ class Form(widgets.VBox, Generic[R]):
         self._hiding = f"<style>.{self._id}.{self._id} {{ display: none }}</style>"
         self._expect_result()
         super().__init__(**widget)
+        self.add_class("codika-live")
 
     # --- what a click does -------------------------------------------------------------------------
 
@@ -208,6 +209,11 @@ class Form(widgets.VBox, Generic[R]):
         with suppress(ConfigError):  # where nothing can be done in the background, nobody sees it
             background.call_later(FOCUS_AFTER, field.focus)
 
+    def _focus_on_itself(self) -> None:
+        """Take the focus of what goes away under the keyboard, so that it stays in the notebook."""
+        self.tabbable = False  # not by Tab; a browser hears of it only when it changes
+        self._focus_on(self)
+
     def _in_words(self) -> dict[str, str]:
         """What is seen where the form cannot be drawn."""
         raise NotImplementedError
@@ -254,12 +260,12 @@ class Form(widgets.VBox, Generic[R]):
 
     def _kept(self, markup: str) -> str:
         """What stands beside the form: seen instead of what is left of it when the form is gone."""
-        dead = f".jp-OutputArea-child:has(+ .jp-OutputArea-child .{self._id}):not(:has(.codika-form))"
+        dead = f".jp-OutputArea-child:has(+ .jp-OutputArea-child .{self._id}):not(:has(.codika-live))"
         return f'<div class="{self._id} {AS_WRITTEN}"><style>{dead} {{ display: none }}</style>{markup}</div>'
 
     def _reminder(self, text: str) -> Bundle:
         """A sentence for who opens a notebook in which the form was not done; it has no place elsewhere."""
-        after_dead = ".jp-OutputArea-child:not(:has(.codika-form)) + .jp-OutputArea-child"
+        after_dead = ".jp-OutputArea-child:not(:has(.codika-live)) + .jp-OutputArea-child"
         style = (
             f"<style>.{self._id} {{ display: none; visibility: hidden; "
             "animation: codika-late 0s 2s forwards } "

@@ -247,8 +247,11 @@ class SignInForm(SignInView):
         at_fault = notice.field if notice else None
         name: str = at_fault if at_fault and at_fault in FIELDS[step] else step
         if name == "organization":
-            name = "filter" if self._is_there("filter") else "_header"
-        self._focus_on(getattr(self, name))
+            name = "filter"
+        if self._is_there(name):
+            self._focus_on(getattr(self, name))
+        else:
+            self._focus_on_itself()
 
     def _forget_what_was_used(self) -> None:
         """Empty the code and key fields once their content has been used, or is known to be useless."""
@@ -277,7 +280,7 @@ class SignInForm(SignInView):
         for widget in (*self._made(*FIELDS_AND_BUTTONS), self._row, self._header, self._style):
             widget.close()
         # The sentence stays within reach of the keyboard until the next cell; then it is all that is left.
-        self._focus_on(self.message)
+        self._focus_on_itself()
         self._replace_with(told)
 
     def _in_words(self) -> dict[str, str]:

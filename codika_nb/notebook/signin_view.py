@@ -69,11 +69,12 @@ class SignInView(Form[Profile]):
         self._typed = {"layout": self._layout, "style": widgets.Text.style.klass()}
         self._pressed = {"layout": self._layout, "style": widgets.Button.style.klass(), "tooltip": ""}
         super().__init__(
-            "sign-in form", layout=self._layout, _dom_classes=("codika", "codika-form", "codika-signin")
+            "sign-in form",
+            layout=self._layout,
+            _dom_classes=("codika", "codika-live", "codika-form", "codika-signin"),
         )
-        # Not by Tab, but for whoever has pressed what is gone now.
-        self._header = widgets.HTML(self._heading(), tabbable=False, **self._texts)
-        self.message = widgets.HTML(self._notice(busy=False), tabbable=False, **self._texts)
+        self._header = widgets.HTML(self._heading(), **self._texts)
+        self.message = widgets.HTML(self._notice(busy=False), **self._texts)
         self._row = widgets.HBox(layout=self._layout)
         self._style = widgets.HTML(STYLE + self._hiding, **self._texts)
         self._seen: tuple[widgets.Widget, ...] = ()
@@ -177,7 +178,7 @@ class SignInView(Form[Profile]):
     @cached_property
     def back(self) -> widgets.Button:
         """Returns to the address."""
-        return self._link("Use another e-mail", self._start_over)
+        return self._link("Other e-mail", self._start_over)
 
     @cached_property
     def cancel(self) -> widgets.Button:
@@ -235,7 +236,7 @@ class SignInView(Form[Profile]):
         for button in self._made("send_code"):
             button.description = "Sending…" if "request" in self._under_way else "Send code"
         for button in self._made("back"):
-            button.description = BACK.get(state.step, "Use another e-mail")
+            button.description = BACK.get(state.step, "Other e-mail")
         for button in self._made("submit"):
             creates = state.step == "code" and state.purpose == "signup"
             does = "Continue" if state.step == "organization" else "Create account" if creates else "Sign in"

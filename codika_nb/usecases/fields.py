@@ -118,6 +118,10 @@ class TextField(_Field, TextItem):
     """Several lines of text."""
 
 
+class JSONField(TextField):
+    """A field whose description cannot be read: whatever it takes, as JSON."""
+
+
 class NumberField(_Field, NumberItem):
     """A number, whole (``integer``) or not (``double``)."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 import warnings
@@ -12,6 +13,7 @@ from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 
+from ..display.text import plain
 from ..errors import InvalidResponseError
 from .fields import (
     ArrayField,
@@ -20,6 +22,7 @@ from .fields import (
     FileField,
     FormField,
     ItemField,
+    JSONField,
     MultiselectField,
     NumberItem,
     ObjectArrayField,
@@ -42,28 +45,94 @@ Path = tuple[str | int, ...]
 MOST_AT_FIRST = 50
 
 _reader: TypeAdapter[list[FormField]] = TypeAdapter(list[FormField])
+_field_reader: TypeAdapter[FormField] = TypeAdapter(FormField)
+_item_reader: TypeAdapter[ItemField] = TypeAdapter(ItemField)
 
 
 def read_schema(given: object, of: str) -> list[FormField]:
-    """The fields in a schema that came over the wire.
+    """The fields in a schema that came over the wire; one that is odd hides none of the others.
+
+    A default or an option that does not fit is left out or made text; a field that cannot be read at all
+    takes JSON.
 
     Args:
         given: the JSON; None is a schema without fields.
         of: whose schema it is, for the error.
 
     Raises:
-        InvalidResponseError: it is none, or one of a newer platform.
+        InvalidResponseError: it is no list of fields.
     """
-    try:
-        return [] if given is None else _reader.validate_python(given)
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-    where = ".".join(str(part) for part in first["loc"])
+    if given is None:
+        return []
+    if isinstance(given, list) and all(isinstance(each, Mapping) for each in given):
+        return _reader.validate_python(_usable(given))
     raise InvalidResponseError(
-        f"The schema of {of} cannot be read: {where}: {first['msg']}.",
+        f"The schema of {of} cannot be read: it is no list of fields.",
         code="invalid-response",
         next_action="A newer codika-nb may know it: pip install -U codika-nb",
     )
+
+
+def _usable(given: list[Any]) -> list[Any]:
+    """The fields as they can be read; what has no key has no value, and is left out."""
+    found = (_mended(each) for each in given if isinstance(each, Mapping))
+    return [each for each in found if each is not None]
+
+
+def _mended(given: Mapping[str, Any]) -> Mapping[str, Any] | JSONField | None:
+    """A field as it can be read: without what does not fit; None if there is nothing to call it by."""
+    mended = dict(given)
+    for name in ("schema", "itemSchema", "inputSchema"):
+        if isinstance(mended.get(name), list):
+            mended[name] = _usable(mended[name])
+    if isinstance(mended.get("options"), list):
+        mended["options"] = [_option(each) for each in mended["options"]]
+    if isinstance(mended.get("itemField"), Mapping):
+        mended["itemField"] = _fitting(dict(mended["itemField"]), _item_reader) or {"type": "string"}
+    if mended.get("type") == "section":
+        mended.setdefault("title", "")
+    elif not isinstance(mended.get("key"), str):
+        return None
+    elif not isinstance(mended.get("label"), str):
+        mended["label"] = mended["key"]
+    if fitting := _fitting(mended, _field_reader):
+        return fitting
+    if "key" not in mended:
+        return None
+    what = f"“{plain(str(given.get('type')))}” is no kind of field that is known here: give it as JSON."
+    return JSONField(key=mended["key"], label=mended["label"], description=what)
+
+
+def _fitting(given: dict[str, Any], reader: TypeAdapter[Any]) -> dict[str, Any] | None:
+    """The field without those members that do not fit; None if it needs them."""
+    for _ in range(len(given)):
+        try:
+            reader.validate_python(given)
+        except ValidationError as error:
+            odd = {str(each["loc"][1]) for each in error.errors(include_url=False) if len(each["loc"]) > 1}
+            if not odd & given.keys():
+                return None
+            for name in odd & given.keys():
+                value = given.pop(name)
+                is_plain = isinstance(value, str | int | float) and not isinstance(value, bool)
+                if name == "defaultValue" and is_plain and given.get("type") in _HOLD_TEXT:
+                    given[name] = str(value)
+        else:
+            return given
+    return None
+
+
+_HOLD_TEXT = ("string", "text", "select", "radio", "date")
+
+
+def _option(given: Any) -> Any:
+    if not isinstance(given, Mapping):
+        return {"value": str(given), "label": str(given)}
+    value = given.get("value", given.get("label"))
+    label = given.get("label")
+    return {**given, "value": value if isinstance(value, str | int | float) else str(value)} | {
+        "label": str(value) if label is None else str(label)
+    }
 
 
 def initial(schema: Schema) -> dict[str, Any]:
@@ -139,11 +208,13 @@ def is_blank(value: Any) -> bool:
     return value is None or value == [] or (isinstance(value, str) and not value.strip())
 
 
-def _sent(field: FormField | ItemField, value: Any) -> Any:
+def _sent(field: FormField | ItemField, value: Any) -> Any:  # noqa: PLR0911 - one for each kind of field
     """One value as it is sent; None if it is left out."""
     if is_blank(value):
         return None
     match field:
+        case JSONField() if isinstance(value, str):
+            return json.loads(value)
         case NumberItem() if isinstance(value, float) and field.number_type == "integer":
             return int(value) if value.is_integer() else value
         case ArrayField() if isinstance(value, list):
@@ -224,6 +295,8 @@ def _in_list(field: ArrayField | ObjectArrayField, value: Any, path: Path) -> It
 def _misfit(field: FormField | ItemField, value: Any) -> Iterator[str]:
     """What is wrong with a plain value: at most a sentence."""
     match field:
+        case JSONField():
+            yield _misfit_json(value)
         case StringItem() | TextItem():
             yield _misfit_text(field, value)
         case NumberItem():
@@ -238,6 +311,14 @@ def _misfit(field: FormField | ItemField, value: Any) -> Iterator[str]:
             yield _misfit_choices(field, value)
         case FileField():
             yield _misfit_file(field, value)
+
+
+def _misfit_json(value: Any) -> str:
+    try:
+        json.loads(value)
+    except (TypeError, ValueError, RecursionError):
+        return 'This is not JSON: {"name": "value"}, [1, 2], "text" or 1.5.'
+    return ""
 
 
 def _misfit_text(field: StringItem | TextItem, value: Any) -> str:
@@ -281,7 +362,9 @@ def _is_step(value: float, field: NumberItem) -> bool:
     if not field.step or field.step < 0:
         return True
     try:
-        return (Decimal(str(value)) - Decimal(str(field.min or 0))) % Decimal(str(field.step)) == 0
+        steps = (Decimal(str(value)) - Decimal(str(field.min or 0))) / Decimal(str(field.step))
+        # What 0.1 + 0.2 makes of 0.3 is nobody's mistake.
+        return abs(steps - steps.to_integral_value()) <= Decimal("1e-9") * max(Decimal(1), abs(steps))
     except (ArithmeticError, ValueError):  # more digits than anybody has typed
         return True
 

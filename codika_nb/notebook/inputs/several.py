@@ -49,8 +49,9 @@ class Several(Input):
         chosen = [] if value is None else value
         if not isinstance(chosen, list | tuple) or any(str(item) not in self._ticks for item in chosen):
             raise self._refuse(value)
+        wanted = {str(item) for item in chosen}
         for option, tick in self._ticks.items():
-            tick.value = option in chosen
+            tick.value = option in wanted
 
     def first(self) -> widgets.DOMWidget:
         return next(iter(self._ticks.values()), self._note)

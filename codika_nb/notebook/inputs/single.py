@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from contextlib import suppress
@@ -12,7 +13,16 @@ import ipywidgets as widgets
 from traitlets import TraitError
 
 from ...errors import ConfigError
-from ...usecases.fields import BooleanItem, DateItem, NumberItem, Option, RadioItem, SelectItem, TextItem
+from ...usecases.fields import (
+    BooleanItem,
+    DateItem,
+    JSONField,
+    NumberItem,
+    Option,
+    RadioItem,
+    SelectItem,
+    TextItem,
+)
 from ...usecases.schema import initial_value
 from ...usecases.words import read_date
 from ..controls import Checkbox, DatePicker, Dropdown, LineField, RadioButtons, Textarea
@@ -76,6 +86,8 @@ def _control(  # noqa: PLR0911 - one for each kind of field
     look: dict[str, Any] = {"description": label, "tooltip": "", "layout": widgets.Layout(width="auto")}
     typed = {"description": label, "tooltip": "", "placeholder": described.placeholder or ""}
     match described:
+        case JSONField():
+            return Textarea(**look | typed, rows=3), _text, _json_in
         case TextItem():
             return Textarea(**look | typed, rows=described.rows or 4), _text, _text_in
         case NumberItem():
@@ -109,6 +121,10 @@ def _text(typed: str) -> str | None:
 
 def _text_in(value: Any) -> Any:
     return "" if value is None else value
+
+
+def _json_in(value: Any) -> str:
+    return "" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 _NUMBER = re.compile(r"[+-]?([0-9]+|[0-9]*\.[0-9]+|[0-9]+\.)([eE][+-]?[0-9]+)?")
