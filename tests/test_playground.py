@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import html
 import json
 import re
 import shutil
@@ -790,7 +791,8 @@ def test_from_an_empty_form_to_a_result(form: Playground) -> None:
     assert "<td>Hotel</td>" in rich
     assert 'src="data:image/svg+xml;base64,' in rich
     assert "Not in the output schema" not in rich
-    assert message(form) == '<p role="status" class=""></p>'
+    # Heard, as nothing else tells who does not see the result appear.
+    assert 'role="alert" class="codika-heard">The run succeeded, ' in message(form)
 
 
 def test_fill_and_payload(form: Playground, tmp_path: Path) -> None:
@@ -830,9 +832,11 @@ def test_defaults_are_there_and_an_untouched_form_says_all_that_is_missing(form:
     }
     click(form)
     assert form.run is None
-    assert "Nothing was sent: 7 fields need another look" in message(form)
+    named = "Name, Date, Purpose, What, Amount, Categories, How"
+    assert f"7 fields need another look: {named}. Nothing was sent." in message(form)
     assert said(form)["Name"] == "Fill this in."
-    assert 'role="alert"' in form["name"]._note.value
+    assert 'role="alert"' not in form["name"]._note.value  # seven at once would interrupt each other
+    assert message(form).count('role="alert"') == 1
 
 
 def test_a_problem_goes_away_when_it_is_corrected_and_nothing_typed_is_lost(form: Playground) -> None:
@@ -879,7 +883,7 @@ def test_items_are_added_and_removed_within_their_limits(form: Playground) -> No
         item.value = str(n)
     tags._rows[1].remove.click()
     assert tags.value == ["0", "2", "3", "4"]
-    assert [item.widget.description for item in tags.items] == ["Tags 1", "Tags 2", "Tags 3", "Tags 4"]
+    assert [repr(item.widget) for item in tags.items] == [f"Text('Tags {n}')" for n in (1, 2, 3, 4)]
     assert not tags.more.disabled
     with pytest.raises(ConfigError, match='"Tags" cannot hold this str'):
         tags.value = "no list"
@@ -1049,7 +1053,7 @@ def test_a_double_click_starts_one_run(form: Playground, held: threading.Event) 
 def test_stop_says_how_to_wait_for_the_run(form: Playground, held: threading.Event) -> None:
     form.fill(CLAIM)
     form.submit.click()
-    assert form.stop.layout.display is None
+    assert form.stop in form._buttons.children
     eventually(lambda: bool(form.execution_id))
     form.stop.click()
     form.settle(10)
@@ -1058,7 +1062,7 @@ def test_stop_says_how_to_wait_for_the_run(form: Playground, held: threading.Eve
     with pytest.raises(WaitTimeoutError) as caught:
         form.wait(0)
     assert caught.value.execution_id == form.execution_id
-    assert form.stop.layout.display == "none"
+    assert form.stop not in form._buttons.children
     held.set()
     with Client() as client:
         assert client.wait_for(form.execution_id, instance=form.instance).result == {"total": 2}
@@ -1066,11 +1070,56 @@ def test_stop_says_how_to_wait_for_the_run(form: Playground, held: threading.Eve
     assert form.wait(0) == {"total": 2}
 
 
+def test_what_the_form_holds_is_there_as_code_and_without_a_key(form: Playground) -> None:
+    form.fill(CLAIM)
+    form.as_curl.click()
+    curl = html.unescape(re.sub("<[^>]*>", "", form._code.value))
+    assert "curl http" in curl
+    assert "$CODIKA_API_KEY" in curl
+    form.as_python.click()
+    shown = re.search("<pre>(.*)</pre>", form._code.value, re.DOTALL)
+    assert shown
+    active = ProfileStore().active()
+    assert active
+    assert active.api_key not in form._code.value + curl
+    scope: dict[str, Any] = {}
+    exec(html.unescape(shown[1]), scope)  # noqa: S102 - it is there to be run
+    assert scope["run"].result["total"] == 162.5
+    form.as_python.click()
+    assert form._code.value == ""
+    form["name"].value = ""
+    form.as_curl.click()
+    form["name"].value = "Ada"
+    assert form._code.value == ""  # it would be of another input
+
+
+def test_a_result_of_another_input_is_dimmed(form: Playground) -> None:
+    click(form.fill(CLAIM))
+    assert "codika-stale" not in form._output._dom_classes
+    form["name"].value = ""
+    assert "codika-stale" in form._output._dom_classes
+    click(form)
+    assert "codika-stale" in form._output._dom_classes
+    click(form.fill(CLAIM))
+    assert "codika-stale" not in form._output._dom_classes
+
+
+def test_what_is_seen_at_a_field_is_heard_in_its_name(form: Playground) -> None:
+    form["items"].add()
+    heard = [re.sub("<[^>]*>", "", item["what"].widget.description) for item in form["items"].items]
+    assert heard == ["What, item 1", "What, item 2"]
+    [first, *_] = form["categories"]._ticks.values()
+    assert re.sub("<[^>]*>", "", first.description) == "Categories: Travel"
+    assert form["items"].more.description == "Add item"
+    # What a tooltip explains is there to be read, by mouse, keyboard and screen reader.
+    assert "Where questions about the claim are sent" in form["email"]._note.value
+
+
 def test_the_seconds_are_counted_while_a_run_is_under_way(form: Playground, held: threading.Event) -> None:
     form.fill(CLAIM)
     form.submit.click()
-    eventually(lambda: "1 s" in form._elapsed.value)
-    assert form.execution_id in message(form)
+    eventually(lambda: bool(form.execution_id) and form.execution_id in message(form))
+    assert "codika-passing" in form._elapsed.value  # by the browser
     held.set()
     form.settle()
     assert form._elapsed.value == ""
@@ -1171,7 +1220,7 @@ def test_a_display_that_fails_does_not_strand_the_form(
     form: Playground, caplog: pytest.LogCaptureFixture
 ) -> None:
     form.fill(CLAIM)
-    form._handle = object()  # type: ignore[assignment]
+    form._beside = object()  # type: ignore[assignment]
     click(form)
     assert form.wait(0)["total"] == 162.5
     assert "Something unexpected went wrong" in message(form)
@@ -1481,7 +1530,10 @@ def test_schemas_with_hostile_texts_are_shown_as_texts(sandbox: Sandbox, expense
     texts = [str(w.value) for w in widgets_in(form) if isinstance(w, ipywidgets.HTML)]
     assert len(texts) > 20
     assert not any("<img" in text for text in texts)
-    assert not any(getattr(w, "description_allow_html", False) for w in widgets_in(form))
+    labels = [w.description for w in widgets_in(form) if getattr(w, "description_allow_html", False)]
+    assert len(labels) >= 8
+    assert not any("<img" in label for label in labels)
+    assert all("mathjax_ignore" in label for label in labels)
 
 
 @pytest.mark.kernel

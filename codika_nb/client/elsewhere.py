@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Mapping
+from pprint import pformat
 from typing import Any
 
 from ..profiles import PRODUCTION
 from .api.platform import Platform
 
-__all__ = ["curl", "endpoint_url", "magic_line"]
+__all__ = ["curl", "endpoint_url", "magic_line", "python_call"]
 
 #: Where a command finds the key; no key is ever part of one.
 KEY = "$CODIKA_API_KEY"
@@ -29,6 +30,16 @@ def curl(api: Platform, workflow: str, payload: Mapping[str, Any], *, instance: 
     return (
         f"curl {shlex.quote(endpoint_url(api, workflow, instance=instance))} "
         f'-H "{header}: {KEY}" -H "Content-Type: application/json" -d {shlex.quote(body)}'
+    )
+
+
+def python_call(api: Platform, workflow: str, payload: Mapping[str, Any], *, instance: str) -> str:
+    """The lines that run it from Python, with the key that a client finds by itself."""
+    server = "" if api.base_url == PRODUCTION else f"base_url={api.base_url!r}"
+    given = pformat(dict(payload), width=90, sort_dicts=False)
+    return (
+        f"from codika_nb import Client\n\npayload = {given}\nwith Client({server}) as client:\n"
+        f"    run = client.run_workflow({workflow!r}, payload, instance={instance!r})\nprint(run.result)"
     )
 
 

@@ -17,7 +17,13 @@ def somebody_sees_widgets() -> bool:
     kernel = _kernel()
     # Voilà offers no prompts, but its widgets work.
     in_voila = os.environ.get("SERVER_SOFTWARE", "").startswith("voila/")
-    return kernel is not None and (bool(getattr(kernel, "_allow_stdin", False)) or in_voila)
+    return kernel is not None and (can_answer_prompts() or in_voila)
+
+
+def can_answer_prompts() -> bool:
+    """Whether a question at a prompt could be answered: in a terminal, or where the front end says so."""
+    kernel = _kernel()
+    return kernel is None or bool(getattr(kernel, "_allow_stdin", False))
 
 
 def somebody_is_there() -> bool:

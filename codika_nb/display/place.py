@@ -95,6 +95,7 @@ _WORDS: dict[Step, dict[Place, str]] = {
     "list-instances": {
         "notebook": "%codika_instances lists those that there are.",
         "script": "client.list_instances() lists those that there are.",
+        "form": "It may have been removed, or live on another server: deploy it, and run this cell again.",
     },
     "without-widgets": {
         "notebook": "%codika_{purpose} MAIL --prompt asks in words; or %codika_{purpose} MAIL --no-form, and then "

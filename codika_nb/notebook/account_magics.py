@@ -10,7 +10,7 @@ from typing import Any, cast
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 
-from ..display.front_end import in_kernel
+from ..display.front_end import can_answer_prompts, in_kernel
 from ..display.markup import line
 from ..display.text import json_text
 from ..errors import (
@@ -41,6 +41,7 @@ SIGN_IN_OPTIONS = (
     option("--email", dest="email_option", metavar="EMAIL", help="the same, by name"),
     option("--code", help="complete at once with the six digits from the mail (or $variable)"),
     option("--no-form", action="store_true", help="only have the code sent; complete with --code later"),
+    option("--prompt", action="store_true", help="ask at prompts in place of the form"),
     option("--company", default="", help="name of the new organization (My Organization)"),
     option("--description", default="", help="what the new organization is"),
     option("--organization-id", help="which organization, for an account with several"),
@@ -169,6 +170,8 @@ def _go_on(shell: InteractiveShell, signin: SignIn, arguments: Namespace) -> Any
         return _done(shell, signin, as_json=arguments.json)
     if arguments.no_form:
         return _have_code_sent(shell, signin, arguments)
+    if arguments.prompt:
+        return _by_prompts(shell, signin, arguments)
     # Whatever the line says means that account, and not whoever is signed in.
     asked_for = bool(signin.email) or any(_given(arguments, name) for name in REPEATED)
     profile = None if asked_for else _who_is_signed_in(signin.base_url)
@@ -183,15 +186,23 @@ def _go_on(shell: InteractiveShell, signin: SignIn, arguments: Namespace) -> Any
     return _done(shell, signin, as_json=arguments.json)
 
 
+def _by_prompts(shell: InteractiveShell, signin: SignIn, arguments: Namespace) -> Profile:
+    """Ask in words, where a front end draws no form; it does not tell the kernel whether it does."""
+    if not can_answer_prompts():
+        raise _nobody_there()
+    by_prompts(signin)
+    return _done(shell, signin, as_json=arguments.json)
+
+
 def _sign_in_with_key(shell: InteractiveShell, arguments: Namespace) -> Any:
     """Take a key from the dashboard: from a variable, the form, or a prompt."""
     signin = _new_sign_in("login", arguments)
     signin.step = "key"
     if arguments.api_key:
         key = arguments.api_key
-    elif can_show_a_form():
+    elif can_show_a_form() and not arguments.prompt:
         return _show_form(shell, signin)
-    elif in_kernel():
+    elif not can_answer_prompts():
         raise _nobody_there()
     else:
         key = ask(getpass.getpass, "Key from the dashboard (cko_…): ")

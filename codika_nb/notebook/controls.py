@@ -5,6 +5,8 @@ ipywidgets repeats what a browser sends to every client of the kernel; these do 
 
 from __future__ import annotations
 
+import html
+import re
 import time
 from collections import deque
 from collections.abc import Callable
@@ -26,7 +28,8 @@ class _Private:
     description: str
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.description!r})"
+        # A playground's labels are markup.
+        return f"{type(self).__name__}({html.unescape(re.sub('<[^>]*>', '', self.description))!r})"
 
 
 class LineField(_Private, widgets.Text):
@@ -70,7 +73,7 @@ class LineField(_Private, widgets.Text):
         background.call_later(min(max(ENTER_AFTER, 3 * there_and_back), LONGEST_ENTER), act)
 
     def __repr__(self) -> str:
-        return f"Text({self.description!r})"
+        return super().__repr__().replace(type(self).__name__, "Text", 1)
 
 
 class SecretField(LineField):

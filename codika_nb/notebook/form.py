@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Coroutine, Generator
 from concurrent.futures import Future
 from contextlib import AsyncExitStack, suppress
+from functools import cached_property
 from importlib import resources
 from typing import Any, Generic, TypeVar
 from uuid import uuid4
@@ -43,6 +44,13 @@ def style_of(form: str) -> str:
     return form_style(f"codika-{form}", "".join(rules))
 
 
+#: What is there for screen readers alone.
+_HEARD = (
+    ".codika-heard { position: absolute; width: 1px; height: 1px; margin: 0; overflow: hidden; "
+    "clip-path: inset(50%); white-space: nowrap }"
+)
+
+
 class Form(widgets.VBox, Generic[R]):
     """Widgets, what is under way behind them, and the result that is waited for.
 
@@ -67,7 +75,7 @@ class Form(widgets.VBox, Generic[R]):
         self._beside: DisplayHandle | None = None
         self._id = f"codika-{uuid4().hex[:12]}"
         #: Hides what stands beside the form, for as long as the form is there.
-        self._hiding = f"<style>.{self._id}.{self._id} {{ display: none }}</style>"
+        self._hiding = f"<style>.{self._id}.{self._id} {{ display: none }} {_HEARD}</style>"
         self._expect_result()
         super().__init__(**widget)
         self.add_class("codika-live")
@@ -209,10 +217,14 @@ class Form(widgets.VBox, Generic[R]):
         with suppress(ConfigError):  # where nothing can be done in the background, nobody sees it
             background.call_later(FOCUS_AFTER, field.focus)
 
-    def _focus_on_itself(self) -> None:
-        """Take the focus of what goes away under the keyboard, so that it stays in the notebook."""
-        self.tabbable = False  # not by Tab; a browser hears of it only when it changes
-        self._focus_on(self)
+    @cached_property
+    def _sentence(self) -> widgets.Label:
+        """Takes the focus of what goes away under the keyboard, so that it stays in the notebook."""
+        # Of all that only shows text, this is what a browser can put the focus on.
+        made = widgets.Label(tabbable=False)
+        for name in ("codika-heard", *AS_WRITTEN.split()):
+            made.add_class(name)
+        return made
 
     def _in_words(self) -> dict[str, str]:
         """What is seen where the form cannot be drawn."""

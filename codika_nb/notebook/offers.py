@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import Any
 
 from ..client.api.instances import which_instance
 from ..client.client import AsyncClient, Client
+from ..client.elsewhere import curl, python_call
 from ..client.offers import Offer, choose, offers_at, offers_of
 from ..errors import ConfigError, NotFoundError
 from ..models import Execution
@@ -63,6 +64,12 @@ class Workflows:
             run = await client.trigger_workflow(workflow, sent, instance=self.instance)
             await started(run.execution_id)
             return await client.wait_for(run, instance=self.instance, timeout=LONGEST_WAIT)
+
+    def written(self, how: str, workflow: str, sent: dict[str, Any]) -> str:
+        """The same run as code, ``"python"`` or ``"curl"``; never with a key."""
+        write = {"python": python_call, "curl": curl}[how]
+        with nullcontext(self._client) if self._client else Client() as client:
+            return write(client, workflow, sent, instance=self.instance or "INSTANCE")
 
     @asynccontextmanager
     async def _connected(self, workflow: str | None) -> AsyncIterator[AsyncClient]:

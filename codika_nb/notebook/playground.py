@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import html
 import os
-import time
 from collections.abc import Generator, Mapping
 from concurrent.futures import Future
 from concurrent.futures import wait as wait_for_any
@@ -21,6 +20,7 @@ from ..client.client import Client
 from ..client.offers import Offer
 from ..client.payloads import as_json
 from ..display.design import output
+from ..display.markup import lines
 from ..display.text import plain, readable
 from ..errors import CodikaError, ConfigError, WaitTimeoutError
 from ..models import Execution
@@ -112,16 +112,25 @@ class Playground(Form[Execution]):
         self.chooser.observe(lambda _: self._render_form(), "value")
         self.submit = action_button("Run", "primary", self._start)
         self.stop = action_button("Stop waiting", "", self._stop)
-        self.stop.layout.display = "none"
         self.message = markup(said(""))
         self._elapsed = markup("", "codika-elapsed")
         self._header = markup("")
         self._body = stack([])
         self._output = markup("", "codika-output")
-        buttons = widgets.HBox([self.submit, self.stop, self._elapsed])
+        self.as_python = action_button("Copy as Python", "", lambda: self._render_code("python"))
+        self.as_curl = action_button("Copy as curl", "", lambda: self._render_code("curl"))
+        for button in (self.as_python, self.as_curl):
+            button.add_class("codika-link")
+        self._at_rest = (self.submit, self.as_python, self.as_curl)
+        self._buttons = widgets.HBox(self._at_rest)
+        #: What the form holds as a call from elsewhere, once somebody has asked for it.
+        self._code, self._written = markup("", "codika-code"), ""
         super().__init__(
             "playground",
-            children=[self._header, self.chooser, self._body, self.message, buttons, self._output],
+            children=[
+                *(self._header, self.chooser, self._body, self.message),
+                *(self._buttons, self._code, self._output),
+            ],
         )
         for name in ("codika", "codika-form", "codika-playground"):
             self.add_class(name)
@@ -290,9 +299,10 @@ class Playground(Form[Execution]):
             found = problems(offer.inputs, values)
             self._find_fault(found)
             if found:
-                need = "one field needs" if len(self._marked) == 1 else f"{len(self._marked)} fields need"
-                text = f"Nothing was sent: {need} another look."
-                self.message.value = said(text, "error")
+                need = "One field needs" if len(self._marked) == 1 else f"{len(self._marked)} fields need"
+                names = ", ".join(each.label for each in reversed(self._marked))
+                self.message.value = said(f"{need} another look: {names}. Nothing was sent.", "error")
+                self._render_stale()
                 raise self._unfit(found)
             self.execution_id = ""
             sent = payload(offer.inputs, values)
@@ -310,17 +320,7 @@ class Playground(Form[Execution]):
             self.execution_id = execution_id
             await background.in_worker(self._render_started)
 
-        ticking = asyncio.ensure_future(self._tick())
-        try:
-            return await self._workflows.run(offer.workflow, sent, started)
-        finally:
-            ticking.cancel()
-
-    async def _tick(self) -> None:
-        began = time.monotonic()
-        while True:
-            await asyncio.sleep(1.0)
-            self._elapsed.value = f"<span>{time.monotonic() - began:.0f} s</span>"
+        return await self._workflows.run(offer.workflow, sent, started)
 
     def _ended(self, offer: Offer, ended: Execution | BaseException) -> Execution | Exception:
         told = (
@@ -335,6 +335,8 @@ class Playground(Form[Execution]):
                 self._render_failure(told)
             else:
                 self._unexpected(told)
+            if isinstance(ended, asyncio.CancelledError):
+                self._focus_on(self.submit)  # the button that was pressed is gone
         except Exception as error:  # of a display: how the run has ended is known all the same
             self._unexpected(error)
         return told
@@ -368,7 +370,9 @@ class Playground(Form[Execution]):
             self._ready.set_result(None)
 
     def _changed(self) -> None:
-        """Take back what has been said about a field and is no longer so."""
+        """Take back what has been said of a field and is no longer so; the result is of another input now."""
+        self._render_stale()
+        self._code.value = self._written = ""
         if self._marked:
             found = problems(self._offer.inputs, self._form.value)
             still = {self._form.at(problem.path): problem.text for problem in reversed(found)}
@@ -393,12 +397,35 @@ class Playground(Form[Execution]):
     def _render_running(self, running: bool) -> None:
         # Not disabled: a button that is loses the keyboard's place in the form.
         self.submit.description = "Running…" if running else "Run"
-        self.stop.layout.display = None if running else "none"
+        self._buttons.children = (self.submit, self.stop, self._elapsed) if running else self._at_rest
         self.chooser.disabled = running
-        self._elapsed.value = ""
-        (self._output.add_class if running else self._output.remove_class)("codika-stale")
+        # The browser counts.
+        self._elapsed.value = '<span class="codika-passing" aria-hidden="true"></span>' if running else ""
+        if running:
+            self._render_stale()
         if running:
             self.message.value = said(f"Starting {self._offer.workflow}…", "info")
+
+    def _render_code(self, how: str) -> None:
+        """Show what the form holds as code, whose whole text one click selects; the same button hides it."""
+        self._written = "" if how == self._written else how
+        if not self._written:
+            self._code.value = ""
+            return
+        try:
+            sent = payload(self._offer.inputs, self._form.value)
+            written = self._workflows.written(how, self._offer.workflow, sent)
+        except (CodikaError, ValueError) as error:
+            self._complain(str(error))
+            return
+        self._code.value = (
+            f'<p role="status">A click selects all of it; the key stays where it is.</p>{lines(written)}'
+        )
+
+    def _render_stale(self) -> None:
+        """Show that the result is not that of what the form holds now."""
+        if self._output.value:
+            self._output.add_class("codika-stale")
 
     def _render_started(self) -> None:
         self.message.value = said(f"Run {self.execution_id} is under way.", "info")
@@ -406,6 +433,10 @@ class Playground(Form[Execution]):
     def _render_run(self, offer: Offer, run: Execution) -> None:
         shown = outcome(offer, run)
         self._output.value, self.message.value = shown.output, shown.message
+        self._output.remove_class("codika-stale")
+        if run.status == "success":
+            took = f", {run.duration} ms" if run.duration is not None else ""
+            self.message.value = f'<p role="alert" class="codika-heard">The run succeeded{took}.</p>'
         alone = output(f'<div class="codika-card">{shown.alone["text/html"]}</div>')
         self._static = {**shown.alone, "text/html": self._kept(alone)}
         self._publish()

@@ -251,7 +251,7 @@ class SignInForm(SignInView):
         if self._is_there(name):
             self._focus_on(getattr(self, name))
         else:
-            self._focus_on_itself()
+            self._focus_on(self._sentence)
 
     def _forget_what_was_used(self) -> None:
         """Empty the code and key fields once their content has been used, or is known to be useless."""
@@ -276,11 +276,12 @@ class SignInForm(SignInView):
         self.message.value = self._hiding + told["text/html"]
         for name in ("codika-form", "codika-signin"):
             self.remove_class(name)
-        self.children = (self.message,)
+        self._sentence.value = told["text/plain"]
+        self.children = (self.message, self._sentence)
         for widget in (*self._made(*FIELDS_AND_BUTTONS), self._row, self._header, self._style):
             widget.close()
         # The sentence stays within reach of the keyboard until the next cell; then it is all that is left.
-        self._focus_on_itself()
+        self._focus_on(self._sentence)
         self._replace_with(told)
 
     def _in_words(self) -> dict[str, str]:

@@ -209,7 +209,9 @@ class SignInView(Form[Profile]):
     def _arrange(self) -> None:
         """Put the fields and buttons of this step in their places."""
         state = self.signin
-        fields = [getattr(self, name) for name in FIELDS[state.step] if self._is_there(name)]
+        fields: list[widgets.Widget] = [
+            getattr(self, name) for name in FIELDS[state.step] if self._is_there(name)
+        ]
         at_fault = state.notice.field if state.notice and state.notice.kind == "error" else None
         for name in FIELDS[state.step]:
             for field in self._made(name):
@@ -217,6 +219,9 @@ class SignInView(Form[Profile]):
         buttons = tuple(getattr(self, name) for name in BUTTONS[state.step])
         if state.step == "organization":
             self._list_organizations()
+            if not self._is_there("filter"):
+                self._sentence.value = "Which organization?"
+                fields.insert(0, self._sentence)
         children = (self._style, self._header, *fields, self.message, self._row)
         if self._row.children != buttons:
             self._row.children, self._counted_to = buttons, None

@@ -7,6 +7,7 @@ from typing import Any
 
 import ipywidgets as widgets
 
+from ..display.design import AS_WRITTEN
 from ..display.text import readable
 
 
@@ -41,6 +42,24 @@ def said(text: str, kind: str = "", details: str = "", *, passing: bool = False)
     return f'<p role="{role}" class="{kind}">{html.escape(readable(text))}{seconds}</p>{small}'
 
 
+def named(label: str, *, before: str = "", after: str = "") -> dict[str, Any]:
+    """What a control is called: as it is written, never as mathematics.
+
+    Args:
+        label: what is seen.
+        before, after: what is heard around it, so that it is told from others.
+    """
+    parts = (_heard(before and f"{before}: "), html.escape(label), _heard(after and f", {after}"))
+    return {
+        "description": f'<span class="{AS_WRITTEN}">{"".join(parts)}</span>',
+        "description_allow_html": True,
+    }
+
+
+def _heard(text: str) -> str:
+    return f'<span class="codika-heard">{html.escape(text)}</span>' if text else ""
+
+
 def heading(described: Any, label: str) -> widgets.HTML:
     """The label of a field that has more than one control."""
     made = markup(f'<div class="codika-label">{html.escape(label)}</div>')
@@ -49,12 +68,6 @@ def heading(described: Any, label: str) -> widgets.HTML:
 
 
 def mark(widget: widgets.DOMWidget, described: Any) -> None:
-    """Show at a label that the field is required, and that there is more to know about it."""
+    """Show at a label that the field is required."""
     if getattr(described, "required", None):
         widget.add_class("codika-required")
-    if described.tooltip:
-        widget.add_class("codika-tip")
-        if isinstance(widget, widgets.HTML):
-            widget.value = widget.value.replace("<div ", f'<div title="{html.escape(described.tooltip)}" ', 1)
-        else:
-            widget.tooltip = described.tooltip

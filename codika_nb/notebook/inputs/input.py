@@ -82,15 +82,20 @@ class Input:
         """Call it something else."""
         self.label = label
 
+    def tell_apart(self, item: str) -> None:
+        """Have it heard which item of a list it belongs to: the others have fields of the same names."""
+
     def first(self) -> widgets.DOMWidget:
         """The control of it that the cursor goes into."""
         raise NotImplementedError
 
     def _hint(self) -> str:
-        return " ".join(part for part in (getattr(self.field, "description", ""), hint(self.field)) if part)
+        about = (getattr(self.field, name, None) for name in ("description", "tooltip"))
+        return " ".join(part for part in (*about, hint(self.field)) if part)
 
     def _write_note(self) -> None:
-        said = f'<p class="error" role="alert">{html.escape(self._problem)}</p>' if self._problem else ""
+        # Not an alert: several at once would interrupt each other, and the form says which they are.
+        said = f'<p class="error">{html.escape(self._problem)}</p>' if self._problem else ""
         told = f"<p>{html.escape(text)}</p>" if (text := self._hint()) else ""
         self._note.value = said + told
 
@@ -127,7 +132,9 @@ class Fold:
     @is_open.setter
     def is_open(self, wanted: bool) -> None:
         if self._head:
-            self._head.description = f"{'▾' if wanted else '▸'} {self._title}"
+            self._head.description = self._title
+            for name, is_so in (("codika-open", wanted), ("codika-closed", not wanted)):
+                (self._head.add_class if is_so else self._head.remove_class)(name)
             for each in (*self._about, self.content):
                 each.layout.display = None if wanted else "none"
 

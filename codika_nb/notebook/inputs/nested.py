@@ -87,6 +87,10 @@ class Group(Input):
         inside = self.inputs.get(path[0]) if path and isinstance(path[0], str) else None
         return inside.at(path[1:]) if inside else self
 
+    def tell_apart(self, item: str) -> None:
+        for each in self.inputs.values():
+            each.tell_apart(item)
+
     def first(self) -> widgets.DOMWidget:
         return next((each.first() for each in self.inputs.values()), self._note)
 
@@ -109,7 +113,7 @@ class Rows(Input):
         self._rows: list[_Row] = []
         super().__init__(described, label, around)
         self._list = stack([])
-        self.more = action_button(f"Add to {label}", "", self._clicked_add)
+        self.more = action_button("Add item", "", self._clicked_add, tooltip=f"Add to {label}")
         self.more.add_class("codika-quiet").add_class("codika-more")
         self.box = stack([heading(described, label), self._list, self._note, self.more], "codika-field")
         with suppress(ConfigError):
@@ -197,6 +201,8 @@ class Rows(Input):
         self._rows = rows
         for n, row in enumerate(rows, 1):
             row.input.rename(f"{self.label} {n}")
+            if isinstance(row.input, Group):
+                row.input.tell_apart(f"item {n}")
             row.title.value = f'<div class="codika-number">{n}</div>'
             row.remove.tooltip = f"Remove {row.input.label}"
         self._list.children = tuple(row.box for row in rows)

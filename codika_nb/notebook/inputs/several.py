@@ -18,7 +18,7 @@ from ...usecases.schema import initial_value
 from ...usecases.uploads import File
 from ...usecases.words import size_text
 from ..controls import Checkbox, action_button
-from ..texts import heading, markup, stack
+from ..texts import heading, markup, named, stack
 from .input import Around, Input
 
 
@@ -30,7 +30,7 @@ class Several(Input):
     def __init__(self, described: MultiselectField, label: str, around: Around) -> None:
         super().__init__(described, label, around)
         self._ticks = {
-            option.value: Checkbox(description=option.label, tooltip="", indent=False)
+            option.value: Checkbox(**named(option.label, before=label), tooltip="", indent=False)
             for option in described.options
         }
         ticks = stack(self._ticks.values(), "codika-ticks")
@@ -52,6 +52,11 @@ class Several(Input):
         wanted = {str(item) for item in chosen}
         for option, tick in self._ticks.items():
             tick.value = option in wanted
+
+    def tell_apart(self, item: str) -> None:
+        for option in self.field.options:
+            name = named(option.label, before=f"{self.label}, {item}")
+            self._ticks[option.value].description = name["description"]
 
     def first(self) -> widgets.DOMWidget:
         return next(iter(self._ticks.values()), self._note)

@@ -26,7 +26,7 @@ from ...usecases.fields import (
 from ...usecases.schema import initial_value
 from ...usecases.words import read_date
 from ..controls import Checkbox, DatePicker, Dropdown, LineField, RadioButtons, Textarea
-from ..texts import mark, stack
+from ..texts import mark, named, stack
 from .input import Around, Input
 
 
@@ -59,7 +59,10 @@ class Single(Input):
 
     def rename(self, label: str) -> None:
         super().rename(label)
-        self.widget.description = label
+        self.widget.description = named(label)["description"]
+
+    def tell_apart(self, item: str) -> None:
+        self.widget.description = named(self.label, after=item)["description"]
 
     def _changed(self) -> None:
         if isinstance(self.field, BooleanItem):
@@ -83,8 +86,8 @@ def _control(  # noqa: PLR0911 - one for each kind of field
     described: Any, label: str, enter: Callable[[], None]
 ) -> tuple[Any, Conversion, Conversion]:
     """The control for a field, how to read its value from it, and how to put one in."""
-    look: dict[str, Any] = {"description": label, "tooltip": "", "layout": widgets.Layout(width="auto")}
-    typed = {"description": label, "tooltip": "", "placeholder": described.placeholder or ""}
+    look: dict[str, Any] = {**named(label), "tooltip": "", "layout": widgets.Layout(width="auto")}
+    typed = {**named(label), "tooltip": "", "placeholder": described.placeholder or ""}
     match described:
         case JSONField():
             return Textarea(**look | typed, rows=3), _text, _json_in
