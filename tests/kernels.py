@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,9 +36,20 @@ class Kernel:
     ) -> None:
         self.manager, self.client, self.listener = manager, client, listener
 
-    def run(self, source: str, *, person: bool = False, timeout: float = 60.0) -> Outcome:
-        """Run a cell; `person` says whether the front end could ask somebody."""
+    def run(
+        self,
+        source: str,
+        *,
+        person: bool = False,
+        timeout: float = 60.0,
+        answer: Callable[[str], str] | None = None,
+    ) -> Outcome:
+        """Run a cell; `person` says whether the front end could ask somebody, `answer` what they say."""
         outcome = Outcome()
+
+        def asked(message: dict[str, Any]) -> None:
+            if answer:
+                self.client.input(answer(message["content"]["prompt"]))
 
         def collect(message: dict[str, Any]) -> None:
             outcome.messages.append(message)
@@ -53,7 +64,7 @@ class Kernel:
 
         began = time.monotonic()
         reply = self.client.execute_interactive(
-            source, timeout=timeout, allow_stdin=person, output_hook=collect, stdin_hook=lambda _: None
+            source, timeout=timeout, allow_stdin=person, output_hook=collect, stdin_hook=asked
         )
         if reply["content"]["status"] == "error":
             outcome.error = reply["content"]["ename"]

@@ -58,7 +58,7 @@ def test_forms_are_made_of_what_ipywidgets_brings(client: Client, make: str) -> 
     else:
         form = Playground(client, "claim", use_case=UseCase.load(EXPENSE_CLAIM), instance="none")
     seen = list(states(form))
-    assert len(seen) > 30
+    assert len(seen) > 12
     for state in seen:
         assert {state[name] for name in ("_model_module", "_view_module") if state.get(name)} <= CORE, state
         texts = [value for value in state.values() if isinstance(value, str)]
