@@ -80,7 +80,7 @@ def test_a_person_signs_up_deploys_and_runs(tmp_path: Path) -> None:
         expect(signed_in.first).to_be_visible()
         expect(form).to_have_count(0)
         # Whoever has typed goes on by keyboard: the focus is at the sentence, inside the notebook.
-        expect(form_cell.locator(".widget-label")).to_be_focused()
+        expect(form_cell.locator(".widget-label.codika-heard")).to_be_focused()
         keep_in_both_themes(page, "3-signed-in", narrow=620)
 
         run_cell(page, "%codika_whoami")
@@ -224,7 +224,7 @@ def test_resending_and_cancelling_in_a_browser(tmp_path: Path, sandbox: Sandbox)
         form.get_by_role("button", name="Cancel").click()
         cancelled = form_cell.get_by_text("Signing in was cancelled").filter(visible=True)
         expect(cancelled.first).to_be_visible()
-        expect(form_cell.locator(".widget-label")).to_be_focused()
+        expect(form_cell.locator(".widget-label.codika-heard")).to_be_focused()
         expect(form).to_have_count(0)
 
 

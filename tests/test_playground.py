@@ -1077,7 +1077,7 @@ def test_what_the_form_holds_is_there_as_code_and_without_a_key(form: Playground
     assert "curl http" in curl
     assert "$CODIKA_API_KEY" in curl
     form.as_python.click()
-    shown = re.search("<pre>(.*)</pre>", form._code.value, re.DOTALL)
+    shown = re.search("<pre[^>]*>(.*)</pre>", form._code.value, re.DOTALL)
     assert shown
     active = ProfileStore().active()
     assert active

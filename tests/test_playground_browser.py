@@ -132,7 +132,7 @@ def test_a_person_fills_in_corrects_and_runs(tmp_path: Path, sandbox: Sandbox) -
         form.get_by_label("Billable").nth(1).press("Space")
         expect(form).to_contain_text("The customer pays")
         form.get_by_role("button", name="For the accounts").click()
-        button(form, "Add item").last.click()
+        form.get_by_title("Add to Tags").click()
         form.get_by_label("Tags 1").fill("project-x")
 
         with page.expect_file_chooser() as chooser:

@@ -20,7 +20,6 @@ from ..client.client import Client
 from ..client.offers import Offer
 from ..client.payloads import as_json
 from ..display.design import output
-from ..display.markup import lines
 from ..display.text import plain, readable
 from ..errors import CodikaError, ConfigError, WaitTimeoutError
 from ..models import Execution
@@ -418,9 +417,9 @@ class Playground(Form[Execution]):
         except (CodikaError, ValueError) as error:
             self._complain(str(error))
             return
-        self._code.value = (
-            f'<p role="status">A click selects all of it; the key stays where it is.</p>{lines(written)}'
-        )
+        about = "A click selects all of it; the key stays where it is."
+        # In reach of the keyboard, as it may be scrolled.
+        self._code.value = f'<p role="status">{about}</p><pre tabindex="0">{html.escape(written)}</pre>'
 
     def _render_stale(self) -> None:
         """Show that the result is not that of what the form holds now."""
