@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import html
+import re
 import threading
 from collections.abc import Callable, Coroutine, Generator
 from concurrent.futures import Future
@@ -41,7 +42,9 @@ def style_of(form: str) -> str:
     """The style of a form of this package: ``signin`` or ``playground``."""
     here = resources.files(__package__)
     rules = (here.joinpath(f"{name}.css").read_text(encoding="utf-8") for name in ("form", form))
-    return form_style(f"codika-{form}", "".join(rules))
+    # It goes along with every form: without comments and indentation.
+    short = re.sub(r"\s*\n\s*", " ", re.sub(r"/\*.*?\*/", "", "".join(rules), flags=re.DOTALL))
+    return form_style(f"codika-{form}", short)
 
 
 #: What is there for screen readers alone.

@@ -75,7 +75,7 @@ class SignInView(Form[Profile]):
         )
         self._header = widgets.HTML(self._heading(), **self._texts)
         self.message = widgets.HTML(self._notice(busy=False), **self._texts)
-        self._row = widgets.HBox(layout=self._layout)
+        self._row = widgets.HBox([getattr(self, name) for name in BUTTONS[signin.step]], layout=self._layout)
         self._style = widgets.HTML(STYLE + self._hiding, **self._texts)
         self._seen: tuple[widgets.Widget, ...] = ()
         self._render()
@@ -186,7 +186,7 @@ class SignInView(Form[Profile]):
         return self._link("Cancel", self._cancel)
 
     def _link(self, label: str, on_click: Callable[[], None]) -> widgets.Button:
-        return action_button(label, "", on_click, **self._pressed).add_class("codika-link")
+        return action_button(label, "", on_click, _dom_classes=("codika-link",), **self._pressed)
 
     def _made(self, *names: str) -> list[Any]:
         """Those of these that have been made."""
