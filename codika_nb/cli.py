@@ -37,6 +37,7 @@ NOT_YOURS = shutil.ignore_patterns(
 FIRST_NOTEBOOK = "01_sign_in_and_deploy.ipynb"
 
 
+@read_in("command")
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; the exit status is 0 only when everything asked for has happened."""
     from .signin.commands import add_commands
@@ -139,8 +140,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 1
         raise
     try:
-        with read_in("command"):
-            return int(arguments.run(arguments) or 0)
+        return int(arguments.run(arguments) or 0)
     except CodikaError as error:
         print(f"codika-nb: {error}", file=sys.stderr)
         return 1
