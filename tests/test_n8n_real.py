@@ -14,12 +14,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from codika_nb import Client, ExecutionFailedError, UseCase, sign_in
 from codika_nb.errors import ConfigError
 from codika_nb.sandbox import Sandbox
-from codika_nb.sandbox.n8n.process import find
+from codika_nb.sandbox.n8n.process import OwnN8nEngine, find
 
 from .test_n8n import CODIKA
 from .test_playground import CLAIM
@@ -138,6 +139,95 @@ def test_the_expense_claim_gives_what_its_stand_in_gives(client: Client) -> None
 
 def _project(client: Client) -> str:
     return client.create_project("A project").project_id
+
+
+def exported(*nodes: dict[str, Any], wires: str, path: str) -> dict[str, Any]:
+    """A workflow as n8n's editor downloads it, which a webhook starts."""
+    webhook = node("Webhook", "webhook", 2, httpMethod="POST", path=path, responseMode="lastNode")
+    file = json.loads(
+        base64.b64decode(flow({**webhook, "webhookId": path}, *nodes, wires=wires)["n8nWorkflowJsonBase64"])
+    )
+    return {"name": path, "nodes": file["nodes"], "connections": file["connections"], "settings": {}}
+
+
+def text(name: str, **values: str) -> dict[str, Any]:
+    assigned = [
+        {"id": each, "name": each, "value": value, "type": "string"} for each, value in values.items()
+    ]
+    return node(name, "set", 3.4, assignments={"assignments": assigned}, options={})
+
+
+BIG = {
+    "conditions": [
+        {
+            "leftValue": "={{ $json.body.count }}",
+            "rightValue": 2,
+            "operator": {"type": "number", "operation": "gt"},
+        }
+    ],
+    "options": {"version": 2},
+    "combinator": "and",
+}
+
+
+@pytest.mark.parametrize(
+    ("nodes", "wires", "payload"),
+    [
+        (
+            [text("Greet", greeting="=Hello {{ $json.body.name }}!")],
+            "Webhook > Greet",
+            {"name": "Ada"},
+        ),
+        (
+            [
+                code(
+                    "Sum", "return [{json: {sum: $input.first().json.body.numbers.reduce((a, b) => a + b)}}];"
+                )
+            ],
+            "Webhook > Sum",
+            {"numbers": [1, 2, 3]},
+        ),
+        (
+            [
+                node("Many?", "if", 2.2, conditions=BIG, options={}),
+                text("Yes", answer="=many: {{ $('Webhook').item.json.body.count }}"),
+                text("No", answer="few"),
+            ],
+            "Webhook > Many?, Many? > Yes, Many?:1 > No",
+            {"count": 3},
+        ),
+    ],
+    ids=["set", "code", "if"],
+)
+def test_an_import_gives_what_the_original_gives(
+    nodes: list[dict[str, Any]], wires: str, payload: dict[str, Any], request: pytest.FixtureRequest
+) -> None:
+    path = f"original-{request.node.callspec.id}"
+    original = exported(*nodes, wires=wires, path=path)
+    engine = OwnN8nEngine(None)
+    with Sandbox(engine=lambda: engine) as sandbox:
+        profile = sign_in(
+            "ada@example.com", ask_code=sandbox.code_for, base_url=sandbox.url, store=None, company="Acme"
+        )
+        headers = dict(engine._api._api.headers)
+        with (
+            Client(auth=profile.api_key, base_url=sandbox.url) as client,
+            httpx.Client(base_url=engine._api.url, headers=headers, trust_env=False, timeout=60) as n8n,
+        ):
+            made = n8n.post("/api/v1/workflows", json=original).raise_for_status().json()
+            n8n.post(f"/api/v1/workflows/{made['id']}/activate", json={}).raise_for_status()
+            until = time.monotonic() + 60
+            while (answer := n8n.post(f"/webhook/{path}", json=payload)).status_code == 404:
+                assert time.monotonic() < until
+                time.sleep(0.05)
+            imported = UseCase.from_n8n(original)
+            deployed = client.deploy_use_case(imported, project_id=_project(client))
+            assert deployed.deployment_status == "deployed"
+            (there,) = deployed.workflows_deployed
+            run = client.run_workflow(
+                there.workflow_template_id, payload, instance=deployed.process_instance_id
+            )
+            assert run.result == answer.json()
 
 
 # A node package like the platform's own: it reads what has started the run, and calls the address that n8n
