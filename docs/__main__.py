@@ -5,6 +5,7 @@ The sources are laid out as in the repository, so that links between them work h
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 import tempfile
@@ -24,6 +25,12 @@ def lay_out(folder: Path) -> None:
     """Put into `folder` what the site is made of: the README is its first page."""
     shutil.copytree(ROOT / "docs", folder / "docs", ignore=shutil.ignore_patterns("*.py", "__pycache__"))
     shutil.copytree(ROOT / "notebooks", folder / "notebooks", ignore=NOT_YOURS)
+    # As a page for visitors it has no title of its own.
+    dashboard = folder / "notebooks" / "dashboards" / "greeter.ipynb"
+    cells = json.loads(dashboard.read_text(encoding="utf-8"))
+    title = {"cell_type": "markdown", "id": "title", "metadata": {}, "source": "# A dashboard"}
+    cells["cells"].insert(0, title)
+    dashboard.write_text(json.dumps(cells), encoding="utf-8")
     for name in OWN:
         shutil.copy(ROOT / name, folder)
     contents = folder / "docs" / "contents.md"

@@ -137,7 +137,7 @@ def run_all(page: Page) -> None:
 
 def output(page: Page, containing: str) -> Locator:
     """What the cell with this text has put out."""
-    return cell_with(page, containing).locator(".jp-OutputArea-output")
+    return cell_with(page, containing).locator(".jp-OutputArea").first
 
 
 def new_cell(page: Page, source: str) -> Locator:
@@ -168,7 +168,7 @@ def test_somebody_signs_up_by_keyboard_and_is_known_after_a_reload(site: Site) -
         code.wait_for()
         expect(code).to_be_focused()
         keep(page, "lite-1-code")
-        mail = run_cell(page, "sandbox.inbox").locator("td strong")
+        mail = run_cell(page, "sandbox.inbox").locator("td code").first
         expect(mail).to_have_text(re.compile(r"\d{6}"))
         digits = mail.inner_text()
         code.focus()

@@ -665,12 +665,19 @@ def test_a_key_that_expires_soon_is_mentioned_once(shell: Kernel, sandbox: Sandb
     assert "expires in 3 days" not in shell.run("%codika_whoami").text
 
 
-def test_an_expired_key_is_refused_with_the_next_step(shell: Kernel, profile_name: str) -> None:
+def test_whether_a_key_has_expired_is_for_the_server_to_say(
+    shell: Kernel, sandbox: Sandbox, profile_name: str
+) -> None:
     store = ProfileStore()
     raw = json.loads(store.path.read_text())
     raw["profiles"][profile_name]["expiresAt"] = "2020-01-01T00:00:00.000Z"
     store.path.write_text(json.dumps(raw))
-    refused(shell.run("%codika_whoami"), "has expired", "%codika_login")
+    assert "Acme" in shell.run("%codika_whoami").text
+    shell.run(f"%codika_login {EMAIL} --no-form --key-expires-in 30")
+    shell.run(f"%codika_login {EMAIL} --code {sandbox.code_for(EMAIL)} --key-expires-in 30")
+    assert "Acme" in shell.run("%codika_whoami").text
+    sandbox.clock.advance(31 * 24 * 3600)
+    refused(shell.run("%codika_whoami"), "expired", "%codika_login")
 
 
 def test_a_key_in_the_environment_that_hides_a_fresh_sign_in_is_named(

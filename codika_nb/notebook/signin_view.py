@@ -264,7 +264,7 @@ class SignInView(Form[Profile]):
                 f'<p role="status">A code is on its way to <b>{html.escape(state.email)}</b>, '
                 f"valid for {minutes} minutes.</p>"
             )
-        name = f'<div class="title" role="heading" aria-level="3">Codika <span>{title}</span></div>'
+        name = f'<div class="title" role="heading" aria-level="2">Codika <span>{title}</span></div>'
         return f"{self._countdown}{name}{where}{sent}"
 
     def _notice(self, *, busy: bool) -> str:
