@@ -347,6 +347,45 @@ def test_calls_lead_to_what_is_imported_along() -> None:
     assert "old engine (17)" in decided(UseCase.from_n8n(caller))
 
 
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("$json.body.x.reduce((a, b) => a + b)", "array"),
+        ("$json.body['x'].map(each => each.name)", "array"),
+        ("$json.body.x * 2", "number"),
+        ("3 / $json.body.x", "number"),
+        ("$json.body.x - $json.body.y", "number"),
+        ("$json.body.y - $json.body.x", "number"),
+        ("$json.body.x.toFixed(2)", "number"),
+        ("$json.body.x >= 18", "number"),
+        # Nothing certain: a text takes most.
+        ("'a - ' + $json.body.x", "string"),
+        ("`${$json.body.y}-${$json.body.x}</b>`", "string"),
+        ("$json.body.x.slice(1)", "string"),
+        ("$json.body.x === $json.body.y", "string"),
+    ],
+)
+def test_the_kind_of_an_input_is_seen_from_what_is_done_with_it(code: str, kind: str) -> None:
+    node_ = node("C", "code", 2, parameters={"jsCode": f"return [{{ json: {{ x: {code} }} }}];"})
+    assert kind_of_input(export([HOOK, node_], ("Webhook", "C"))) == kind
+
+
+@pytest.mark.parametrize("kind", ["number", "boolean", "array", "string"])
+def test_the_kind_of_an_input_is_what_a_condition_says(kind: str) -> None:
+    value = "={{ $json.body.x }}"
+    condition = {"leftValue": value, "rightValue": "", "operator": {"type": kind, "operation": "exists"}}
+    newer = node("If", "if", 2.2, parameters={"conditions": {"conditions": [condition], "combinator": "and"}})
+    assert kind_of_input(export([HOOK, newer], ("Webhook", "If"))) == kind
+    if kind != "array":
+        older = node("If", "if", 1, parameters={"conditions": {kind: [{"value1": value}]}})
+        assert kind_of_input(export([HOOK, older], ("Webhook", "If"))) == kind
+
+
+def kind_of_input(workflow: dict[str, Any]) -> str:
+    (trigger,) = UseCase.from_n8n(workflow).configuration.to_json()["workflows"][0]["triggers"]
+    return next(str(field["type"]) for field in trigger["inputSchema"] if field["key"] == "x")
+
+
 def test_inputs_that_nothing_gives_away_are_left_to_a_person() -> None:
     silent = export([node("T", "executeWorkflowTrigger", 1), node("A", "noOp")], ("T", "A"))
 

@@ -200,7 +200,11 @@ BIG = {
     ids=["set", "code", "if"],
 )
 def test_an_import_gives_what_the_original_gives(
-    nodes: list[dict[str, Any]], wires: str, payload: dict[str, Any], request: pytest.FixtureRequest
+    nodes: list[dict[str, Any]],
+    wires: str,
+    payload: dict[str, Any],
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
 ) -> None:
     path = f"original-{request.node.callspec.id}"
     original = exported(*nodes, wires=wires, path=path)
@@ -220,8 +224,8 @@ def test_an_import_gives_what_the_original_gives(
             while (answer := n8n.post(f"/webhook/{path}", json=payload)).status_code == 404:
                 assert time.monotonic() < until
                 time.sleep(0.05)
-            imported = UseCase.from_n8n(original)
-            deployed = client.deploy_use_case(imported, project_id=_project(client))
+            UseCase.from_n8n(original).save(tmp_path / "imported")
+            deployed = client.deploy_use_case(tmp_path / "imported", project_id=_project(client))
             assert deployed.deployment_status == "deployed"
             (there,) = deployed.workflows_deployed
             run = client.run_workflow(

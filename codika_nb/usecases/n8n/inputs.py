@@ -32,6 +32,14 @@ _ITEM = r"\$json|\$input\.(?:item|first\(\)|last\(\)|all\(\)\[\d+\])\.json|\bite
 
 #: What values have besides their members; `length` tells of a list or a text.
 _METHODS = ("length",)
+#: What only lists, and only numbers, can be asked.
+_OF_LISTS = {"map", "filter", "reduce", "forEach", "some", "every", "find", "flatMap", "join", "push", "sort"}
+_OF_NUMBERS = {"toFixed", "toPrecision"}
+#: Around a number there is arithmetic, or another number that it is compared with.
+_BEFORE_A_NUMBER = re.compile(r"(?:[*/%]|[\w)\]]\s*-)\s*\(?\s*$")
+_AFTER_A_NUMBER = re.compile(r"\s*(?:[*%/]\s*[\w$(]|-\s*[\d$(]|[<>]=?\s*\d)")
+#: Under these names a tree says of what kind a value is; no member has such a name.
+_KINDS = {"number": "#number", "boolean": "#boolean", "array": "[]"}
 
 Tree = dict[str, Any]
 """Members that are read, each with the members read of it."""
@@ -61,14 +69,45 @@ def members_read(graph: Graph, trigger: str, behind: Iterable[str]) -> Tree:
             for match in start.finditer(text):
                 steps = _STEPS.match(text, match.end())
                 if steps:
-                    _put(found, _names(steps[0], text[steps.end() : steps.end() + 1]))
+                    before, after = text[: match.start()], text[steps.end() :]
+                    path = _names(steps[0], after[:1])
+                    if _BEFORE_A_NUMBER.search(before[-20:]) or _AFTER_A_NUMBER.match(after[:20]):
+                        path.append(_KINDS["number"])
+                    _put(found, path)
             for match in re.finditer(
                 rf"const\s*\{{([^}}]*)\}}\s*=\s*(?:{start.pattern})((?:{_STEP})*)", text
             ):
                 path = _names(match[2], "")
                 for member in re.findall(r"([A-Za-z_]\w*)\s*(?::[^,]*)?(?:=[^,]*)?(?:,|$)", match[1]):
                     _put(found, [*path, member])
+        for text, kind in _of_a_kind(node.get("parameters")):
+            alone = re.fullmatch(
+                rf"=\{{\{{\s*(?:{start.pattern})(?P<steps>{_STEPS.pattern})\s*\}}\}}\s*", text
+            )
+            if alone:
+                _put(found, [*_names(alone["steps"], ""), _KINDS[kind]])
     return found
+
+
+def _of_a_kind(parameters: Any) -> Iterator[tuple[str, str]]:
+    """The expressions of which a node says of what kind their values are."""
+    waiting = [parameters]
+    while waiting:
+        part = waiting.pop()
+        waiting += part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
+        if not isinstance(part, dict):
+            continue
+        operator = part.get("operator")
+        said: list[tuple[Any, Any]] = [(part.get("value"), part.get("type"))]
+        if isinstance(operator, dict):
+            said.append((part.get("leftValue"), operator.get("type")))
+        for kind in ("number", "boolean"):  # as the first versions of these nodes say it
+            rows = part.get(kind)
+            if isinstance(rows, list):
+                said += [(row.get("value1"), kind) for row in rows if isinstance(row, dict)]
+        for text, of in said:
+            if isinstance(text, str) and isinstance(of, str) and of in _KINDS:
+                yield text, of
 
 
 def _behind(graph: Graph, targets: Iterable[str]) -> set[str]:
@@ -89,7 +128,11 @@ def _names(steps: str, following: str) -> list[str]:
     parts = re.finditer(r"""\.\s*([A-Za-z_]\w*)|["']([^"'\\]+)\\?["']|\[\d+\]""", steps)
     path = [part[1] or part[2] or "[]" for part in parts]
     if following == "(" and path:
-        path.pop()
+        method = path.pop()
+        if path and method in _OF_LISTS:
+            path.append("[]")
+        elif path and method in _OF_NUMBERS:
+            path.append(_KINDS["number"])
     if path and path[-1] in _METHODS:
         path.pop()
     return path
@@ -119,8 +162,10 @@ def label(name: str) -> str:
 
 
 def _field(name: str, below: Tree, recorded: object, depth: int = 0) -> dict[str, Any]:
-    field: dict[str, Any] = {"key": name, "label": label(name), "type": kind_of(recorded)}
-    members = {key: value for key, value in below.items() if key != "[]"}
+    told = next((kind for kind, mark in _KINDS.items() if kind != "array" and mark in below), None)
+    kind = told if told and recorded is None else kind_of(recorded)
+    field: dict[str, Any] = {"key": name, "label": label(name), "type": kind}
+    members = {key: value for key, value in below.items() if key not in _KINDS.values()}
     if "[]" in below or field["type"] == "array":
         elements = below.get("[]", {})
         first = recorded[0] if isinstance(recorded, list) and recorded else None
