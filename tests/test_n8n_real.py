@@ -181,11 +181,12 @@ BIG = {
         (
             [
                 code(
-                    "Sum", "return [{json: {sum: $input.first().json.body.numbers.reduce((a, b) => a + b)}}];"
+                    "Join",
+                    "return [{json: {twice: $json.body.n * 2, all: $json.body.words.join('-')}}];",
                 )
             ],
-            "Webhook > Sum",
-            {"numbers": [1, 2, 3]},
+            "Webhook > Join",
+            {"n": 1.5, "words": ["a", "b"]},
         ),
         (
             [
