@@ -187,6 +187,7 @@ def test_keyboard_alone_and_two_organizations(tmp_path: Path, sandbox: Sandbox, 
         page.keyboard.press("Tab")
         page.keyboard.press("Enter")
         expect(form_cell.get_by_text("Signed in: Beta Corp").filter(visible=True).first).to_be_visible()
+        expect(form_cell.locator(".widget-label.codika-heard")).to_be_focused()  # before it goes elsewhere
         signed_in = run_cell(page, "form.wait(0)").locator(".jp-OutputArea-output")
         expect(signed_in).to_contain_text("Profile(")
         seen("7-signed-in", lambda page: None)
