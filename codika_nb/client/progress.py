@@ -84,7 +84,7 @@ def _bar(**options: Any) -> tuple[Any, Callable[[], None]]:
     import ipywidgets as widgets  # noqa: PLC0415 - as above
 
     bar: Any = tqdm(**options, display=False)
-    stop = widgets.HTML(form_style("codika-progress", _STOP_STYLE) + _STOP)
+    stop = widgets.HTML(form_style("codika-progress", _STOP_STYLE, shows="") + _STOP)
     box = widgets.HBox([bar.container, stop], _dom_classes=("codika", "codika-progress"))
     shown = display(box, display_id=True)
 

@@ -24,16 +24,17 @@ def sheet(markup: str) -> str:
     return "".join(rules for name, rules in _sections().items() if name in markup or name == "codika")
 
 
-def form_style(form: str, more: str = "") -> str:
+def form_style(form: str, more: str = "", *, shows: str | None = None) -> str:
     """The style of a form, which reaches that form alone.
 
     Args:
         form: the class of the form's box, which has the class ``codika``, too.
         more: rules beside those that forms have in common.
+        shows: the classes and elements that will be within it; None where that is not known yet.
     """
     rules = _read("controls.css").replace(".codika-form", f".{form}")
-    # What will be shown within it is not known yet.
-    return f"<style>{''.join(_sections().values())}{rules}{more}</style>"
+    within = "".join(_sections().values()) if shows is None else sheet(shows)
+    return f"<style>{within}{rules}{more}</style>"
 
 
 @cache

@@ -44,7 +44,9 @@ def style_of(form: str) -> str:
     rules = (here.joinpath(f"{name}.css").read_text(encoding="utf-8") for name in ("form", form))
     # It goes along with every form: without comments and indentation.
     short = re.sub(r"\s*\n\s*", " ", re.sub(r"/\*.*?\*/", "", "".join(rules), flags=re.DOTALL))
-    return form_style(f"codika-{form}", short)
+    return form_style(
+        f"codika-{form}", short, shows=None if form == "playground" else "<a <code codika-notice"
+    )
 
 
 #: What is there for screen readers alone.
