@@ -135,15 +135,32 @@ class SharedKernel:
 @contextmanager
 def kernel(cwd: Path, **environment: str) -> Iterator[Kernel]:
     """A fresh IPython kernel in a folder."""
-    manager = KernelManager(kernel_name="python3")
-    manager.start_kernel(cwd=str(cwd), env=os.environ | environment)
-    client, listener = manager.blocking_client(), manager.blocking_client()
+    manager, client = _ready(cwd, os.environ | environment)
+    listener = manager.blocking_client()
     try:
-        for each in (client, listener):
-            each.start_channels()
-            each.wait_for_ready(timeout=60)
+        listener.start_channels()
+        listener.wait_for_ready(timeout=60)
         yield Kernel(manager, client, listener)
     finally:
         for each in (client, listener):
             each.stop_channels()
         manager.shutdown_kernel(now=False)
+
+
+def _ready(cwd: Path, environment: dict[str, str]) -> tuple[KernelManager, BlockingKernelClient]:
+    """A kernel that answers. Its ports are chosen before it takes them: another program may be quicker."""
+    for attempts_left in (2, 1, 0):
+        manager = KernelManager(kernel_name="python3")
+        manager.start_kernel(cwd=str(cwd), env=environment)
+        client = manager.blocking_client()
+        client.start_channels()
+        try:
+            client.wait_for_ready(timeout=60)
+        except RuntimeError:
+            client.stop_channels()
+            manager.shutdown_kernel(now=True)
+            if not attempts_left:
+                raise
+        else:
+            break
+    return manager, client
