@@ -41,7 +41,7 @@ class Kernel:
         source: str,
         *,
         person: bool = False,
-        timeout: float = 60.0,
+        timeout: float = 120.0,
         answer: Callable[[str], str] | None = None,
     ) -> Outcome:
         """Run a cell; `person` says whether the front end could ask somebody, `answer` what they say."""
@@ -139,7 +139,7 @@ def kernel(cwd: Path, **environment: str) -> Iterator[Kernel]:
     listener = manager.blocking_client()
     try:
         listener.start_channels()
-        listener.wait_for_ready(timeout=60)
+        listener.wait_for_ready(timeout=120)
         yield Kernel(manager, client, listener)
     finally:
         for each in (client, listener):
@@ -155,7 +155,7 @@ def _ready(cwd: Path, environment: dict[str, str]) -> tuple[KernelManager, Block
         client = manager.blocking_client()
         client.start_channels()
         try:
-            client.wait_for_ready(timeout=60)
+            client.wait_for_ready(timeout=120)
         except RuntimeError:
             client.stop_channels()
             manager.shutdown_kernel(now=True)

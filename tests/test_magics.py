@@ -637,7 +637,7 @@ def test_ephemeral_keeps_the_key_in_memory(shell: Kernel, sandbox: Sandbox) -> N
 def completions(shell: Kernel, line: str) -> list[str]:
     shell.client.complete(line, len(line))
     while True:
-        reply = shell.client.get_shell_msg(timeout=30)
+        reply = shell.client.get_shell_msg(timeout=120)
         if reply["msg_type"] == "complete_reply":
             return list(reply["content"]["matches"])
 
