@@ -154,6 +154,7 @@ def test_somebody_signs_up_by_keyboard_and_is_known_after_a_reload(site: Site) -
     with offline(site) as page:
         page.goto(site.url)
         keep(page, "lite-0-welcome")
+        began = time.monotonic()
         page.get_by_role("link", name="Sign in and deploy").focus()
         page.keyboard.press("Enter")
         there(page)
@@ -162,6 +163,7 @@ def test_somebody_signs_up_by_keyboard_and_is_known_after_a_reload(site: Site) -
         form = run_cell(page, "form = %codika_signup").locator(".codika-form")
         email = form.get_by_label("E-mail")
         email.focus()
+        print(f"the form: {time.monotonic() - began:.0f} s after the notebook was opened")
         page.keyboard.type("ada@example.com")
         page.keyboard.press("Enter")
         code = form.get_by_label("Six-digit code")
