@@ -1,8 +1,8 @@
 """Pictures of everything that people see, on one sheet: ``python -m tests.pictures``.
 
 Every card, form and page is shown in a real browser, light and dark. The pictures are in `artefacts/look`,
-and all of them together on `notebooks/pictures/all.png`. Names choose some, and leave the sheet alone:
-``python -m tests.pictures deploy trigger``.
+and all of them together on `notebooks/pictures/all.png`, beside those that the README and the tutorials show.
+Names choose some, and leave the sheet alone: ``python -m tests.pictures deploy trigger``.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import json
 import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from html import escape
 from pathlib import Path
@@ -26,7 +26,9 @@ from .conftest import EMAIL, ROOT
 from .test_dashboards import proxy_of, voila_of
 
 LOOK = ARTEFACTS / "look"
-SHEET = ROOT / "notebooks" / "pictures" / "all.png"
+PICTURES = ROOT / "notebooks" / "pictures"
+#: The pictures that the README and the tutorials show.
+SHOWN = ("sign-in", "organizations", "playground", "inbox", "dashboard-voila", "dashboard-page")
 #: Files that a use case has once it has been deployed.
 LEFT_OUT = shutil.ignore_patterns("project.json", "version.json", "deployments", "__pycache__", ".env")
 
@@ -62,10 +64,42 @@ CELLS: tuple[tuple[str, str], ...] = (
     ),
     ("executions", "listed = %codika_executions greet --chart --limit 12"),
     ("instances", "_ = %codika_instances"),
-    ("inbox", "sandbox = %codika_sandbox\nsandbox.inbox"),
-    ("login", "form = %codika_login ada@example.com"),
-    ("playground", "playground = %codika_playground claim"),
+    ("mails", "sandbox = %codika_sandbox\nsandbox.inbox"),
+    ("sign-in", "form = %codika_signup guest@example.com"),
+    ("organizations", "login = %codika_login ada@example.com"),
+    ("playground", "playground = %codika_playground greet"),
+    ("fields", "fields = %codika_playground claim"),
 )
+
+
+def _begin_code(cell: Locator, sandbox: Sandbox) -> None:
+    _ask_for_code(cell).press_sequentially(sandbox.code_for("guest@example.com")[:5])
+
+
+def _give_code(cell: Locator, sandbox: Sandbox) -> None:
+    _ask_for_code(cell).press_sequentially(sandbox.code_for(EMAIL))
+    cell.get_by_role("radio").first.wait_for()
+
+
+def _ask_for_code(cell: Locator) -> Locator:
+    cell.get_by_role("button", name="Send code").click()
+    field = cell.get_by_label("Six-digit code")
+    field.wait_for()
+    return field
+
+
+def _run(cell: Locator, sandbox: Sandbox) -> None:
+    cell.get_by_label("Name").fill("Ada")
+    cell.get_by_role("button", name="Run", exact=True).click()
+    cell.get_by_text("Hello, Ada!").filter(visible=True).first.wait_for()
+
+
+#: What somebody has done in a form when its picture is taken.
+DONE: dict[str, Callable[[Locator, Sandbox], None]] = {
+    "sign-in": _begin_code,
+    "organizations": _give_code,
+    "playground": _run,
+}
 #: What is there before, on the page of a class.
 PEOPLE = ("grace@example.com", "alan@example.com", "edsger@example.com")
 
@@ -79,9 +113,14 @@ def main(names: Sequence[str]) -> None:
         for stand_ins in ROOT.glob("notebooks/use-cases/*/stand_ins.py"):
             sandbox.load_stand_ins(stand_ins)
         profile = sign_in(EMAIL, ask_code=sandbox.code_for, base_url=sandbox.url, company="Acme, Inc.")
+        for organization in ("Acme Research", "Evening School"):
+            sandbox.add_organization(EMAIL, organization)
         with Client(auth=profile.api_key, base_url=sandbox.url) as client:
             _notebook(Path(scratch), sandbox, profile.api_key, names)
             _pages(Path(scratch), sandbox, client, names)
+    for name in SHOWN:
+        if not names or name in names:
+            shutil.copy(LOOK / f"{name}-light.png", PICTURES / f"{name}.png")
     if not names:
         _join(sorted(LOOK.glob("*.png"), key=lambda each: each.stat().st_mtime_ns))
 
@@ -109,8 +148,10 @@ def _notebook(scratch: Path, sandbox: Sandbox, key: str, names: Sequence[str]) -
         shown: dict[str, Locator] = {}
         for name, source in cells:
             cell = run_cell(page, source.partition("\n")[0])
+            if name in DONE:
+                DONE[name](cell, sandbox)
             if name and (not names or name in names):
-                shown[name] = cell.locator(".jp-Cell-outputWrapper")
+                shown[name] = cell.locator(".codika-form" if name in DONE else ".jp-Cell-outputWrapper").first
         page.wait_for_timeout(1500)
         _shoot(page, shown)
 
@@ -131,18 +172,20 @@ def _pages(scratch: Path, sandbox: Sandbox, client: Client, names: Sequence[str]
     with chromium(width=1000, height=700) as page, ExitStack() as stack:
         addresses = {}
         wanted = [
-            each for each in ("start", "mails", "class", "voila", "proxy") if not names or each in names
+            each
+            for each in ("start", "inbox", "class", "dashboard-voila", "dashboard-page")
+            if not names or each in names
         ]
-        if {"voila", "proxy"} & {*wanted}:
+        if {"dashboard-voila", "dashboard-page"} & {*wanted}:
             dashboards = _dashboards(scratch, sandbox, client)
         for name in wanted:
-            if name == "voila":
+            if name == "dashboard-voila":
                 addresses[name] = stack.enter_context(voila_of(dashboards, _made(scratch / "voila")))
-            elif name == "proxy":
+            elif name == "dashboard-page":
                 addresses[name] = stack.enter_context(proxy_of(dashboards)).address
             else:
-                addresses[name] = sandbox.url + {"start": "", "mails": "/inbox", "class": "/class"}[name]
-        if {"mails", "class"} & {*wanted}:
+                addresses[name] = sandbox.url + {"start": "", "inbox": "/inbox", "class": "/class"}[name]
+        if {"inbox", "class"} & {*wanted}:
             for email in PEOPLE:
                 sandbox.clock.advance(40)
                 client.request_signup_code(email)
@@ -151,7 +194,7 @@ def _pages(scratch: Path, sandbox: Sandbox, client: Client, names: Sequence[str]
                 page.emulate_media(color_scheme="dark" if look == "dark" else "light")
                 page.set_viewport_size({"width": width, "height": 700})
                 page.goto(address)
-                if name in ("voila", "proxy"):
+                if name.startswith("dashboard"):
                     page.get_by_label("Name").fill("Ada")
                     page.get_by_role("button").first.click()
                     page.get_by_text("Hello, Ada!").filter(visible=True).first.wait_for()
@@ -202,7 +245,7 @@ def _join(pictures: Sequence[Path]) -> None:
             f"<table>{rows}</table>"
         )
         page.wait_for_timeout(500)
-        page.screenshot(path=SHEET, full_page=True)
+        page.screenshot(path=PICTURES / "all.png", full_page=True)
 
 
 EXPORT = {
