@@ -1,4 +1,4 @@
-"""The platform's four sign-in commands for a shell without Node: ``codika-nb auth …``."""
+"""``codika-nb auth …``: the platform's four sign-in commands, for a shell without Node."""
 
 from __future__ import annotations
 
@@ -6,40 +6,15 @@ import argparse
 import sys
 from typing import Any
 
+from ..client.client import Client
 from ..display.text import json_text, plain
 from ..errors import CodikaError, ConfigError
 from ..profiles import ProfileStore
 from ..profiles.credential import may_activate, sign_in_server
-from .signin import SignIn, refusal_document
-
-__all__ = ["add_commands"]
+from ..signin.signin import SignIn, refusal_document
 
 
-def add_commands(commands: Any) -> None:
-    """Add ``auth`` and its commands to a parser's, with the options of codika 3.6.0."""
-    auth = commands.add_parser("auth", help="sign up or log in with a code by e-mail, in two commands")
-    steps = auth.add_subparsers(dest="step", required=True, metavar="COMMAND")
-    for purpose, what in (("signup", "a new account"), ("login", "an account that exists")):
-        request = steps.add_parser(f"{purpose}-request", help=f"have a code sent, for {what}")
-        complete = steps.add_parser(f"{purpose}-complete", help="use the code, and save a profile")
-        for each in (request, complete):
-            each.add_argument("--email", required=True, help="the address that the code is sent to")
-            each.add_argument("--base-url", metavar="URL", help="the server (production)")
-            each.add_argument("--api-url", metavar="URL", help="the full address of the endpoint")
-            each.add_argument("--json", action="store_true", help="print the outcome as JSON")
-            each.set_defaults(run=_run, purpose=purpose)
-        complete.add_argument("--code", required=True, help="the six digits from the mail")
-        complete.add_argument("--key-name", metavar="NAME", help="label of the key (CLI default key)")
-        complete.add_argument("--key-expires-in", type=int, metavar="DAYS", help="1 to 365 (never)")
-        complete.add_argument("--name", help="name of the saved profile (made from the organization's)")
-        if purpose == "signup":
-            complete.add_argument("--company", default="", metavar="NAME", help="name (My Organization)")
-            complete.add_argument("--description", default="", metavar="TEXT", help="what it is")
-        else:
-            complete.add_argument("--organization-id", metavar="ID", help="which, if there are several")
-
-
-def _run(arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> int:
     """Do what was asked for; the document says what has come of it, the exit status whether it went well."""
     try:
         signin = _carried_out(arguments)
@@ -54,8 +29,6 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _carried_out(arguments: argparse.Namespace) -> SignIn:
-    from ..client.client import Client  # noqa: PLC0415 - not needed to say that an option is wrong
-
     given = vars(arguments)
     base_url = arguments.base_url
     if arguments.api_url:
