@@ -30,10 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _carried_out(arguments: argparse.Namespace) -> SignIn:
     given = vars(arguments)
-    base_url = arguments.base_url
-    if arguments.api_url:
-        base_url = arguments.api_url.rstrip("/").rpartition("/")[0]
-    server = sign_in_server(base_url)
+    server = sign_in_server(arguments.base_url, arguments.api_url)
     options = ("company", "description", "key_name", "key_expires_in", "name", "organization_id")
     signin = SignIn(
         arguments.purpose,
