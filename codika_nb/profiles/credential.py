@@ -175,7 +175,7 @@ def resolve(
     environment = environment or Environment()
     named = server(base_url, environment)
     elsewhere: tuple[str, ...] = ()
-    if keys := environment.keys():
+    if keys := environment.api_keys():
         if found := _of_variables(keys, base_url, environment):
             variables, key = found
             source = variables.place("CODIKA_API_KEY")
