@@ -347,7 +347,12 @@ def test_what_there_is_is_listed_with_how_to_go_on(shell: Kernel, profile_name: 
     assert "No projects" in shell.run("%codika_projects").text
     shell.run(f"d = %codika_deploy {greeter}")
     listed = shell.run("projects = %codika_projects").text
-    assert "%codika_deploy FOLDER --project-id ID" in listed
+    assert "%codika_deploy FOLDER --project ID" in listed
+    project = shell.run("projects[0].id").text.strip("'\n")
+    for option in ("--project", "--project-id"):  # the second is what the codika tool calls it
+        planned = shell.run(f"%codika_deploy {greeter} {option} {project} --dry-run")
+        assert not planned.error
+        assert project in planned.text
     assert shell.run("d.process_instance_id in repr(instances)").error == "NameError"
     there = shell.run("instances = %codika_instances --environment dev")
     assert "%codika_trigger WORKFLOW --instance ID" in there.text
