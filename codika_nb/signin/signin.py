@@ -354,14 +354,13 @@ class SignIn(HoldsKey):
         self.step = "done"
 
     def _completion(self) -> Steps[KeyBundle]:
-        key: dict[str, Any] = {"key_name": self.key_name, "key_expires_in": self.key_expires_in}
+        given: dict[str, Any] = {"code": self._code, "key_name": self.key_name}
+        given |= {"key_expires_in": self.key_expires_in}
         if self.purpose == "login":
-            where = self.organization_id
-            return (
-                yield from _api().complete_login(self.email, code=self._code, organization_id=where, **key)
-            )
-        key |= {"company": self.company or None, "description": self.description or None}
-        return (yield from _api().complete_signup(self.email, code=self._code, **key))
+            given |= {"organization_id": self.organization_id}
+            return (yield from _api().complete_login(self.email, **given))
+        given |= {"company": self.company or None, "description": self.description or None}
+        return (yield from _api().complete_signup(self.email, **given))
 
     def _keep(self, profile: Profile) -> Steps[None]:
         store = self.store
