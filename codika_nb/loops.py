@@ -7,6 +7,7 @@ A kernel in a browser has neither threads nor sockets. Everything that needs to 
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import os
 import sys
 import threading
@@ -18,7 +19,7 @@ from weakref import WeakSet
 
 from .errors import ConfigError
 
-__all__ = ["IN_BROWSER", "Loop", "can_wait_here", "on_a_thread", "pause", "wait_here"]
+__all__ = ["IN_BROWSER", "Loop", "can_wait_here", "in_worker", "on_a_thread", "pause", "wait_here"]
 
 T = TypeVar("T")
 
@@ -37,6 +38,27 @@ def on_a_thread(function: Callable[[], None], name: str) -> threading.Thread | N
     except RuntimeError:
         return None
     return thread
+
+
+async def in_worker(function: Callable[[], T]) -> T:
+    """Call what blocks, or others have written, on a thread of its own; here if there are no threads."""
+    outcome: Future[T] = Future()
+    # Running, so that whoever stops waiting for it does not keep it from having an outcome.
+    outcome.set_running_or_notify_cancel()
+    # What is shown belongs to the cell or the click that this goes back to.
+    context = contextvars.copy_context()
+
+    def call() -> None:
+        try:
+            returned = context.run(function)
+        except BaseException as error:
+            outcome.set_exception(error)
+        else:
+            outcome.set_result(returned)
+
+    if not on_a_thread(call, "codika-worker"):
+        call()
+    return await asyncio.wrap_future(outcome)
 
 
 class Loop:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from sphinx.cmd.build import main
 
-from codika_nb.cli import NOT_YOURS
+from codika_nb.cli.tutorials import NOT_YOURS
 
 from .generated import PAGES
 

@@ -9,7 +9,7 @@ from typing import Any
 import nbval.plugin
 import pytest
 
-from codika_nb.cli import NOT_YOURS
+from codika_nb.cli.tutorials import NOT_YOURS
 
 _scratch = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
 

@@ -19,7 +19,7 @@ from pathlib import Path
 import nbclient
 import nbformat
 
-from codika_nb.cli import NOT_YOURS
+from codika_nb.cli.tutorials import NOT_YOURS
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 #: What a tutorial says about its kernel: no version, so that it opens everywhere without a change.

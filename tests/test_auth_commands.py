@@ -63,7 +63,7 @@ def magics(
             how = ["--no-form"] if step == "request" else []
             outcome = shell.run(f"_ = %codika_{purpose} {shlex.join([*arguments, *how])} --json")
             said, _ = json.JSONDecoder().raw_decode(outcome.text)
-            return int(not said["success"]), said  # cells have no exit status
+            return int(bool(outcome.error)), said
 
         yield run
 

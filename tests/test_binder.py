@@ -22,7 +22,7 @@ from pathlib import Path
 
 import pytest
 
-from codika_nb.cli import FIRST_NOTEBOOK, NOT_YOURS
+from codika_nb.cli.tutorials import FIRST_NOTEBOOK, NOT_YOURS
 from tests.conftest import ROOT
 
 BIN = Path(sys.executable).parent

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from codika_nb.cli import NOT_YOURS, _copy_tutorials, tutorials
+from codika_nb.cli.tutorials import NOT_YOURS, copy_tutorials, tutorials
 
 
 def command(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -98,7 +98,7 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path, words: list[str]) -> None
 
 def test_the_users_copy_of_the_tutorials_is_theirs(tmp_path: Path) -> None:
     folder = tmp_path / "mine"
-    _copy_tutorials(folder)
+    copy_tutorials(folder)
     notebook = folder / "01_sign_in_and_deploy.ipynb"
     copied, original = (json.loads(each.read_text()) for each in (notebook, tutorials() / notebook.name))
     assert [cell["source"] for cell in copied["cells"]] == [cell["source"] for cell in original["cells"]]
@@ -108,7 +108,7 @@ def test_the_users_copy_of_the_tutorials_is_theirs(tmp_path: Path) -> None:
     assert NOT_YOURS("", ["project.json", "config.json"]) == {"project.json"}
     notebook.write_text("mine")
     (folder / "use-cases" / "greeter" / "config.json").unlink()
-    _copy_tutorials(folder)
+    copy_tutorials(folder)
     assert notebook.read_text() == "mine"
     assert (folder / "use-cases" / "greeter" / "config.json").is_file()
 

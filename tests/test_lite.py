@@ -21,8 +21,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from codika_nb.cli.lite import build
 from codika_nb.errors import ConfigError
-from codika_nb.lite import build
 
 from .browser import cell_with, chromium, keep, needs_chromium, run_cell
 
@@ -237,10 +237,10 @@ def test_it_is_small_enough_for_a_class_and_names_no_other_server(folder: Path) 
 def test_a_folder_that_is_in_use_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "mine").touch()
     with pytest.raises(ConfigError, match="not empty"):
-        build(tmp_path, lambda folder: None)
+        build(tmp_path)
 
 
 def test_what_is_missing_is_named(tmp_path: Path, folder: Path) -> None:
     (tmp_path / "pyodide").mkdir()
     with pytest.raises(ConfigError, match=r"not the npm package pyodide: pyodide\.mjs"):
-        build(tmp_path / "site", lambda folder: None, pyodide=tmp_path / "pyodide")
+        build(tmp_path / "site", pyodide=tmp_path / "pyodide")

@@ -347,7 +347,12 @@ def test_what_there_is_is_listed_with_how_to_go_on(shell: Kernel, profile_name: 
     assert "No projects" in shell.run("%codika_projects").text
     shell.run(f"d = %codika_deploy {greeter}")
     listed = shell.run("projects = %codika_projects").text
-    assert "%codika_deploy FOLDER --project-id ID" in listed
+    assert "%codika_deploy FOLDER --project ID" in listed
+    project = shell.run("projects[0].id").text.strip("'\n")
+    for option in ("--project", "--project-id"):  # the second is what the codika tool calls it
+        planned = shell.run(f"%codika_deploy {greeter} {option} {project} --dry-run")
+        assert not planned.error
+        assert project in planned.text
     assert shell.run("d.process_instance_id in repr(instances)").error == "NameError"
     there = shell.run("instances = %codika_instances --environment dev")
     assert "%codika_trigger WORKFLOW --instance ID" in there.text
@@ -481,11 +486,20 @@ def test_the_documented_json_of_both_commands(shell: Kernel, sandbox: Sandbox) -
     assert requested == {"success": True, "data": {"email": EMAIL, "expiresInSeconds": 600}}
     again, error = printed(f"%codika_signup {EMAIL} --no-form")
     assert again["error"]["code"] == "OTP_RESEND_COOLDOWN"  # type: ignore[index]
-    assert (again["success"], again["status"], error) == (False, 429, "")
+    assert (again["success"], again["status"], error) == (False, 429, "RateLimitError")
     code = sandbox.code_for(EMAIL)
     wrong, error = printed(f"%codika_signup {EMAIL} --code {(int(code) + 1) % 1_000_000:06}")
     assert wrong["error"]["details"] == {"attemptsRemaining": 4}  # type: ignore[index]
     assert error == "OTPError"
+    nobody, error = printed("%codika_signup --prompt")
+    assert nobody["error"]["code"] == "not-signed-in"  # type: ignore[index]
+    assert (nobody["success"], error) == (False, "NotSignedIn")
+    no_key, error = printed("%codika_login --api-key nonsense")
+    assert "begins with cko_" in no_key["error"]["message"]  # type: ignore[index]
+    assert (no_key["success"], error) == (False, "InvalidRequestError")
+    lasts, error = printed("%codika_login --api-key nonsense --key-expires-in 400")
+    assert lasts["error"]["code"] == "INVALID_EXPIRES_IN_DAYS"  # type: ignore[index]
+    assert (lasts["success"], error) == (False, "ConfigError")
     done, _ = printed(f"%codika_signup {EMAIL} --code {code} --company Acme --key-expires-in 7")
     data = done["data"]
     assert isinstance(data, dict)

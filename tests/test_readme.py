@@ -16,7 +16,7 @@ import pytest
 from readme_renderer import markdown
 
 from codika_nb import Sandbox, __version__, sign_in
-from codika_nb.cli import NOT_YOURS
+from codika_nb.cli.tutorials import NOT_YOURS
 from tests.conftest import EMAIL, ROOT
 from tests.kernels import Kernel, kernel
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from codika_nb.cli import NOT_YOURS
+from codika_nb.cli.tutorials import NOT_YOURS
 from tests.conftest import ROOT
 from tests.kernels import Kernel, Outcome, kernel
 from tests.test_sandbox_mail import Server

@@ -32,8 +32,8 @@ from . import arguments
 from .api import API
 from .api.instances import which_instance
 from .payloads import is_frame
-from .runs import IN_DOUBT, Again, Run, Runs, bare
-from .steps import Exchange, Pause, Response, Step, Steps, T, relayed
+from .runs import IN_DOUBT, Again, Run, Runs
+from .steps import Exchange, Pause, Response, Step, Steps, T, bare, relayed
 
 #: More connections than this the HTTP library does not open.
 MOST_WORKERS = 100

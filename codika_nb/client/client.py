@@ -9,22 +9,22 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from ..errors import AuthenticationError, ConfigError, Interrupted
-from ..loops import on_a_thread, pause, wait_here
+from ..loops import in_worker, pause
 from . import http
-from .batch import TICK, Batch, prepared
+from .batch import prepared
+from .crew import as_tasks, on_threads
 from .endpoint import AsyncPerformer, Performer
 from .http import httpx
 from .progress import shown
-from .runs import Runs, bare
+from .runs import Runs
 from .settings import Connected, Self
-from .steps import Exchange, Pause, Request, Response, Step, T, Turns, Work, stopped
+from .steps import Exchange, Pause, Request, Response, Step, T, Turns, Work, bare
 from .unreachable import unreachable
-from .worker import in_worker
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -83,21 +83,19 @@ class Client(Performer, Connected[httpx.Client]):
             >>> client.perform(SignIn("login").request_code("ada@example.com"))
             SignIn('login', step='code')
         """
-        turns, step = Turns(exchange), None
+        turns = Turns(exchange)
         try:
             for step in turns:
                 try:
                     turns.give(self._take(step))
-                except Exception as error:
+                except (Exception, KeyboardInterrupt) as error:
                     turns.fail(error)
-                except KeyboardInterrupt as error:
-                    turns.fail(_interrupted(error, step))  # the exchange may know more to say
             return turns.result
         except AuthenticationError as error:
             self._explain(error)
             raise
         except KeyboardInterrupt as error:
-            interrupted = _interrupted(error, step)
+            interrupted = turns.interruption(error)
         finally:
             turns.close()
         raise interrupted  # only now: the frames it came through hold the key, codes and payloads
@@ -190,36 +188,13 @@ class Client(Performer, Connected[httpx.Client]):
                 resume=resume,
             )
         )
-        try:
+        with self._keeping(batch):
             try:
                 with shown(batch, progress) as move:
-                    workers = [lambda: self._work(batch)] * batch.workers
-                    crew = [on_a_thread(each, "codika-run-many") for each in workers]
-                    if workers and not any(crew):
-                        wait_here(self._drive(batch, move))
-                    for each in filter(None, crew):
-                        while each.is_alive() and batch.error is None:
-                            each.join(TICK)
-                            move()
+                    on_threads(self, batch, move)
             except KeyboardInterrupt:
                 batch.give_up(batch.interruption("client.run_many"))
             return self.perform(batch.outcome())
-        except BaseException as error:
-            batch.give_up(error)
-            raise
-        finally:
-            self._keep(batch)
-
-    def _work(self, batch: Batch) -> None:
-        try:
-            self.perform(batch.worker())
-        except BaseException as error:  # also a SystemExit of whoever gives the payloads: a thread hides it
-            batch.give_up(error)
-
-    async def _drive(self, batch: Batch, move: Callable[[], None]) -> None:
-        """Have all the work done where no thread can be had."""
-        async with self.to_async() as other:
-            await other._have_done(batch, move)
 
     def workflow(self, name: str, *, instance: str | None = None, timeout: float | None = 120.0) -> Workflow:
         """A deployed workflow as a Python function, with its signature from its input schema.
@@ -353,31 +328,27 @@ class AsyncClient(AsyncPerformer, Connected[httpx.AsyncClient]):
             >>> asyncio.run(main())
             SignIn('login', step='code')
         """
-        turns, step = Turns(exchange), None
+        turns = Turns(exchange)
         cancelled: asyncio.CancelledError | None = None
         try:
             for step in turns:
                 try:
                     turns.give(await self._take(step))
-                except Exception as error:
-                    turns.fail(error)
                 except asyncio.CancelledError as error:
                     cancelled = bare(error)
-                    turns.fail(stopped(step))
-                except KeyboardInterrupt as error:
-                    turns.fail(_interrupted(error, step))
+                    turns.fail(error)
+                except (Exception, KeyboardInterrupt) as error:
+                    turns.fail(error)
             return turns.result
         except AuthenticationError as error:
             self._explain(error)
             raise
         except KeyboardInterrupt as error:
-            interrupted = _interrupted(error, step)
+            interrupted = turns.interruption(error)
         finally:
             turns.close()
         if cancelled is not None and isinstance(interrupted, Interrupted):
-            # Whoever cancels waits for this very class; a notebook shows two lines all the same.
-            cancelled._render_traceback_ = interrupted._render_traceback_  # type: ignore[attr-defined]
-            raise cancelled
+            raise _in_two_lines(cancelled, interrupted)
         raise interrupted  # as above
 
     async def _take(self, step: Step) -> Any:
@@ -432,21 +403,13 @@ class AsyncClient(AsyncPerformer, Connected[httpx.AsyncClient]):
                 resume=resume,
             )
         )
-        try:
+        with self._keeping(batch):
             try:
                 with shown(batch, progress) as move:
-                    await self._have_done(batch, move)
+                    await as_tasks(self, batch, move)
             except asyncio.CancelledError as cancelled:
-                # Whoever cancels waits for this very class; a notebook shows two lines all the same.
-                text = batch.interruption("await client.run_many")
-                cancelled._render_traceback_ = text._render_traceback_  # type: ignore[attr-defined]
-                batch.give_up(cancelled)
+                batch.give_up(_in_two_lines(cancelled, batch.interruption("await client.run_many")))
             return await self.perform(batch.outcome())
-        except BaseException as error:
-            batch.give_up(error)
-            raise
-        finally:
-            self._keep(batch)
 
     run_many.__doc__ = Client.run_many.__doc__
 
@@ -468,18 +431,6 @@ class AsyncClient(AsyncPerformer, Connected[httpx.AsyncClient]):
 
     workflow.__doc__, workflows.__doc__ = Client.workflow.__doc__, Client.workflows.__doc__
 
-    async def _have_done(self, batch: Batch, move: Callable[[], None]) -> None:
-        crew = {asyncio.create_task(self._work(batch)) for _ in range(batch.workers)}
-        while crew and batch.error is None:
-            _, crew = await asyncio.wait(crew, timeout=TICK)
-            move()
-
-    async def _work(self, batch: Batch) -> None:
-        try:
-            await self.perform(batch.worker())
-        except (Exception, KeyboardInterrupt, SystemExit) as error:  # these two would end the loop at once
-            batch.give_up(error)
-
     async def aclose(self) -> None:
         """Give the connections back; may be called again.
 
@@ -498,9 +449,10 @@ class AsyncClient(AsyncPerformer, Connected[httpx.AsyncClient]):
         await self.aclose()
 
 
-def _interrupted(error: KeyboardInterrupt, step: Step | None) -> KeyboardInterrupt:
-    # One that says something has been raised by a program, and not by a key that was pressed.
-    return bare(error) if error.args else stopped(step)
+def _in_two_lines(cancelled: asyncio.CancelledError, told: Interrupted) -> asyncio.CancelledError:
+    """The same error, as whoever cancels waits for this very class; a notebook shows what is told."""
+    cancelled._render_traceback_ = told._render_traceback_  # type: ignore[attr-defined]
+    return cancelled
 
 
 def _received(answer: httpx.Response, content: bytes, unusable: str = "") -> Response:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from datetime import time as time_of_day
 from decimal import Decimal
@@ -15,8 +15,6 @@ from uuid import UUID
 
 if TYPE_CHECKING:
     from pandas import DataFrame
-
-Payloads = Iterable[Mapping[str, Any] | None]
 
 
 class Source:

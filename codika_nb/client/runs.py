@@ -6,7 +6,7 @@ import threading
 import weakref
 from collections.abc import Iterable, Mapping, Sequence, Sized
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from ..display.table import data_frame
 from ..display.text import plain
@@ -14,6 +14,7 @@ from ..errors import CodikaError, ConfigError, ExecutionFailedError
 from ..models import Execution
 from .overview import overview, payload_at
 from .payloads import Source, is_frame
+from .steps import bare
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -87,15 +88,6 @@ class Run:
 
     def _ended(self, execution: Execution) -> None:
         self.execution, self._error = execution, None
-
-
-E = TypeVar("E", bound=BaseException)
-
-
-def bare(error: E) -> E:
-    """The error without the frames that it went through: they hold payloads, which nobody needs any more."""
-    error.__cause__ = error.__context__ = None
-    return error.with_traceback(None)
 
 
 class Runs(list[Run]):

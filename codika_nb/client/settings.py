@@ -7,7 +7,8 @@ import math
 import os
 import threading
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from numbers import Real
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -199,7 +200,7 @@ class Connected(HoldsKey, API, Generic[Pool]):
         self.base_url, self.instance = settings.base_url, settings.instance
         self.public_key_url = settings.public_key_url
         self._timeout = _checked(timeout)
-        self._largest_answer = _checked_size(largest_answer)
+        self._largest_answer = _limit(largest_answer, "The largest answer is a number of bytes")
         self._transport = transport
         self._connections: Connections[Pool] = Connections(self._new_pool(), repr(self))
         #: Whether the connections end with this client; they are another one's where options were changed.
@@ -328,11 +329,19 @@ class Connected(HoldsKey, API, Generic[Pool]):
         """How far the last `run_many` was when it was interrupted; ``resume=`` goes on from there."""
         return self._connections.interrupted
 
-    def _keep(self, batch: Batch) -> None:
-        # It stays once it has come to its end: whoever repeats the line that goes on starts nothing twice.
-        if batch.error is not None:
-            self._connections.interrupted = batch.runs
-        batch.let_go()
+    @contextmanager
+    def _keeping(self, batch: Batch) -> Iterator[None]:
+        """Let nothing of a batch be lost, however the work on it ends."""
+        try:
+            yield
+        except BaseException as error:
+            batch.give_up(error)
+            raise
+        finally:
+            # It stays once it has ended: whoever repeats the line that goes on starts nothing twice.
+            if batch.error is not None:
+                self._connections.interrupted = batch.runs
+            batch.let_go()
 
     def with_options(self: Self, *, timeout: float | httpx.Timeout | None) -> Self:
         """The same client with another time-out, for one call or for some; both share their connections.
@@ -420,31 +429,25 @@ class Connected(HoldsKey, API, Generic[Pool]):
         credential, key = self.credential, getattr(self.auth, "_key", None)
         if credential.source == "argument":
             # auth=QueryKey(os.environ["CODIKA_API_KEY"]): what has to be changed is the variable.
-            places = [place for place, value in self._settings.environment.api_keys() if value == key]
-            credential = replace(credential, source=places[0]) if places else credential
+            sources = [each for each, value in self._settings.environment.api_keys() if value == key]
+            if sources:
+                credential = replace(credential, source=sources[0].place("CODIKA_API_KEY"))
         error.next_action = credential.remedy(public=self.public)
 
 
 def _checked(timeout: float | httpx.Timeout | None) -> float | httpx.Timeout | None:
-    if timeout is None or isinstance(timeout, httpx.Timeout):
+    if isinstance(timeout, httpx.Timeout):
         return timeout
-    if isinstance(timeout, bool) or not isinstance(timeout, Real) or not timeout > 0:
-        raise ConfigError(
-            f"A time-out is a number of seconds, not {timeout!r}.",
-            next_action="Give more than 0, or None for no limit.",
-        )
-    return None if math.isinf(timeout) else float(timeout)
+    seconds = _limit(timeout, "A time-out is a number of seconds")
+    return None if math.isinf(seconds) else seconds
 
 
-def _checked_size(largest: float | None) -> float:
-    if largest is None:
+def _limit(given: float | None, what: str) -> float:
+    if given is None:
         return math.inf
-    if isinstance(largest, bool) or not isinstance(largest, Real) or not largest > 0:
-        raise ConfigError(
-            f"The largest answer is a number of bytes, not {largest!r}.",
-            next_action="Give more than 0, or None for no limit.",
-        )
-    return largest
+    if isinstance(given, bool) or not isinstance(given, Real) or not given > 0:
+        raise ConfigError(f"{what}, not {given!r}.", next_action="Give more than 0, or None for no limit.")
+    return float(given)
 
 
 def _shown(auth: httpx.Auth | None) -> str | None:

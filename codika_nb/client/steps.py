@@ -86,6 +86,7 @@ class Turns(Generic[T]):
 
     def __init__(self, exchange: Exchange[T]) -> None:
         self._steps = iter(exchange)
+        self._step: Step | None = None
         self._outcome: Any = None
         self._problem: BaseException | None = None
         self.result: T
@@ -97,18 +98,30 @@ class Turns(Generic[T]):
         outcome, problem = self._outcome, self._problem
         self._outcome = self._problem = None
         try:
-            return self._steps.throw(problem) if problem else self._steps.send(outcome)
+            self._step = self._steps.throw(problem) if problem else self._steps.send(outcome)
         except StopIteration as done:
             self.result = done.value
             raise
+        return self._step
 
     def give(self, outcome: Any) -> None:
         """What has come of the step."""
         self._outcome = outcome
 
     def fail(self, problem: BaseException) -> None:
-        """What went wrong with it: raised where the exchange has asked for it."""
-        self._problem = problem
+        """What went wrong with it: raised where the exchange has asked for it, which may know more to say."""
+        self._problem = problem if isinstance(problem, Exception) else self.interruption(problem)
+
+    def interruption(self, stopped: BaseException) -> KeyboardInterrupt:
+        """What to raise for a person, or a program, who has stopped the waiting for the present step."""
+        if isinstance(stopped, KeyboardInterrupt) and stopped.args:
+            return bare(stopped)  # raised by a program, which has said why, and not by a key that was pressed
+        if isinstance(self._step, Request) and self._step.method == "POST":
+            return Interrupted(
+                "Stopped before there was an answer.",
+                next_action="The platform may have acted all the same: look before you repeat it.",
+            )
+        return Interrupted("Stopped.", next_action="Repeat it to try again.")
 
     def close(self) -> None:
         """End it where it stands."""
@@ -129,14 +142,13 @@ def relayed(exchange: Exchange[T], take: Callable[[Step], Steps[Any]]) -> Steps[
         turns.close()
 
 
-def stopped(step: Step | None) -> Interrupted:
-    """What to tell a person who has stopped the waiting for a step."""
-    if isinstance(step, Request) and step.method == "POST":
-        return Interrupted(
-            "Stopped before there was an answer.",
-            next_action="The platform may have acted all the same: look before you repeat it.",
-        )
-    return Interrupted("Stopped.", next_action="Repeat it to try again.")
+E = TypeVar("E", bound=BaseException)
+
+
+def bare(error: E) -> E:
+    """The error without the frames that it went through, which hold keys, codes and payloads."""
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
 
 
 def observed(exchange: Exchange[T], tell: Callable[[Step], None], *, at_least_every: float = 0.5) -> Steps[T]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import shlex
 from argparse import Namespace
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
@@ -32,6 +32,9 @@ from .cards import signed_in as signed_in_card
 from .kernel import can_show_a_form, client_in_use, kernel, open_client, use
 from .magic import magic, option, show
 from .prompts import ask, by_prompts
+
+if TYPE_CHECKING:
+    from .signin_form import SignInForm
 
 DASHBOARD = "https://app.codika.io"
 
@@ -84,8 +87,6 @@ def codika_login(shell: InteractiveShell, arguments: Namespace) -> Any:
 
     Example: %codika_login ada@example.com
     """
-    if arguments.api_key is not None:
-        return _sign_in_with_key(shell, arguments)
     return _sign_in(shell, "login", arguments)
 
 
@@ -148,77 +149,38 @@ def codika_whoami(shell: InteractiveShell, arguments: Namespace) -> Any:
 
 
 def _sign_in(shell: InteractiveShell, purpose: Purpose, arguments: Namespace) -> Any:
-    """Sign in; with ``--json``, what cannot be right is a document, too."""
-    signin: SignIn | None = None
+    """Sign in; with ``--json`` whatever is refused is a document, too, and fails the cell all the same."""
     try:
-        if arguments.email and arguments.email_option:
-            raise UsageError("The e-mail was given twice: once on its own and once with --email.")
-        email = arguments.email or arguments.email_option or ""
-        # Made first, so that an option that cannot be right is said before anything else.
-        signin = _new_sign_in(purpose, arguments, email)
-    except ConfigError as error:
+        signin = _new_sign_in(purpose, arguments)
+        form = _carried_out(signin, arguments)
+    except CodikaError as error:
         if arguments.json:
             print(json_text(refusal_document(error)))
         raise
-    return _go_on(shell, signin, arguments)
+    if form is not None:
+        show(shell, form, None)
+        return form
+    document = signin.document()
+    if arguments.json:
+        print(json_text(document))
+    if signin.profile is not None:
+        note = use(signin.profile)
+        show(shell, signin.profile, {} if arguments.json else signed_in_card(signin.profile, note))
+        return signin.profile
+    # A person who asks too soon has a code that works. Whoever reads the document is told of the refusal.
+    if not arguments.no_form or signin.step != "code" or (arguments.json and not document["success"]):
+        raise _refusal(signin)
+    show(shell, signin, {} if arguments.json else line(_how_to_complete(signin, arguments)))
+    return signin
 
 
-def _go_on(shell: InteractiveShell, signin: SignIn, arguments: Namespace) -> Any:
-    if arguments.code:
-        with open_client(base_url=signin.base_url) as client:
-            client.perform(signin.submit_code(arguments.code))
-        return _done(shell, signin, as_json=arguments.json)
-    if arguments.no_form:
-        return _have_code_sent(shell, signin, arguments)
-    if arguments.prompt:
-        return _by_prompts(shell, signin, arguments)
-    # Whatever the line says means that account, and not whoever is signed in.
-    asked_for = bool(signin.email) or any(_given(arguments, name) for name in REPEATED)
-    profile = None if asked_for else _who_is_signed_in(signin.base_url)
-    if can_show_a_form():
-        return _show_form(shell, signin, email=signin.email, already=profile)
-    if profile is None and in_kernel():
-        raise _nobody_there()
-    if profile is None:
-        by_prompts(signin)
-    else:
-        signin.step, signin.profile = "done", profile
-    return _done(shell, signin, as_json=arguments.json)
-
-
-def _by_prompts(shell: InteractiveShell, signin: SignIn, arguments: Namespace) -> Profile:
-    """Ask in words, where a front end draws no form; it does not tell the kernel whether it does."""
-    if not can_answer_prompts():
-        raise _nobody_there()
-    by_prompts(signin)
-    return _done(shell, signin, as_json=arguments.json)
-
-
-def _sign_in_with_key(shell: InteractiveShell, arguments: Namespace) -> Any:
-    """Take a key from the dashboard: from a variable, the form, or a prompt."""
-    signin = _new_sign_in("login", arguments)
-    signin.step = "key"
-    if arguments.api_key:
-        key = arguments.api_key
-    elif can_show_a_form() and not arguments.prompt:
-        return _show_form(shell, signin)
-    elif not can_answer_prompts():
-        raise _nobody_there()
-    else:
-        key = ask(getpass.getpass, "Key from the dashboard (cko_…): ")
-    with open_client(auth=organization_key(key), base_url=signin.base_url) as client:
-        client.perform(signin.submit_key(key))
-    return _done(shell, signin, as_json=arguments.json)
-
-
-def _new_sign_in(purpose: Purpose, arguments: Namespace, email: str = "") -> SignIn:
-    base_url = arguments.base_url
-    if arguments.api_url:
-        base_url = arguments.api_url.rstrip("/").rpartition("/")[0]
-    server = sign_in_server(base_url)
+def _new_sign_in(purpose: Purpose, arguments: Namespace) -> SignIn:
+    if arguments.email and arguments.email_option:
+        raise UsageError("The e-mail was given twice: once on its own and once with --email.")
+    server = sign_in_server(arguments.base_url, arguments.api_url)
     return SignIn(
         purpose,
-        email=email,
+        email=arguments.email or arguments.email_option or "",
         base_url=server,
         store=None if arguments.ephemeral else ProfileStore(),
         company=arguments.company,
@@ -233,48 +195,73 @@ def _new_sign_in(purpose: Purpose, arguments: Namespace, email: str = "") -> Sig
     )
 
 
-def _show_form(shell: InteractiveShell, signin: SignIn, **options: Any) -> Any:
+def _carried_out(signin: SignIn, arguments: Namespace) -> SignInForm | None:
+    """Go as far as the line and prompts lead; or make the form that goes on."""
+    key = getattr(arguments, "api_key", None)
+    if key is not None:
+        return _with_key(signin, key, arguments)
+    if arguments.code or arguments.no_form:
+        with open_client(base_url=signin.base_url) as client:
+            client.perform(
+                signin.submit_code(arguments.code) if arguments.code else signin.request_code(signin.email)
+            )
+        return None
+    if arguments.prompt:
+        # Asked for where a front end draws no form; it does not tell the kernel whether it does.
+        if not can_answer_prompts():
+            raise _nobody_there()
+        by_prompts(signin)
+        return None
+    # Whatever the line says means that account, and not whoever is signed in.
+    asked_for = bool(signin.email) or any(_given(arguments, name) for name in REPEATED)
+    profile = None if asked_for else _who_is_signed_in(signin.base_url)
+    if can_show_a_form():
+        return _form(signin, email=signin.email, already=profile)
+    if profile is not None:
+        signin.step, signin.profile = "done", profile
+    elif in_kernel():
+        raise _nobody_there()
+    else:
+        by_prompts(signin)
+    return None
+
+
+def _with_key(signin: SignIn, key: str, arguments: Namespace) -> SignInForm | None:
+    """Take a key from the dashboard: from a variable, the form, or a prompt."""
+    signin.step = "key"
+    if not key:
+        if can_show_a_form() and not arguments.prompt:
+            return _form(signin)
+        if not can_answer_prompts():
+            raise _nobody_there()
+        key = ask(getpass.getpass, "Key from the dashboard (cko_…): ")
+    with open_client(auth=organization_key(key), base_url=signin.base_url) as client:
+        client.perform(signin.submit_key(key))
+    return None
+
+
+def _form(signin: SignIn, **options: Any) -> SignInForm:
     from .signin_form import SignInForm  # noqa: PLC0415 - most magics show no form
 
-    form = SignInForm(signin=signin, on_done=use, **options)
-    show(shell, form, None)
-    return form
+    return SignInForm(signin=signin, on_done=use, **options)
 
 
 def _given(arguments: Namespace, name: str) -> Any:
     return getattr(arguments, name[2:].replace("-", "_"))
 
 
-def _have_code_sent(shell: InteractiveShell, signin: SignIn, arguments: Namespace) -> SignIn:
-    """The first of the platform's two commands; ``--code`` is the second."""
-    with open_client(base_url=signin.base_url) as client:
-        client.perform(signin.request_code(signin.email))
-    if arguments.json:
-        print(json_text(signin.document()))
-    if signin.step != "code":
-        raise _refusal(signin)
+def _how_to_complete(signin: SignIn, arguments: Namespace) -> str:
+    """What to say after the first of the platform's two commands; ``--code`` is the second."""
     asked = [
         name if value is True else f"{name} {shlex.quote(str(value))}"
         for name in REPEATED
         if (value := _given(arguments, name))
     ]
     command = " ".join([f"%codika_{signin.purpose} {signin.email} --code $code", *asked])
-    text = f"A code is on its way to {signin.email}. Complete with: {command}"
-    if signin.notice and signin.error:
-        text = f"{signin.notice.text} Complete with: {command}"
-    show(shell, signin, {} if arguments.json else line(text))
-    return signin
-
-
-def _done(shell: InteractiveShell, signin: SignIn, *, as_json: bool) -> Profile:
-    """Use what signing in has led to from now on, and show it."""
-    if as_json:
-        print(json_text(signin.document()))
-    if signin.profile is None:
-        raise _refusal(signin)
-    note = use(signin.profile)
-    show(shell, signin.profile, {} if as_json else signed_in_card(signin.profile, note))
-    return signin.profile
+    said = (
+        signin.notice.text if signin.notice and signin.error else f"A code is on its way to {signin.email}."
+    )
+    return f"{said} Complete with: {command}"
 
 
 def _who_is_signed_in(server: str) -> Profile | None:

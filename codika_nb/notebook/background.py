@@ -13,9 +13,8 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TypeVar
 
-from ..client.worker import in_worker
 from ..errors import ConfigError
-from ..loops import Loop, can_wait_here, wait_here
+from ..loops import Loop, can_wait_here, in_worker, wait_here
 
 T = TypeVar("T")
 

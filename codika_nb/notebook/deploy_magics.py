@@ -59,7 +59,7 @@ _STAGES = {
     option("--minor", action="append_const", dest="version", const="minor", help="raise the middle part"),
     option("--major", action="append_const", dest="version", const="major", help="raise the first part"),
     option("--target-version", action="append", dest="version", metavar="X.Y", help="deploy as this version"),
-    option("--project", metavar="ID", help="deploy to this project"),
+    option("--project", "--project-id", metavar="ID", help="deploy to this project"),
     option("--create-project", metavar="NAME", help="make a project with this name for it"),
     option(
         "--additional-file",

@@ -20,7 +20,7 @@ def codika_projects(shell: InteractiveShell, arguments: Namespace) -> Projects:
     """
     with client_in_use() as client:
         found = client.list_projects(limit=arguments.limit)
-    show(shell, found, listing(found, "Deploy into one: %codika_deploy FOLDER --project-id ID"))
+    show(shell, found, listing(found, "Deploy into one: %codika_deploy FOLDER --project ID"))
     return found
 
 

@@ -6,7 +6,7 @@ import ast
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -208,15 +208,11 @@ _NOTHING = object()
 
 def _without_habits(text: str) -> str:
     """The line without a comment at its end, and without a last semicolon."""
-    for end in _comments(text):
-        text = text[:end]
-        break
-    text = text.rstrip()
-    return text[:-1].rstrip() if text.endswith(";") else text
+    return text[: _end(text)].rstrip().removesuffix(";").rstrip()
 
 
-def _comments(text: str) -> Iterator[int]:
-    """Where a ``#`` stands after a blank, outside of quotes and braces."""
+def _end(text: str) -> int:
+    """Where a comment begins: at a ``#`` after a blank, outside of quotes and braces."""
     quote, depth = "", 0
     for place, character in enumerate(text):
         if quote:
@@ -228,7 +224,8 @@ def _comments(text: str) -> Iterator[int]:
         elif character in "}]":
             depth -= 1
         elif character == "#" and depth <= 0 and (place == 0 or text[place - 1].isspace()):
-            yield place
+            return place
+    return len(text)
 
 
 def _split(text: str) -> list[str]:

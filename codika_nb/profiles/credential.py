@@ -105,15 +105,19 @@ def server(base_url: str | None = None, environment: Environment | None = None) 
     return normalize_base_url(named) if named else (environment or Environment()).server()
 
 
-def sign_in_server(base_url: str | None = None) -> str:
+def sign_in_server(base_url: str | None = None, api_url: str | None = None) -> str:
     """The server to sign in to: one that is named, else the active profile's, else production.
 
     A sandbox that is gone is no server to sign in to.
 
+    Args:
+        base_url: the server, where the caller names one.
+        api_url: the full address of one of its sign-in endpoints, which counts more.
+
     Raises:
         ConfigError: the code and the key would travel to it in clear, or from a browser's page.
     """
-    named = server(base_url)
+    named = server(api_url.rstrip("/").rpartition("/")[0] if api_url else base_url)
     if named:
         Environment().refuse_plain_http(named)
     else:
@@ -171,7 +175,7 @@ def resolve(
     environment = environment or Environment()
     named = server(base_url, environment)
     elsewhere: tuple[str, ...] = ()
-    if keys := environment.keys():
+    if keys := environment.api_keys():
         if found := _of_variables(keys, base_url, environment):
             variables, key = found
             source = variables.place("CODIKA_API_KEY")

@@ -6,6 +6,7 @@ import json
 import math
 import re
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 from ..display.place import next_step
@@ -128,16 +129,26 @@ def _entry(profile: Profile) -> dict[str, Any]:
 
 
 class Document:
-    """What the file holds, without the file. Shows nothing of it: tracebacks print local variables.
-
-    `problem` says why the bytes are no configuration, and the document is an empty one then; else None.
-    """
+    """What the file holds, without the file. Shows nothing of it: tracebacks print local variables."""
 
     def __init__(self, raw: bytes = b"") -> None:
         self.raw = raw
-        members, self.problem = _parse(raw)
+
+    @cached_property
+    def _parsed(self) -> tuple[dict[str, Any], str | None]:
+        # Only where it is asked for: that there is a file is found out more often than what it holds.
+        members, problem = _parse(self.raw)
         empty: dict[str, Any] = {"activeProfile": None, "profiles": {}}
-        self._members = {m: value for m, value in empty.items() if m not in members} | members
+        return {m: value for m, value in empty.items() if m not in members} | members, problem
+
+    @property
+    def problem(self) -> str | None:
+        """Why the bytes are no configuration, and the document is an empty one; else None."""
+        return self._parsed[1]
+
+    @property
+    def _members(self) -> dict[str, Any]:
+        return self._parsed[0]
 
     def encode(self) -> bytes:
         try:

@@ -102,21 +102,14 @@ class Environment:
     def __repr__(self) -> str:
         return f"Environment({None if self._file is None else str(self._file)!r})"
 
-    def sources(self, name: str) -> list[tuple[str, str]]:
-        """Where a variable is set, and to what, the place that counts first; blank is not set."""
-        return [(each.place(name), value) for each in self.places if (value := each.get(name))]
-
-    def api_keys(self) -> list[tuple[str, MaskedKey]]:
-        """Where keys are set, as `sources`; masked, as some tracebacks show the variables of every frame."""
-        return [(source.place("CODIKA_API_KEY"), key) for source, key in self.keys()]
-
-    def keys(self) -> list[tuple[Source, MaskedKey]]:
-        """The keys that are set, masked, each with the source whose addresses it may go to."""
+    def api_keys(self) -> list[tuple[Source, MaskedKey]]:
+        """The keys that are set, each with the source whose addresses it may go to."""
+        # Masked, as some tracebacks show the variables of every frame.
         return [(each, MaskedKey(value)) for each in self.places if (value := each.get("CODIKA_API_KEY"))]
 
     def get(self, name: str) -> str | None:
         """The value of a variable; None if it is not set, or empty."""
-        return next((value for _, value in self.sources(name)), None)
+        return next((value for each in self.places if (value := each.get(name))), None)
 
     def addressed(self, *, public: bool = False) -> Source:
         """The place that says where to go: the first that names an address."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..client.steps import Steps, Work
 from ..errors import InvalidRequestError
@@ -12,9 +12,6 @@ from ..profiles import Profile, ProfileStore
 from ..profiles.credential import sign_in_server
 from .reactions import REACTIONS, Organization, Purpose
 from .signin import SignIn
-
-if TYPE_CHECKING:
-    from ..client.steps import Steps
 
 _TRIES = 5
 

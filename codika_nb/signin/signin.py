@@ -7,11 +7,11 @@ An expected failure raises nothing; it becomes the next step and a `notice`.
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from ..client.arguments import days
 from ..client.steps import Work
 from ..display.place import next_step
 from ..errors import AuthenticationError, CodikaError, ConfigError, InvalidRequestError, RateLimitError
@@ -33,6 +33,7 @@ from .reactions import (
 from .typed import looks_like_an_address, organization_key, six_digits, visible
 
 if TYPE_CHECKING:
+    from ..client.api import API
     from ..client.steps import Steps
     from ..models import CodeSent, KeyBundle, VerifiedKey
 
@@ -94,19 +95,13 @@ class SignIn(HoldsKey):
         activate: bool = True,
         follow: bool = True,
     ) -> None:
-        if key_expires_in is not None and not 1 <= key_expires_in <= 365:
-            raise ConfigError(
-                f"A key can last 1 to 365 days, not {key_expires_in}.",
-                code="INVALID_EXPIRES_IN_DAYS",
-                next_action="Leave it out for a key that never expires.",
-            )
         self.purpose: Purpose = purpose
         self.base_url = base_url or sign_in_server()
         self.store = store
         self.company = company
         self.description = description
         self.key_name = key_name
-        self.key_expires_in = key_expires_in
+        self.key_expires_in = days(key_expires_in)
         self.name = name
         self.organization_id = self._given_organization = organization_id
         self.activate = activate
@@ -230,12 +225,10 @@ class SignIn(HoldsKey):
             other = "A key from the dashboard begins with cko_. Copy it again, whole."
             self._say(Notice(text if key.strip().startswith("ck_") else other, "error", "key"))
             return self
-        from ..client.api import API  # noqa: PLC0415 - its models are imported while the person types
-
         try:
             if self.store:
                 yield from Work(self.store.check_writable)
-            known = yield from API().verify_key()
+            known = yield from _api().verify_key()
         except CodikaError as error:
             if isinstance(error, AuthenticationError):
                 text = "The platform does not accept this key: it is unknown, revoked or expired."
@@ -318,9 +311,8 @@ class SignIn(HoldsKey):
     # --- how they work -----------------------------------------------------------------------------
 
     def _request(self) -> Steps[None]:
-        from ..client.api import API  # noqa: PLC0415 - its models are imported while the person types
-
-        request = API().request_signup_code if self.purpose == "signup" else API().request_login_code
+        api = _api()
+        request = api.request_signup_code if self.purpose == "signup" else api.request_login_code
         try:
             sent = yield from request(self.email)
         except CodikaError as error:
@@ -361,16 +353,14 @@ class SignIn(HoldsKey):
         )
         self.step = "done"
 
-    def _completion(self) -> Generator[Any, Any, KeyBundle]:
-        from ..client.api import API  # noqa: PLC0415 - as above
-
-        key: dict[str, Any] = {"key_name": self.key_name, "key_expires_in": self.key_expires_in}
+    def _completion(self) -> Steps[KeyBundle]:
+        given: dict[str, Any] = {"code": self._code, "key_name": self.key_name}
+        given |= {"key_expires_in": self.key_expires_in}
         if self.purpose == "login":
-            where = self.organization_id
-            login = API().complete_login
-            return (yield from login(self.email, code=self._code, organization_id=where, **key))
-        key |= {"company": self.company or None, "description": self.description or None}
-        return (yield from API().complete_signup(self.email, code=self._code, **key))
+            given |= {"organization_id": self.organization_id}
+            return (yield from _api().complete_login(self.email, **given))
+        given |= {"company": self.company or None, "description": self.description or None}
+        return (yield from _api().complete_signup(self.email, **given))
 
     def _keep(self, profile: Profile) -> Steps[None]:
         store = self.store
@@ -450,6 +440,12 @@ class SignIn(HoldsKey):
 
     def _new_code(self) -> str:
         return next_step("new-code", purpose=self.purpose, email=self.email)
+
+
+def _api() -> API:
+    from ..client.api import API  # noqa: PLC0415 - its models are imported while the person types
+
+    return API()
 
 
 def refusal_document(error: CodikaError) -> dict[str, Any]:

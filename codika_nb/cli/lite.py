@@ -7,6 +7,7 @@ asks nobody but the server it came from.
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import importlib.util
 import json
@@ -16,17 +17,16 @@ import sys
 import tarfile
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from email.parser import HeaderParser
 from importlib import metadata
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from . import __version__
-from .errors import ConfigError
-
-__all__ = ["build"]
+from .. import __version__
+from ..errors import ConfigError
+from .tutorials import copy_tutorials
 
 #: The version that JupyterLite's kernel is made for.
 PYODIDE = "314.0.7"
@@ -34,15 +34,8 @@ PYODIDE = "314.0.7"
 _OF_PYODIDE = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip")
 #: What somebody may import there, beside us and what we need: the kernel names those after the first three.
 _ROOTS = (
-    "codika-nb",
-    "starlette",
-    "micropip",
-    "piplite",
-    "ipykernel",
-    "comm",
-    "pyodide-kernel",
-    "jedi",
-    "ipython",
+    *("codika-nb", "starlette", "micropip", "piplite"),
+    *("ipykernel", "comm", "pyodide-kernel", "jedi", "ipython"),
 )
 #: What these ask for and only a server would use.
 _NOT_THERE = ("widgetsnbextension", "jupyterlab-widgets")
@@ -53,12 +46,21 @@ _NOTEBOOKS = ("01_sign_in_and_deploy.ipynb", "03_your_own_use_case.ipynb", "06_s
 _APPS = ("notebooks", "tree", "edit")
 
 
-def build(folder: Path, copy_tutorials: Callable[[Path], object], *, pyodide: Path | None = None) -> None:
+def run(arguments: argparse.Namespace) -> None:
+    """Make the site, and say how to try it."""
+    folder = arguments.folder.resolve()
+    print("Downloading what is not here, and putting it together: a minute or two …", flush=True)
+    build(folder, pyodide=arguments.pyodide)
+    size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    print(f"Made {folder}: {size / 1e6:.0f} MB, for any web server.")
+    print(f"Try it here:  {Path(sys.executable).name} -m http.server --bind 127.0.0.1 --directory {folder}")
+
+
+def build(folder: Path, *, pyodide: Path | None = None) -> None:
     """Make the site.
 
     Args:
         folder: where to; it must not hold anything yet.
-        copy_tutorials: copies the notebooks and their use cases to a folder.
         pyodide: the npm package ``pyodide``, as a ``.tgz`` or unpacked; npm is asked for it if left out.
 
     Raises:
@@ -173,7 +175,7 @@ def _add_pyodide(python: Path, scratch: Path, given: Path | None) -> dict[str, A
 
 def _own_wheel(scratch: Path) -> Path:
     """This very package as a wheel, however it is installed here."""
-    root = Path(__file__).parent
+    root = Path(__file__).parents[1]
     distribution = metadata.distribution("codika-nb")
     info = f"codika_nb-{__version__}.dist-info"
     path = scratch / f"codika_nb-{__version__}-py3-none-any.whl"
@@ -211,30 +213,10 @@ def _downloaded(wheels: Path, info: dict[str, Any]) -> Iterable[Path]:
     version = ".".join(info["python"].split(".")[:2])
     needed = [*(metadata.requires("codika-nb") or ()), "micropip"]
     wanted = [each.partition(";")[0] for each in needed if "extra ==" not in each or "starlette" in each]
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "download",
-        "--quiet",
-        "--only-binary",
-        ":all:",
-        "--dest",
-        str(wheels),
-    ]
-    command += [
-        "--python-version",
-        version,
-        "--implementation",
-        "cp",
-        "--abi",
-        f"cp{version.replace('.', '')}",
-    ]
-    command += [
-        "--platform",
-        f"pyemscripten_{info['abi_version']}_{info['arch']}",
-        "--disable-pip-version-check",
-    ]
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
+    command += ["--only-binary", ":all:", "--dest", str(wheels), "--python-version", version]
+    command += ["--implementation", "cp", "--abi", f"cp{version.replace('.', '')}"]
+    command += ["--platform", f"pyemscripten_{info['abi_version']}_{info['arch']}"]
     _command([*command, *wanted], "pip download", cwd=wheels.parent)
     return sorted(wheels.glob("*.whl"))
 

@@ -1,19 +1,19 @@
-"""Workflows as tools for agents: a server of the Model Context Protocol on standard input and output."""
+"""``codika-nb mcp``: workflows as tools for agents, on standard input and output (Model Context Protocol)."""
 
 from __future__ import annotations
 
+import argparse
 import asyncio
+import importlib.util
 import json
 import time
 from collections.abc import Sequence
 from typing import Any
 
-from . import __version__
-from .client.client import AsyncClient
-from .client.workflow import AsyncWorkflow, described
-from .errors import CodikaError, ConfigError
-
-__all__ = ["serve"]
+from .. import __version__
+from ..client.client import AsyncClient
+from ..client.workflow import AsyncWorkflow, described
+from ..errors import CodikaError, ConfigError
 
 #: Seconds between two words about a run that is still under way.
 _TELL_EVERY = 2.0
@@ -23,24 +23,12 @@ _INSTRUCTIONS = (
 )
 
 
-def serve(*, instance: str | None, only: Sequence[str], profile: str | None) -> None:
-    """Serve until standard input ends.
-
-    Args:
-        instance: process instance id; the one that is meant if left out (see `Client`).
-        only: the workflows to offer; all that can be started if empty.
-        profile: name of a saved profile; the key stays in it.
-
-    Raises:
-        ConfigError: the package ``mcp`` is missing, or there is no such workflow.
-    """
-    try:
-        import mcp.server.lowlevel  # noqa: F401, PLC0415 - an extra
-    except ModuleNotFoundError:
-        raise ConfigError(
-            "Serving tools needs the package mcp.", next_action="pip install 'codika-nb[mcp]'"
-        ) from None
-    asyncio.run(_serve(instance, only, profile))
+def run(arguments: argparse.Namespace) -> None:
+    """Serve until standard input ends."""
+    if importlib.util.find_spec("mcp") is None:
+        raise ConfigError("Serving tools needs the package mcp.", next_action="pip install 'codika-nb[mcp]'")
+    only = [name.strip() for name in arguments.only.split(",") if name.strip()]
+    asyncio.run(_serve(arguments.instance, only, arguments.profile))
 
 
 async def _serve(instance: str | None, only: Sequence[str], profile: str | None) -> None:

@@ -1,0 +1,154 @@
+"""The ``codika-nb`` command: a local Codika to try things on, with or without a notebook."""
+
+# What may stand on the line is here; what a command does is in the module of its name, imported when it runs.
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from .. import __version__
+from ..display.place import read_in
+from ..errors import CodikaError
+from .tutorials import beside
+
+SANDBOX_PORT = 8321
+LAB_PORT = 8888
+
+
+@read_in("command")
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; the exit status is 0 only when everything asked for has happened."""
+    try:
+        arguments = _parser().parse_args(argv)
+    except SystemExit as stop:
+        # Who uses the platform's own commands knows their exit status for a wrong option.
+        asked = sys.argv[1:] if argv is None else argv
+        if stop.code == 2 and list(asked[:1]) == ["auth"]:
+            return 1
+        raise
+    try:
+        return int(import_module(f".{arguments.command}", __package__).run(arguments) or 0)
+    except CodikaError as error:
+        print(f"codika-nb: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="codika-nb",
+        description=__doc__ and __doc__.replace("`", ""),
+        epilog=f"For agents, on one page: {beside('llms.txt')}",
+    )
+    parser.add_argument("--version", action="version", version=f"codika-nb {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    lab = commands.add_parser("lab", help="open the tutorials in JupyterLab, with a sandbox")
+    lab.add_argument("--no-browser", action="store_true", help="only print the address")
+    lab.add_argument("--port", type=int, help=f"JupyterLab's port ({LAB_PORT} or the next free one)")
+    lab.add_argument(
+        "--folder",
+        type=Path,
+        default=Path("codika-tutorials"),
+        help="where your copy of the tutorials is kept",
+    )
+
+    lite = commands.add_parser("lite", help="make a site of the tutorials that needs a browser alone")
+    lite.add_argument("folder", type=Path, help="where to; any web server can offer it then")
+    lite.add_argument(
+        "--pyodide", type=Path, metavar="FILE", help="the npm package pyodide (npm is asked for it)"
+    )
+
+    commands.add_parser("demo", help="sign up, deploy and run a workflow here in the terminal")
+    _add_sandbox(commands)
+
+    engine = commands.add_parser("engine", help="put n8n on this machine, for sandbox --engine n8n")
+    engine.add_argument("action", choices=["install"])
+    engine.add_argument("--yes", action="store_true", help="do not ask")
+
+    _add_auth(commands)
+
+    mcp = commands.add_parser("mcp", help="offer workflows to agents as tools (MCP)")
+    mcp.add_argument("--instance", metavar="ID", help="process instance (the one that is meant)")
+    mcp.add_argument("--only", default="", metavar="NAMES", help="these workflows, with commas between them")
+    mcp.add_argument("--profile", metavar="NAME", help="a saved profile (the one in use)")
+    return parser
+
+
+def _add_sandbox(commands: Any) -> None:
+    sandbox = commands.add_parser("sandbox", help="run a local Codika")
+    sandbox.add_argument("--host", default="127.0.0.1", help="address to listen on (this machine only)")
+    sandbox.add_argument("--port", type=int, default=SANDBOX_PORT, help=f"port to listen on ({SANDBOX_PORT})")
+    sandbox.add_argument(
+        "--data", type=Path, metavar="DIR", help="keep everything in this folder (memory only)"
+    )
+    sandbox.add_argument(
+        "--stand-ins",
+        action="append",
+        type=Path,
+        default=[],
+        metavar="FILE",
+        help="Python file that answers workflows",
+    )
+    sandbox.add_argument(
+        "--smtp",
+        metavar="URL",
+        # Every user of a machine can read command lines, and this one may hold a password.
+        default=os.environ.get("CODIKA_SMTP_URL"),
+        help="send real mail: smtp://user:password@host:port (or smtps://), also as CODIKA_SMTP_URL",
+    )
+    sandbox.add_argument(
+        "--ip-limit", type=int, default=60, metavar="N", help="codes an hour for one address (60)"
+    )
+    sandbox.add_argument(
+        "--trusted-proxy", metavar="ADDRESS", help="believe this proxy about where requests come from"
+    )
+    sandbox.add_argument(
+        "--engine",
+        metavar="n8n|URL",
+        help="run workflows for real: in an n8n that is started along, or in yours (key: CODIKA_N8N_API_KEY)",
+    )
+    sandbox.add_argument(
+        "--callback-url", metavar="URL", help="this sandbox's address as the engine reaches it"
+    )
+    sandbox.add_argument(
+        "--codika-nodes",
+        metavar="FOLDER",
+        help="with --engine n8n: run workflows as they are, with the platform's own node package",
+    )
+    sandbox.add_argument(
+        "--others-run-code",
+        action="store_true",
+        help="let whoever reaches the sandbox run code in the engine",
+    )
+
+
+def _add_auth(commands: Any) -> None:
+    # The options of codika 3.6.0.
+    auth = commands.add_parser("auth", help="sign up or log in with a code by e-mail, in two commands")
+    steps = auth.add_subparsers(dest="step", required=True, metavar="COMMAND")
+    for purpose, what in (("signup", "a new account"), ("login", "an account that exists")):
+        request = steps.add_parser(f"{purpose}-request", help=f"have a code sent, for {what}")
+        complete = steps.add_parser(f"{purpose}-complete", help="use the code, and save a profile")
+        for each in (request, complete):
+            each.add_argument("--email", required=True, help="the address that the code is sent to")
+            each.add_argument("--base-url", metavar="URL", help="the server (production)")
+            each.add_argument("--api-url", metavar="URL", help="the full address of the endpoint")
+            each.add_argument("--json", action="store_true", help="print the outcome as JSON")
+            each.set_defaults(purpose=purpose)
+        complete.add_argument("--code", required=True, help="the six digits from the mail")
+        complete.add_argument("--key-name", metavar="NAME", help="label of the key (CLI default key)")
+        complete.add_argument("--key-expires-in", type=int, metavar="DAYS", help="1 to 365 (never)")
+        complete.add_argument("--name", help="name of the saved profile (made from the organization's)")
+        if purpose == "signup":
+            complete.add_argument("--company", default="", metavar="NAME", help="name (My Organization)")
+            complete.add_argument("--description", default="", metavar="TEXT", help="what it is")
+        else:
+            complete.add_argument("--organization-id", metavar="ID", help="which, if there are several")

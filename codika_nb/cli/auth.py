@@ -1,0 +1,66 @@
+"""``codika-nb auth …``: the platform's four sign-in commands, for a shell without Node."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import Any
+
+from ..client.client import Client
+from ..display.text import json_text, plain
+from ..errors import CodikaError, ConfigError
+from ..profiles import ProfileStore
+from ..profiles.credential import may_activate, sign_in_server
+from ..signin.signin import SignIn, refusal_document
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do what was asked for; the document says what has come of it, the exit status whether it went well."""
+    try:
+        signin = _carried_out(arguments)
+    except CodikaError as error:
+        return _refused(error, refusal_document(error), as_json=arguments.json)
+    document = signin.document()
+    if not document["success"]:
+        notice = signin.error or ConfigError(signin.notice.text if signin.notice else "It did not work.")
+        return _refused(notice, document, as_json=arguments.json)
+    print(json_text(document) if arguments.json else _told(signin))
+    return 0
+
+
+def _carried_out(arguments: argparse.Namespace) -> SignIn:
+    given = vars(arguments)
+    server = sign_in_server(arguments.base_url, arguments.api_url)
+    options = ("company", "description", "key_name", "key_expires_in", "name", "organization_id")
+    signin = SignIn(
+        arguments.purpose,
+        email=arguments.email,
+        base_url=server,
+        store=ProfileStore(),
+        activate=may_activate(server),
+        follow=False,
+        **{name: given[name] for name in options if given.get(name) is not None},
+    )
+    with Client(base_url=server) as client:
+        if "code" in given:
+            client.perform(signin.submit_code(arguments.code))
+        else:
+            client.perform(signin.request_code(signin.email))
+    return signin
+
+
+def _told(signin: SignIn) -> str:
+    profile = signin.profile
+    if profile is None:
+        again = f"codika-nb auth {signin.purpose}-complete --email {signin.email} --code CODE"
+        return f"A code is on its way to {signin.email}, good for 10 minutes. Then:\n  {again}"
+    organization = plain(profile.organization_name or profile.organization_id)
+    return f"Signed in: {organization}, profile {profile.name}, key {profile.api_key[:8]}…"
+
+
+def _refused(error: CodikaError, document: dict[str, Any], *, as_json: bool) -> int:
+    if as_json:
+        print(json_text(document))
+    else:
+        print(f"codika-nb: {error}", file=sys.stderr)
+    return 1

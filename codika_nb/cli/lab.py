@@ -1,0 +1,118 @@
+"""``codika-nb lab``: the tutorials in JupyterLab, with a sandbox."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import html
+import logging
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+import webbrowser
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+from ..errors import ConfigError
+from ..sandbox import Sandbox
+from . import LAB_PORT, SANDBOX_PORT
+from .machine import free_port, is_free, stop_signals
+from .tutorials import FIRST_NOTEBOOK, copy_tutorials
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Serve a copy of the tutorials until Ctrl-C, or until JupyterLab ends."""
+    if find_spec("jupyterlab") is None:
+        raise ConfigError("JupyterLab is not installed.", next_action="pip install 'codika-nb[lab]'")
+    folder = arguments.folder.resolve()
+    copy_tutorials(folder)
+    port = arguments.port or free_port(LAB_PORT)
+    if arguments.port and not is_free(port):
+        raise ConfigError(f"Port {port} is in use.", next_action="Choose another with --port.")
+    sandbox = Sandbox(port=free_port(SANDBOX_PORT), data=folder / ".sandbox")
+    changes = logging.getLogger("codika_nb.sandbox.stand_ins")
+    changes.setLevel(logging.INFO)
+    changes.addHandler(logging.StreamHandler())
+    for file in sorted(folder.glob("use-cases/*/stand_ins.py")):
+        sandbox.load_stand_ins(file)
+    token = secrets.token_urlsafe(24)
+    # In the environment, not on the command line: every user of a machine can read those.
+    environment = os.environ | {"CODIKA_BASE_URL": "", "JUPYTER_TOKEN": token}
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", f"--ServerApp.port={port}"]
+    command += ["--ServerApp.ip=127.0.0.1", "--ServerApp.port_retries=0", f"--ServerApp.root_dir={folder}"]
+    command += ["--Application.log_level=WARN"]
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        command.append("--ServerApp.allow_root=True")  # as in containers
+    with stop_signals() as stopped, sandbox:
+        environment["CODIKA_BASE_URL"] = sandbox.url
+        # A session of its own, so that Ctrl-C reaches us alone and the two end in order.
+        server = subprocess.Popen(command, env=environment, start_new_session=True)  # noqa: S603 - our own words
+        try:
+            if not _answers(f"http://127.0.0.1:{port}/api", server, stopped):
+                if stopped.is_set():
+                    return 0
+                raise ConfigError("JupyterLab did not start.", next_action="Its own message is above.")
+            address = f"http://127.0.0.1:{port}/lab/tree/{FIRST_NOTEBOOK}?token={token}"
+            print(f"JupyterLab   {address}")
+            print(f"Sandbox      {sandbox.url}   (its mail: {sandbox.inbox_url})")
+            print(f"Your copy    {folder}")
+            print("Ctrl-C stops both.", flush=True)
+            with contextlib.nullcontext() if arguments.no_browser else _in_the_browser(address):
+                while not stopped.wait(0.5):
+                    if server.poll() is not None:
+                        print("JupyterLab has ended.", file=sys.stderr)
+                        return server.returncode
+        finally:
+            _end(server)
+    return 0
+
+
+@contextlib.contextmanager
+def _in_the_browser(address: str) -> Iterator[None]:
+    """Open a page through a private file that leads to it.
+
+    The address has the token in it, and every user of a machine can read a browser's command line.
+    """
+    with tempfile.TemporaryDirectory(prefix="codika-lab-") as private:
+        page = Path(private, "open.html")
+        page.touch(0o600)
+        page.write_text(
+            f'<meta http-equiv="refresh" content="0; url={html.escape(address)}">JupyterLab opens …'
+        )
+        webbrowser.open(page.as_uri())
+        yield
+
+
+def _answers(url: str, server: subprocess.Popen[bytes], stopped: threading.Event) -> bool:
+    """Wait until `url` answers; not longer than `server` lives."""
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    for _ in range(600):
+        if server.poll() is not None or stopped.is_set():
+            return False
+        try:
+            with direct.open(url, timeout=1):
+                return True
+        except OSError:
+            time.sleep(0.1)
+    return False
+
+
+def _end(server: subprocess.Popen[bytes]) -> None:
+    """End JupyterLab with its kernels: asked first, made to after ten seconds."""
+    if server.poll() is None:
+        server.terminate()
+        try:
+            server.wait(10)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+    if hasattr(os, "killpg"):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(server.pid, signal.SIGKILL)  # a kernel that did not listen
