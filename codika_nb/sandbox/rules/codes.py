@@ -65,10 +65,7 @@ class Codes:
                     self._store.run("DELETE FROM codes WHERE email = ? AND digest = ?", email, digest)
                     self._store.run("DELETE FROM code_requests WHERE rowid = ?", request)
                 raise Refusal(
-                    500,
-                    "INTERNAL",
-                    "The mail with the code could not be sent.",
-                    next_action="Retry in a few seconds.",
+                    "INTERNAL", "The mail with the code could not be sent.", "Retry in a few seconds."
                 ) from None
 
         return deliver
@@ -79,10 +76,9 @@ class Codes:
         if last is not None and _is_within(_RESEND_SECONDS, last["sent_at"], now):
             wait = max(1, math.ceil(last["sent_at"] + _RESEND_SECONDS - now))
             raise Refusal(
-                429,
                 "OTP_RESEND_COOLDOWN",
                 f"A code was sent to this address less than {_RESEND_SECONDS} seconds ago.",
-                next_action=f"Wait {wait} seconds, then repeat the request.",
+                f"Wait {wait} seconds, then repeat the request.",
                 details={"retryInSeconds": wait},
                 headers={"Retry-After": str(wait)},
             )
@@ -100,10 +96,9 @@ class Codes:
             if earlier is not None:
                 wait = max(1, math.ceil(earlier["at"] + _HOUR - now))
                 raise Refusal(
-                    429,
                     code,
                     f"{most} codes were requested {whose} within an hour.",
-                    next_action=f"Wait {math.ceil(wait / 60)} minutes, then repeat the request.",
+                    f"Wait {math.ceil(wait / 60)} minutes, then repeat the request.",
                     headers={"Retry-After": str(wait)},
                 )
 
@@ -116,19 +111,16 @@ class Codes:
         again = f"Run {purpose}-request again."
         record = self._store.one("SELECT * FROM codes WHERE email = ?", email)
         if record is None:
-            raise Refusal(
-                404, "OTP_NOT_FOUND", "No code is pending for this e-mail address.", next_action=again
-            )
+            raise Refusal("OTP_NOT_FOUND", "No code is pending for this e-mail address.", again)
         if record["state"] == "used":
-            raise Refusal(409, "OTP_ALREADY_USED", "This code has been used already.", next_action=again)
+            raise Refusal("OTP_ALREADY_USED", "This code has been used already.", again)
         if record["state"] == "pending" and not _is_within(CODE_SECONDS, record["sent_at"], self._now()):
-            raise Refusal(410, "OTP_EXPIRED", "The code is older than 10 minutes.", next_action=again)
+            raise Refusal("OTP_EXPIRED", "The code is older than 10 minutes.", again)
         if record["purpose"] != purpose:
             raise Refusal(
-                409,
                 "OTP_PURPOSE_MISMATCH",
                 f"The code that was sent is for {record['purpose']}, not for {purpose}.",
-                next_action=f"Run {record['purpose']}-complete with it, or {purpose}-request for a new one.",
+                f"Run {record['purpose']}-complete with it, or {purpose}-request for a new one.",
             )
         if record["state"] == "locked":
             raise _locked_out(again)
@@ -142,10 +134,9 @@ class Codes:
             raise _locked_out(again)
         self._store.run("UPDATE codes SET attempts_left = ? WHERE email = ?", left, email)
         raise Refusal(
-            400,
             "OTP_INVALID",
             "That code is not right.",
-            next_action=f"Look at the newest mail again and repeat {purpose}-complete.",
+            f"Look at the newest mail again and repeat {purpose}-complete.",
             details={"attemptsRemaining": left},
         )
 
@@ -183,9 +174,4 @@ def _mail(email: str, purpose: Purpose, code: str, now: float) -> Mail:
 
 
 def _locked_out(again: str) -> Refusal:
-    return Refusal(
-        429,
-        "OTP_LOCKED_OUT",
-        f"The code was deleted after {_ATTEMPTS} wrong attempts.",
-        next_action=again,
-    )
+    return Refusal("OTP_LOCKED_OUT", f"The code was deleted after {_ATTEMPTS} wrong attempts.", again)

@@ -166,7 +166,7 @@ def check_payload(schema: list[dict[str, Any]], payload: Mapping[str, Any], at: 
 
 def _misfit(place: str, problem: str) -> NoReturn:
     details = {"field": place, "reason": problem}
-    raise Refusal(400, "INVALID_PAYLOAD", f'"{place}" {problem}.', details=details)
+    raise Refusal("INVALID_PAYLOAD", f'"{place}" {problem}.', details=details)
 
 
 def _bounds(field: Mapping[str, Any], size: float, limits: str, what: str, place: str) -> None:

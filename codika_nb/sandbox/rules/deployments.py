@@ -128,7 +128,7 @@ class Deployments:
             project["id"],
         )
         if deployment is None:
-            raise Refusal(404, "NOT_FOUND", "There is no such deployment in this project.")
+            raise Refusal("NOT_FOUND", "There is no such deployment in this project.")
         body.choice("visibility", ("private", "organizational", "public"), default="private")
         body.texts("visibilityTeamIds", required=False)
         body.texts("visibilityUserIds", required=False)
@@ -141,7 +141,6 @@ class Deployments:
         pause_dev, skip_instance = body.flag("autoToggleDevProd"), body.flag("skipAutoCreateProdInstance")
         if deployment["status"] != "inactive":
             raise Refusal(
-                400,
                 "INVALID_REQUEST",
                 f"Only an inactive deployment can be published; this one is {deployment['status']}.",
             )
@@ -174,7 +173,6 @@ class Deployments:
         given = body.mapping_or_empty("deploymentParameters")
         if not body.flag("forceRedeploy") and instance["rollout_status"] != "failed":
             raise Refusal(
-                400,
                 "INVALID_REQUEST",
                 f"The deployment is {instance['rollout_status']}; only a failed one is rerun without force.",
             )

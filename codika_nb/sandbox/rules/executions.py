@@ -75,7 +75,6 @@ class Executions:
         workflow = self._instances.workflow(instance, workflow_id)
         if not is_triggerable(workflow):
             raise Refusal(
-                404,
                 "WORKFLOW_NOT_FOUND",
                 f'The workflow "{workflow_id}" has no HTTP or schedule trigger to start it with.',
             )
@@ -241,7 +240,7 @@ class Executions:
         instance = self._instances.instance(call.caller, call.params[0])
         workflow_id, status = call.query.get("workflowId"), call.query.get("status")
         if status not in (None, "pending", "success", "failed"):
-            raise Refusal(400, "INVALID_REQUEST", '"status" must be pending, success or failed.')
+            raise Refusal("INVALID_REQUEST", '"status" must be pending, success or failed.')
         # Each combination has an index, in which the newest come last.
         wanted = {"instance_id": instance["id"], "workflow_id": workflow_id, "status": status}
         wanted = {column: value for column, value in wanted.items() if value is not None}
@@ -265,7 +264,7 @@ class Executions:
             instance_id,
         )
         if row is None:
-            raise Refusal(404, "EXECUTION_NOT_FOUND", "There is no such execution of this process instance.")
+            raise Refusal("EXECUTION_NOT_FOUND", "There is no such execution of this process instance.")
         return row
 
     # --- calls back from the engine -------------------------------------------------------
@@ -275,10 +274,10 @@ class Executions:
         body = call.body
         caller = self._keys.authenticate(body.text("memberSecret"), ("member",))
         if (body.text("organizationId"), body.text("userId")) != (caller.organization_id, caller.user_id):
-            raise Refusal(401, "UNAUTHORIZED", "The member secret belongs to another member.")
+            raise Refusal("UNAUTHORIZED", "The member secret belongs to another member.")
         instance = self._instances.instance(caller, body.text("processInstanceId"))
         if instance["organization_id"] != caller.organization_id:
-            raise Refusal(403, "FORBIDDEN", "The process instance belongs to another organization.")
+            raise Refusal("FORBIDDEN", "The process instance belongs to another organization.")
         workflow = self._instances.workflow(instance, body.text("workflowId"))
         kind = body.text("triggerType")
         if not isinstance(body.raw("triggerData"), (dict, list)):
@@ -357,9 +356,9 @@ class Executions:
         execution_id, secret = body.text("executionId"), body.text("executionSecret")
         row = self._store.one("SELECT secret_digest FROM executions WHERE id = ?", execution_id)
         if row is None:
-            raise Refusal(404, "EXECUTION_NOT_FOUND", "There is no such execution.")
+            raise Refusal("EXECUTION_NOT_FOUND", "There is no such execution.")
         if not hmac.compare_digest(row["secret_digest"], _digest(secret)):
-            raise Refusal(401, "UNAUTHORIZED", "The execution secret is wrong.")
+            raise Refusal("UNAUTHORIZED", "The execution secret is wrong.")
         return execution_id
 
 
@@ -398,9 +397,9 @@ def _started(execution_id: str) -> dict[str, Any]:
 
 def _require_active(instance: sqlite3.Row) -> None:
     if instance["rollout_status"] == "failed":
-        raise Refusal(412, "INSTANCE_INACTIVE", "The process instance is not active: its deployment failed.")
+        raise Refusal("INSTANCE_INACTIVE", "The process instance is not active: its deployment failed.")
     if not instance["is_active"]:
-        raise Refusal(412, "INSTANCE_INACTIVE", "The process instance is not active.")
+        raise Refusal("INSTANCE_INACTIVE", "The process instance is not active.")
 
 
 def _trigger_id(workflow: dict[str, Any], *kinds: str) -> str:
@@ -412,7 +411,7 @@ def _trigger_id(workflow: dict[str, Any], *kinds: str) -> str:
 def _payload(body: Any) -> dict[str, Any]:
     payload = body["payload"] if isinstance(body, dict) and "payload" in body else body
     if not isinstance(payload, dict):
-        raise Refusal(400, "INVALID_PAYLOAD", "The payload must be a JSON object.")
+        raise Refusal("INVALID_PAYLOAD", "The payload must be a JSON object.")
     return payload
 
 

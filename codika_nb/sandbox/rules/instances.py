@@ -30,7 +30,7 @@ class Instances:
             instance_id,
         )
         if instance is None:
-            raise Refusal(404, "INSTANCE_NOT_FOUND", "There is no such process instance.")
+            raise Refusal("INSTANCE_NOT_FOUND", "There is no such process instance.")
         return instance
 
     def instance(self, caller: Caller, instance_id: str) -> sqlite3.Row:
@@ -43,7 +43,7 @@ class Instances:
                 caller, instance
             )
         if not allowed:
-            raise Refusal(403, "FORBIDDEN", "The API key does not have access to this process instance.")
+            raise Refusal("FORBIDDEN", "The API key does not have access to this process instance.")
         return instance
 
     def deployment(self, instance: sqlite3.Row) -> sqlite3.Row:
@@ -59,9 +59,7 @@ class Instances:
         for workflow in workflows:
             if workflow["workflowTemplateId"] == workflow_id:
                 return workflow
-        raise Refusal(
-            404, "WORKFLOW_NOT_FOUND", f'There is no workflow "{workflow_id}" in this process instance.'
-        )
+        raise Refusal("WORKFLOW_NOT_FOUND", f'There is no workflow "{workflow_id}" in this process instance.')
 
     def _shares(self, caller: Caller, instance: sqlite3.Row) -> bool:
         if instance["owner"] == caller.user_id:
@@ -77,7 +75,7 @@ class Instances:
         organization_id = self._organizations.organization_of(call, call.query.get("organizationId"))
         environment = call.query.get("environment")
         if environment not in (None, "dev", "prod"):
-            raise Refusal(400, "INVALID_REQUEST", '"environment" must be dev or prod.')
+            raise Refusal("INVALID_REQUEST", '"environment" must be dev or prod.')
         limit = call.limit(20)
         rows = self._store.every(
             "SELECT i.*, d.major, d.minor, d.configuration, p.process_id FROM instances i"

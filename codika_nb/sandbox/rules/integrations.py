@@ -109,7 +109,6 @@ class Integrations:
         dependants = self._dependants(organization_id, integration_id, context, context_id)
         if dependants and not body.flag("confirmDeletion"):
             raise Refusal(
-                409,
                 "CONFIRMATION_REQUIRED",
                 "Active process instances need this integration.",
                 data={
@@ -175,12 +174,10 @@ class Integrations:
     def credential_schema(self, call: Call) -> dict[str, Any]:
         kind = call.query.get("type", "")
         if not kind:
-            raise Refusal(400, "INVALID_REQUEST", '"type" is required: the name of a credential type.')
+            raise Refusal("INVALID_REQUEST", '"type" is required: the name of a credential type.')
         if kind not in _CREDENTIALS:
             raise Refusal(
-                404,
-                "NOT_FOUND",
-                f"The sandbox knows no credential type {kind!r}, only {', '.join(_CREDENTIALS)}.",
+                "NOT_FOUND", f"The sandbox knows no credential type {kind!r}, only {', '.join(_CREDENTIALS)}."
             )
         properties, required = _CREDENTIALS[kind]
         return {
@@ -198,7 +195,7 @@ class Integrations:
         if context == "process_instance":
             instance = self._instances.instance(call.caller, body.text("processInstanceId"))
             if instance["organization_id"] != organization_id:
-                raise Refusal(403, "FORBIDDEN", "The process instance belongs to another organization.")
+                raise Refusal("FORBIDDEN", "The process instance belongs to another organization.")
             return organization_id, context, str(instance["id"])
         if context == "member":
             return organization_id, context, body.text_or_none("memberId") or call.caller.user_id

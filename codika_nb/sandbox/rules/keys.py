@@ -113,10 +113,9 @@ class Keys:
         )
         if active >= _MOST_ACTIVE_KEYS:
             raise Refusal(
-                429,
                 "MAX_API_KEYS_REACHED",
                 f"The organization has {_MOST_ACTIVE_KEYS} active keys already.",
-                next_action="Revoke one in the dashboard, then retry.",
+                "Revoke one in the dashboard, then retry.",
             )
 
     def personal_key(self, email: str) -> str:
@@ -154,11 +153,11 @@ class Keys:
                 if raw.startswith(tuple(_KEY_PREFIXES[kind] for kind in kinds))
                 else (f" A key that begins with {expected} belongs here.")
             )
-            raise Refusal(401, "UNAUTHORIZED", "The API key is unknown." + hint)
+            raise Refusal("UNAUTHORIZED", "The API key is unknown." + hint)
         if key["revoked_at"] is not None:
-            raise Refusal(401, "UNAUTHORIZED", "The API key has been revoked.")
+            raise Refusal("UNAUTHORIZED", "The API key has been revoked.")
         if key["expires_at"] is not None and key["expires_at"] <= now:
-            raise Refusal(401, "UNAUTHORIZED", "The API key has expired.")
+            raise Refusal("UNAUTHORIZED", "The API key has expired.")
         # To the minute is enough, and lets a call that only reads stay without a write.
         if key["last_used_at"] is None or not 0 <= now - key["last_used_at"] < _MINUTE:
             self._store.note("UPDATE keys SET last_used_at = ? WHERE id = ?", now, key["id"])
@@ -208,12 +207,12 @@ class Keys:
         body = call.body
         key = self._store.one("SELECT * FROM keys WHERE id = ? AND kind = 'organization'", body.text("keyId"))
         if key is None:
-            raise Refusal(404, "NOT_FOUND", "There is no such API key.")
+            raise Refusal("NOT_FOUND", "There is no such API key.")
         if not self._organizations.reaches(call.caller, key["organization_id"]):
-            raise Refusal(403, "FORBIDDEN", "API key does not belong to your organization.")
+            raise Refusal("FORBIDDEN", "API key does not belong to your organization.")
         self._organizations.require_admin(call.caller, key["organization_id"], "update API keys")
         if key["revoked_at"] is not None:
-            raise Refusal(400, "INVALID_REQUEST", "A revoked API key cannot be updated.")
+            raise Refusal("INVALID_REQUEST", "A revoked API key cannot be updated.")
         changes: dict[str, str | None] = {}
         if "name" in body:
             changes["name"] = body.text("name", longest=_LONGEST_NAME)
@@ -222,7 +221,7 @@ class Keys:
         if "scopes" in body:
             changes["scopes"] = as_json(self._grantable(call.caller, body))
         if not changes:
-            raise Refusal(400, "INVALID_REQUEST", 'Give at least one of "scopes", "name", "description".')
+            raise Refusal("INVALID_REQUEST", 'Give at least one of "scopes", "name", "description".')
         assignments = ", ".join(f"{column} = ?" for column in changes)
         # The columns are the three names above.
         self._store.run(f"UPDATE keys SET {assignments} WHERE id = ?", *changes.values(), key["id"])  # noqa: S608
@@ -240,9 +239,9 @@ class Keys:
             body.refuse("scopes", "must name at least one scope")
         for scope in scopes:
             if scope not in _ALL_SCOPES:
-                raise Refusal(400, "INVALID_REQUEST", f"Invalid scope: {scope}")
+                raise Refusal("INVALID_REQUEST", f"Invalid scope: {scope}")
         if beyond := [scope for scope in scopes if scope not in caller.scopes]:
-            raise Refusal(403, "FORBIDDEN", f"Cannot grant scopes you don't have: {', '.join(beyond)}")
+            raise Refusal("FORBIDDEN", f"Cannot grant scopes you don't have: {', '.join(beyond)}")
         return scopes
 
     def wishes(self, body: Members) -> tuple[str, float | None]:
@@ -257,10 +256,9 @@ class Keys:
         days = wishes.raw("expiresInDays")
         if isinstance(days, bool) or not isinstance(days, int) or not 1 <= days <= _LONGEST_LIFE:
             raise Refusal(
-                400,
                 "INVALID_EXPIRES_IN_DAYS",
                 f"A key can live for 1 to {_LONGEST_LIFE} days.",
-                next_action="Correct the number of days, or leave it out for a key that does not expire.",
+                "Correct the number of days, or leave it out for a key that does not expire.",
             )
         return self._now() + days * _DAY
 

@@ -85,9 +85,7 @@ class Organizations:
             else None
         )
         if len(self.of_user(call.caller.user_id)) >= _MOST_ORGANIZATIONS:
-            raise Refusal(
-                403, "FORBIDDEN", f"A user can belong to {_MOST_ORGANIZATIONS} organizations at most."
-            )
+            raise Refusal("FORBIDDEN", f"A user can belong to {_MOST_ORGANIZATIONS} organizations at most.")
         description = body.text_or_none("description")
         return {
             "organizationId": self.create(call.caller.user_id, name, description, size),
@@ -120,12 +118,12 @@ class Organizations:
         """The organization a call is about: the key's own, or the one a personal key names."""
         organization_id = given or call.caller.organization_id
         if not organization_id:
-            raise Refusal(400, "INVALID_REQUEST", '"organizationId" is required with this kind of key.')
+            raise Refusal("INVALID_REQUEST", '"organizationId" is required with this kind of key.')
         if not self.reaches(call.caller, organization_id):
-            raise Refusal(403, "FORBIDDEN", "The API key does not belong to this organization.")
+            raise Refusal("FORBIDDEN", "The API key does not belong to this organization.")
         return organization_id
 
     def require_admin(self, caller: Caller, organization_id: str, what: str) -> None:
         """Refuse a caller who is neither admin nor owner."""
         if not self.sees_all(caller, organization_id):
-            raise Refusal(403, "FORBIDDEN", f"Only admins and owners can {what}.")
+            raise Refusal("FORBIDDEN", f"Only admins and owners can {what}.")

@@ -78,13 +78,13 @@ class Projects:
             body.refuse(name, "is not a project id", code="INVALID_PROJECT_ID")
         project = self._store.one("SELECT * FROM projects WHERE id = ?", project_id)
         if project is None:
-            raise Refusal(404, "PROJECT_NOT_FOUND", f"There is no project {project_id}.")
+            raise Refusal("PROJECT_NOT_FOUND", f"There is no project {project_id}.")
         if not self._organizations.reaches(caller, project["organization_id"]):
-            raise Refusal(403, "FORBIDDEN", "The API key does not have access to this project.")
+            raise Refusal("FORBIDDEN", "The API key does not have access to this project.")
         if project["created_by"] != caller.user_id and not self._organizations.sees_all(
             caller, project["organization_id"]
         ):
-            raise Refusal(403, "FORBIDDEN", "Members have access to their own projects only.")
+            raise Refusal("FORBIDDEN", "Members have access to their own projects only.")
         return project
 
 

@@ -168,7 +168,7 @@ class Rollouts:
                 await self._engine.switch(ids, on=bool(instance["is_active"]))
             except EngineError as error:
                 message = f"The engine does not follow: {error}"
-                raise Refusal(409, "ENGINE_UNAVAILABLE", message, next_action="Try again.") from None
+                raise Refusal("ENGINE_UNAVAILABLE", message, "Try again.") from None
 
     # --- what the engine is given ---------------------------------------------------------
 

@@ -38,7 +38,7 @@ class Signatures:
         self._instances.workflow(instance, workflow_id)
         secret = secret or "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode()
         if len(_signing_key(secret) or b"") < 1:
-            raise Refusal(400, "INVALID_REQUEST", 'A signing secret is "whsec_" and base64.')
+            raise Refusal("INVALID_REQUEST", 'A signing secret is "whsec_" and base64.')
         self._store.insert(
             "signing_secrets", replace=True, instance_id=instance_id, workflow_id=workflow_id, secret=secret
         )
@@ -80,4 +80,4 @@ def _signing_key(secret: str) -> bytes | None:
 
 
 def _bad_signature(problem: str) -> Refusal:
-    return Refusal(401, "UNAUTHORIZED", f"The webhook signature {problem}.")
+    return Refusal("UNAUTHORIZED", f"The webhook signature {problem}.")

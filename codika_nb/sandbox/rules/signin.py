@@ -43,10 +43,9 @@ class SignIn:
             raise _already_has_organization()
         if purpose == "login" and user_id is None:
             raise Refusal(
-                404,
                 "USER_NOT_FOUND",
                 "There is no account for this e-mail address.",
-                next_action="Run signup-request instead.",
+                "Run signup-request instead.",
             )
         if purpose == "login" and not has_organization:
             raise _has_no_organization()
@@ -61,17 +60,15 @@ class SignIn:
         description = company.text_or_none("description")
         if len(name) > LONGEST_NAME:
             raise Refusal(
-                400,
                 "COMPANY_NAME_TOO_LONG",
                 f"The company name has {len(name)} characters; at most {LONGEST_NAME} are possible.",
-                next_action="Shorten the company name, then repeat signup-complete with the same code.",
+                "Shorten the company name, then repeat signup-complete with the same code.",
             )
         if len(name) < 2:
             raise Refusal(
-                400,
                 "ORGANIZATION_CREATION_FAILED",
                 "The organization's name must have at least 2 characters.",
-                next_action="Give a longer company name, then repeat signup-complete with the same code.",
+                "Give a longer company name, then repeat signup-complete with the same code.",
             )
         key_name, expires_at = self._keys.wishes(call.body)
         known_id = self._organizations.find_user(email)
@@ -101,19 +98,17 @@ class SignIn:
         details = {"organizations": [{"id": key, "name": name} for key, name in organizations.items()]}
         if wanted is not None and wanted not in organizations:
             raise Refusal(
-                403,
                 "ORGANIZATION_NOT_MEMBER",
                 "The account is not a member of this organization.",
-                next_action="Re-run login-complete with --organization-id <id> of one of the organizations "
+                "Re-run login-complete with --organization-id <id> of one of the organizations "
                 "listed; the code is still good.",
                 details=details,
             )
         if wanted is None and len(organizations) > 1:
             raise Refusal(
-                409,
                 "MULTIPLE_ORGANIZATIONS",
                 "Account belongs to multiple organizations. Specify which one to mint a key for.",
-                next_action="Re-run login-complete with --organization-id <id> for the target org; "
+                "Re-run login-complete with --organization-id <id> for the target org; "
                 "the code is still good.",
                 details=details,
             )
@@ -130,16 +125,11 @@ class SignIn:
 def _email(body: Members) -> str:
     email = body.raw("email")
     if email is None or (isinstance(email, str) and not email.strip()):
-        raise Refusal(
-            400, "EMAIL_REQUIRED", "An e-mail address is required.", next_action="Give one with --email."
-        )
+        raise Refusal("EMAIL_REQUIRED", "An e-mail address is required.", "Give one with --email.")
     folded = fold(email) if isinstance(email, str) else ""
     if len(folded) > _LONGEST_EMAIL or not _EMAIL.fullmatch(folded):
         raise Refusal(
-            400,
-            "EMAIL_INVALID",
-            "That is not an e-mail address.",
-            next_action="Correct the address given with --email.",
+            "EMAIL_INVALID", "That is not an e-mail address.", "Correct the address given with --email."
         )
     return folded
 
@@ -152,17 +142,13 @@ def _code(body: Members) -> str:
 
 def _already_has_organization() -> Refusal:
     return Refusal(
-        409,
         "USER_ALREADY_HAS_ORGANIZATION",
         "This e-mail address already owns an organization.",
-        next_action="Run login-request instead.",
+        "Run login-request instead.",
     )
 
 
 def _has_no_organization() -> Refusal:
     return Refusal(
-        409,
-        "USER_HAS_NO_ORGANIZATION",
-        "The account has no organization.",
-        next_action="Run signup-request instead.",
+        "USER_HAS_NO_ORGANIZATION", "The account has no organization.", "Run signup-request instead."
     )

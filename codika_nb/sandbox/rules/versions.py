@@ -61,4 +61,4 @@ def _parse_version(text: str) -> tuple[int, int]:
 
 
 def _bad_version(message: str) -> Refusal:
-    return Refusal(400, "INVALID_VERSION", message, details={"field": "explicitVersion", "reason": message})
+    return Refusal("INVALID_VERSION", message, details={"field": "explicitVersion", "reason": message})

@@ -212,7 +212,6 @@ class Application:
             if "content-length" in request.headers and "transfer-encoding" in request.headers:
                 # Who stands between may have gone by the other one, and taken the rest for a next request.
                 raise Refusal(
-                    400,
                     "INVALID_REQUEST",
                     "The request says its length twice: as Content-Length and as Transfer-Encoding.",
                     headers={"Connection": "close"},
@@ -250,13 +249,11 @@ class Application:
             raise
         except (UnicodeEncodeError, RecursionError):
             message = "The body has half a character in a text, or is nested too deeply."
-            refusal = Refusal(400, "INVALID_REQUEST", message)
+            refusal = Refusal("INVALID_REQUEST", message)
         except Exception:
             logger.exception("%s /%s failed", request.method, segments[0])
             code = "INTERNAL" if envelope is Envelope.CODE else "INTERNAL_ERROR"
-            refusal = Refusal(
-                500, code, "The sandbox failed; its log says why.", next_action="Retry in a few seconds."
-            )
+            refusal = Refusal(code, "The sandbox failed; its log says why.", "Retry in a few seconds.")
         return _json(refusal.status, failure(envelope, refusal), refusal.headers)
 
     def _find(self, method: str, segments: list[str]) -> tuple[Endpoint, tuple[str, ...]]:
@@ -268,7 +265,7 @@ class Application:
                 return endpoint, tuple(
                     given for wanted, given in zip(pattern, segments, strict=True) if wanted.startswith("{")
                 )
-        raise Refusal(404, "NOT_FOUND", f"There is no {method} /{'/'.join(segments)} here.")
+        raise Refusal("NOT_FOUND", f"There is no {method} /{'/'.join(segments)} here.")
 
     def _let_in(
         self, endpoint: Endpoint, door: Door | None, headers: Mapping[str, str], query: Mapping[str, str]
@@ -281,9 +278,9 @@ class Application:
             return self._platform.keys.authenticate(key, ("instance",))
         caller = self._platform.keys.authenticate(headers[_KEY_HEADER], ("organization", "personal", "admin"))
         if endpoint.scope is not None and endpoint.scope not in caller.scopes:
-            raise Refusal(403, "FORBIDDEN", f"The API key lacks the scope {endpoint.scope}.")
+            raise Refusal("FORBIDDEN", f"The API key lacks the scope {endpoint.scope}.")
         if caller.kind not in endpoint.kinds:
-            raise Refusal(403, "FORBIDDEN", f"This takes a {' or '.join(endpoint.kinds)} key.")
+            raise Refusal("FORBIDDEN", f"This takes a {' or '.join(endpoint.kinds)} key.")
         return caller
 
     def _ip(self, request: Request) -> str:
@@ -325,7 +322,7 @@ def _door(endpoint: Endpoint, headers: Mapping[str, str], query: Mapping[str, st
             return door
     if endpoint.doors:
         ways = "; or ".join(door.value for door in endpoint.doors)
-        raise Refusal(401, "UNAUTHORIZED", f"A credential is missing: {ways}.")
+        raise Refusal("UNAUTHORIZED", f"A credential is missing: {ways}.")
     return None
 
 
@@ -337,13 +334,13 @@ def _parsed(endpoint: Endpoint, headers: Mapping[str, str], body: bytes) -> tupl
     value = parse_json(body)
     # A triggered workflow has its own word for a payload that is no object.
     if not isinstance(value, dict) and endpoint.envelope is not Envelope.FLAT:
-        raise Refusal(400, "INVALID_REQUEST", "The body must be a JSON object.")
+        raise Refusal("INVALID_REQUEST", "The body must be a JSON object.")
     return value, None
 
 
 def _wrong_method(method: str, allowed: str) -> Refusal:
     message = f"{method} is not possible here, only {allowed}."
-    return Refusal(405, "METHOD_NOT_ALLOWED", message, headers={"Allow": allowed})
+    return Refusal("METHOD_NOT_ALLOWED", message, headers={"Allow": allowed})
 
 
 def _json(status: int, content: bytes, headers: Mapping[str, str] | None = None) -> Response:

@@ -30,7 +30,7 @@ class Hosts:
         """
         host = headers.get("host", "")
         if not proxied and not self._knows(host):
-            raise Refusal(421, "MISDIRECTED_REQUEST", "The sandbox does not answer under this host name.")
+            raise Refusal("MISDIRECTED_REQUEST", "The sandbox does not answer under this host name.")
         origin = headers.get("origin")
         if origin is None:
             return
@@ -41,7 +41,7 @@ class Hosts:
             own = {f"http://{host}", f"https://{host}"} if proxied else {f"http://{host}"}
             welcome = origin in own
         if not welcome:
-            raise Refusal(403, "FORBIDDEN", "The sandbox does not answer to pages of other sites.")
+            raise Refusal("FORBIDDEN", "The sandbox does not answer to pages of other sites.")
 
     def _is_known(self, netloc: str) -> bool:
         try:
