@@ -10,7 +10,7 @@ import logging
 import secrets
 import sqlite3
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -32,27 +32,18 @@ _ERROR_WITHOUT_RESULT = {
 _ERROR_TYPES = ("node_failure", "validation_error", "external_api_error", "timeout")
 
 
+@dataclass(frozen=True)
 class Executions:
     """The rules about executions. Every method named in a route runs in a transaction."""
 
-    def __init__(
-        self,
-        *,
-        store: Store,
-        now: Callable[[], float],
-        keys: Keys,
-        instances: Instances,
-        engine: Engine,
-        callback_url: str,
-    ) -> None:
-        self._store = store
-        self._now = now
-        self._keys = keys
-        self._instances = instances
-        self._engine = engine
-        self._callback_url = callback_url
-        self._runs: set[asyncio.Task[None]] = set()
-        self._under_way: dict[str, Run] = {}
+    store: Store
+    now: Callable[[], float]
+    keys: Keys
+    instances: Instances
+    engine: Engine
+    callback_url: str
+    _runs: set[asyncio.Task[None]] = field(default_factory=set, init=False)
+    _under_way: dict[str, Run] = field(default_factory=dict, init=False)
 
     def recover(self) -> None:
         """End what was running when the sandbox was last stopped: nobody will answer it any more."""
@@ -60,7 +51,7 @@ class Executions:
             "type": "node_failure",
             "message": "The sandbox was stopped while this execution was running.",
         }
-        self._store.run(
+        self.store.run(
             "UPDATE executions SET status = 'failed', error = ?, duration = 0 WHERE status = 'pending'",
             as_json(error),
         )
@@ -69,10 +60,10 @@ class Executions:
 
     def trigger(self, call: Call) -> dict[str, Any]:
         instance_id, workflow_id = call.params
-        instance = self._instances.instance(call.caller, instance_id)
+        instance = self.instances.instance(call.caller, instance_id)
         if known := self._started_by(call.caller):
             return _started(known)
-        workflow = self._instances.workflow(instance, workflow_id)
+        workflow = self.instances.workflow(instance, workflow_id)
         if not is_triggerable(workflow):
             raise Refusal(
                 "WORKFLOW_NOT_FOUND",
@@ -97,7 +88,7 @@ class Executions:
 
     def _started_by(self, caller: Caller) -> str | None:
         """The execution that a signed message has started: a sender repeats what it saw no answer to."""
-        row = self._store.one(
+        row = self.store.one(
             "SELECT id FROM executions WHERE instance_id = ? AND workflow_id = ? AND message_id = ?",
             caller.instance_id,
             caller.workflow_id,
@@ -115,9 +106,9 @@ class Executions:
         payload: str,
         message_id: str | None = None,
     ) -> Run:
-        now = self._now()
+        now = self.now()
         execution_id, secret = new_uuid(now), secrets.token_urlsafe(32)
-        self._store.insert(
+        self.store.insert(
             "executions",
             id=execution_id,
             instance_id=instance["id"],
@@ -130,12 +121,12 @@ class Executions:
             secret_digest=_digest(secret),
             created_at=now,
         )
-        self._store.run("UPDATE instances SET last_executed_at = ? WHERE id = ?", now, instance["id"])
+        self.store.run("UPDATE instances SET last_executed_at = ? WHERE id = ?", now, instance["id"])
         metadata = {
             "executionId": execution_id,
             "executionSecret": secret,
-            "callbackUrl": f"{self._callback_url}/submitworkflowresult",
-            "errorCallbackUrl": f"{self._callback_url}/submitworkflowerror",
+            "callbackUrl": f"{self.callback_url}/submitworkflowresult",
+            "errorCallbackUrl": f"{self.callback_url}/submitworkflowerror",
             "workflowId": workflow_id,
             "processId": instance["process_id"],
             "processInstanceId": instance["id"],
@@ -162,14 +153,14 @@ class Executions:
         outcome: Outcome | None
         self._under_way[run.execution_id] = run
         try:
-            outcome = await self._engine.run(run)
+            outcome = await self.engine.run(run)
         except Exception:
             logger.exception("the engine failed on workflow %s", run.workflow_id)
             outcome = Outcome(error={"type": "node_failure", "message": "The engine failed."})
         finally:
             self._under_way.pop(run.execution_id, None)
         if outcome is not None:
-            with self._store.transaction(Refusal):
+            with self.store.transaction(Refusal):
                 self._finish(run.execution_id, outcome)
 
     def _finish(self, execution_id: str, outcome: Outcome) -> None:
@@ -180,7 +171,7 @@ class Executions:
             error |= {"failedNodeName": outcome.node} if outcome.node else {}
             outcome = replace(outcome, result=None, error=error)
         # The first answer counts: a workflow may call back while its stand-in still runs.
-        self._store.run(
+        self.store.run(
             "UPDATE executions SET status = ?, result = ?, error = ?, engine_id = ?,"
             " duration = CAST(MAX(0, (? - created_at) * 1000) AS INTEGER)"
             " WHERE id = ? AND status = 'pending'",
@@ -188,7 +179,7 @@ class Executions:
             outcome.result,
             None if outcome.error is None else as_json(outcome.error),
             outcome.engine_id or "",
-            self._now(),
+            self.now(),
             execution_id,
         )
         if execution_id in self._under_way:
@@ -225,7 +216,7 @@ class Executions:
 
         async def ask_the_engine() -> None:
             try:
-                record = await self._engine.record(row["engine_id"], deep=deep, slim=slim)
+                record = await self.engine.record(row["engine_id"], deep=deep, slim=slim)
             except Exception:
                 logger.exception("the engine failed to tell of a run")
                 return
@@ -237,7 +228,7 @@ class Executions:
         return view
 
     def list_executions(self, call: Call) -> dict[str, Any]:
-        instance = self._instances.instance(call.caller, call.params[0])
+        instance = self.instances.instance(call.caller, call.params[0])
         workflow_id, status = call.query.get("workflowId"), call.query.get("status")
         if status not in (None, "pending", "success", "failed"):
             raise Refusal("INVALID_REQUEST", '"status" must be pending, success or failed.')
@@ -248,7 +239,7 @@ class Executions:
         columns = "id, workflow_id, trigger_id, engine_id, status, created_at, duration, error"
         # The columns are the ones above.
         sql = f"SELECT {columns} FROM executions WHERE {conditions} ORDER BY rowid DESC LIMIT ?"  # noqa: S608
-        rows = self._store.every(sql, *wanted.values(), call.limit(20))
+        rows = self.store.every(sql, *wanted.values(), call.limit(20))
         return {
             "executions": [_list_entry(row) for row in rows],
             "count": len(rows),
@@ -257,8 +248,8 @@ class Executions:
 
     def _execution(self, call: Call, columns: str) -> sqlite3.Row:
         instance_id, execution_id = call.params
-        self._instances.instance(call.caller, instance_id)
-        row = self._store.one(
+        self.instances.instance(call.caller, instance_id)
+        row = self.store.one(
             f"SELECT {columns} FROM executions WHERE id = ? AND instance_id = ?",  # noqa: S608 - from above
             execution_id,
             instance_id,
@@ -272,13 +263,13 @@ class Executions:
     def create_execution(self, call: Call) -> dict[str, Any]:
         """A workflow that something else than HTTP has started reports for duty."""
         body = call.body
-        caller = self._keys.authenticate(body.text("memberSecret"), ("member",))
+        caller = self.keys.authenticate(body.text("memberSecret"), ("member",))
         if (body.text("organizationId"), body.text("userId")) != (caller.organization_id, caller.user_id):
             raise Refusal("UNAUTHORIZED", "The member secret belongs to another member.")
-        instance = self._instances.instance(caller, body.text("processInstanceId"))
+        instance = self.instances.instance(caller, body.text("processInstanceId"))
         if instance["organization_id"] != caller.organization_id:
             raise Refusal("FORBIDDEN", "The process instance belongs to another organization.")
-        workflow = self._instances.workflow(instance, body.text("workflowId"))
+        workflow = self.instances.workflow(instance, body.text("workflowId"))
         kind = body.text("triggerType")
         if not isinstance(body.raw("triggerData"), (dict, list)):
             body.refuse("triggerData", "must be an object or an array")
@@ -303,7 +294,7 @@ class Executions:
         name = PurePosixPath(given.replace("\\", "/")).name or "output"
         media_type = call.body.text_or_none("mimeType") or upload.media_type
         output_id = new_id()
-        self._store.insert(
+        self.store.insert(
             "outputs",
             id=output_id,
             execution_id=execution_id,
@@ -311,7 +302,7 @@ class Executions:
             file_name=name,
             media_type=media_type,
             content=upload.content,
-            created_at=self._now(),
+            created_at=self.now(),
         )
         return {
             "documentId": output_id,
@@ -341,12 +332,12 @@ class Executions:
 
         async def make_out() -> None:
             try:
-                told = await self._engine.told(call.json)
+                told = await self.engine.told(call.json)
             except EngineError as error:
                 logger.warning("what the engine said cannot be made out: %s", error)
                 return
             if told:
-                with self._store.transaction(Refusal):
+                with self.store.transaction(Refusal):
                     self._finish(*told)
 
         call.afterwards.append(make_out)
@@ -354,7 +345,7 @@ class Executions:
 
     def _called_back(self, body: Members) -> str:
         execution_id, secret = body.text("executionId"), body.text("executionSecret")
-        row = self._store.one("SELECT secret_digest FROM executions WHERE id = ?", execution_id)
+        row = self.store.one("SELECT secret_digest FROM executions WHERE id = ?", execution_id)
         if row is None:
             raise Refusal("EXECUTION_NOT_FOUND", "There is no such execution.")
         if not hmac.compare_digest(row["secret_digest"], _digest(secret)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from ..store import Store
@@ -42,25 +43,16 @@ _CREDENTIALS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
 }
 
 
+@dataclass(frozen=True)
 class Integrations:
     """The rules about integrations. Every method runs in a transaction."""
 
-    def __init__(
-        self,
-        *,
-        store: Store,
-        now: Callable[[], float],
-        organizations: Organizations,
-        instances: Instances,
-        key: EncryptionKey,
-        rollouts: Rollouts,
-    ) -> None:
-        self._store = store
-        self._now = now
-        self._organizations = organizations
-        self._instances = instances
-        self._key = key
-        self._rollouts = rollouts
+    store: Store
+    now: Callable[[], float]
+    organizations: Organizations
+    instances: Instances
+    key: EncryptionKey
+    rollouts: Rollouts
 
     def create(self, call: Call) -> dict[str, Any]:
         body = call.body
@@ -72,7 +64,7 @@ class Integrations:
             secret.text("value")
             if not secret.flag("encrypted"):
                 secret.refuse("encrypted", "must be true: secrets are sent encrypted only")
-            if not self._key.opens(secret.text("value")):
+            if not self.key.opens(secret.text("value")):
                 secret.refuse("value", "is not encrypted with the public key of this server")
         custom = body.raw("customIntegrationSchema")
         if custom is not None:
@@ -81,7 +73,7 @@ class Integrations:
             body.refuse("customIntegrationSchema", "is required for a custom integration")
         metadata = body.mapping_or_empty("metadata")
         credential_id = new_id()[:16]
-        self._store.insert(
+        self.store.insert(
             "integrations",
             replace=True,
             organization_id=organization_id,
@@ -93,7 +85,7 @@ class Integrations:
             custom_schema=None if custom is None else as_json(custom),
             credential_id=credential_id,
             connected_by=call.caller.user_id,
-            connected_at=self._now(),
+            connected_at=self.now(),
         )
         return {"message": f"{integration_id} is connected.", "n8nCredentialId": credential_id}
 
@@ -104,7 +96,7 @@ class Integrations:
         row = (organization_id, integration_id, context, context_id)
         where = "organization_id = ? AND integration_id = ? AND context_type = ? AND context_id = ?"
         # The condition is the constant above.
-        if not self._store.one(f"SELECT 1 FROM integrations WHERE {where}", *row):  # noqa: S608
+        if not self.store.one(f"SELECT 1 FROM integrations WHERE {where}", *row):  # noqa: S608
             return {"message": f"{integration_id} was not connected.", "deactivatedCount": 0}
         dependants = self._dependants(organization_id, integration_id, context, context_id)
         if dependants and not body.flag("confirmDeletion"):
@@ -116,15 +108,15 @@ class Integrations:
                     "pendingDeactivations": {"count": len(dependants), "processes": dependants},
                 },
             )
-        self._store.run(f"DELETE FROM integrations WHERE {where}", *row)  # noqa: S608
+        self.store.run(f"DELETE FROM integrations WHERE {where}", *row)  # noqa: S608
         for dependant in dependants:
-            self._rollouts.switch(call, dependant["processInstanceId"], "integration_deleted")
+            self.rollouts.switch(call, dependant["processInstanceId"], "integration_deleted")
         return {"message": f"{integration_id} is disconnected.", "deactivatedCount": len(dependants)}
 
     def _dependants(
         self, organization_id: str, integration_id: str, context: str, context_id: str
     ) -> list[dict[str, str]]:
-        rows = self._store.every(
+        rows = self.store.every(
             "SELECT i.id, i.owner, d.configuration FROM instances i"
             " JOIN deployments d ON d.id = i.deployment_id"
             " WHERE i.organization_id = ? AND i.is_active ORDER BY i.rowid",
@@ -142,11 +134,11 @@ class Integrations:
 
     def list_integrations(self, call: Call) -> dict[str, Any]:
         body = call.body
-        organization_id = self._organizations.organization_of(call, body.text_or_none("organizationId"))
+        organization_id = self.organizations.organization_of(call, body.text_or_none("organizationId"))
         instance_id = body.text_or_none("processInstanceId")
         if instance_id:
-            self._instances.instance(call.caller, instance_id)
-        rows = self._store.every(
+            self.instances.instance(call.caller, instance_id)
+        rows = self.store.every(
             "SELECT * FROM integrations WHERE organization_id = ? AND (context_type = 'organization'"
             " OR (context_type = 'member' AND context_id = ?)"
             " OR (context_type = 'process_instance' AND context_id = ?)) ORDER BY rowid",
@@ -190,10 +182,10 @@ class Integrations:
     def _place(self, call: Call) -> tuple[str, str, str]:
         """Organization, context, and the id of the member or instance in it."""
         body = call.body
-        organization_id = self._organizations.organization_of(call, body.text_or_none("organizationId"))
+        organization_id = self.organizations.organization_of(call, body.text_or_none("organizationId"))
         context = body.choice("contextType", _CONTEXTS)
         if context == "process_instance":
-            instance = self._instances.instance(call.caller, body.text("processInstanceId"))
+            instance = self.instances.instance(call.caller, body.text("processInstanceId"))
             if instance["organization_id"] != organization_id:
                 raise Refusal("FORBIDDEN", "The process instance belongs to another organization.")
             return organization_id, context, str(instance["id"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from ..store import Store
@@ -14,16 +15,16 @@ from .projects import Projects
 __all__ = ["Notes"]
 
 
+@dataclass(frozen=True)
 class Notes:
     """The rules about stage documents and notes. Every method runs in a transaction."""
 
-    def __init__(self, store: Store, now: Callable[[], float], projects: Projects) -> None:
-        self._store = store
-        self._now = now
-        self._projects = projects
+    store: Store
+    now: Callable[[], float]
+    projects: Projects
 
     def deploy_documents(self, call: Call) -> dict[str, Any]:
-        project = self._projects.project(call.caller, call.body)
+        project = self.projects.project(call.caller, call.body)
         given = call.body.each("documents")
         if not given:
             call.body.refuse("documents", "must have at least one document")
@@ -38,13 +39,13 @@ class Notes:
         ]
         created = []
         for stage, title, content, summary in checked:
-            minor = self._store.count(
+            minor = self.store.count(
                 "SELECT COUNT(*) FROM stage_documents WHERE project_id = ? AND stage = ?",
                 project["id"],
                 stage,
             )
             document_id = new_id()
-            self._store.insert(
+            self.store.insert(
                 "stage_documents",
                 id=document_id,
                 project_id=project["id"],
@@ -53,7 +54,7 @@ class Notes:
                 title=title,
                 content=content.strip(),
                 summary=summary,
-                created_at=self._now(),
+                created_at=self.now(),
             )
             created.append(
                 {
@@ -67,11 +68,11 @@ class Notes:
 
     def upsert_note(self, call: Call) -> dict[str, Any]:
         body = call.body
-        project = self._projects.project(call.caller, body)
+        project = self.projects.project(call.caller, body)
         kind = body.text("documentTypeId")
         if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", kind):
             body.refuse("documentTypeId", "must be in lower case, with hyphens")
-        last = self._store.one(
+        last = self.store.one(
             "SELECT * FROM notes WHERE project_id = ? AND type = ? ORDER BY rowid DESC", project["id"], kind
         )
         if last is None:
@@ -81,7 +82,7 @@ class Notes:
         else:
             major, minor, patch = last["major"], last["minor"], last["patch"] + 1
         note_id = new_id()
-        self._store.insert(
+        self.store.insert(
             "notes",
             id=note_id,
             project_id=project["id"],
@@ -93,7 +94,7 @@ class Notes:
             content=body.text("content"),
             summary=body.text("summary"),
             agent_id=body.text_or_none("agentId"),
-            created_at=self._now(),
+            created_at=self.now(),
         )
         return {
             "projectId": project["id"],
@@ -105,9 +106,9 @@ class Notes:
 
     def get_notes(self, call: Call) -> dict[str, Any]:
         body = call.body
-        project = self._projects.project(call.caller, body)
+        project = self.projects.project(call.caller, body)
         kind, version = body.text_or_none("documentTypeId"), body.text_or_none("version")
-        rows = self._store.every(
+        rows = self.store.every(
             "SELECT * FROM notes WHERE project_id = ? AND (? IS NULL OR type = ?) ORDER BY rowid",
             project["id"],
             kind,
