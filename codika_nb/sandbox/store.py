@@ -6,7 +6,7 @@ import contextlib
 import os
 import secrets
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -138,7 +138,11 @@ _MIGRATIONS = (
 
 
 class Store:
-    """A database in memory, or in a folder where it survives restarts and crashes."""
+    """A database in memory, or in a folder where it survives restarts and crashes.
+
+    The names of tables and columns that are given to it come from this package's code alone: they stand in
+    its statements as they are, and every value beside them.
+    """
 
     def __init__(self, folder: Path | None) -> None:
         with contextlib.ExitStack() as undone:
@@ -214,9 +218,9 @@ class Store:
         number: int = self._database.execute(sql, values).fetchone()[0]
         return number
 
-    def run(self, sql: str, *values: Any) -> int:
-        """Run one statement; returns how many rows it changed."""
-        return self._database.execute(sql, values).rowcount
+    def run(self, sql: str, *values: Any) -> None:
+        """Run one statement."""
+        self._database.execute(sql, values)
 
     def note(self, sql: str, *values: Any) -> None:
         """Run a statement that no call may fail for, were the disk full; it is lost then."""
@@ -230,14 +234,38 @@ class Store:
         """Add one row, given by its columns; returns its rowid."""
         verb = "REPLACE" if replace else "INSERT"
         columns, marks = ", ".join(row), ", ".join("?" * len(row))
-        # Table and column names come from this package's code alone.
         sql = f"{verb} INTO {table} ({columns}) VALUES ({marks})"
         return self._database.execute(sql, tuple(row.values())).lastrowid
+
+    def select(
+        self, table: str, columns: str = "*", order: str = "rowid", limit: int = -1, /, **where: Any
+    ) -> list[sqlite3.Row]:
+        """The rows in whose columns these values stand."""
+        sql = f"SELECT {columns} FROM {table} WHERE {_all_of(where)} ORDER BY {order} LIMIT ?"  # noqa: S608
+        return self.every(sql, *where.values(), limit)
+
+    def find(self, table: str, columns: str = "*", /, **where: Any) -> sqlite3.Row | None:
+        """The newest of the rows in whose columns these values stand."""
+        return next(iter(self.select(table, columns, "rowid DESC", 1, **where)), None)
+
+    def change(self, table: str, where: Mapping[str, Any], /, **columns: Any) -> None:
+        """Write values into columns of the rows where others stand."""
+        written = ", ".join(f"{column} = ?" for column in columns)
+        sql = f"UPDATE {table} SET {written} WHERE {_all_of(where)}"  # noqa: S608
+        self.run(sql, *columns.values(), *where.values())
+
+    def remove(self, table: str, /, **where: Any) -> None:
+        """Delete the rows in whose columns these values stand."""
+        self.run(f"DELETE FROM {table} WHERE {_all_of(where)}", *where.values())  # noqa: S608
 
     def close(self) -> None:
         """Write everything out and let go of the file."""
         self._database.close()
         self._let_go.close()
+
+
+def _all_of(where: Mapping[str, Any]) -> str:
+    return " AND ".join(f"{column} {'IS' if value is None else '='} ?" for column, value in where.items())
 
 
 @contextlib.contextmanager

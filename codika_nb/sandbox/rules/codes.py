@@ -63,8 +63,8 @@ class Codes:
             except NotSent:
                 # Nobody has the code: neither a cooldown nor the hourly counts may come from it.
                 with self.store.transaction(Refusal):
-                    self.store.run("DELETE FROM codes WHERE email = ? AND digest = ?", email, digest)
-                    self.store.run("DELETE FROM code_requests WHERE rowid = ?", request)
+                    self.store.remove("codes", email=email, digest=digest)
+                    self.store.remove("code_requests", rowid=request)
                 raise Refusal(
                     "INTERNAL", "The mail with the code could not be sent.", "Retry in a few seconds."
                 ) from None
@@ -73,8 +73,8 @@ class Codes:
 
     def _limit_requests(self, email: str, ip: str, now: float) -> None:
         # A used code ends the cooldown: the mail was wanted, and the next step may be to log in.
-        last = self.store.one("SELECT sent_at FROM codes WHERE email = ? AND state != 'used'", email)
-        if last is not None and _is_within(_RESEND_SECONDS, last["sent_at"], now):
+        last = self.store.find("codes", email=email)
+        if last and last["state"] != "used" and _is_within(_RESEND_SECONDS, last["sent_at"], now):
             wait = max(1, math.ceil(last["sent_at"] + _RESEND_SECONDS - now))
             raise Refusal(
                 "OTP_RESEND_COOLDOWN",
@@ -88,14 +88,10 @@ class Codes:
             ("email", email, _EMAIL_REQUESTS_PER_HOUR, "EMAIL_RATE_LIMITED", "for this e-mail address"),
             ("ip", ip, self.ip_limit, "IP_RATE_LIMITED", "from this IP address"),
         ):
-            # The request that has to be an hour old first. The column is one of the two names above.
-            earlier = self.store.one(
-                f"SELECT at FROM code_requests WHERE {column} = ? ORDER BY at DESC LIMIT 1 OFFSET ?",  # noqa: S608
-                value,
-                most - 1,
-            )
-            if earlier is not None:
-                wait = max(1, math.ceil(earlier["at"] + _HOUR - now))
+            counted = self.store.select("code_requests", "at", "at DESC", most, **{column: value})
+            if len(counted) == most:
+                # The first of them has to be an hour old first.
+                wait = max(1, math.ceil(counted[-1]["at"] + _HOUR - now))
                 raise Refusal(
                     code,
                     f"{most} codes were requested {whose} within an hour.",
@@ -110,7 +106,7 @@ class Codes:
     def check(self, purpose: Purpose, email: str, code: str) -> None:
         """Pass with the right code, which stays valid until `use`."""
         again = f"Run {purpose}-request again."
-        record = self.store.one("SELECT * FROM codes WHERE email = ?", email)
+        record = self.store.find("codes", email=email)
         if record is None:
             raise Refusal("OTP_NOT_FOUND", "No code is pending for this e-mail address.", again)
         if record["state"] == "used":
@@ -129,11 +125,9 @@ class Codes:
             return
         left = record["attempts_left"] - 1
         if left == 0:
-            self.store.run(
-                "UPDATE codes SET state = 'locked', digest = NULL, attempts_left = 0 WHERE email = ?", email
-            )
+            self.store.change("codes", {"email": email}, state="locked", digest=None, attempts_left=0)
             raise _locked_out(again)
-        self.store.run("UPDATE codes SET attempts_left = ? WHERE email = ?", left, email)
+        self.store.change("codes", {"email": email}, attempts_left=left)
         raise Refusal(
             "OTP_INVALID",
             "That code is not right.",
@@ -143,7 +137,7 @@ class Codes:
 
     def state_of(self, mail: Mail) -> Literal["waiting", "used", "replaced", "expired", "locked"]:
         """What has become of the code in a mail."""
-        record = self.store.one("SELECT state, sent_at FROM codes WHERE email = ?", mail.to)
+        record = self.store.find("codes", email=mail.to)
         # To the microsecond, as a mail has it.
         if record is None or abs(record["sent_at"] - mail.sent_at.timestamp()) > 1e-5:
             return "replaced"
@@ -154,7 +148,7 @@ class Codes:
 
     def use(self, email: str) -> None:
         """Make the code to an address one that was used."""
-        self.store.run("UPDATE codes SET state = 'used', digest = NULL WHERE email = ?", email)
+        self.store.change("codes", {"email": email}, state="used", digest=None)
 
 
 def _is_within(seconds: float, since: float, now: float) -> bool:

@@ -41,7 +41,7 @@ class Deployments:
         major, minor = next_version(self.store, "deployments", project["id"], body)
 
         process_id = project["process_id"] or new_id()
-        self.store.run("UPDATE projects SET process_id = ? WHERE id = ?", process_id, project["id"])
+        self.store.change("projects", {"id": project["id"]}, process_id=process_id)
         deployment_id = new_id()
         self.store.insert(
             "deployments",
@@ -86,9 +86,7 @@ class Deployments:
     ) -> str:
         """Put a deployment into an environment's instance, which is made when there is none yet."""
         now = self.now()
-        old = self.store.one(
-            "SELECT * FROM instances WHERE project_id = ? AND environment = ?", project["id"], environment
-        )
+        old = self.store.find("instances", project_id=project["id"], environment=environment)
         instance_id = old["id"] if old else new_uuid(now)
         if old is None:
             self.store.insert(
@@ -107,18 +105,15 @@ class Deployments:
                 parameters="{}",
                 engine_ids="{}",
             )
-        self.store.run("UPDATE instances SET deployment_id = ? WHERE id = ?", deployment_id, instance_id)
+        self.store.change("instances", {"id": instance_id}, deployment_id=deployment_id)
         self.rollouts.begin(instance_id, {})
         return instance_id
 
     def publish(self, call: Call) -> dict[str, Any]:
         body = call.body
         project = self.projects.project(call.caller, body)
-        deployment = self.store.one(
-            "SELECT * FROM deployments WHERE id = ? AND project_id = ?",
-            body.text("processDeploymentId"),
-            project["id"],
-        )
+        deployment_id = body.text("processDeploymentId")
+        deployment = self.store.find("deployments", id=deployment_id, project_id=project["id"])
         if deployment is None:
             raise Refusal("NOT_FOUND", "There is no such deployment in this project.")
         body.choice("visibility", ("private", "organizational", "public"), default="private")
@@ -136,25 +131,17 @@ class Deployments:
                 "INVALID_REQUEST",
                 f"Only an inactive deployment can be published; this one is {deployment['status']}.",
             )
-        self.store.run(
-            "UPDATE deployments SET status = 'deprecated' WHERE project_id = ? AND status = 'published'",
-            project["id"],
-        )
-        self.store.run("UPDATE deployments SET status = 'published' WHERE id = ?", deployment["id"])
-        self.store.run("UPDATE projects SET has_published = 1 WHERE id = ?", project["id"])
-        data = {"processDeploymentId": deployment["id"], "version": version_of(deployment)}
-        has_instance = self.store.one(
-            "SELECT 1 FROM instances WHERE project_id = ? AND environment = 'prod'", project["id"]
-        )
-        if skip_instance and not has_instance:
+        published = {"project_id": project["id"], "status": "published"}
+        self.store.change("deployments", published, status="deprecated")
+        self.store.change("deployments", {"id": deployment_id}, status="published")
+        self.store.change("projects", {"id": project["id"]}, has_published=True)
+        data = {"processDeploymentId": deployment_id, "version": version_of(deployment)}
+        if skip_instance and not self.store.find("instances", project_id=project["id"], environment="prod"):
             return data
         owner = body.text_or_none("userId") or call.caller.user_id
-        instance_id = self._roll_out(project, deployment["id"], "prod", owner, shared_with)
+        instance_id = self._roll_out(project, deployment_id, "prod", owner, shared_with)
         call.afterwards.append(lambda: self.rollouts.finish(instance_id))
-        dev = self.store.one(
-            "SELECT id FROM instances WHERE project_id = ? AND environment = 'dev' AND is_active",
-            project["id"],
-        )
+        dev = self.store.find("instances", project_id=project["id"], environment="dev", is_active=True)
         if pause_dev and dev and self.instances.row(instance_id)["is_active"]:
             self.rollouts.switch(call, dev["id"], "prod_active")
         return {**data, "processInstanceId": instance_id}

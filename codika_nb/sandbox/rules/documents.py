@@ -45,9 +45,7 @@ class Documents:
             return {**outcome, "success": False, "error": "The path must stay inside the use case."}
         if len(content) > _LARGEST:
             return {**outcome, "success": False, "error": "The document is larger than 10 MiB."}
-        self.store.run(
-            "DELETE FROM documents WHERE deployment_id = ? AND relative_path = ?", deployment_id, path
-        )
+        self.store.remove("documents", deployment_id=deployment_id, relative_path=path)
         self.store.insert(
             "documents",
             deployment_id=deployment_id,
@@ -65,10 +63,7 @@ class Documents:
         with_content = body.flag("includeContent")
         deployment = at_version(self.store, "deployments", project["id"], body.text_or_none("version"))
         version = version_of(deployment) if deployment else body.text_or_none("version") or ""
-        rows = self.store.every(
-            "SELECT * FROM documents WHERE deployment_id = ? ORDER BY rowid",
-            deployment["id"] if deployment else None,
-        )
+        rows = self.store.select("documents", deployment_id=deployment["id"]) if deployment else []
         documents = [
             {
                 "relativePath": row["relative_path"],

@@ -51,6 +51,7 @@ class Executions:
             "type": "node_failure",
             "message": "The sandbox was stopped while this execution was running.",
         }
+        # An index has those that are pending, and takes it that the statement itself says so.
         self.store.run(
             "UPDATE executions SET status = 'failed', error = ?, duration = 0 WHERE status = 'pending'",
             as_json(error),
@@ -88,12 +89,8 @@ class Executions:
 
     def _started_by(self, caller: Caller) -> str | None:
         """The execution that a signed message has started: a sender repeats what it saw no answer to."""
-        row = self.store.one(
-            "SELECT id FROM executions WHERE instance_id = ? AND workflow_id = ? AND message_id = ?",
-            caller.instance_id,
-            caller.workflow_id,
-            caller.message_id,
-        )
+        ids = ("instance_id", "workflow_id", "message_id")
+        row = self.store.find("executions", "id", **{name: getattr(caller, name) for name in ids})
         return None if row is None else str(row["id"])
 
     def _begin(
@@ -121,7 +118,7 @@ class Executions:
             secret_digest=_digest(secret),
             created_at=now,
         )
-        self.store.run("UPDATE instances SET last_executed_at = ? WHERE id = ?", now, instance["id"])
+        self.store.change("instances", {"id": instance["id"]}, last_executed_at=now)
         metadata = {
             "executionId": execution_id,
             "executionSecret": secret,
@@ -235,11 +232,8 @@ class Executions:
         # Each combination has an index, in which the newest come last.
         wanted = {"instance_id": instance["id"], "workflow_id": workflow_id, "status": status}
         wanted = {column: value for column, value in wanted.items() if value is not None}
-        conditions = " AND ".join(f"{column} = ?" for column in wanted)
         columns = "id, workflow_id, trigger_id, engine_id, status, created_at, duration, error"
-        # The columns are the ones above.
-        sql = f"SELECT {columns} FROM executions WHERE {conditions} ORDER BY rowid DESC LIMIT ?"  # noqa: S608
-        rows = self.store.every(sql, *wanted.values(), call.limit(20))
+        rows = self.store.select("executions", columns, "rowid DESC", call.limit(20), **wanted)
         return {
             "executions": [_list_entry(row) for row in rows],
             "count": len(rows),
@@ -249,11 +243,7 @@ class Executions:
     def _execution(self, call: Call, columns: str) -> sqlite3.Row:
         instance_id, execution_id = call.params
         self.instances.instance(call.caller, instance_id)
-        row = self.store.one(
-            f"SELECT {columns} FROM executions WHERE id = ? AND instance_id = ?",  # noqa: S608 - from above
-            execution_id,
-            instance_id,
-        )
+        row = self.store.find("executions", columns, id=execution_id, instance_id=instance_id)
         if row is None:
             raise Refusal("EXECUTION_NOT_FOUND", "There is no such execution of this process instance.")
         return row
@@ -345,7 +335,7 @@ class Executions:
 
     def _called_back(self, body: Members) -> str:
         execution_id, secret = body.text("executionId"), body.text("executionSecret")
-        row = self.store.one("SELECT secret_digest FROM executions WHERE id = ?", execution_id)
+        row = self.store.find("executions", "secret_digest", id=execution_id)
         if row is None:
             raise Refusal("EXECUTION_NOT_FOUND", "There is no such execution.")
         if not hmac.compare_digest(row["secret_digest"], _digest(secret)):

@@ -49,7 +49,7 @@ class Instances:
 
     def deployment(self, instance: sqlite3.Row) -> sqlite3.Row:
         """What an instance runs: apart from it, as it can be large, and most calls do without."""
-        deployment = self.store.one("SELECT * FROM deployments WHERE id = ?", instance["deployment_id"])
+        deployment = self.store.find("deployments", id=instance["deployment_id"])
         assert deployment is not None  # noqa: S101 - deployments are never deleted
         return deployment
 

@@ -56,7 +56,7 @@ class Integrations:
 
     def create(self, call: Call) -> dict[str, Any]:
         body = call.body
-        organization_id, context, context_id = self._place(call)
+        place = self._place(call)
         integration_id = body.text("integrationId")
         secrets = body.mapping("secrets")
         for name in secrets:
@@ -76,10 +76,8 @@ class Integrations:
         self.store.insert(
             "integrations",
             replace=True,
-            organization_id=organization_id,
             integration_id=integration_id,
-            context_type=context,
-            context_id=context_id,
+            **place,
             secrets=as_json(secrets),
             metadata=as_json(metadata),
             custom_schema=None if custom is None else as_json(custom),
@@ -91,14 +89,11 @@ class Integrations:
 
     def delete(self, call: Call) -> dict[str, Any]:
         body = call.body
-        organization_id, context, context_id = self._place(call)
+        place = self._place(call)
         integration_id = body.text("integrationId")
-        row = (organization_id, integration_id, context, context_id)
-        where = "organization_id = ? AND integration_id = ? AND context_type = ? AND context_id = ?"
-        # The condition is the constant above.
-        if not self.store.one(f"SELECT 1 FROM integrations WHERE {where}", *row):  # noqa: S608
+        if not self.store.find("integrations", integration_id=integration_id, **place):
             return {"message": f"{integration_id} was not connected.", "deactivatedCount": 0}
-        dependants = self._dependants(organization_id, integration_id, context, context_id)
+        dependants = self._dependants(integration_id, **place)
         if dependants and not body.flag("confirmDeletion"):
             raise Refusal(
                 "CONFIRMATION_REQUIRED",
@@ -108,13 +103,13 @@ class Integrations:
                     "pendingDeactivations": {"count": len(dependants), "processes": dependants},
                 },
             )
-        self.store.run(f"DELETE FROM integrations WHERE {where}", *row)  # noqa: S608
+        self.store.remove("integrations", integration_id=integration_id, **place)
         for dependant in dependants:
             self.rollouts.switch(call, dependant["processInstanceId"], "integration_deleted")
         return {"message": f"{integration_id} is disconnected.", "deactivatedCount": len(dependants)}
 
     def _dependants(
-        self, organization_id: str, integration_id: str, context: str, context_id: str
+        self, integration_id: str, organization_id: str, context_type: str, context_id: str
     ) -> list[dict[str, str]]:
         rows = self.store.every(
             "SELECT i.id, i.owner, d.configuration FROM instances i"
@@ -122,7 +117,7 @@ class Integrations:
             " WHERE i.organization_id = ? AND i.is_active ORDER BY i.rowid",
             organization_id,
         )
-        column = {"member": "owner", "process_instance": "id"}.get(context)
+        column = {"member": "owner", "process_instance": "id"}.get(context_type)
         dependants = []
         for row in rows:
             configuration = json.loads(row["configuration"])
@@ -179,8 +174,8 @@ class Integrations:
             "additionalProperties": False,
         }
 
-    def _place(self, call: Call) -> tuple[str, str, str]:
-        """Organization, context, and the id of the member or instance in it."""
+    def _place(self, call: Call) -> dict[str, str]:
+        """Where an integration is connected: organization, context, and the member or instance in it."""
         body = call.body
         organization_id = self.organizations.organization_of(call, body.text_or_none("organizationId"))
         context = body.choice("contextType", _CONTEXTS)
@@ -188,7 +183,9 @@ class Integrations:
             instance = self.instances.instance(call.caller, body.text("processInstanceId"))
             if instance["organization_id"] != organization_id:
                 raise Refusal("FORBIDDEN", "The process instance belongs to another organization.")
-            return organization_id, context, str(instance["id"])
-        if context == "member":
-            return organization_id, context, body.text_or_none("memberId") or call.caller.user_id
-        return organization_id, context, ""
+            context_id = instance["id"]
+        elif context == "member":
+            context_id = body.text_or_none("memberId") or call.caller.user_id
+        else:
+            context_id = ""
+        return {"organization_id": organization_id, "context_type": context, "context_id": context_id}

@@ -129,7 +129,7 @@ class Keys:
 
     def instance_key(self, instance_id: str) -> str:
         """A new key for an instance; the one before stops at once."""
-        self.store.run("DELETE FROM keys WHERE instance_id = ?", instance_id)
+        self.store.remove("keys", instance_id=instance_id)
         return self._new_key("instance", instance_id=instance_id, name="Instance key")
 
     def member_secret(self, organization_id: str, user_id: str) -> str:
@@ -139,14 +139,12 @@ class Keys:
         )
 
     def revoke_key(self, key_id: str) -> None:
-        self.store.run(
-            "UPDATE keys SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL", self.now(), key_id
-        )
+        self.store.change("keys", {"id": key_id, "revoked_at": None}, revoked_at=self.now())
 
     def authenticate(self, raw: str, kinds: tuple[str, ...]) -> Caller:
         """Who a key speaks for; the key must be of one of the kinds that its place is for."""
         now = self.now()
-        key = self.store.one("SELECT * FROM keys WHERE digest = ?", _digest(raw))
+        key = self.store.find("keys", digest=_digest(raw))
         if key is None or key["kind"] not in kinds:
             expected = " or ".join(_KEY_PREFIXES[kind] for kind in kinds)
             hint = (
@@ -172,11 +170,9 @@ class Keys:
         )
 
     def verify_key(self, call: Call) -> dict[str, Any]:
-        key = self.store.one("SELECT * FROM keys WHERE id = ?", call.caller.key_id)
+        key = self.store.find("keys", id=call.caller.key_id)
         assert key is not None  # noqa: S101 - the caller was found by this very key
-        organization = self.store.one(
-            "SELECT id, name FROM organizations WHERE id = ?", key["organization_id"]
-        )
+        organization = self.store.find("organizations", id=key["organization_id"])
         data = {
             "type": _KEY_TYPES[key["kind"]],
             "organizationId": organization and organization["id"],
@@ -206,7 +202,7 @@ class Keys:
 
     def update_key(self, call: Call) -> dict[str, Any]:
         body = call.body
-        key = self.store.one("SELECT * FROM keys WHERE id = ? AND kind = 'organization'", body.text("keyId"))
+        key = self.store.find("keys", id=body.text("keyId"), kind="organization")
         if key is None:
             raise Refusal("NOT_FOUND", "There is no such API key.")
         if not self.organizations.reaches(call.caller, key["organization_id"]):
@@ -223,9 +219,7 @@ class Keys:
             changes["scopes"] = as_json(self._grantable(call.caller, body))
         if not changes:
             raise Refusal("INVALID_REQUEST", 'Give at least one of "scopes", "name", "description".')
-        assignments = ", ".join(f"{column} = ?" for column in changes)
-        # The columns are the three names above.
-        self.store.run(f"UPDATE keys SET {assignments} WHERE id = ?", *changes.values(), key["id"])  # noqa: S608
+        self.store.change("keys", {"id": key["id"]}, **changes)
         return {
             "keyId": key["id"],
             "name": changes.get("name", key["name"]),

@@ -72,9 +72,7 @@ class Notes:
         kind = body.text("documentTypeId")
         if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", kind):
             body.refuse("documentTypeId", "must be in lower case, with hyphens")
-        last = self.store.one(
-            "SELECT * FROM notes WHERE project_id = ? AND type = ? ORDER BY rowid DESC", project["id"], kind
-        )
+        last = self.store.find("notes", project_id=project["id"], type=kind)
         if last is None:
             major, minor, patch = 0, 0, 0
         elif body.flag("majorChange"):
@@ -108,13 +106,8 @@ class Notes:
         body = call.body
         project = self.projects.project(call.caller, body)
         kind, version = body.text_or_none("documentTypeId"), body.text_or_none("version")
-        rows = self.store.every(
-            "SELECT * FROM notes WHERE project_id = ? AND (? IS NULL OR type = ?) ORDER BY rowid",
-            project["id"],
-            kind,
-            kind,
-        )
-        notes = list(_notes(rows))[::-1]
+        of_kind = {} if kind is None else {"type": kind}
+        notes = list(_notes(self.store.select("notes", project_id=project["id"], **of_kind)))[::-1]
         if version is not None:
             notes = [note for note in notes if note["version"] == version]
         elif not body.flag("includeHistory"):
@@ -122,9 +115,8 @@ class Notes:
         return {"projectId": project["id"], "documents": notes}
 
 
-def _notes(rows: Iterable[sqlite3.Row]) -> Iterable[dict[str, Any]]:
+def _notes(rows: list[sqlite3.Row]) -> Iterable[dict[str, Any]]:
     """Notes as they are read, oldest first."""
-    rows = list(rows)
     current = {row["type"]: row["id"] for row in rows}
     versions: dict[str, str] = {}
     for row in rows:

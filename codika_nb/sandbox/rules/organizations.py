@@ -26,7 +26,7 @@ class Organizations:
 
     def find_user(self, email: str) -> str | None:
         """The id of the user with this address."""
-        user = self.store.one("SELECT id FROM users WHERE email = ?", email)
+        user = self.store.find("users", email=email)
         return None if user is None else str(user["id"])
 
     def user(self, email: str) -> str:
@@ -71,9 +71,9 @@ class Organizations:
         return user_id
 
     def remove_organization(self, organization_id: str) -> None:
-        self.store.run("DELETE FROM members WHERE organization_id = ?", organization_id)
-        self.store.run("DELETE FROM keys WHERE organization_id = ?", organization_id)
-        self.store.run("DELETE FROM organizations WHERE id = ?", organization_id)
+        self.store.remove("members", organization_id=organization_id)
+        self.store.remove("keys", organization_id=organization_id)
+        self.store.remove("organizations", id=organization_id)
 
     def create_organization(self, call: Call) -> dict[str, Any]:
         body = call.body
@@ -98,11 +98,7 @@ class Organizations:
         """The caller's role in an organization; None outside of it."""
         if caller.kind == "admin":
             return "owner"
-        member = self.store.one(
-            "SELECT role FROM members WHERE organization_id = ? AND user_id = ?",
-            organization_id,
-            caller.user_id,
-        )
+        member = self.store.find("members", organization_id=organization_id, user_id=caller.user_id)
         return str(member["role"]) if member is not None else None
 
     def reaches(self, caller: Caller, organization_id: str) -> bool:

@@ -77,7 +77,7 @@ class Projects:
         project_id = body.text(name)
         if not re.fullmatch(r"[A-Za-z0-9_-]{1,128}", project_id):
             body.refuse(name, "is not a project id", code="INVALID_PROJECT_ID")
-        project = self.store.one("SELECT * FROM projects WHERE id = ?", project_id)
+        project = self.store.find("projects", id=project_id)
         if project is None:
             raise Refusal("PROJECT_NOT_FOUND", f"There is no project {project_id}.")
         if not self.organizations.reaches(caller, project["organization_id"]):

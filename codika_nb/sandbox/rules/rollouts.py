@@ -81,13 +81,14 @@ class Rollouts:
             **given,
         }
         values = {**dict(_defaults(configuration.get("deploymentInputSchema") or [])), **parameters}
-        self.store.run(
-            "UPDATE instances SET rollout_id = ?, rollout_status = 'pending', rollout_errors = '{}',"
-            " parameters = ?, parameter_values = ? WHERE id = ?",
-            new_uuid(self.now()),
-            as_json(parameters),
-            as_json(values),
-            instance_id,
+        self.store.change(
+            "instances",
+            {"id": instance_id},
+            rollout_id=new_uuid(self.now()),
+            rollout_status="pending",
+            rollout_errors="{}",
+            parameters=as_json(parameters),
+            parameter_values=as_json(values),
         )
 
     async def finish(self, instance_id: str) -> sqlite3.Row:
@@ -103,14 +104,12 @@ class Rollouts:
                 logger.exception("the engine failed to install %s", instance_id)
                 installed = _all_failed(installation, _FAILED)
             with self.store.transaction(Refusal):
-                self.store.run(
-                    "UPDATE instances SET rollout_status = ?, rollout_errors = ?, engine_ids = ?"
-                    " WHERE id = ? AND rollout_id = ?",
-                    "failed" if installed.problems else "deployed",
-                    as_json(dict(installed.problems)),
-                    as_json(dict(installed.engine_ids)),
-                    instance_id,
-                    rollout_id,
+                self.store.change(
+                    "instances",
+                    {"id": instance_id, "rollout_id": rollout_id},
+                    rollout_status="failed" if installed.problems else "deployed",
+                    rollout_errors=as_json(dict(installed.problems)),
+                    engine_ids=as_json(dict(installed.engine_ids)),
                 )
                 return self.instances.row(instance_id)
 
@@ -144,12 +143,8 @@ class Rollouts:
 
     def switch(self, call: Call, instance_id: str, inactive_reason: str | None) -> None:
         """In a transaction: pause an instance for a reason, or let it run again; the engine follows."""
-        self.store.run(
-            "UPDATE instances SET is_active = ?, inactive_reason = ? WHERE id = ?",
-            inactive_reason is None,
-            inactive_reason,
-            instance_id,
-        )
+        paused = {"is_active": inactive_reason is None, "inactive_reason": inactive_reason}
+        self.store.change("instances", {"id": instance_id}, **paused)
         call.afterwards.append(lambda: self._follow(instance_id))
 
     async def _follow(self, instance_id: str) -> None:

@@ -58,11 +58,7 @@ class Signatures:
         signed = f"{message_id}.{sent}.".encode() + body
         given = re.findall(r"(?:^|[\s,])v1,\s*([^\s,]+)", signatures)
         matches = False
-        for row in self.store.every(
-            "SELECT secret FROM signing_secrets WHERE instance_id = ? AND workflow_id = ?",
-            instance_id,
-            workflow_id,
-        ):
+        for row in self.store.select("signing_secrets", instance_id=instance_id, workflow_id=workflow_id):
             key = _signing_key(row["secret"]) or b""
             expected = base64.b64encode(hmac.digest(key, signed, "sha256")).decode()
             for signature in given:
