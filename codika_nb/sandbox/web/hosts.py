@@ -14,10 +14,17 @@ __all__ = ["Hosts"]
 
 
 class Hosts:
-    """Which names the sandbox answers to: a page elsewhere must not reach it under a name of its own."""
+    """Which names the sandbox answers to: a page elsewhere must not reach it under a name of its own.
 
-    def __init__(self, bound: str, *others: str) -> None:
+    Args:
+        bound: the address it listens on.
+        port: the port.
+        others: further names of its own.
+    """
+
+    def __init__(self, bound: str, port: int | None, *others: str) -> None:
         self._bound = bound.lower()
+        self._port = port
         self._others = others
         self._knows = lru_cache(maxsize=64)(self._is_known)
         self._wildcard = self._bound in ("", "0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
@@ -29,7 +36,7 @@ class Hosts:
         no origin: other servers of this machine have pages, too.
         """
         host = headers.get("host", "")
-        if not proxied and not self._knows(host):
+        if not (self._knows(host) or (proxied and self._is_elsewhere(host))):
             raise Refusal("MISDIRECTED_REQUEST", "The sandbox does not answer under this host name.")
         origin = headers.get("origin")
         if origin is None:
@@ -42,6 +49,16 @@ class Hosts:
             welcome = origin in own
         if not welcome:
             raise Refusal("FORBIDDEN", "The sandbox does not answer to pages of other sites.")
+
+    def _is_elsewhere(self, netloc: str) -> bool:
+        """Whether a host can be a proxy's: a page in a browser on its machine may say what only a proxy says.
+
+        But it cannot choose another port than the one at which it reaches the sandbox.
+        """
+        try:
+            return urlsplit(f"//{netloc}").port != self._port
+        except ValueError:
+            return False
 
     def _is_known(self, netloc: str) -> bool:
         try:
