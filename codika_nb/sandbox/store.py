@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigError
-from ..files import has_no_locks
+from ..files import has_no_locks, write_whole
 
-__all__ = ["Store"]
+__all__ = ["Store", "may_keep_in"]
 
 # Each script brings a database from the version before it to its own; PRAGMA user_version counts them.
 _MIGRATIONS = (
@@ -148,7 +148,8 @@ class Store:
         with contextlib.ExitStack() as undone:
             if folder is not None:
                 undone.enter_context(_owned(folder))
-            self._open(folder)
+            with may_keep_in(folder):
+                self._open(folder)
             self._let_go = undone.pop_all()
 
     def _open(self, folder: Path | None) -> None:
@@ -245,8 +246,8 @@ class Store:
         return self.every(sql, *where.values(), limit)
 
     def find(self, table: str, columns: str = "*", /, **where: Any) -> sqlite3.Row | None:
-        """The newest of the rows in whose columns these values stand."""
-        return next(iter(self.select(table, columns, "rowid DESC", 1, **where)), None)
+        """The row in whose columns these values stand."""
+        return self.one(f"SELECT {columns} FROM {table} WHERE {_all_of(where)}", *where.values())  # noqa: S608
 
     def change(self, table: str, where: Mapping[str, Any], /, **columns: Any) -> None:
         """Write values into columns of the rows where others stand."""
@@ -269,6 +270,18 @@ def _all_of(where: Mapping[str, Any]) -> str:
 
 
 @contextlib.contextmanager
+def may_keep_in(folder: Path | None) -> Iterator[None]:
+    """Say it as whoever starts the sandbox can mend it, if the system refuses a folder or what is in it."""
+    try:
+        yield
+    except OSError as error:
+        raise ConfigError(
+            f"The sandbox cannot keep its data in {folder}: {error.strerror}.",
+            next_action="Choose another folder.",
+        ) from None
+
+
+@contextlib.contextmanager
 def _owned(folder: Path) -> Iterator[None]:
     """Have a folder for oneself: two sandboxes would not know of each other's runs, limits and writes.
 
@@ -278,24 +291,17 @@ def _owned(folder: Path) -> Iterator[None]:
 
     lock = FileLock(folder / "lock", mode=0o600, fallback_to_soft=False)
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        try:
-            lock.acquire(timeout=0)
-        except (OSError, NotImplementedError) as error:
-            if isinstance(error, Timeout) or not has_no_locks(error):
-                raise
-            # No locks here, and whoever shares such a folder has to know.
-        with open(folder / "owner", "w", opener=lambda name, flags: os.open(name, flags, 0o600)) as owner:
-            owner.write(f"{os.getpid()}\n")
-    except Timeout:
-        raise _in_use(folder) from None
-    except OSError as error:
-        lock.release()
-        raise ConfigError(
-            f"The sandbox cannot keep its data in {folder}: {error.strerror}.",
-            next_action="Choose another folder.",
-        ) from None
-    try:
+        with may_keep_in(folder):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                raise _in_use(folder) from None
+            except (OSError, NotImplementedError) as error:
+                if not has_no_locks(error):
+                    raise
+                # No locks here, and whoever shares such a folder has to know.
+            write_whole(folder / "owner", f"{os.getpid()}\n".encode())
         yield
     finally:
         lock.release()
@@ -315,13 +321,7 @@ def _private_file(folder: Path) -> Path:
     """The database's file; SQLite gives its side files the mode that this one has."""
     path = folder / "sandbox.sqlite3"
     _require_file(path)
-    try:
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-    except OSError as error:
-        raise ConfigError(
-            f"The sandbox cannot keep its data in {path}: {error.strerror}.",
-            next_action="Choose another folder.",
-        ) from None
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     return path
 
 
@@ -337,17 +337,8 @@ def _require_file(path: Path) -> None:
 def _code_secret(folder: Path | None) -> bytes:
     if folder is None:
         return secrets.token_bytes(32)
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = folder / "secret"
-        _require_file(path)
-        if path.exists() and len(secret := path.read_bytes()) == 32:
-            return secret
-        with os.fdopen(os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "wb") as file:
-            file.write(secret := secrets.token_bytes(32))
-        return secret
-    except OSError as error:
-        raise ConfigError(
-            f"The sandbox cannot keep its data in {folder}: {error.strerror}.",
-            next_action="Choose another folder.",
-        ) from None
+    path = folder / "secret"
+    _require_file(path)
+    if not path.exists():
+        write_whole(path, secrets.token_bytes(32))
+    return path.read_bytes()

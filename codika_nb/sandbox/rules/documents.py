@@ -85,7 +85,7 @@ class Documents:
                 documents.append(_ingestion_document(ingestion))
         return {**data, "documents": [_document_view(document, with_content) for document in documents]}
 
-    def deploy_ingestion(self, call: Call) -> dict[str, Any]:
+    def ingest(self, call: Call) -> dict[str, Any]:
         project = self.projects.project(call.caller, call.body, "processId")
         config = call.body.members("config")
         config.text("workflowTemplateId")

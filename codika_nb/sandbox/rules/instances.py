@@ -124,7 +124,7 @@ class Instances:
             },
         }
 
-    def make_instance_key(self, call: Call) -> dict[str, Any]:
+    def make_key(self, call: Call) -> dict[str, Any]:
         """What the dashboard does: show the instance's key once, after making a new one."""
         instance = self.instance(call.caller, call.params[0])
         raw = self.keys.instance_key(instance["id"])

@@ -72,7 +72,8 @@ class Notes:
         kind = body.text("documentTypeId")
         if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", kind):
             body.refuse("documentTypeId", "must be in lower case, with hyphens")
-        last = self.store.find("notes", project_id=project["id"], type=kind)
+        same = self.store.select("notes", "*", "rowid DESC", 1, project_id=project["id"], type=kind)
+        last = same[0] if same else None
         if last is None:
             major, minor, patch = 0, 0, 0
         elif body.flag("majorChange"):

@@ -75,7 +75,7 @@ class Organizations:
         self.store.remove("keys", organization_id=organization_id)
         self.store.remove("organizations", id=organization_id)
 
-    def create_organization(self, call: Call) -> dict[str, Any]:
+    def create_new(self, call: Call) -> dict[str, Any]:
         body = call.body
         name = body.text("name").strip()
         if not 2 <= len(name) <= LONGEST_NAME:

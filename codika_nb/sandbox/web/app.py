@@ -83,77 +83,52 @@ def _endpoints(rules: Platform) -> list[Endpoint]:
     code: Any = {"envelope": Envelope.CODE, "doors": ()}
     trigger: Any = {"scope": "workflows:trigger", "envelope": Envelope.FLAT, "doors": tuple(Door)}
     status: Any = {**trigger, "doors": (Door.KEY, Door.INSTANCE_KEY, Door.QUERY)}
+    details: Any = {"scope": "executions:read", "envelope": Envelope.FLAT_WITH_ID}
+    skills: Any = {"scope": "skills:read", "doors": (Door.KEY, Door.INSTANCE_KEY)}
     callback: Any = {"envelope": Envelope.FLAT, "doors": ()}
-    deploy, manage, connect = "deploy:use-case", "instances:manage", "integrations:manage"
+    organizations: Any = {"scope": "organizations:create", "kinds": ("personal", "admin")}
+    deploy, see, manage = "deploy:use-case", "instances:read", "instances:manage"
+    connect = "integrations:manage"
+    keys, instances, runs = rules.keys, rules.instances, rules.executions
     return [
         Endpoint("POST", "/clirequestsignupotp", rules.signin.request_signup_code, **code),
         Endpoint("POST", "/clicompletesignup", rules.signin.complete_signup, **code),
         Endpoint("POST", "/clirequestloginotp", rules.signin.request_login_code, **code),
         Endpoint("POST", "/clicompletelogin", rules.signin.complete_login, **code),
-        Endpoint("POST", "/verifyapikey", rules.keys.verify_key, body=Body.NONE),
-        Endpoint(
-            "POST",
-            "/createorganizationviaapikey",
-            rules.organizations.create_organization,
-            "organizations:create",
-            kinds=("personal", "admin"),
-        ),
-        Endpoint("POST", "/createorganizationapikeypublic", rules.keys.create_key, "api-keys:manage"),
-        Endpoint("POST", "/updateorganizationapikeypublic", rules.keys.update_key, "api-keys:manage"),
+        Endpoint("POST", "/verifyapikey", keys.verify_key, body=Body.NONE),
+        Endpoint("POST", "/createorganizationviaapikey", rules.organizations.create_new, **organizations),
+        Endpoint("POST", "/createorganizationapikeypublic", keys.create_key, "api-keys:manage"),
+        Endpoint("POST", "/updateorganizationapikeypublic", keys.update_key, "api-keys:manage"),
         Endpoint("POST", "/createprojectviaapikey", rules.projects.create_project, "projects:create"),
         Endpoint("GET", "/listprojectspublic", rules.projects.list_projects, "projects:read"),
         Endpoint("POST", "/getprojectpublic", rules.projects.get_project, "projects:read"),
         Endpoint("POST", "/deployprocessusecase", rules.deployments.deploy_use_case, deploy),
         Endpoint("POST", "/deployusecasedocuments", rules.notes.deploy_documents, deploy),
-        Endpoint(
-            "POST", "/deploydataingestion", rules.documents.deploy_ingestion, deploy, Envelope.INGESTION
-        ),
+        Endpoint("POST", "/deploydataingestion", rules.documents.ingest, deploy, Envelope.INGESTION),
         Endpoint("POST", "/publishprocessdeploymentpublic", rules.deployments.publish, deploy),
         Endpoint("POST", "/redeploydeploymentinstancepublic", rules.deployments.redeploy, deploy),
         Endpoint("POST", "/getmetadatadocumentsendpoint", rules.documents.get_documents, deploy),
         Endpoint("POST", "/upsertprojectnote", rules.notes.upsert_note, deploy),
         Endpoint("POST", "/getprojectnotes", rules.notes.get_notes, deploy),
-        Endpoint("POST", "/triggerwebhookpublic/{instance}/{workflow}", rules.executions.trigger, **trigger),
-        Endpoint("POST", "/webhook/{instance}/{workflow}", rules.executions.trigger, **trigger),
-        Endpoint(
-            "GET", "/getexecutionstatuspublic/{instance}/{execution}", rules.executions.status, **status
-        ),
-        Endpoint("GET", "/status/{instance}/{execution}", rules.executions.status, **status),
-        Endpoint(
-            "GET",
-            "/getexecutiondetailspublic/{instance}/{execution}",
-            rules.executions.details,
-            "executions:read",
-            Envelope.FLAT_WITH_ID,
-        ),
-        Endpoint(
-            "GET", "/listexecutionspublic/{instance}", rules.executions.list_executions, "executions:read"
-        ),
-        Endpoint("POST", "/createworkflowexecution", rules.executions.create_execution, **callback),
-        Endpoint("POST", "/uploadworkflowoutput", rules.executions.upload_output, **callback, body=Body.FORM),
-        Endpoint("POST", "/submitworkflowresult", rules.executions.submit_result, **callback),
-        Endpoint("POST", "/submitworkflowerror", rules.executions.submit_error, **callback),
+        Endpoint("POST", "/triggerwebhookpublic/{instance}/{workflow}", runs.trigger, **trigger),
+        Endpoint("POST", "/webhook/{instance}/{workflow}", runs.trigger, **trigger),
+        Endpoint("GET", "/getexecutionstatuspublic/{instance}/{execution}", runs.status, **status),
+        Endpoint("GET", "/status/{instance}/{execution}", runs.status, **status),
+        Endpoint("GET", "/getexecutiondetailspublic/{instance}/{execution}", runs.details, **details),
+        Endpoint("GET", "/listexecutionspublic/{instance}", runs.list_executions, "executions:read"),
+        Endpoint("POST", "/createworkflowexecution", runs.create_execution, **callback),
+        Endpoint("POST", "/uploadworkflowoutput", runs.upload_output, **callback, body=Body.FORM),
+        Endpoint("POST", "/submitworkflowresult", runs.submit_result, **callback),
+        Endpoint("POST", "/submitworkflowerror", runs.submit_error, **callback),
         # Not the platform's: what an engine has to say of itself.
-        Endpoint("POST", "/sandbox/engine", rules.executions.told_by_engine, **callback),
-        Endpoint("GET", "/listprocessinstancespublic", rules.instances.list_instances, "instances:read"),
-        Endpoint("POST", "/getprocessinstancepublic", rules.instances.get_instance, "instances:read"),
+        Endpoint("POST", "/sandbox/engine", runs.told_by_engine, **callback),
+        Endpoint("GET", "/listprocessinstancespublic", instances.list_instances, see),
+        Endpoint("POST", "/getprocessinstancepublic", instances.get_instance, see),
         Endpoint("POST", "/activateprocessinstancepublic", rules.rollouts.activate, manage),
         Endpoint("POST", "/deactivateprocessinstancepublic", rules.rollouts.deactivate, manage),
         # Not the platform's: what its dashboard shows under "Public API Access".
-        Endpoint(
-            "POST",
-            "/sandbox/instances/{instance}/key",
-            rules.instances.make_instance_key,
-            manage,
-            body=Body.NONE,
-        ),
-        Endpoint(
-            "GET",
-            "/getprocessskillspublic/{instance}",
-            rules.instances.get_skills,
-            "skills:read",
-            doors=(Door.KEY, Door.INSTANCE_KEY),
-        ),
+        Endpoint("POST", "/sandbox/instances/{instance}/key", instances.make_key, manage, body=Body.NONE),
+        Endpoint("GET", "/getprocessskillspublic/{instance}", instances.get_skills, **skills),
         Endpoint("POST", "/createintegrationpublic", rules.integrations.create, connect),
         Endpoint("POST", "/deleteintegrationpublic", rules.integrations.delete, connect),
         Endpoint("POST", "/listintegrationspublic", rules.integrations.list_integrations, connect),

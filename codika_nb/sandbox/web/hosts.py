@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from urllib.parse import urlsplit
 
-from ..wire import Refusal
+from ..wire import Refusal, is_loopback
 
 __all__ = ["Hosts"]
 
@@ -65,10 +65,10 @@ class Hosts:
             name = (urlsplit(f"//{netloc}").hostname or "").rstrip(".")
         except ValueError:
             return False
-        if name in ("localhost", self._bound or "localhost", *self._others) or name.endswith(".localhost"):
+        if is_loopback(name) or (name and name in (self._bound, *self._others)):
             return True
         try:
-            address = ipaddress.ip_address(name)
+            ipaddress.ip_address(name)
         except ValueError:
             return self._wildcard and name == socket.gethostname().lower()
-        return address.is_loopback or self._wildcard
+        return self._wildcard
