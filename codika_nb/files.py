@@ -13,7 +13,7 @@ from pathlib import Path
 from .errors import ConfigError, InvalidResponseError
 from .loops import IN_BROWSER
 
-__all__ = ["Base64", "has_no_locks", "kept", "replace", "sync", "temporary", "write_inside"]
+__all__ = ["Base64", "has_no_locks", "kept", "replace", "sync", "temporary", "write_inside", "write_whole"]
 
 # What keeps a file from reaching the disk. Anything else means that the system does not wait for disks, as
 # many a network or cluster home; some of them say so with numbers that Python has no name for.
@@ -86,6 +86,12 @@ def replace(path: Path, target: Path) -> None:
             return
         time.sleep(0.02)
     path.replace(target)
+
+
+def write_whole(target: Path, content: bytes) -> None:
+    """Write a private file: all of it, or nothing where that fails in the middle."""
+    with temporary(target, lambda: content) as written:
+        replace(written, target)
 
 
 def sync(folder: Path) -> None:

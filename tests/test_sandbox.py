@@ -439,6 +439,30 @@ def test_a_trusted_proxy_answers_for_the_host_name(proxy: str, status: int) -> N
         assert httpx.get(sandbox.url, headers=through, trust_env=False).status_code == status
 
 
+def test_a_page_under_a_name_of_its_own_cannot_pass_for_the_proxy() -> None:
+    with Sandbox(trusted_proxy="127.0.0.1") as sandbox:
+        platform = Platform(sandbox)
+        port = urlsplit(sandbox.url).port
+        # A page that has had its name point here names this port, too. A proxy has another one of its own,
+        # or names the sandbox's address with the port.
+        hosts = {
+            f"evil.example:{port}": 421,
+            f"evil.example:0{port}": 421,
+            f"[::ffff:1.2.3.4]:{port}": 421,
+            "evil.example:port": 421,
+            "hub.example": 200,
+            f"hub.example:{(port or 0) + 1}": 200,
+            f"127.0.0.1:{port}": 200,
+            f"localhost:{port}": 200,
+        }
+        with platform.http:
+            for number, (host, status) in enumerate(hosts.items()):
+                forged = {"Host": host, "X-Forwarded-For": f"198.51.100.{number}", "Origin": f"http://{host}"}
+                asked = platform.post("/clirequestsignupotp", {"email": new_email()}, **forged)
+                assert (host, asked.status_code) == (host, status)
+                assert platform.http.get("/", headers=forged).status_code == status
+
+
 def test_behind_a_proxy_nobody_sees_the_codes_of_others() -> None:
     with Sandbox(trusted_proxy=" 127.0.0.1 ") as sandbox, httpx.Client(trust_env=False) as http:
         through = {"Host": "public.example", "X-Forwarded-For": "198.51.100.9", "Accept": "application/json"}

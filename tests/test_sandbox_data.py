@@ -239,6 +239,27 @@ with Sandbox(data=folder) as sandbox, httpx.Client(base_url=sandbox.url, trust_e
     assert answer.stdout.splitlines() == ["500", "200 200 True", "200", "True"], answer.stderr
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit")
+def test_no_half_a_key_is_left_where_the_disk_is_full(tmp_path: Path) -> None:
+    program = f"""
+import resource, signal
+from pathlib import Path
+import httpx
+from codika_nb.sandbox import Sandbox
+folder = Path({str(tmp_path)!r})
+with Sandbox(data=folder) as sandbox, httpx.Client(base_url=sandbox.url, trust_env=False) as http:
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1024, resource.RLIM_INFINITY))
+    print(http.get("/encryption/public.pem").status_code)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    key = http.get("/encryption/public.pem").text
+with Sandbox(data=folder) as sandbox:
+    print(httpx.get(f"{{sandbox.url}}/encryption/public.pem", trust_env=False).text == key)
+"""
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert answer.stdout.splitlines() == ["500", "True"], answer.stderr
+
+
 def test_without_a_folder_everything_is_forgotten() -> None:
     sandbox = Sandbox()
     with sandbox:

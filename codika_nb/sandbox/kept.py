@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import ConfigError
-from .store import Store
+from .store import Store, may_keep_in
 
 __all__ = ["KeptStore"]
 
@@ -33,16 +33,12 @@ class KeptStore(Store):
         self._saving: asyncio.TimerHandle | None = None
         super().__init__(None)
         try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._look()
-        except (OSError, ConfigError) as error:
+            with may_keep_in(folder):
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                self._look()
+        except ConfigError:
             super().close()
-            if isinstance(error, ConfigError):
-                raise
-            raise ConfigError(
-                f"The sandbox cannot keep its data in {folder}: {error.strerror}.",
-                next_action="Choose another folder.",
-            ) from None
+            raise
 
     @contextlib.contextmanager
     def transaction(self, keep_on: type[Exception]) -> Iterator[None]:

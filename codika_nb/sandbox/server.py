@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import ipaddress
 import logging
 import os
@@ -23,7 +22,7 @@ from .n8n import n8n_engine
 from .rules.platform import Platform
 from .serving import InProcess, Serving, Start
 from .stand_ins import Function, StandInEngine, StandIns, StandInsFirst
-from .wire import Refusal
+from .wire import Refusal, is_loopback
 
 __all__ = ["Sandbox"]
 
@@ -97,7 +96,7 @@ class Sandbox:
         self._stand_ins = StandIns()
         self._mailbox = Mailbox(None if smtp is None else smtp_relay(smtp))
         # Behind a proxy it is reached from elsewhere, whatever address it listens on.
-        open_to_others = trusted_proxy is not None or not _is_loopback(host)
+        open_to_others = trusted_proxy is not None or not is_loopback(host)
         if isinstance(engine, str):
             if open_to_others and not lets_others_run:
                 raise ConfigError(
@@ -427,9 +426,3 @@ def _address(text: str) -> str:
         raise ConfigError(
             f"A trusted proxy is named by its address, not as {text!r}.", next_action="For example: 127.0.0.1"
         ) from None
-
-
-def _is_loopback(host: str) -> bool:
-    with contextlib.suppress(ValueError):
-        return ipaddress.ip_address(host).is_loopback
-    return host == "localhost"

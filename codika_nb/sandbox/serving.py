@@ -117,7 +117,7 @@ class Start(ABC):
             yield Application(
                 platform=platform,
                 pages=pages,
-                hosts=Hosts(host, urlsplit(callback_url).hostname or ""),
+                hosts=Hosts(host, urlsplit(self.url).port, urlsplit(callback_url).hostname or ""),
                 trusted_proxy=self.trusted_proxy,
             )
             await platform.executions.stop()

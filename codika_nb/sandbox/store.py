@@ -6,14 +6,14 @@ import contextlib
 import os
 import secrets
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigError
-from ..files import has_no_locks
+from ..files import has_no_locks, write_whole
 
-__all__ = ["Store"]
+__all__ = ["Store", "may_keep_in"]
 
 # Each script brings a database from the version before it to its own; PRAGMA user_version counts them.
 _MIGRATIONS = (
@@ -138,13 +138,18 @@ _MIGRATIONS = (
 
 
 class Store:
-    """A database in memory, or in a folder where it survives restarts and crashes."""
+    """A database in memory, or in a folder where it survives restarts and crashes.
+
+    The names of tables and columns that are given to it come from this package's code alone: they stand in
+    its statements as they are, and every value beside them.
+    """
 
     def __init__(self, folder: Path | None) -> None:
         with contextlib.ExitStack() as undone:
             if folder is not None:
                 undone.enter_context(_owned(folder))
-            self._open(folder)
+            with may_keep_in(folder):
+                self._open(folder)
             self._let_go = undone.pop_all()
 
     def _open(self, folder: Path | None) -> None:
@@ -214,9 +219,9 @@ class Store:
         number: int = self._database.execute(sql, values).fetchone()[0]
         return number
 
-    def run(self, sql: str, *values: Any) -> int:
-        """Run one statement; returns how many rows it changed."""
-        return self._database.execute(sql, values).rowcount
+    def run(self, sql: str, *values: Any) -> None:
+        """Run one statement."""
+        self._database.execute(sql, values)
 
     def note(self, sql: str, *values: Any) -> None:
         """Run a statement that no call may fail for, were the disk full; it is lost then."""
@@ -230,14 +235,50 @@ class Store:
         """Add one row, given by its columns; returns its rowid."""
         verb = "REPLACE" if replace else "INSERT"
         columns, marks = ", ".join(row), ", ".join("?" * len(row))
-        # Table and column names come from this package's code alone.
         sql = f"{verb} INTO {table} ({columns}) VALUES ({marks})"
         return self._database.execute(sql, tuple(row.values())).lastrowid
+
+    def select(
+        self, table: str, columns: str = "*", order: str = "rowid", limit: int = -1, /, **where: Any
+    ) -> list[sqlite3.Row]:
+        """The rows in whose columns these values stand."""
+        sql = f"SELECT {columns} FROM {table} WHERE {_all_of(where)} ORDER BY {order} LIMIT ?"  # noqa: S608
+        return self.every(sql, *where.values(), limit)
+
+    def find(self, table: str, columns: str = "*", /, **where: Any) -> sqlite3.Row | None:
+        """The row in whose columns these values stand."""
+        return self.one(f"SELECT {columns} FROM {table} WHERE {_all_of(where)}", *where.values())  # noqa: S608
+
+    def change(self, table: str, where: Mapping[str, Any], /, **columns: Any) -> None:
+        """Write values into columns of the rows where others stand."""
+        written = ", ".join(f"{column} = ?" for column in columns)
+        sql = f"UPDATE {table} SET {written} WHERE {_all_of(where)}"  # noqa: S608
+        self.run(sql, *columns.values(), *where.values())
+
+    def remove(self, table: str, /, **where: Any) -> None:
+        """Delete the rows in whose columns these values stand."""
+        self.run(f"DELETE FROM {table} WHERE {_all_of(where)}", *where.values())  # noqa: S608
 
     def close(self) -> None:
         """Write everything out and let go of the file."""
         self._database.close()
         self._let_go.close()
+
+
+def _all_of(where: Mapping[str, Any]) -> str:
+    return " AND ".join(f"{column} {'IS' if value is None else '='} ?" for column, value in where.items())
+
+
+@contextlib.contextmanager
+def may_keep_in(folder: Path | None) -> Iterator[None]:
+    """Say it as whoever starts the sandbox can mend it, if the system refuses a folder or what is in it."""
+    try:
+        yield
+    except OSError as error:
+        raise ConfigError(
+            f"The sandbox cannot keep its data in {folder}: {error.strerror}.",
+            next_action="Choose another folder.",
+        ) from None
 
 
 @contextlib.contextmanager
@@ -250,24 +291,17 @@ def _owned(folder: Path) -> Iterator[None]:
 
     lock = FileLock(folder / "lock", mode=0o600, fallback_to_soft=False)
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        try:
-            lock.acquire(timeout=0)
-        except (OSError, NotImplementedError) as error:
-            if isinstance(error, Timeout) or not has_no_locks(error):
-                raise
-            # No locks here, and whoever shares such a folder has to know.
-        with open(folder / "owner", "w", opener=lambda name, flags: os.open(name, flags, 0o600)) as owner:
-            owner.write(f"{os.getpid()}\n")
-    except Timeout:
-        raise _in_use(folder) from None
-    except OSError as error:
-        lock.release()
-        raise ConfigError(
-            f"The sandbox cannot keep its data in {folder}: {error.strerror}.",
-            next_action="Choose another folder.",
-        ) from None
-    try:
+        with may_keep_in(folder):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                raise _in_use(folder) from None
+            except (OSError, NotImplementedError) as error:
+                if not has_no_locks(error):
+                    raise
+                # No locks here, and whoever shares such a folder has to know.
+            write_whole(folder / "owner", f"{os.getpid()}\n".encode())
         yield
     finally:
         lock.release()
@@ -287,13 +321,7 @@ def _private_file(folder: Path) -> Path:
     """The database's file; SQLite gives its side files the mode that this one has."""
     path = folder / "sandbox.sqlite3"
     _require_file(path)
-    try:
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-    except OSError as error:
-        raise ConfigError(
-            f"The sandbox cannot keep its data in {path}: {error.strerror}.",
-            next_action="Choose another folder.",
-        ) from None
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     return path
 
 
@@ -309,17 +337,8 @@ def _require_file(path: Path) -> None:
 def _code_secret(folder: Path | None) -> bytes:
     if folder is None:
         return secrets.token_bytes(32)
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = folder / "secret"
-        _require_file(path)
-        if path.exists() and len(secret := path.read_bytes()) == 32:
-            return secret
-        with os.fdopen(os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "wb") as file:
-            file.write(secret := secrets.token_bytes(32))
-        return secret
-    except OSError as error:
-        raise ConfigError(
-            f"The sandbox cannot keep its data in {folder}: {error.strerror}.",
-            next_action="Choose another folder.",
-        ) from None
+    path = folder / "secret"
+    _require_file(path)
+    if not path.exists():
+        write_whole(path, secrets.token_bytes(32))
+    return path.read_bytes()

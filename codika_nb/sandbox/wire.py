@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ipaddress
 import json
 import os
 import re
@@ -20,12 +22,52 @@ __all__ = [
     "Refusal",
     "Upload",
     "as_json",
+    "is_loopback",
     "iso",
     "new_id",
     "new_uuid",
 ]
 
 _ALPHANUMERIC = string.ascii_letters + string.digits
+_CODES = {
+    400: (
+        *("INVALID_REQUEST", "INVALID_PAYLOAD", "INVALID_CONFIGURATION", "INVALID_WORKFLOW_JSON"),
+        *(
+            "INVALID_VERSION",
+            "INVALID_PROJECT_ID",
+            "INVALID_EXPIRES_IN_DAYS",
+            "EMAIL_REQUIRED",
+            "EMAIL_INVALID",
+        ),
+        *("OTP_INVALID", "COMPANY_NAME_TOO_LONG", "ORGANIZATION_CREATION_FAILED"),
+    ),
+    401: ("UNAUTHORIZED",),
+    403: ("FORBIDDEN", "ORGANIZATION_NOT_MEMBER"),
+    404: (
+        *("NOT_FOUND", "PROJECT_NOT_FOUND", "INSTANCE_NOT_FOUND", "WORKFLOW_NOT_FOUND"),
+        *("EXECUTION_NOT_FOUND", "USER_NOT_FOUND", "OTP_NOT_FOUND"),
+    ),
+    405: ("METHOD_NOT_ALLOWED",),
+    409: (
+        *("OTP_ALREADY_USED", "OTP_PURPOSE_MISMATCH", "USER_ALREADY_HAS_ORGANIZATION"),
+        *(
+            "USER_HAS_NO_ORGANIZATION",
+            "MULTIPLE_ORGANIZATIONS",
+            "CONFIRMATION_REQUIRED",
+            "ENGINE_UNAVAILABLE",
+        ),
+    ),
+    410: ("OTP_EXPIRED",),
+    412: ("INSTANCE_INACTIVE",),
+    421: ("MISDIRECTED_REQUEST",),
+    429: (
+        *("OTP_RESEND_COOLDOWN", "OTP_LOCKED_OUT", "EMAIL_RATE_LIMITED", "IP_RATE_LIMITED"),
+        "MAX_API_KEYS_REACHED",
+    ),
+    500: ("INTERNAL", "INTERNAL_ERROR"),
+    503: ("SERVICE_UNAVAILABLE",),
+}
+_STATUS = {code: status for status, codes in _CODES.items() for code in codes}
 
 
 class Refusal(Exception):  # noqa: N818 - an answer to the caller, not a fault of the sandbox
@@ -33,17 +75,16 @@ class Refusal(Exception):  # noqa: N818 - an answer to the caller, not a fault o
 
     def __init__(
         self,
-        status: int,
         code: str,
         message: str,
-        *,
         next_action: str | None = None,
+        *,
         details: Mapping[str, Any] | None = None,
         data: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message)
-        self.status = status
+        self.status = _STATUS[code]
         self.code = code
         self.message = message
         self.next_action = next_action
@@ -99,7 +140,7 @@ class Call:
         """The ``limit`` of a list call."""
         given = self.query.get("limit", str(default))
         if not re.fullmatch(r"[0-9]{1,9}", given) or not 1 <= int(given) <= largest:
-            raise Refusal(400, "INVALID_REQUEST", f'"limit" must be a whole number from 1 to {largest}.')
+            raise Refusal("INVALID_REQUEST", f'"limit" must be a whole number from 1 to {largest}.')
         return int(given)
 
 
@@ -122,7 +163,7 @@ class Members:
         """Refuse the call because of one member, naming it by its whole path."""
         place = f"{self._at}.{name}" if self._at else name
         raise Refusal(
-            400, code or self._code, f'"{place}" {problem}.', details={"field": place, "reason": problem}
+            code or self._code, f'"{place}" {problem}.', details={"field": place, "reason": problem}
         )
 
     def text(self, name: str, *, blank: bool = False, longest: int | None = None) -> str:
@@ -229,6 +270,13 @@ def iso(seconds: float | None) -> str | None:
         return None
     moment = datetime.fromtimestamp(seconds, UTC)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a name or an address is of this machine alone."""
+    with contextlib.suppress(ValueError):
+        return ipaddress.ip_address(host).is_loopback
+    return host == "localhost" or host.endswith(".localhost")
 
 
 def new_id(prefix: str = "") -> str:

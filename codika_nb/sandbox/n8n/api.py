@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import ipaddress
 import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -14,6 +12,7 @@ import httpx
 
 from ...errors import ConfigError
 from ..engine import EngineError
+from ..wire import is_loopback
 
 __all__ = ["Api", "Hook", "is_local"]
 
@@ -32,10 +31,7 @@ class Hook(NamedTuple):
 
 def is_local(url: str) -> bool:
     """Whether an address is of this machine alone."""
-    name = urlsplit(url).hostname or ""
-    with contextlib.suppress(ValueError):
-        return ipaddress.ip_address(name).is_loopback
-    return name == "localhost" or name.endswith(".localhost")
+    return is_loopback(urlsplit(url).hostname or "")
 
 
 class Api:

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+from ...files import write_whole
+
 __all__ = ["Mark"]
 
 _numbers = itertools.count(1)
@@ -43,8 +45,7 @@ class Mark:
         if not path.exists():
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             made = cls(f"codika-{secrets.token_hex(6)}", keeps=True)
-            with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
-                json.dump({"mark": made.text, "lock": made.lock}, file)
+            write_whole(path, json.dumps({"mark": made.text, "lock": made.lock}).encode())
         kept = json.loads(path.read_text())
         return cls(kept["mark"], keeps=True, lock=kept["lock"])
 

@@ -21,6 +21,7 @@ import httpx
 import platformdirs
 
 from ...errors import ConfigError
+from ...files import write_whole
 from . import keeper
 from .api import Api
 from .engine import N8nEngine
@@ -140,7 +141,7 @@ class OwnN8nEngine(N8nEngine):
             url = self._start(folder, log)
             if await self._is_ready(url):
                 key = _kept(folder / "api-key") or await _new_key(url)
-                _keep(folder / "api-key", key)
+                write_whole(folder / "api-key", key.encode())
                 return Api(url, key)
             # Somebody else may have taken one of the ports meanwhile.
             if attempt == 2 or self._keeper is None or self._keeper.poll() is None:
@@ -226,11 +227,6 @@ def _kept(path: Path) -> str:
     with contextlib.suppress(OSError):
         return path.read_text()
     return ""
-
-
-def _keep(path: Path, key: str) -> None:
-    with os.fdopen(os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "w") as file:
-        file.write(key)
 
 
 async def _new_key(url: str) -> str:

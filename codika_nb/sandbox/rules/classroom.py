@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import Any
 
 from ..store import Store
@@ -15,11 +16,11 @@ _MOST = 100
 _MOST_EMAILS = 5
 
 
+@dataclass(frozen=True)
 class Classroom:
     """Everything in the sandbox at a glance, whoever it belongs to."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    store: Store
 
     def seen(self) -> dict[str, list[dict[str, Any]]]:
         """The newest organizations, deployments and runs, newest first."""
@@ -30,7 +31,7 @@ class Classroom:
         }
 
     def _runs(self) -> list[dict[str, Any]]:
-        rows = self._store.every(
+        rows = self.store.every(
             "SELECT e.id, e.created_at, e.workflow_id, e.status, e.duration, e.error, o.name,"
             " json_extract(d.configuration, '$.title') AS title FROM executions e"
             " JOIN instances i ON i.id = e.instance_id JOIN organizations o ON o.id = i.organization_id"
@@ -52,7 +53,7 @@ class Classroom:
         ]
 
     def _deployments(self) -> list[dict[str, Any]]:
-        rows = self._store.every(
+        rows = self.store.every(
             "SELECT i.id, i.environment, i.is_active, i.rollout_status, i.rollout_errors, o.name, d.major,"
             " d.minor, json_extract(d.configuration, '$.title') AS title FROM instances i"
             " JOIN organizations o ON o.id = i.organization_id JOIN deployments d ON d.id = i.deployment_id"
@@ -73,7 +74,7 @@ class Classroom:
         ]
 
     def _organizations(self) -> list[dict[str, Any]]:
-        rows = self._store.every(
+        rows = self.store.every(
             "SELECT o.id, o.name, COUNT(u.id) AS members, GROUP_CONCAT(u.email, ' ') AS emails"
             " FROM organizations o LEFT JOIN members m ON m.organization_id = o.id"
             " LEFT JOIN users u ON u.id = m.user_id GROUP BY o.id ORDER BY o.rowid DESC LIMIT ?",

@@ -6,6 +6,7 @@ import hmac
 import math
 import secrets
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -24,27 +25,27 @@ _HOUR = 60 * 60
 Purpose = Literal["signup", "login"]
 
 
+@dataclass(frozen=True)
 class Codes:
     """The rules about one-time codes. Every method runs in a transaction."""
 
-    def __init__(self, store: Store, now: Callable[[], float], mailbox: Mailbox, ip_limit: int) -> None:
-        self._store = store
-        self._now = now
-        self._mailbox = mailbox
-        self._ip_limit = ip_limit
+    store: Store
+    now: Callable[[], float]
+    mailbox: Mailbox
+    ip_limit: int
 
     def count_request(self, email: str, ip: str) -> int | None:
         """Count a request for a code, if another one may be made; returns what `make` takes it back by."""
-        now = self._now()
+        now = self.now()
         self._limit_requests(email, ip, now)
-        return self._store.insert("code_requests", email=email, ip=ip, at=now)
+        return self.store.insert("code_requests", email=email, ip=ip, at=now)
 
     def make(self, purpose: Purpose, email: str, request: int | None) -> Callable[[], Awaitable[None]]:
         """A new code in place of the one before; what is returned mails it, once the call is over."""
-        now = self._now()
+        now = self.now()
         code = f"{secrets.randbelow(10**6):06d}"
         digest = self._digest(email, purpose, code)
-        self._store.insert(
+        self.store.insert(
             "codes",
             replace=True,
             email=email,
@@ -58,77 +59,65 @@ class Codes:
 
         async def deliver() -> None:
             try:
-                await self._mailbox.deliver(mail)
+                await self.mailbox.deliver(mail)
             except NotSent:
                 # Nobody has the code: neither a cooldown nor the hourly counts may come from it.
-                with self._store.transaction(Refusal):
-                    self._store.run("DELETE FROM codes WHERE email = ? AND digest = ?", email, digest)
-                    self._store.run("DELETE FROM code_requests WHERE rowid = ?", request)
+                with self.store.transaction(Refusal):
+                    self.store.remove("codes", email=email, digest=digest)
+                    self.store.remove("code_requests", rowid=request)
                 raise Refusal(
-                    500,
-                    "INTERNAL",
-                    "The mail with the code could not be sent.",
-                    next_action="Retry in a few seconds.",
+                    "INTERNAL", "The mail with the code could not be sent.", "Retry in a few seconds."
                 ) from None
 
         return deliver
 
     def _limit_requests(self, email: str, ip: str, now: float) -> None:
         # A used code ends the cooldown: the mail was wanted, and the next step may be to log in.
-        last = self._store.one("SELECT sent_at FROM codes WHERE email = ? AND state != 'used'", email)
-        if last is not None and _is_within(_RESEND_SECONDS, last["sent_at"], now):
+        last = self.store.find("codes", email=email)
+        if last and last["state"] != "used" and _is_within(_RESEND_SECONDS, last["sent_at"], now):
             wait = max(1, math.ceil(last["sent_at"] + _RESEND_SECONDS - now))
             raise Refusal(
-                429,
                 "OTP_RESEND_COOLDOWN",
                 f"A code was sent to this address less than {_RESEND_SECONDS} seconds ago.",
-                next_action=f"Wait {wait} seconds, then repeat the request.",
+                f"Wait {wait} seconds, then repeat the request.",
                 details={"retryInSeconds": wait},
                 headers={"Retry-After": str(wait)},
             )
-        self._store.run("DELETE FROM code_requests WHERE at <= ? OR at > ?", now - _HOUR, now)
+        self.store.run("DELETE FROM code_requests WHERE at <= ? OR at > ?", now - _HOUR, now)
         for column, value, most, code, whose in (
             ("email", email, _EMAIL_REQUESTS_PER_HOUR, "EMAIL_RATE_LIMITED", "for this e-mail address"),
-            ("ip", ip, self._ip_limit, "IP_RATE_LIMITED", "from this IP address"),
+            ("ip", ip, self.ip_limit, "IP_RATE_LIMITED", "from this IP address"),
         ):
-            # The request that has to be an hour old first. The column is one of the two names above.
-            earlier = self._store.one(
-                f"SELECT at FROM code_requests WHERE {column} = ? ORDER BY at DESC LIMIT 1 OFFSET ?",  # noqa: S608
-                value,
-                most - 1,
-            )
-            if earlier is not None:
-                wait = max(1, math.ceil(earlier["at"] + _HOUR - now))
+            counted = self.store.select("code_requests", "at", "at DESC", most, **{column: value})
+            if len(counted) == most:
+                # The first of them has to be an hour old first.
+                wait = max(1, math.ceil(counted[-1]["at"] + _HOUR - now))
                 raise Refusal(
-                    429,
                     code,
                     f"{most} codes were requested {whose} within an hour.",
-                    next_action=f"Wait {math.ceil(wait / 60)} minutes, then repeat the request.",
+                    f"Wait {math.ceil(wait / 60)} minutes, then repeat the request.",
                     headers={"Retry-After": str(wait)},
                 )
 
     def _digest(self, email: str, purpose: str, code: str) -> bytes:
         message = f"{purpose}\n{email}\n{code}".encode("utf-8", "replace")
-        return hmac.digest(self._store.code_secret, message, "sha256")
+        return hmac.digest(self.store.code_secret, message, "sha256")
 
     def check(self, purpose: Purpose, email: str, code: str) -> None:
         """Pass with the right code, which stays valid until `use`."""
         again = f"Run {purpose}-request again."
-        record = self._store.one("SELECT * FROM codes WHERE email = ?", email)
+        record = self.store.find("codes", email=email)
         if record is None:
-            raise Refusal(
-                404, "OTP_NOT_FOUND", "No code is pending for this e-mail address.", next_action=again
-            )
+            raise Refusal("OTP_NOT_FOUND", "No code is pending for this e-mail address.", again)
         if record["state"] == "used":
-            raise Refusal(409, "OTP_ALREADY_USED", "This code has been used already.", next_action=again)
-        if record["state"] == "pending" and not _is_within(CODE_SECONDS, record["sent_at"], self._now()):
-            raise Refusal(410, "OTP_EXPIRED", "The code is older than 10 minutes.", next_action=again)
+            raise Refusal("OTP_ALREADY_USED", "This code has been used already.", again)
+        if record["state"] == "pending" and not _is_within(CODE_SECONDS, record["sent_at"], self.now()):
+            raise Refusal("OTP_EXPIRED", "The code is older than 10 minutes.", again)
         if record["purpose"] != purpose:
             raise Refusal(
-                409,
                 "OTP_PURPOSE_MISMATCH",
                 f"The code that was sent is for {record['purpose']}, not for {purpose}.",
-                next_action=f"Run {record['purpose']}-complete with it, or {purpose}-request for a new one.",
+                f"Run {record['purpose']}-complete with it, or {purpose}-request for a new one.",
             )
         if record["state"] == "locked":
             raise _locked_out(again)
@@ -136,33 +125,30 @@ class Codes:
             return
         left = record["attempts_left"] - 1
         if left == 0:
-            self._store.run(
-                "UPDATE codes SET state = 'locked', digest = NULL, attempts_left = 0 WHERE email = ?", email
-            )
+            self.store.change("codes", {"email": email}, state="locked", digest=None, attempts_left=0)
             raise _locked_out(again)
-        self._store.run("UPDATE codes SET attempts_left = ? WHERE email = ?", left, email)
+        self.store.change("codes", {"email": email}, attempts_left=left)
         raise Refusal(
-            400,
             "OTP_INVALID",
             "That code is not right.",
-            next_action=f"Look at the newest mail again and repeat {purpose}-complete.",
+            f"Look at the newest mail again and repeat {purpose}-complete.",
             details={"attemptsRemaining": left},
         )
 
     def state_of(self, mail: Mail) -> Literal["waiting", "used", "replaced", "expired", "locked"]:
         """What has become of the code in a mail."""
-        record = self._store.one("SELECT state, sent_at FROM codes WHERE email = ?", mail.to)
+        record = self.store.find("codes", email=mail.to)
         # To the microsecond, as a mail has it.
         if record is None or abs(record["sent_at"] - mail.sent_at.timestamp()) > 1e-5:
             return "replaced"
         if record["state"] == "pending":
-            fresh = _is_within(CODE_SECONDS, record["sent_at"], self._now())
+            fresh = _is_within(CODE_SECONDS, record["sent_at"], self.now())
             return "waiting" if fresh else "expired"
         return "used" if record["state"] == "used" else "locked"
 
     def use(self, email: str) -> None:
         """Make the code to an address one that was used."""
-        self._store.run("UPDATE codes SET state = 'used', digest = NULL WHERE email = ?", email)
+        self.store.change("codes", {"email": email}, state="used", digest=None)
 
 
 def _is_within(seconds: float, since: float, now: float) -> bool:
@@ -183,9 +169,4 @@ def _mail(email: str, purpose: Purpose, code: str, now: float) -> Mail:
 
 
 def _locked_out(again: str) -> Refusal:
-    return Refusal(
-        429,
-        "OTP_LOCKED_OUT",
-        f"The code was deleted after {_ATTEMPTS} wrong attempts.",
-        next_action=again,
-    )
+    return Refusal("OTP_LOCKED_OUT", f"The code was deleted after {_ATTEMPTS} wrong attempts.", again)

@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from datetime import date
-from typing import Any, NoReturn, TypeGuard
+from typing import Any, NamedTuple, NoReturn, TypeGuard
 
 from ..wire import Members, Refusal
 
@@ -111,7 +111,7 @@ def _check_custom_integration(integration: Members) -> None:
 
 def _check_fields(owner: Members, name: str) -> None:
     for field in owner.each(name, required=False):
-        kind = field.choice("type", (*_CHECKS, "section"))
+        kind = field.choice("type", (*_KINDS, "section"))
         if kind == "section":
             _check_fields(field, "inputSchema")
         else:
@@ -157,34 +157,36 @@ def check_payload(schema: list[dict[str, Any]], payload: Mapping[str, Any], at: 
             continue
         place = f"{at}.{field['key']}"
         value = payload.get(field["key"])
-        if value is None or value == "":
-            if field.get("required") is True:
-                _misfit(place, "is required")
-            continue
-        _CHECKS[field["type"]](field, value, place)
+        if value is not None and value != "":
+            _check_value(field, value, place)
+        elif field.get("required") is True:
+            _misfit(place, "is required")
 
 
 def _misfit(place: str, problem: str) -> NoReturn:
     details = {"field": place, "reason": problem}
-    raise Refusal(400, "INVALID_PAYLOAD", f'"{place}" {problem}.', details=details)
+    raise Refusal("INVALID_PAYLOAD", f'"{place}" {problem}.', details=details)
 
 
-def _bounds(field: Mapping[str, Any], size: float, limits: str, what: str, place: str) -> None:
-    smallest, largest = (field.get(limit) for limit in limits.split())
-    if _is_number(smallest) and size < smallest:
-        _misfit(place, f"must {what} at least {smallest}")
-    if _is_number(largest) and size > largest:
-        _misfit(place, f"must {what} at most {largest}")
+def _check_value(field: Mapping[str, Any], value: Any, place: str) -> None:
+    kind = _KINDS[field.get("type") or "string"]
+    if not isinstance(value, kind.types) or (isinstance(value, bool) and kind.types == _NUMBERS):
+        _misfit(place, f"must be {kind.name}")
+    if kind.limits:
+        size = value if kind.types == _NUMBERS else len(value)
+        smallest, largest = (field.get(limit) for limit in kind.limits)
+        if _is_number(smallest) and size < smallest:
+            _misfit(place, f"must {kind.has} at least {smallest}")
+        if _is_number(largest) and size > largest:
+            _misfit(place, f"must {kind.has} at most {largest}")
+    kind.check(field, value, place)
 
 
 def _is_number(value: Any) -> TypeGuard[float]:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    return isinstance(value, _NUMBERS) and not isinstance(value, bool)
 
 
-def _check_text(field: Mapping[str, Any], value: Any, place: str) -> None:
-    if not isinstance(value, str):
-        _misfit(place, "must be a string")
-    _bounds(field, len(value), "minLength maxLength", "have a length of", place)
+def _check_pattern(field: Mapping[str, Any], value: str, place: str) -> None:
     pattern = field.get("regex")
     if isinstance(pattern, str) and pattern:
         try:
@@ -195,23 +197,15 @@ def _check_text(field: Mapping[str, Any], value: Any, place: str) -> None:
             _misfit(place, str(field.get("regexError") or f"must match {pattern}"))
 
 
-def _check_number(field: Mapping[str, Any], value: Any, place: str) -> None:
-    if not _is_number(value):
-        _misfit(place, "must be a number")
+def _check_whole(field: Mapping[str, Any], value: float, place: str) -> None:
     if field.get("numberType") == "integer" and value != int(value):
         _misfit(place, "must be a whole number")
-    _bounds(field, value, "min max", "be", place)
 
 
-def _check_boolean(_field: Mapping[str, Any], value: Any, place: str) -> None:
-    if not isinstance(value, bool):
-        _misfit(place, "must be true or false")
-
-
-def _check_date(field: Mapping[str, Any], value: Any, place: str) -> None:
+def _check_date(field: Mapping[str, Any], value: str, place: str) -> None:
     day = _day(value)
     if day is None:
-        _misfit(place, "must be a date like 2026-01-31")
+        _misfit(place, f"must be {_DATE}")
     earliest, latest = _day(field.get("minDate")), _day(field.get("maxDate"))
     if earliest is not None and day < earliest:
         _misfit(place, f"must not be before {earliest}")
@@ -234,55 +228,55 @@ def _check_choice(field: Mapping[str, Any], value: Any, place: str) -> None:
         _misfit(place, f"must be one of {', '.join(choices)}")
 
 
-def _check_choices(field: Mapping[str, Any], value: Any, place: str) -> None:
-    if not isinstance(value, list):
-        _misfit(place, "must be an array")
+def _check_choices(field: Mapping[str, Any], value: list[Any], place: str) -> None:
     for index, item in enumerate(value):
         _check_choice(field, item, f"{place}[{index}]")
-    _bounds(field, len(value), "minSelections maxSelections", "have a number of choices of", place)
 
 
-def _check_file(_field: Mapping[str, Any], value: Any, place: str) -> None:
-    if not isinstance(value, (str, dict, list)):
-        _misfit(place, "must be a file")
-
-
-def _check_array(field: Mapping[str, Any], value: Any, place: str) -> None:
-    if not isinstance(value, list):
-        _misfit(place, "must be an array")
-    _bounds(field, len(value), "minItems maxItems", "have a number of items of", place)
-    item_field = field.get("itemField") or {}
-    check = _CHECKS[item_field.get("type") or "string"]
+def _check_items(field: Mapping[str, Any], value: list[Any], place: str) -> None:
     for index, item in enumerate(value):
-        check(item_field, item, f"{place}[{index}]")
+        _check_value(field.get("itemField") or {}, item, f"{place}[{index}]")
 
 
-def _check_object(field: Mapping[str, Any], value: Any, place: str) -> None:
-    if not isinstance(value, dict):
-        _misfit(place, "must be an object")
+def _check_object(field: Mapping[str, Any], value: dict[str, Any], place: str) -> None:
     check_payload(field.get("schema") or [], value, place)
 
 
-def _check_objects(field: Mapping[str, Any], value: Any, place: str) -> None:
-    if not isinstance(value, list):
-        _misfit(place, "must be an array")
-    _bounds(field, len(value), "minItems maxItems", "have a number of items of", place)
+def _check_objects(field: Mapping[str, Any], value: list[Any], place: str) -> None:
+    one = {"type": "object", "schema": field.get("itemSchema")}
     for index, item in enumerate(value):
-        _check_object({"schema": field.get("itemSchema")}, item, f"{place}[{index}]")
+        _check_value(one, item, f"{place}[{index}]")
 
 
-_CHECKS: dict[str, Callable[[Mapping[str, Any], Any, str], None]] = {
-    "string": _check_text,
-    "text": _check_text,
-    "number": _check_number,
-    "boolean": _check_boolean,
-    "date": _check_date,
-    "select": _check_choice,
-    "radio": _check_choice,
-    "multiselect": _check_choices,
-    "file": _check_file,
-    "array": _check_array,
-    "object": _check_object,
-    "objectArray": _check_objects,
+class _Kind(NamedTuple):
+    """What values a kind of fields takes."""
+
+    types: Any  # as isinstance takes them
+    name: str = ""
+    #: The members that say how small and how large, and of what.
+    limits: tuple[str, ...] = ()
+    has: str = ""
+    check: Callable[[Mapping[str, Any], Any, str], None] = lambda *_: None
+
+
+_NUMBERS = (int, float)
+_DATE = "a date like 2026-01-31"
+_TEXT = _Kind(str, "a string", ("minLength", "maxLength"), "have a length of", _check_pattern)
+_CHOICE = _Kind(object, check=_check_choice)
+_SELECTIONS = (("minSelections", "maxSelections"), "have a number of choices of")
+_ITEMS = (("minItems", "maxItems"), "have a number of items of")
+_KINDS = {
+    "string": _TEXT,
+    "text": _TEXT,
+    "number": _Kind(_NUMBERS, "a number", ("min", "max"), "be", _check_whole),
+    "boolean": _Kind(bool, "true or false"),
+    "date": _Kind(str, _DATE, check=_check_date),
+    "select": _CHOICE,
+    "radio": _CHOICE,
+    "multiselect": _Kind(list, "an array", *_SELECTIONS, _check_choices),
+    "file": _Kind((str, dict, list), "a file"),
+    "array": _Kind(list, "an array", *_ITEMS, _check_items),
+    "object": _Kind(dict, "an object", check=_check_object),
+    "objectArray": _Kind(list, "an array", *_ITEMS, _check_objects),
 }
 _ITEM_TYPES = ("string", "text", "number", "boolean", "date", "select", "radio")

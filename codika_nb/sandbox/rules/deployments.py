@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from ..store import Store
@@ -19,39 +20,30 @@ from .versions import next_version, version_of
 __all__ = ["Deployments"]
 
 
+@dataclass(frozen=True)
 class Deployments:
     """The rules about deployments. Every method runs in a transaction."""
 
-    def __init__(
-        self,
-        *,
-        store: Store,
-        now: Callable[[], float],
-        projects: Projects,
-        instances: Instances,
-        documents: Documents,
-        rollouts: Rollouts,
-    ) -> None:
-        self._store = store
-        self._now = now
-        self._projects = projects
-        self._instances = instances
-        self._documents = documents
-        self._rollouts = rollouts
+    store: Store
+    now: Callable[[], float]
+    projects: Projects
+    instances: Instances
+    documents: Documents
+    rollouts: Rollouts
 
     def deploy_use_case(self, call: Call) -> dict[str, Any]:
         body = call.body
-        project = self._projects.project(call.caller, body)
+        project = self.projects.project(call.caller, body)
         configuration = body.mapping("configuration")
         check_configuration(configuration)
         skills = [_skill(skill) for skill in body.each("skills", required=False)]
         documents = body.each("metadataDocuments", required=False)
-        major, minor = next_version(self._store, "deployments", project["id"], body)
+        major, minor = next_version(self.store, "deployments", project["id"], body)
 
         process_id = project["process_id"] or new_id()
-        self._store.run("UPDATE projects SET process_id = ? WHERE id = ?", process_id, project["id"])
+        self.store.change("projects", {"id": project["id"]}, process_id=process_id)
         deployment_id = new_id()
-        self._store.insert(
+        self.store.insert(
             "deployments",
             id=deployment_id,
             project_id=project["id"],
@@ -60,10 +52,10 @@ class Deployments:
             status="inactive",
             configuration=as_json(configuration),
             skills=as_json(skills),
-            created_at=self._now(),
+            created_at=self.now(),
         )
         stored = [
-            self._documents.store(document, project["id"], deployment_id, f"{major}.{minor}")
+            self.documents.keep(document, project["id"], deployment_id, f"{major}.{minor}")
             for document in documents
         ]
         instance_id = self._roll_out(project, deployment_id, "dev", call.caller.user_id)
@@ -79,7 +71,7 @@ class Deployments:
         names = [workflow["workflowTemplateId"] for workflow in configuration["workflows"]]
 
         async def hand_over() -> None:
-            data.update(_deployed(await self._rollouts.finish(instance_id), names))
+            data.update(_deployed(await self.rollouts.finish(instance_id), names))
 
         call.afterwards.append(hand_over)
         return data
@@ -93,13 +85,11 @@ class Deployments:
         shared_with: dict[str, Any] | None = None,
     ) -> str:
         """Put a deployment into an environment's instance, which is made when there is none yet."""
-        now = self._now()
-        old = self._store.one(
-            "SELECT * FROM instances WHERE project_id = ? AND environment = ?", project["id"], environment
-        )
+        now = self.now()
+        old = self.store.find("instances", project_id=project["id"], environment=environment)
         instance_id = old["id"] if old else new_uuid(now)
         if old is None:
-            self._store.insert(
+            self.store.insert(
                 "instances",
                 id=instance_id,
                 project_id=project["id"],
@@ -115,20 +105,17 @@ class Deployments:
                 parameters="{}",
                 engine_ids="{}",
             )
-        self._store.run("UPDATE instances SET deployment_id = ? WHERE id = ?", deployment_id, instance_id)
-        self._rollouts.begin(instance_id, {})
+        self.store.change("instances", {"id": instance_id}, deployment_id=deployment_id)
+        self.rollouts.begin(instance_id, {})
         return instance_id
 
     def publish(self, call: Call) -> dict[str, Any]:
         body = call.body
-        project = self._projects.project(call.caller, body)
-        deployment = self._store.one(
-            "SELECT * FROM deployments WHERE id = ? AND project_id = ?",
-            body.text("processDeploymentId"),
-            project["id"],
-        )
+        project = self.projects.project(call.caller, body)
+        deployment_id = body.text("processDeploymentId")
+        deployment = self.store.find("deployments", id=deployment_id, project_id=project["id"])
         if deployment is None:
-            raise Refusal(404, "NOT_FOUND", "There is no such deployment in this project.")
+            raise Refusal("NOT_FOUND", "There is no such deployment in this project.")
         body.choice("visibility", ("private", "organizational", "public"), default="private")
         body.texts("visibilityTeamIds", required=False)
         body.texts("visibilityUserIds", required=False)
@@ -141,48 +128,38 @@ class Deployments:
         pause_dev, skip_instance = body.flag("autoToggleDevProd"), body.flag("skipAutoCreateProdInstance")
         if deployment["status"] != "inactive":
             raise Refusal(
-                400,
                 "INVALID_REQUEST",
                 f"Only an inactive deployment can be published; this one is {deployment['status']}.",
             )
-        self._store.run(
-            "UPDATE deployments SET status = 'deprecated' WHERE project_id = ? AND status = 'published'",
-            project["id"],
-        )
-        self._store.run("UPDATE deployments SET status = 'published' WHERE id = ?", deployment["id"])
-        self._store.run("UPDATE projects SET has_published = 1 WHERE id = ?", project["id"])
-        data = {"processDeploymentId": deployment["id"], "version": version_of(deployment)}
-        has_instance = self._store.one(
-            "SELECT 1 FROM instances WHERE project_id = ? AND environment = 'prod'", project["id"]
-        )
-        if skip_instance and not has_instance:
+        published = {"project_id": project["id"], "status": "published"}
+        self.store.change("deployments", published, status="deprecated")
+        self.store.change("deployments", {"id": deployment_id}, status="published")
+        self.store.change("projects", {"id": project["id"]}, has_published=True)
+        data = {"processDeploymentId": deployment_id, "version": version_of(deployment)}
+        if skip_instance and not self.store.find("instances", project_id=project["id"], environment="prod"):
             return data
         owner = body.text_or_none("userId") or call.caller.user_id
-        instance_id = self._roll_out(project, deployment["id"], "prod", owner, shared_with)
-        call.afterwards.append(lambda: self._rollouts.finish(instance_id))
-        dev = self._store.one(
-            "SELECT id FROM instances WHERE project_id = ? AND environment = 'dev' AND is_active",
-            project["id"],
-        )
-        if pause_dev and dev and self._instances.row(instance_id)["is_active"]:
-            self._rollouts.switch(call, dev["id"], "prod_active")
+        instance_id = self._roll_out(project, deployment_id, "prod", owner, shared_with)
+        call.afterwards.append(lambda: self.rollouts.finish(instance_id))
+        dev = self.store.find("instances", project_id=project["id"], environment="dev", is_active=True)
+        if pause_dev and dev and self.instances.row(instance_id)["is_active"]:
+            self.rollouts.switch(call, dev["id"], "prod_active")
         return {**data, "processInstanceId": instance_id}
 
     def redeploy(self, call: Call) -> dict[str, Any]:
         body = call.body
-        instance = self._instances.instance(call.caller, body.text("processInstanceId"))
+        instance = self.instances.instance(call.caller, body.text("processInstanceId"))
         given = body.mapping_or_empty("deploymentParameters")
         if not body.flag("forceRedeploy") and instance["rollout_status"] != "failed":
             raise Refusal(
-                400,
                 "INVALID_REQUEST",
                 f"The deployment is {instance['rollout_status']}; only a failed one is rerun without force.",
             )
-        self._rollouts.begin(instance["id"], given)
+        self.rollouts.begin(instance["id"], given)
         data: dict[str, Any] = {}
 
         async def hand_over() -> None:
-            installed = await self._rollouts.finish(instance["id"])
+            installed = await self.rollouts.finish(instance["id"])
             data["deploymentStatus"] = installed["rollout_status"]
             data["deploymentInstanceId"] = installed["rollout_id"]
             data["n8nWorkflowIds"] = list(json.loads(installed["engine_ids"]).values())

@@ -7,6 +7,7 @@ import binascii
 import json
 import sqlite3
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -21,15 +22,15 @@ __all__ = ["Documents"]
 _LARGEST = 10 * 1024**2
 
 
+@dataclass(frozen=True)
 class Documents:
     """The rules about metadata documents and data ingestions. Every method runs in a transaction."""
 
-    def __init__(self, store: Store, now: Callable[[], float], projects: Projects) -> None:
-        self._store = store
-        self._now = now
-        self._projects = projects
+    store: Store
+    now: Callable[[], float]
+    projects: Projects
 
-    def store(self, document: Members, project_id: str, deployment_id: str, version: str) -> dict[str, Any]:
+    def keep(self, document: Members, project_id: str, deployment_id: str, version: str) -> dict[str, Any]:
         """Keep a document that comes with a deployment, if it can be kept; returns what became of it."""
         path = document.text("relativePath")
         content_type = document.text("contentType")
@@ -44,30 +45,25 @@ class Documents:
             return {**outcome, "success": False, "error": "The path must stay inside the use case."}
         if len(content) > _LARGEST:
             return {**outcome, "success": False, "error": "The document is larger than 10 MiB."}
-        self._store.run(
-            "DELETE FROM documents WHERE deployment_id = ? AND relative_path = ?", deployment_id, path
-        )
-        self._store.insert(
+        self.store.remove("documents", deployment_id=deployment_id, relative_path=path)
+        self.store.insert(
             "documents",
             deployment_id=deployment_id,
             relative_path=path,
             content_type=content_type,
             description=description,
             content=content,
-            uploaded_at=self._now(),
+            uploaded_at=self.now(),
         )
         return {**outcome, "success": True}
 
     def get_documents(self, call: Call) -> dict[str, Any]:
         body = call.body
-        project = self._projects.project(call.caller, body)
+        project = self.projects.project(call.caller, body)
         with_content = body.flag("includeContent")
-        deployment = at_version(self._store, "deployments", project["id"], body.text_or_none("version"))
+        deployment = at_version(self.store, "deployments", project["id"], body.text_or_none("version"))
         version = version_of(deployment) if deployment else body.text_or_none("version") or ""
-        rows = self._store.every(
-            "SELECT * FROM documents WHERE deployment_id = ? ORDER BY rowid",
-            deployment["id"] if deployment else None,
-        )
+        rows = self.store.select("documents", deployment_id=deployment["id"]) if deployment else []
         documents = [
             {
                 "relativePath": row["relative_path"],
@@ -82,15 +78,15 @@ class Documents:
         data = {"projectId": project["id"], "version": version, "organizationId": project["organization_id"]}
         if body.flag("includeDataIngestion"):
             ingestion = at_version(
-                self._store, "ingestions", project["id"], body.text_or_none("dataIngestionVersion")
+                self.store, "ingestions", project["id"], body.text_or_none("dataIngestionVersion")
             )
             if ingestion is not None:
                 data["dataIngestionVersion"] = version_of(ingestion)
                 documents.append(_ingestion_document(ingestion))
         return {**data, "documents": [_document_view(document, with_content) for document in documents]}
 
-    def deploy_ingestion(self, call: Call) -> dict[str, Any]:
-        project = self._projects.project(call.caller, call.body, "processId")
+    def ingest(self, call: Call) -> dict[str, Any]:
+        project = self.projects.project(call.caller, call.body, "processId")
         config = call.body.members("config")
         config.text("workflowTemplateId")
         config.text("workflowName")
@@ -98,16 +94,16 @@ class Documents:
         webhooks = config.members("webhooks")
         urls = {name: webhooks.text(name) for name in ("embed", "delete")}
         decode_workflow(config)
-        major, minor = next_version(self._store, "ingestions", project["id"], call.body)
+        major, minor = next_version(self.store, "ingestions", project["id"], call.body)
         ingestion_id = new_id()
-        self._store.insert(
+        self.store.insert(
             "ingestions",
             id=ingestion_id,
             project_id=project["id"],
             major=major,
             minor=minor,
             config=as_json(call.body.mapping("config")),
-            created_at=self._now(),
+            created_at=self.now(),
         )
         return {
             "dataIngestionId": ingestion_id,

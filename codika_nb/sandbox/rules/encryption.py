@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 import importlib.util
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from ...files import write_whole
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -71,16 +72,12 @@ class EncryptionKey:
             if isinstance(loaded, rsa.RSAPrivateKey):
                 self._key = loaded
         if self._key is None:
-            self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+            made = rsa.generate_private_key(public_exponent=65537, key_size=2048)
             if self._path is not None:
-                pem = self._key.private_bytes(
-                    serialization.Encoding.PEM,
-                    serialization.PrivateFormat.PKCS8,
-                    serialization.NoEncryption(),
-                )
-                flags = os.O_CREAT | os.O_TRUNC | os.O_WRONLY
-                with os.fdopen(os.open(self._path, flags, 0o600), "wb") as file:
-                    file.write(pem)
+                clear = serialization.NoEncryption()
+                pem = made.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, clear)
+                write_whole(self._path, pem)
+            self._key = made
         return self._key
 
 

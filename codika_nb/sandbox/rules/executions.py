@@ -10,7 +10,7 @@ import logging
 import secrets
 import sqlite3
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -32,27 +32,18 @@ _ERROR_WITHOUT_RESULT = {
 _ERROR_TYPES = ("node_failure", "validation_error", "external_api_error", "timeout")
 
 
+@dataclass(frozen=True)
 class Executions:
     """The rules about executions. Every method named in a route runs in a transaction."""
 
-    def __init__(
-        self,
-        *,
-        store: Store,
-        now: Callable[[], float],
-        keys: Keys,
-        instances: Instances,
-        engine: Engine,
-        callback_url: str,
-    ) -> None:
-        self._store = store
-        self._now = now
-        self._keys = keys
-        self._instances = instances
-        self._engine = engine
-        self._callback_url = callback_url
-        self._runs: set[asyncio.Task[None]] = set()
-        self._under_way: dict[str, Run] = {}
+    store: Store
+    now: Callable[[], float]
+    keys: Keys
+    instances: Instances
+    engine: Engine
+    callback_url: str
+    _runs: set[asyncio.Task[None]] = field(default_factory=set, init=False)
+    _under_way: dict[str, Run] = field(default_factory=dict, init=False)
 
     def recover(self) -> None:
         """End what was running when the sandbox was last stopped: nobody will answer it any more."""
@@ -60,7 +51,8 @@ class Executions:
             "type": "node_failure",
             "message": "The sandbox was stopped while this execution was running.",
         }
-        self._store.run(
+        # An index has those that are pending, and takes it that the statement itself says so.
+        self.store.run(
             "UPDATE executions SET status = 'failed', error = ?, duration = 0 WHERE status = 'pending'",
             as_json(error),
         )
@@ -69,13 +61,12 @@ class Executions:
 
     def trigger(self, call: Call) -> dict[str, Any]:
         instance_id, workflow_id = call.params
-        instance = self._instances.instance(call.caller, instance_id)
+        instance = self.instances.instance(call.caller, instance_id)
         if known := self._started_by(call.caller):
             return _started(known)
-        workflow = self._instances.workflow(instance, workflow_id)
+        workflow = self.instances.workflow(instance, workflow_id)
         if not is_triggerable(workflow):
             raise Refusal(
-                404,
                 "WORKFLOW_NOT_FOUND",
                 f'The workflow "{workflow_id}" has no HTTP or schedule trigger to start it with.',
             )
@@ -98,12 +89,8 @@ class Executions:
 
     def _started_by(self, caller: Caller) -> str | None:
         """The execution that a signed message has started: a sender repeats what it saw no answer to."""
-        row = self._store.one(
-            "SELECT id FROM executions WHERE instance_id = ? AND workflow_id = ? AND message_id = ?",
-            caller.instance_id,
-            caller.workflow_id,
-            caller.message_id,
-        )
+        ids = ("instance_id", "workflow_id", "message_id")
+        row = self.store.find("executions", "id", **{name: getattr(caller, name) for name in ids})
         return None if row is None else str(row["id"])
 
     def _begin(
@@ -116,9 +103,9 @@ class Executions:
         payload: str,
         message_id: str | None = None,
     ) -> Run:
-        now = self._now()
+        now = self.now()
         execution_id, secret = new_uuid(now), secrets.token_urlsafe(32)
-        self._store.insert(
+        self.store.insert(
             "executions",
             id=execution_id,
             instance_id=instance["id"],
@@ -131,12 +118,12 @@ class Executions:
             secret_digest=_digest(secret),
             created_at=now,
         )
-        self._store.run("UPDATE instances SET last_executed_at = ? WHERE id = ?", now, instance["id"])
+        self.store.change("instances", {"id": instance["id"]}, last_executed_at=now)
         metadata = {
             "executionId": execution_id,
             "executionSecret": secret,
-            "callbackUrl": f"{self._callback_url}/submitworkflowresult",
-            "errorCallbackUrl": f"{self._callback_url}/submitworkflowerror",
+            "callbackUrl": f"{self.callback_url}/submitworkflowresult",
+            "errorCallbackUrl": f"{self.callback_url}/submitworkflowerror",
             "workflowId": workflow_id,
             "processId": instance["process_id"],
             "processInstanceId": instance["id"],
@@ -163,14 +150,14 @@ class Executions:
         outcome: Outcome | None
         self._under_way[run.execution_id] = run
         try:
-            outcome = await self._engine.run(run)
+            outcome = await self.engine.run(run)
         except Exception:
             logger.exception("the engine failed on workflow %s", run.workflow_id)
             outcome = Outcome(error={"type": "node_failure", "message": "The engine failed."})
         finally:
             self._under_way.pop(run.execution_id, None)
         if outcome is not None:
-            with self._store.transaction(Refusal):
+            with self.store.transaction(Refusal):
                 self._finish(run.execution_id, outcome)
 
     def _finish(self, execution_id: str, outcome: Outcome) -> None:
@@ -181,7 +168,7 @@ class Executions:
             error |= {"failedNodeName": outcome.node} if outcome.node else {}
             outcome = replace(outcome, result=None, error=error)
         # The first answer counts: a workflow may call back while its stand-in still runs.
-        self._store.run(
+        self.store.run(
             "UPDATE executions SET status = ?, result = ?, error = ?, engine_id = ?,"
             " duration = CAST(MAX(0, (? - created_at) * 1000) AS INTEGER)"
             " WHERE id = ? AND status = 'pending'",
@@ -189,7 +176,7 @@ class Executions:
             outcome.result,
             None if outcome.error is None else as_json(outcome.error),
             outcome.engine_id or "",
-            self._now(),
+            self.now(),
             execution_id,
         )
         if execution_id in self._under_way:
@@ -226,7 +213,7 @@ class Executions:
 
         async def ask_the_engine() -> None:
             try:
-                record = await self._engine.record(row["engine_id"], deep=deep, slim=slim)
+                record = await self.engine.record(row["engine_id"], deep=deep, slim=slim)
             except Exception:
                 logger.exception("the engine failed to tell of a run")
                 return
@@ -238,18 +225,15 @@ class Executions:
         return view
 
     def list_executions(self, call: Call) -> dict[str, Any]:
-        instance = self._instances.instance(call.caller, call.params[0])
+        instance = self.instances.instance(call.caller, call.params[0])
         workflow_id, status = call.query.get("workflowId"), call.query.get("status")
         if status not in (None, "pending", "success", "failed"):
-            raise Refusal(400, "INVALID_REQUEST", '"status" must be pending, success or failed.')
+            raise Refusal("INVALID_REQUEST", '"status" must be pending, success or failed.')
         # Each combination has an index, in which the newest come last.
         wanted = {"instance_id": instance["id"], "workflow_id": workflow_id, "status": status}
         wanted = {column: value for column, value in wanted.items() if value is not None}
-        conditions = " AND ".join(f"{column} = ?" for column in wanted)
         columns = "id, workflow_id, trigger_id, engine_id, status, created_at, duration, error"
-        # The columns are the ones above.
-        sql = f"SELECT {columns} FROM executions WHERE {conditions} ORDER BY rowid DESC LIMIT ?"  # noqa: S608
-        rows = self._store.every(sql, *wanted.values(), call.limit(20))
+        rows = self.store.select("executions", columns, "rowid DESC", call.limit(20), **wanted)
         return {
             "executions": [_list_entry(row) for row in rows],
             "count": len(rows),
@@ -258,14 +242,10 @@ class Executions:
 
     def _execution(self, call: Call, columns: str) -> sqlite3.Row:
         instance_id, execution_id = call.params
-        self._instances.instance(call.caller, instance_id)
-        row = self._store.one(
-            f"SELECT {columns} FROM executions WHERE id = ? AND instance_id = ?",  # noqa: S608 - from above
-            execution_id,
-            instance_id,
-        )
+        self.instances.instance(call.caller, instance_id)
+        row = self.store.find("executions", columns, id=execution_id, instance_id=instance_id)
         if row is None:
-            raise Refusal(404, "EXECUTION_NOT_FOUND", "There is no such execution of this process instance.")
+            raise Refusal("EXECUTION_NOT_FOUND", "There is no such execution of this process instance.")
         return row
 
     # --- calls back from the engine -------------------------------------------------------
@@ -273,13 +253,13 @@ class Executions:
     def create_execution(self, call: Call) -> dict[str, Any]:
         """A workflow that something else than HTTP has started reports for duty."""
         body = call.body
-        caller = self._keys.authenticate(body.text("memberSecret"), ("member",))
+        caller = self.keys.authenticate(body.text("memberSecret"), ("member",))
         if (body.text("organizationId"), body.text("userId")) != (caller.organization_id, caller.user_id):
-            raise Refusal(401, "UNAUTHORIZED", "The member secret belongs to another member.")
-        instance = self._instances.instance(caller, body.text("processInstanceId"))
+            raise Refusal("UNAUTHORIZED", "The member secret belongs to another member.")
+        instance = self.instances.instance(caller, body.text("processInstanceId"))
         if instance["organization_id"] != caller.organization_id:
-            raise Refusal(403, "FORBIDDEN", "The process instance belongs to another organization.")
-        workflow = self._instances.workflow(instance, body.text("workflowId"))
+            raise Refusal("FORBIDDEN", "The process instance belongs to another organization.")
+        workflow = self.instances.workflow(instance, body.text("workflowId"))
         kind = body.text("triggerType")
         if not isinstance(body.raw("triggerData"), (dict, list)):
             body.refuse("triggerData", "must be an object or an array")
@@ -304,7 +284,7 @@ class Executions:
         name = PurePosixPath(given.replace("\\", "/")).name or "output"
         media_type = call.body.text_or_none("mimeType") or upload.media_type
         output_id = new_id()
-        self._store.insert(
+        self.store.insert(
             "outputs",
             id=output_id,
             execution_id=execution_id,
@@ -312,7 +292,7 @@ class Executions:
             file_name=name,
             media_type=media_type,
             content=upload.content,
-            created_at=self._now(),
+            created_at=self.now(),
         )
         return {
             "documentId": output_id,
@@ -342,12 +322,12 @@ class Executions:
 
         async def make_out() -> None:
             try:
-                told = await self._engine.told(call.json)
+                told = await self.engine.told(call.json)
             except EngineError as error:
                 logger.warning("what the engine said cannot be made out: %s", error)
                 return
             if told:
-                with self._store.transaction(Refusal):
+                with self.store.transaction(Refusal):
                     self._finish(*told)
 
         call.afterwards.append(make_out)
@@ -355,11 +335,11 @@ class Executions:
 
     def _called_back(self, body: Members) -> str:
         execution_id, secret = body.text("executionId"), body.text("executionSecret")
-        row = self._store.one("SELECT secret_digest FROM executions WHERE id = ?", execution_id)
+        row = self.store.find("executions", "secret_digest", id=execution_id)
         if row is None:
-            raise Refusal(404, "EXECUTION_NOT_FOUND", "There is no such execution.")
+            raise Refusal("EXECUTION_NOT_FOUND", "There is no such execution.")
         if not hmac.compare_digest(row["secret_digest"], _digest(secret)):
-            raise Refusal(401, "UNAUTHORIZED", "The execution secret is wrong.")
+            raise Refusal("UNAUTHORIZED", "The execution secret is wrong.")
         return execution_id
 
 
@@ -398,9 +378,9 @@ def _started(execution_id: str) -> dict[str, Any]:
 
 def _require_active(instance: sqlite3.Row) -> None:
     if instance["rollout_status"] == "failed":
-        raise Refusal(412, "INSTANCE_INACTIVE", "The process instance is not active: its deployment failed.")
+        raise Refusal("INSTANCE_INACTIVE", "The process instance is not active: its deployment failed.")
     if not instance["is_active"]:
-        raise Refusal(412, "INSTANCE_INACTIVE", "The process instance is not active.")
+        raise Refusal("INSTANCE_INACTIVE", "The process instance is not active.")
 
 
 def _trigger_id(workflow: dict[str, Any], *kinds: str) -> str:
@@ -412,7 +392,7 @@ def _trigger_id(workflow: dict[str, Any], *kinds: str) -> str:
 def _payload(body: Any) -> dict[str, Any]:
     payload = body["payload"] if isinstance(body, dict) and "payload" in body else body
     if not isinstance(payload, dict):
-        raise Refusal(400, "INVALID_PAYLOAD", "The payload must be a JSON object.")
+        raise Refusal("INVALID_PAYLOAD", "The payload must be a JSON object.")
     return payload
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from dataclasses import dataclass
 from typing import Any
 
 from ..store import Store
@@ -15,22 +16,22 @@ from .versions import version_of
 __all__ = ["Instances"]
 
 
+@dataclass(frozen=True)
 class Instances:
     """The rules about process instances. Every method runs in a transaction."""
 
-    def __init__(self, store: Store, organizations: Organizations, keys: Keys) -> None:
-        self._store = store
-        self._organizations = organizations
-        self._keys = keys
+    store: Store
+    organizations: Organizations
+    keys: Keys
 
     def row(self, instance_id: str) -> sqlite3.Row:
         """A process instance, whoever asks."""
-        instance = self._store.one(
+        instance = self.store.one(
             "SELECT i.*, p.process_id FROM instances i JOIN projects p ON p.id = i.project_id WHERE i.id = ?",
             instance_id,
         )
         if instance is None:
-            raise Refusal(404, "INSTANCE_NOT_FOUND", "There is no such process instance.")
+            raise Refusal("INSTANCE_NOT_FOUND", "There is no such process instance.")
         return instance
 
     def instance(self, caller: Caller, instance_id: str) -> sqlite3.Row:
@@ -39,16 +40,16 @@ class Instances:
         if caller.kind in ("instance", "signature"):
             allowed = caller.instance_id == instance_id
         else:
-            allowed = self._organizations.reaches(caller, instance["organization_id"]) and self._shares(
+            allowed = self.organizations.reaches(caller, instance["organization_id"]) and self._shares(
                 caller, instance
             )
         if not allowed:
-            raise Refusal(403, "FORBIDDEN", "The API key does not have access to this process instance.")
+            raise Refusal("FORBIDDEN", "The API key does not have access to this process instance.")
         return instance
 
     def deployment(self, instance: sqlite3.Row) -> sqlite3.Row:
         """What an instance runs: apart from it, as it can be large, and most calls do without."""
-        deployment = self._store.one("SELECT * FROM deployments WHERE id = ?", instance["deployment_id"])
+        deployment = self.store.find("deployments", id=instance["deployment_id"])
         assert deployment is not None  # noqa: S101 - deployments are never deleted
         return deployment
 
@@ -59,14 +60,12 @@ class Instances:
         for workflow in workflows:
             if workflow["workflowTemplateId"] == workflow_id:
                 return workflow
-        raise Refusal(
-            404, "WORKFLOW_NOT_FOUND", f'There is no workflow "{workflow_id}" in this process instance.'
-        )
+        raise Refusal("WORKFLOW_NOT_FOUND", f'There is no workflow "{workflow_id}" in this process instance.')
 
     def _shares(self, caller: Caller, instance: sqlite3.Row) -> bool:
         if instance["owner"] == caller.user_id:
             return True
-        if self._organizations.sees_all(caller, instance["organization_id"]):
+        if self.organizations.sees_all(caller, instance["organization_id"]):
             return True
         shared = json.loads(instance["shared_with"])
         return shared["mode"] == "everyone" or (
@@ -74,12 +73,12 @@ class Instances:
         )
 
     def list_instances(self, call: Call) -> dict[str, Any]:
-        organization_id = self._organizations.organization_of(call, call.query.get("organizationId"))
+        organization_id = self.organizations.organization_of(call, call.query.get("organizationId"))
         environment = call.query.get("environment")
         if environment not in (None, "dev", "prod"):
-            raise Refusal(400, "INVALID_REQUEST", '"environment" must be dev or prod.')
+            raise Refusal("INVALID_REQUEST", '"environment" must be dev or prod.')
         limit = call.limit(20)
-        rows = self._store.every(
+        rows = self.store.every(
             "SELECT i.*, d.major, d.minor, d.configuration, p.process_id FROM instances i"
             " JOIN deployments d ON d.id = i.deployment_id JOIN projects p ON p.id = i.project_id"
             " WHERE i.organization_id = ? AND i.archived = ? AND (? IS NULL OR environment = ?)"
@@ -125,19 +124,19 @@ class Instances:
             },
         }
 
-    def make_instance_key(self, call: Call) -> dict[str, Any]:
+    def make_key(self, call: Call) -> dict[str, Any]:
         """What the dashboard does: show the instance's key once, after making a new one."""
         instance = self.instance(call.caller, call.params[0])
-        raw = self._keys.instance_key(instance["id"])
+        raw = self.keys.instance_key(instance["id"])
         return {"processInstanceId": instance["id"], "apiKey": raw, "keyPrefix": raw[:8]}
 
     def instance_key(self, instance_id: str) -> str:
         self.row(instance_id)
-        return self._keys.instance_key(instance_id)
+        return self.keys.instance_key(instance_id)
 
     def member_secret(self, instance_id: str) -> str:
         instance = self.row(instance_id)
-        return self._keys.member_secret(instance["organization_id"], instance["owner"])
+        return self.keys.member_secret(instance["organization_id"], instance["owner"])
 
     def get_skills(self, call: Call) -> dict[str, Any]:
         instance = self.instance(call.caller, call.params[0])

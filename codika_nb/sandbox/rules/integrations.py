@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from ..store import Store
@@ -42,29 +43,20 @@ _CREDENTIALS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
 }
 
 
+@dataclass(frozen=True)
 class Integrations:
     """The rules about integrations. Every method runs in a transaction."""
 
-    def __init__(
-        self,
-        *,
-        store: Store,
-        now: Callable[[], float],
-        organizations: Organizations,
-        instances: Instances,
-        key: EncryptionKey,
-        rollouts: Rollouts,
-    ) -> None:
-        self._store = store
-        self._now = now
-        self._organizations = organizations
-        self._instances = instances
-        self._key = key
-        self._rollouts = rollouts
+    store: Store
+    now: Callable[[], float]
+    organizations: Organizations
+    instances: Instances
+    key: EncryptionKey
+    rollouts: Rollouts
 
     def create(self, call: Call) -> dict[str, Any]:
         body = call.body
-        organization_id, context, context_id = self._place(call)
+        place = self._place(call)
         integration_id = body.text("integrationId")
         secrets = body.mapping("secrets")
         for name in secrets:
@@ -72,7 +64,7 @@ class Integrations:
             secret.text("value")
             if not secret.flag("encrypted"):
                 secret.refuse("encrypted", "must be true: secrets are sent encrypted only")
-            if not self._key.opens(secret.text("value")):
+            if not self.key.opens(secret.text("value")):
                 secret.refuse("value", "is not encrypted with the public key of this server")
         custom = body.raw("customIntegrationSchema")
         if custom is not None:
@@ -81,35 +73,29 @@ class Integrations:
             body.refuse("customIntegrationSchema", "is required for a custom integration")
         metadata = body.mapping_or_empty("metadata")
         credential_id = new_id()[:16]
-        self._store.insert(
+        self.store.insert(
             "integrations",
             replace=True,
-            organization_id=organization_id,
             integration_id=integration_id,
-            context_type=context,
-            context_id=context_id,
+            **place,
             secrets=as_json(secrets),
             metadata=as_json(metadata),
             custom_schema=None if custom is None else as_json(custom),
             credential_id=credential_id,
             connected_by=call.caller.user_id,
-            connected_at=self._now(),
+            connected_at=self.now(),
         )
         return {"message": f"{integration_id} is connected.", "n8nCredentialId": credential_id}
 
     def delete(self, call: Call) -> dict[str, Any]:
         body = call.body
-        organization_id, context, context_id = self._place(call)
+        place = self._place(call)
         integration_id = body.text("integrationId")
-        row = (organization_id, integration_id, context, context_id)
-        where = "organization_id = ? AND integration_id = ? AND context_type = ? AND context_id = ?"
-        # The condition is the constant above.
-        if not self._store.one(f"SELECT 1 FROM integrations WHERE {where}", *row):  # noqa: S608
+        if not self.store.find("integrations", integration_id=integration_id, **place):
             return {"message": f"{integration_id} was not connected.", "deactivatedCount": 0}
-        dependants = self._dependants(organization_id, integration_id, context, context_id)
+        dependants = self._dependants(integration_id, **place)
         if dependants and not body.flag("confirmDeletion"):
             raise Refusal(
-                409,
                 "CONFIRMATION_REQUIRED",
                 "Active process instances need this integration.",
                 data={
@@ -117,21 +103,21 @@ class Integrations:
                     "pendingDeactivations": {"count": len(dependants), "processes": dependants},
                 },
             )
-        self._store.run(f"DELETE FROM integrations WHERE {where}", *row)  # noqa: S608
+        self.store.remove("integrations", integration_id=integration_id, **place)
         for dependant in dependants:
-            self._rollouts.switch(call, dependant["processInstanceId"], "integration_deleted")
+            self.rollouts.switch(call, dependant["processInstanceId"], "integration_deleted")
         return {"message": f"{integration_id} is disconnected.", "deactivatedCount": len(dependants)}
 
     def _dependants(
-        self, organization_id: str, integration_id: str, context: str, context_id: str
+        self, integration_id: str, organization_id: str, context_type: str, context_id: str
     ) -> list[dict[str, str]]:
-        rows = self._store.every(
+        rows = self.store.every(
             "SELECT i.id, i.owner, d.configuration FROM instances i"
             " JOIN deployments d ON d.id = i.deployment_id"
             " WHERE i.organization_id = ? AND i.is_active ORDER BY i.rowid",
             organization_id,
         )
-        column = {"member": "owner", "process_instance": "id"}.get(context)
+        column = {"member": "owner", "process_instance": "id"}.get(context_type)
         dependants = []
         for row in rows:
             configuration = json.loads(row["configuration"])
@@ -143,11 +129,11 @@ class Integrations:
 
     def list_integrations(self, call: Call) -> dict[str, Any]:
         body = call.body
-        organization_id = self._organizations.organization_of(call, body.text_or_none("organizationId"))
+        organization_id = self.organizations.organization_of(call, body.text_or_none("organizationId"))
         instance_id = body.text_or_none("processInstanceId")
         if instance_id:
-            self._instances.instance(call.caller, instance_id)
-        rows = self._store.every(
+            self.instances.instance(call.caller, instance_id)
+        rows = self.store.every(
             "SELECT * FROM integrations WHERE organization_id = ? AND (context_type = 'organization'"
             " OR (context_type = 'member' AND context_id = ?)"
             " OR (context_type = 'process_instance' AND context_id = ?)) ORDER BY rowid",
@@ -175,12 +161,10 @@ class Integrations:
     def credential_schema(self, call: Call) -> dict[str, Any]:
         kind = call.query.get("type", "")
         if not kind:
-            raise Refusal(400, "INVALID_REQUEST", '"type" is required: the name of a credential type.')
+            raise Refusal("INVALID_REQUEST", '"type" is required: the name of a credential type.')
         if kind not in _CREDENTIALS:
             raise Refusal(
-                404,
-                "NOT_FOUND",
-                f"The sandbox knows no credential type {kind!r}, only {', '.join(_CREDENTIALS)}.",
+                "NOT_FOUND", f"The sandbox knows no credential type {kind!r}, only {', '.join(_CREDENTIALS)}."
             )
         properties, required = _CREDENTIALS[kind]
         return {
@@ -190,16 +174,18 @@ class Integrations:
             "additionalProperties": False,
         }
 
-    def _place(self, call: Call) -> tuple[str, str, str]:
-        """Organization, context, and the id of the member or instance in it."""
+    def _place(self, call: Call) -> dict[str, str]:
+        """Where an integration is connected: organization, context, and the member or instance in it."""
         body = call.body
-        organization_id = self._organizations.organization_of(call, body.text_or_none("organizationId"))
+        organization_id = self.organizations.organization_of(call, body.text_or_none("organizationId"))
         context = body.choice("contextType", _CONTEXTS)
         if context == "process_instance":
-            instance = self._instances.instance(call.caller, body.text("processInstanceId"))
+            instance = self.instances.instance(call.caller, body.text("processInstanceId"))
             if instance["organization_id"] != organization_id:
-                raise Refusal(403, "FORBIDDEN", "The process instance belongs to another organization.")
-            return organization_id, context, str(instance["id"])
-        if context == "member":
-            return organization_id, context, body.text_or_none("memberId") or call.caller.user_id
-        return organization_id, context, ""
+                raise Refusal("FORBIDDEN", "The process instance belongs to another organization.")
+            context_id = instance["id"]
+        elif context == "member":
+            context_id = body.text_or_none("memberId") or call.caller.user_id
+        else:
+            context_id = ""
+        return {"organization_id": organization_id, "context_type": context, "context_id": context_id}

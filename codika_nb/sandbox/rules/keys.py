@@ -6,6 +6,7 @@ import hashlib
 import json
 import secrets
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from ..mail import fold
@@ -45,13 +46,13 @@ _KEY_PREFIXES = {
 _KEY_TYPES = {"organization": "org-api-key", "personal": "personal-api-key", "admin": "admin-api-key"}
 
 
+@dataclass(frozen=True)
 class Keys:
     """The rules about keys. Every method runs in a transaction."""
 
-    def __init__(self, store: Store, now: Callable[[], float], organizations: Organizations) -> None:
-        self._store = store
-        self._now = now
-        self._organizations = organizations
+    store: Store
+    now: Callable[[], float]
+    organizations: Organizations
 
     def mint(
         self,
@@ -64,7 +65,7 @@ class Keys:
         description: str | None = None,
     ) -> dict[str, Any]:
         """A new organization key, as it is shown this once."""
-        now = self._now()
+        now = self.now()
         key_id = new_uuid(now)
         raw = self._new_key(
             "organization",
@@ -89,8 +90,8 @@ class Keys:
     def _new_key(self, kind: str, **row: Any) -> str:
         """Make a key and remember all of it but the key itself."""
         raw = _KEY_PREFIXES[kind] + secrets.token_urlsafe(48)
-        defaults = {"id": new_uuid(self._now()), "name": "", "scopes": "[]"}
-        self._store.insert(
+        defaults = {"id": new_uuid(self.now()), "name": "", "scopes": "[]"}
+        self.store.insert(
             "keys",
             **{
                 **defaults,
@@ -98,38 +99,37 @@ class Keys:
                 "kind": kind,
                 "digest": _digest(raw),
                 "prefix": raw[:8],
-                "created_at": self._now(),
+                "created_at": self.now(),
             },
         )
         return raw
 
     def require_room(self, organization_id: str) -> None:
         """Refuse when an organization has as many active keys as it may have."""
-        active = self._store.count(
+        active = self.store.count(
             "SELECT COUNT(*) FROM keys WHERE organization_id = ? AND kind = 'organization'"
             " AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?)",
             organization_id,
-            self._now(),
+            self.now(),
         )
         if active >= _MOST_ACTIVE_KEYS:
             raise Refusal(
-                429,
                 "MAX_API_KEYS_REACHED",
                 f"The organization has {_MOST_ACTIVE_KEYS} active keys already.",
-                next_action="Revoke one in the dashboard, then retry.",
+                "Revoke one in the dashboard, then retry.",
             )
 
     def personal_key(self, email: str) -> str:
         return self._new_key(
             "personal",
-            user_id=self._organizations.user(fold(email)),
+            user_id=self.organizations.user(fold(email)),
             name="Personal key",
             scopes=as_json(_ALL_SCOPES),
         )
 
     def instance_key(self, instance_id: str) -> str:
         """A new key for an instance; the one before stops at once."""
-        self._store.run("DELETE FROM keys WHERE instance_id = ?", instance_id)
+        self.store.remove("keys", instance_id=instance_id)
         return self._new_key("instance", instance_id=instance_id, name="Instance key")
 
     def member_secret(self, organization_id: str, user_id: str) -> str:
@@ -139,14 +139,12 @@ class Keys:
         )
 
     def revoke_key(self, key_id: str) -> None:
-        self._store.run(
-            "UPDATE keys SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL", self._now(), key_id
-        )
+        self.store.change("keys", {"id": key_id, "revoked_at": None}, revoked_at=self.now())
 
     def authenticate(self, raw: str, kinds: tuple[str, ...]) -> Caller:
         """Who a key speaks for; the key must be of one of the kinds that its place is for."""
-        now = self._now()
-        key = self._store.one("SELECT * FROM keys WHERE digest = ?", _digest(raw))
+        now = self.now()
+        key = self.store.find("keys", digest=_digest(raw))
         if key is None or key["kind"] not in kinds:
             expected = " or ".join(_KEY_PREFIXES[kind] for kind in kinds)
             hint = (
@@ -154,14 +152,14 @@ class Keys:
                 if raw.startswith(tuple(_KEY_PREFIXES[kind] for kind in kinds))
                 else (f" A key that begins with {expected} belongs here.")
             )
-            raise Refusal(401, "UNAUTHORIZED", "The API key is unknown." + hint)
+            raise Refusal("UNAUTHORIZED", "The API key is unknown." + hint)
         if key["revoked_at"] is not None:
-            raise Refusal(401, "UNAUTHORIZED", "The API key has been revoked.")
+            raise Refusal("UNAUTHORIZED", "The API key has been revoked.")
         if key["expires_at"] is not None and key["expires_at"] <= now:
-            raise Refusal(401, "UNAUTHORIZED", "The API key has expired.")
+            raise Refusal("UNAUTHORIZED", "The API key has expired.")
         # To the minute is enough, and lets a call that only reads stay without a write.
         if key["last_used_at"] is None or not 0 <= now - key["last_used_at"] < _MINUTE:
-            self._store.note("UPDATE keys SET last_used_at = ? WHERE id = ?", now, key["id"])
+            self.store.note("UPDATE keys SET last_used_at = ? WHERE id = ?", now, key["id"])
         return Caller(
             kind=key["kind"],
             key_id=key["id"],
@@ -172,11 +170,9 @@ class Keys:
         )
 
     def verify_key(self, call: Call) -> dict[str, Any]:
-        key = self._store.one("SELECT * FROM keys WHERE id = ?", call.caller.key_id)
+        key = self.store.find("keys", id=call.caller.key_id)
         assert key is not None  # noqa: S101 - the caller was found by this very key
-        organization = self._store.one(
-            "SELECT id, name FROM organizations WHERE id = ?", key["organization_id"]
-        )
+        organization = self.store.find("organizations", id=key["organization_id"])
         data = {
             "type": _KEY_TYPES[key["kind"]],
             "organizationId": organization and organization["id"],
@@ -192,8 +188,8 @@ class Keys:
 
     def create_key(self, call: Call) -> dict[str, Any]:
         body = call.body
-        organization_id = self._organizations.organization_of(call, body.text("organizationId"))
-        self._organizations.require_admin(call.caller, organization_id, "create API keys")
+        organization_id = self.organizations.organization_of(call, body.text("organizationId"))
+        self.organizations.require_admin(call.caller, organization_id, "create API keys")
         name = body.text("name", longest=_LONGEST_NAME)
         scopes = self._grantable(call.caller, body)
         expires_at = self._expiry(body)
@@ -206,14 +202,14 @@ class Keys:
 
     def update_key(self, call: Call) -> dict[str, Any]:
         body = call.body
-        key = self._store.one("SELECT * FROM keys WHERE id = ? AND kind = 'organization'", body.text("keyId"))
+        key = self.store.find("keys", id=body.text("keyId"), kind="organization")
         if key is None:
-            raise Refusal(404, "NOT_FOUND", "There is no such API key.")
-        if not self._organizations.reaches(call.caller, key["organization_id"]):
-            raise Refusal(403, "FORBIDDEN", "API key does not belong to your organization.")
-        self._organizations.require_admin(call.caller, key["organization_id"], "update API keys")
+            raise Refusal("NOT_FOUND", "There is no such API key.")
+        if not self.organizations.reaches(call.caller, key["organization_id"]):
+            raise Refusal("FORBIDDEN", "API key does not belong to your organization.")
+        self.organizations.require_admin(call.caller, key["organization_id"], "update API keys")
         if key["revoked_at"] is not None:
-            raise Refusal(400, "INVALID_REQUEST", "A revoked API key cannot be updated.")
+            raise Refusal("INVALID_REQUEST", "A revoked API key cannot be updated.")
         changes: dict[str, str | None] = {}
         if "name" in body:
             changes["name"] = body.text("name", longest=_LONGEST_NAME)
@@ -222,16 +218,14 @@ class Keys:
         if "scopes" in body:
             changes["scopes"] = as_json(self._grantable(call.caller, body))
         if not changes:
-            raise Refusal(400, "INVALID_REQUEST", 'Give at least one of "scopes", "name", "description".')
-        assignments = ", ".join(f"{column} = ?" for column in changes)
-        # The columns are the three names above.
-        self._store.run(f"UPDATE keys SET {assignments} WHERE id = ?", *changes.values(), key["id"])  # noqa: S608
+            raise Refusal("INVALID_REQUEST", 'Give at least one of "scopes", "name", "description".')
+        self.store.change("keys", {"id": key["id"]}, **changes)
         return {
             "keyId": key["id"],
             "name": changes.get("name", key["name"]),
             "description": changes.get("description", key["description"]) or "",
             "scopes": json.loads(changes.get("scopes") or key["scopes"]),
-            "updatedAt": iso(self._now()),
+            "updatedAt": iso(self.now()),
         }
 
     def _grantable(self, caller: Caller, body: Members) -> tuple[str, ...]:
@@ -240,9 +234,9 @@ class Keys:
             body.refuse("scopes", "must name at least one scope")
         for scope in scopes:
             if scope not in _ALL_SCOPES:
-                raise Refusal(400, "INVALID_REQUEST", f"Invalid scope: {scope}")
+                raise Refusal("INVALID_REQUEST", f"Invalid scope: {scope}")
         if beyond := [scope for scope in scopes if scope not in caller.scopes]:
-            raise Refusal(403, "FORBIDDEN", f"Cannot grant scopes you don't have: {', '.join(beyond)}")
+            raise Refusal("FORBIDDEN", f"Cannot grant scopes you don't have: {', '.join(beyond)}")
         return scopes
 
     def wishes(self, body: Members) -> tuple[str, float | None]:
@@ -257,12 +251,11 @@ class Keys:
         days = wishes.raw("expiresInDays")
         if isinstance(days, bool) or not isinstance(days, int) or not 1 <= days <= _LONGEST_LIFE:
             raise Refusal(
-                400,
                 "INVALID_EXPIRES_IN_DAYS",
                 f"A key can live for 1 to {_LONGEST_LIFE} days.",
-                next_action="Correct the number of days, or leave it out for a key that does not expire.",
+                "Correct the number of days, or leave it out for a key that does not expire.",
             )
-        return self._now() + days * _DAY
+        return self.now() + days * _DAY
 
 
 def _digest(raw: str) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from ..store import Store
@@ -14,16 +15,16 @@ from .projects import Projects
 __all__ = ["Notes"]
 
 
+@dataclass(frozen=True)
 class Notes:
     """The rules about stage documents and notes. Every method runs in a transaction."""
 
-    def __init__(self, store: Store, now: Callable[[], float], projects: Projects) -> None:
-        self._store = store
-        self._now = now
-        self._projects = projects
+    store: Store
+    now: Callable[[], float]
+    projects: Projects
 
     def deploy_documents(self, call: Call) -> dict[str, Any]:
-        project = self._projects.project(call.caller, call.body)
+        project = self.projects.project(call.caller, call.body)
         given = call.body.each("documents")
         if not given:
             call.body.refuse("documents", "must have at least one document")
@@ -38,13 +39,13 @@ class Notes:
         ]
         created = []
         for stage, title, content, summary in checked:
-            minor = self._store.count(
+            minor = self.store.count(
                 "SELECT COUNT(*) FROM stage_documents WHERE project_id = ? AND stage = ?",
                 project["id"],
                 stage,
             )
             document_id = new_id()
-            self._store.insert(
+            self.store.insert(
                 "stage_documents",
                 id=document_id,
                 project_id=project["id"],
@@ -53,7 +54,7 @@ class Notes:
                 title=title,
                 content=content.strip(),
                 summary=summary,
-                created_at=self._now(),
+                created_at=self.now(),
             )
             created.append(
                 {
@@ -67,13 +68,12 @@ class Notes:
 
     def upsert_note(self, call: Call) -> dict[str, Any]:
         body = call.body
-        project = self._projects.project(call.caller, body)
+        project = self.projects.project(call.caller, body)
         kind = body.text("documentTypeId")
         if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", kind):
             body.refuse("documentTypeId", "must be in lower case, with hyphens")
-        last = self._store.one(
-            "SELECT * FROM notes WHERE project_id = ? AND type = ? ORDER BY rowid DESC", project["id"], kind
-        )
+        same = self.store.select("notes", "*", "rowid DESC", 1, project_id=project["id"], type=kind)
+        last = same[0] if same else None
         if last is None:
             major, minor, patch = 0, 0, 0
         elif body.flag("majorChange"):
@@ -81,7 +81,7 @@ class Notes:
         else:
             major, minor, patch = last["major"], last["minor"], last["patch"] + 1
         note_id = new_id()
-        self._store.insert(
+        self.store.insert(
             "notes",
             id=note_id,
             project_id=project["id"],
@@ -93,7 +93,7 @@ class Notes:
             content=body.text("content"),
             summary=body.text("summary"),
             agent_id=body.text_or_none("agentId"),
-            created_at=self._now(),
+            created_at=self.now(),
         )
         return {
             "projectId": project["id"],
@@ -105,15 +105,10 @@ class Notes:
 
     def get_notes(self, call: Call) -> dict[str, Any]:
         body = call.body
-        project = self._projects.project(call.caller, body)
+        project = self.projects.project(call.caller, body)
         kind, version = body.text_or_none("documentTypeId"), body.text_or_none("version")
-        rows = self._store.every(
-            "SELECT * FROM notes WHERE project_id = ? AND (? IS NULL OR type = ?) ORDER BY rowid",
-            project["id"],
-            kind,
-            kind,
-        )
-        notes = list(_notes(rows))[::-1]
+        of_kind = {} if kind is None else {"type": kind}
+        notes = list(_notes(self.store.select("notes", project_id=project["id"], **of_kind)))[::-1]
         if version is not None:
             notes = [note for note in notes if note["version"] == version]
         elif not body.flag("includeHistory"):
@@ -121,9 +116,8 @@ class Notes:
         return {"projectId": project["id"], "documents": notes}
 
 
-def _notes(rows: Iterable[sqlite3.Row]) -> Iterable[dict[str, Any]]:
+def _notes(rows: list[sqlite3.Row]) -> Iterable[dict[str, Any]]:
     """Notes as they are read, oldest first."""
-    rows = list(rows)
     current = {row["type"]: row["id"] for row in rows}
     versions: dict[str, str] = {}
     for row in rows:

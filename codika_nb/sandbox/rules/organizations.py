@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from ..mail import fold
@@ -16,16 +17,16 @@ LONGEST_NAME = 100
 _MOST_ORGANIZATIONS = 50
 
 
+@dataclass(frozen=True)
 class Organizations:
     """The rules about users and organizations. Every method runs in a transaction."""
 
-    def __init__(self, store: Store, now: Callable[[], float]) -> None:
-        self._store = store
-        self._now = now
+    store: Store
+    now: Callable[[], float]
 
     def find_user(self, email: str) -> str | None:
         """The id of the user with this address."""
-        user = self._store.one("SELECT id FROM users WHERE email = ?", email)
+        user = self.store.find("users", email=email)
         return None if user is None else str(user["id"])
 
     def user(self, email: str) -> str:
@@ -34,12 +35,12 @@ class Organizations:
         if known_id is not None:
             return known_id
         user_id = new_id()
-        self._store.insert("users", id=user_id, email=email, created_at=self._now())
+        self.store.insert("users", id=user_id, email=email, created_at=self.now())
         return user_id
 
     def of_user(self, user_id: str) -> list[sqlite3.Row]:
         """Id and name of each organization of a user, oldest first."""
-        return self._store.every(
+        return self.store.every(
             "SELECT o.id, o.name FROM organizations o JOIN members m ON m.organization_id = o.id"
             " WHERE m.user_id = ? ORDER BY o.rowid",
             user_id,
@@ -48,15 +49,15 @@ class Organizations:
     def create(self, user_id: str, name: str, description: str | None, size: str | None = None) -> str:
         """A new organization, which the user owns; returns its id."""
         organization_id = new_id("org_")
-        self._store.insert(
+        self.store.insert(
             "organizations",
             id=organization_id,
             name=name,
             description=description,
             size=size,
-            created_at=self._now(),
+            created_at=self.now(),
         )
-        self._store.insert("members", organization_id=organization_id, user_id=user_id, role="owner")
+        self.store.insert("members", organization_id=organization_id, user_id=user_id, role="owner")
         return organization_id
 
     def add_organization(self, email: str, name: str) -> str:
@@ -64,17 +65,17 @@ class Organizations:
 
     def add_member(self, organization_id: str, email: str, role: str) -> str:
         user_id = self.user(fold(email))
-        self._store.insert(
+        self.store.insert(
             "members", replace=True, organization_id=organization_id, user_id=user_id, role=role
         )
         return user_id
 
     def remove_organization(self, organization_id: str) -> None:
-        self._store.run("DELETE FROM members WHERE organization_id = ?", organization_id)
-        self._store.run("DELETE FROM keys WHERE organization_id = ?", organization_id)
-        self._store.run("DELETE FROM organizations WHERE id = ?", organization_id)
+        self.store.remove("members", organization_id=organization_id)
+        self.store.remove("keys", organization_id=organization_id)
+        self.store.remove("organizations", id=organization_id)
 
-    def create_organization(self, call: Call) -> dict[str, Any]:
+    def create_new(self, call: Call) -> dict[str, Any]:
         body = call.body
         name = body.text("name").strip()
         if not 2 <= len(name) <= LONGEST_NAME:
@@ -85,9 +86,7 @@ class Organizations:
             else None
         )
         if len(self.of_user(call.caller.user_id)) >= _MOST_ORGANIZATIONS:
-            raise Refusal(
-                403, "FORBIDDEN", f"A user can belong to {_MOST_ORGANIZATIONS} organizations at most."
-            )
+            raise Refusal("FORBIDDEN", f"A user can belong to {_MOST_ORGANIZATIONS} organizations at most.")
         description = body.text_or_none("description")
         return {
             "organizationId": self.create(call.caller.user_id, name, description, size),
@@ -99,11 +98,7 @@ class Organizations:
         """The caller's role in an organization; None outside of it."""
         if caller.kind == "admin":
             return "owner"
-        member = self._store.one(
-            "SELECT role FROM members WHERE organization_id = ? AND user_id = ?",
-            organization_id,
-            caller.user_id,
-        )
+        member = self.store.find("members", organization_id=organization_id, user_id=caller.user_id)
         return str(member["role"]) if member is not None else None
 
     def reaches(self, caller: Caller, organization_id: str) -> bool:
@@ -120,12 +115,12 @@ class Organizations:
         """The organization a call is about: the key's own, or the one a personal key names."""
         organization_id = given or call.caller.organization_id
         if not organization_id:
-            raise Refusal(400, "INVALID_REQUEST", '"organizationId" is required with this kind of key.')
+            raise Refusal("INVALID_REQUEST", '"organizationId" is required with this kind of key.')
         if not self.reaches(call.caller, organization_id):
-            raise Refusal(403, "FORBIDDEN", "The API key does not belong to this organization.")
+            raise Refusal("FORBIDDEN", "The API key does not belong to this organization.")
         return organization_id
 
     def require_admin(self, caller: Caller, organization_id: str, what: str) -> None:
         """Refuse a caller who is neither admin nor owner."""
         if not self.sees_all(caller, organization_id):
-            raise Refusal(403, "FORBIDDEN", f"Only admins and owners can {what}.")
+            raise Refusal("FORBIDDEN", f"Only admins and owners can {what}.")

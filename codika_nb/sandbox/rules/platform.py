@@ -50,31 +50,10 @@ class Platform:
         self.notes = Notes(store, now, self.projects)
         self.documents = Documents(store, now, self.projects)
         self.instances = Instances(store, self.organizations, self.keys)
-        self.rollouts = Rollouts(
-            store=store, now=now, keys=self.keys, instances=self.instances, encryption=key, engine=engine
-        )
-        self.integrations = Integrations(
-            store=store,
-            now=now,
-            organizations=self.organizations,
-            instances=self.instances,
-            key=key,
-            rollouts=self.rollouts,
-        )
+        self.rollouts = Rollouts(store, now, self.keys, self.instances, key, engine)
+        self.integrations = Integrations(store, now, self.organizations, self.instances, key, self.rollouts)
         self.deployments = Deployments(
-            store=store,
-            now=now,
-            projects=self.projects,
-            instances=self.instances,
-            documents=self.documents,
-            rollouts=self.rollouts,
+            store, now, self.projects, self.instances, self.documents, self.rollouts
         )
         self.signatures = Signatures(store, now, self.instances)
-        self.executions = Executions(
-            store=store,
-            now=now,
-            keys=self.keys,
-            instances=self.instances,
-            engine=engine,
-            callback_url=callback_url,
-        )
+        self.executions = Executions(store, now, self.keys, self.instances, engine, callback_url)

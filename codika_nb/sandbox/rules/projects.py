@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from ..store import Store
@@ -17,19 +18,19 @@ __all__ = ["Projects"]
 _STAGES = {"one_stage": 1, "two_stage": 2, "three_stage": 3, "four_stage": 4}
 
 
+@dataclass(frozen=True)
 class Projects:
     """The rules about projects. Every method runs in a transaction."""
 
-    def __init__(self, store: Store, now: Callable[[], float], organizations: Organizations) -> None:
-        self._store = store
-        self._now = now
-        self._organizations = organizations
+    store: Store
+    now: Callable[[], float]
+    organizations: Organizations
 
     def create_project(self, call: Call) -> dict[str, Any]:
         body = call.body
-        organization_id = self._organizations.organization_of(call, body.text_or_none("organizationId"))
+        organization_id = self.organizations.organization_of(call, body.text_or_none("organizationId"))
         project_id = new_id()
-        self._store.insert(
+        self.store.insert(
             "projects",
             id=project_id,
             organization_id=organization_id,
@@ -37,14 +38,14 @@ class Projects:
             description=body.text_or_none("description") or "",
             template_id=body.choice("templateId", _STAGES, default="two_stage"),
             created_by=call.caller.user_id,
-            created_at=self._now(),
+            created_at=self.now(),
         )
         return {"projectId": project_id}
 
     def list_projects(self, call: Call) -> dict[str, Any]:
-        organization_id = self._organizations.organization_of(call, call.query.get("organizationId"))
-        everyone = self._organizations.sees_all(call.caller, organization_id)
-        rows = self._store.every(
+        organization_id = self.organizations.organization_of(call, call.query.get("organizationId"))
+        everyone = self.organizations.sees_all(call.caller, organization_id)
+        rows = self.store.every(
             "SELECT * FROM projects WHERE organization_id = ? AND archived = ? AND (? OR created_by = ?)"
             " ORDER BY rowid DESC LIMIT ?",
             organization_id,
@@ -61,7 +62,7 @@ class Projects:
 
     def get_project(self, call: Call) -> dict[str, Any]:
         project = self.project(call.caller, call.body)
-        current = at_version(self._store, "deployments", project["id"])
+        current = at_version(self.store, "deployments", project["id"])
         return {
             **_project_view(project),
             "processId": project["process_id"],
@@ -76,15 +77,15 @@ class Projects:
         project_id = body.text(name)
         if not re.fullmatch(r"[A-Za-z0-9_-]{1,128}", project_id):
             body.refuse(name, "is not a project id", code="INVALID_PROJECT_ID")
-        project = self._store.one("SELECT * FROM projects WHERE id = ?", project_id)
+        project = self.store.find("projects", id=project_id)
         if project is None:
-            raise Refusal(404, "PROJECT_NOT_FOUND", f"There is no project {project_id}.")
-        if not self._organizations.reaches(caller, project["organization_id"]):
-            raise Refusal(403, "FORBIDDEN", "The API key does not have access to this project.")
-        if project["created_by"] != caller.user_id and not self._organizations.sees_all(
+            raise Refusal("PROJECT_NOT_FOUND", f"There is no project {project_id}.")
+        if not self.organizations.reaches(caller, project["organization_id"]):
+            raise Refusal("FORBIDDEN", "The API key does not have access to this project.")
+        if project["created_by"] != caller.user_id and not self.organizations.sees_all(
             caller, project["organization_id"]
         ):
-            raise Refusal(403, "FORBIDDEN", "Members have access to their own projects only.")
+            raise Refusal("FORBIDDEN", "Members have access to their own projects only.")
         return project
 
 

@@ -8,6 +8,7 @@ import logging
 import re
 import sqlite3
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -51,27 +52,18 @@ _CREDENTIALS = {
 _ALWAYS = {"googlePalmApi": {"host": "https://generativelanguage.googleapis.com"}}
 
 
+@dataclass(frozen=True)
 class Rollouts:
     """What instances run, in the engine. Every method that is awaited is outside of transactions."""
 
-    def __init__(
-        self,
-        *,
-        store: Store,
-        now: Callable[[], float],
-        keys: Keys,
-        instances: Instances,
-        encryption: EncryptionKey,
-        engine: Engine,
-    ) -> None:
-        self._store = store
-        self._now = now
-        self._keys = keys
-        self._instances = instances
-        self._encryption = encryption
-        self._engine = engine
-        # One thing at a time for each instance: what is asked for last is what stays.
-        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+    store: Store
+    now: Callable[[], float]
+    keys: Keys
+    instances: Instances
+    encryption: EncryptionKey
+    engine: Engine
+    # One thing at a time for each instance: what is asked for last is what stays.
+    _turns: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary, init=False)
 
     def begin(self, instance_id: str, given: dict[str, Any]) -> None:
         """In a transaction: what an instance is to run has changed, or the parameters for it.
@@ -80,8 +72,8 @@ class Rollouts:
             instance_id: the instance.
             given: deployment parameters, over those that were given before.
         """
-        instance = self._instances.row(instance_id)
-        configuration = json.loads(self._instances.deployment(instance)["configuration"])
+        instance = self.instances.row(instance_id)
+        configuration = json.loads(self.instances.deployment(instance)["configuration"])
         # An instance keeps what it has got, also where a later version has another default.
         parameters = {
             **(configuration.get("defaultDeploymentParameters") or {}),
@@ -89,47 +81,46 @@ class Rollouts:
             **given,
         }
         values = {**dict(_defaults(configuration.get("deploymentInputSchema") or [])), **parameters}
-        self._store.run(
-            "UPDATE instances SET rollout_id = ?, rollout_status = 'pending', rollout_errors = '{}',"
-            " parameters = ?, parameter_values = ? WHERE id = ?",
-            new_uuid(self._now()),
-            as_json(parameters),
-            as_json(values),
-            instance_id,
+        self.store.change(
+            "instances",
+            {"id": instance_id},
+            rollout_id=new_uuid(self.now()),
+            rollout_status="pending",
+            rollout_errors="{}",
+            parameters=as_json(parameters),
+            parameter_values=as_json(values),
         )
 
     async def finish(self, instance_id: str) -> sqlite3.Row:
         """Let the engine install what an instance is to run; returns the instance as it is then."""
         async with self._turn(instance_id):
-            with self._store.transaction(Refusal):
+            with self.store.transaction(Refusal):
                 installation, rollout_id = self._installation(instance_id)
             try:
-                installed = await self._engine.install(installation)
+                installed = await self.engine.install(installation)
             except EngineError as error:
                 installed = _all_failed(installation, str(error))
             except Exception:
                 logger.exception("the engine failed to install %s", instance_id)
                 installed = _all_failed(installation, _FAILED)
-            with self._store.transaction(Refusal):
-                self._store.run(
-                    "UPDATE instances SET rollout_status = ?, rollout_errors = ?, engine_ids = ?"
-                    " WHERE id = ? AND rollout_id = ?",
-                    "failed" if installed.problems else "deployed",
-                    as_json(dict(installed.problems)),
-                    as_json(dict(installed.engine_ids)),
-                    instance_id,
-                    rollout_id,
+            with self.store.transaction(Refusal):
+                self.store.change(
+                    "instances",
+                    {"id": instance_id, "rollout_id": rollout_id},
+                    rollout_status="failed" if installed.problems else "deployed",
+                    rollout_errors=as_json(dict(installed.problems)),
+                    engine_ids=as_json(dict(installed.engine_ids)),
                 )
-                return self._instances.row(instance_id)
+                return self.instances.row(instance_id)
 
     async def recover(self, *, everything: bool) -> None:
         """At the start: install what was under way when the sandbox was stopped, or all that is active."""
-        rows = self._store.every(
+        rows = self.store.every(
             "SELECT id FROM instances WHERE rollout_status = 'pending' OR (? AND is_active AND NOT archived)",
             everything,
         )
         for row in rows:
-            with self._store.transaction(Refusal):
+            with self.store.transaction(Refusal):
                 self.begin(row["id"], {})
             await self.finish(row["id"])
 
@@ -142,7 +133,7 @@ class Rollouts:
         return self._asked_to_switch(call, on=False)
 
     def _asked_to_switch(self, call: Call, *, on: bool) -> dict[str, Any]:
-        instance = self._instances.instance(call.caller, call.body.text("processInstanceId"))
+        instance = self.instances.instance(call.caller, call.body.text("processInstanceId"))
         self.switch(call, instance["id"], None if on else "user_paused")
         return {
             "processInstanceId": instance["id"],
@@ -152,23 +143,19 @@ class Rollouts:
 
     def switch(self, call: Call, instance_id: str, inactive_reason: str | None) -> None:
         """In a transaction: pause an instance for a reason, or let it run again; the engine follows."""
-        self._store.run(
-            "UPDATE instances SET is_active = ?, inactive_reason = ? WHERE id = ?",
-            inactive_reason is None,
-            inactive_reason,
-            instance_id,
-        )
+        paused = {"is_active": inactive_reason is None, "inactive_reason": inactive_reason}
+        self.store.change("instances", {"id": instance_id}, **paused)
         call.afterwards.append(lambda: self._follow(instance_id))
 
     async def _follow(self, instance_id: str) -> None:
         async with self._turn(instance_id):
-            instance = self._instances.row(instance_id)
+            instance = self.instances.row(instance_id)
             try:
                 ids = [each for each in json.loads(instance["engine_ids"]).values() if each]
-                await self._engine.switch(ids, on=bool(instance["is_active"]))
+                await self.engine.switch(ids, on=bool(instance["is_active"]))
             except EngineError as error:
                 message = f"The engine does not follow: {error}"
-                raise Refusal(409, "ENGINE_UNAVAILABLE", message, next_action="Try again.") from None
+                raise Refusal("ENGINE_UNAVAILABLE", message, "Try again.") from None
 
     # --- what the engine is given ---------------------------------------------------------
 
@@ -176,8 +163,8 @@ class Rollouts:
         return self._turns.setdefault(instance_id, asyncio.Lock())
 
     def _installation(self, instance_id: str) -> tuple[Installation, str]:
-        instance = self._instances.row(instance_id)
-        configuration = json.loads(self._instances.deployment(instance)["configuration"])
+        instance = self.instances.row(instance_id)
+        configuration = json.loads(self.instances.deployment(instance)["configuration"])
         workflows = configuration["workflows"]
         descriptions = {each["workflowTemplateId"]: decode_workflow(Members(each)) for each in workflows}
         credentials = list(self._credentials(instance, configuration))
@@ -191,7 +178,7 @@ class Rollouts:
             "USERDATA_ORGANIZATION_ID": instance["organization_id"],
         }
         if any("{{MEMSECRT_" in as_json(each) for each in descriptions.values()):
-            secret = self._keys.member_secret(instance["organization_id"], instance["owner"])
+            secret = self.keys.member_secret(instance["organization_id"], instance["owner"])
             values["MEMSECRT_EXECUTION_AUTH"] = secret
         installation = Installation(
             instance_id=instance_id,
@@ -210,7 +197,7 @@ class Rollouts:
     ) -> Iterator[tuple[str, Credential]]:
         """What this instance may use of what is connected, each with the place it was connected for."""
         custom = {each["id"]: each for each in configuration.get("customIntegrations") or []}
-        rows = self._store.every(
+        rows = self.store.every(
             "SELECT * FROM integrations WHERE organization_id = ? AND (context_type = 'organization'"
             " OR (context_type = 'member' AND context_id = ?)"
             " OR (context_type = 'process_instance' AND context_id = ?)) ORDER BY rowid",
@@ -226,7 +213,7 @@ class Rollouts:
             clear = {
                 name: opened
                 for name, secret in json.loads(row["secrets"]).items()
-                if (opened := self._encryption.open(secret["value"])) is not None
+                if (opened := self.encryption.open(secret["value"])) is not None
             }
             data: dict[str, str | int] = {mapping[name]: clear[name] for name in clear if name in mapping}
             if str(data.get("port", "")).isdecimal():
@@ -244,11 +231,11 @@ def _all_failed(installation: Installation, problem: str) -> Installed:
 
 
 def _defaults(fields: list[dict[str, Any]]) -> Iterator[tuple[str, Any]]:
-    for field in fields:
-        if field.get("type") == "section":
-            yield from _defaults(field.get("inputSchema") or [])
-        elif field.get("defaultValue") is not None:
-            yield field["key"], field["defaultValue"]
+    for each in fields:
+        if each.get("type") == "section":
+            yield from _defaults(each.get("inputSchema") or [])
+        elif each.get("defaultValue") is not None:
+            yield each["key"], each["defaultValue"]
 
 
 def _urls(workflow: dict[str, Any]) -> Iterator[str]:

@@ -8,6 +8,7 @@ import hmac
 import re
 import secrets
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from ..store import Store
 from ..wire import Caller, Refusal
@@ -24,22 +25,22 @@ SIGNATURE_HEADERS = tuple(name for family in _FAMILIES for name in family)
 _TOLERANCE = 5 * 60
 
 
+@dataclass(frozen=True)
 class Signatures:
     """The rules about signed webhooks. Every method runs in a transaction."""
 
-    def __init__(self, store: Store, now: Callable[[], float], instances: Instances) -> None:
-        self._store = store
-        self._now = now
-        self._instances = instances
+    store: Store
+    now: Callable[[], float]
+    instances: Instances
 
     def add_secret(self, instance_id: str, workflow_id: str, secret: str | None) -> str:
         """Let messages that are signed with a secret, a new one if none is given, start a workflow."""
-        instance = self._instances.row(instance_id)
-        self._instances.workflow(instance, workflow_id)
+        instance = self.instances.row(instance_id)
+        self.instances.workflow(instance, workflow_id)
         secret = secret or "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode()
         if len(_signing_key(secret) or b"") < 1:
-            raise Refusal(400, "INVALID_REQUEST", 'A signing secret is "whsec_" and base64.')
-        self._store.insert(
+            raise Refusal("INVALID_REQUEST", 'A signing secret is "whsec_" and base64.')
+        self.store.insert(
             "signing_secrets", replace=True, instance_id=instance_id, workflow_id=workflow_id, secret=secret
         )
         return secret
@@ -51,17 +52,13 @@ class Signatures:
         instance_id, workflow_id = params
         if not message_id or not signatures or not re.fullmatch(r"[0-9]{1,12}", sent):
             raise _bad_signature("needs webhook-id, webhook-timestamp and webhook-signature")
-        now = self._now()
+        now = self.now()
         if abs(now - int(sent)) > _TOLERANCE:
             raise _bad_signature("is more than 5 minutes away from now")
         signed = f"{message_id}.{sent}.".encode() + body
         given = re.findall(r"(?:^|[\s,])v1,\s*([^\s,]+)", signatures)
         matches = False
-        for row in self._store.every(
-            "SELECT secret FROM signing_secrets WHERE instance_id = ? AND workflow_id = ?",
-            instance_id,
-            workflow_id,
-        ):
+        for row in self.store.select("signing_secrets", instance_id=instance_id, workflow_id=workflow_id):
             key = _signing_key(row["secret"]) or b""
             expected = base64.b64encode(hmac.digest(key, signed, "sha256")).decode()
             for signature in given:
@@ -80,4 +77,4 @@ def _signing_key(secret: str) -> bytes | None:
 
 
 def _bad_signature(problem: str) -> Refusal:
-    return Refusal(401, "UNAUTHORIZED", f"The webhook signature {problem}.")
+    return Refusal("UNAUTHORIZED", f"The webhook signature {problem}.")

@@ -23,16 +23,9 @@ def version_of(row: sqlite3.Row) -> str:
 
 def at_version(store: Store, table: Table, project_id: str, version: str | None = None) -> sqlite3.Row | None:
     """What a project has at a version, or at its highest one."""
-    major, minor = _parse_version(version) if version else (None, None)
-    # The table is one of the two names above.
-    return store.one(
-        f"SELECT * FROM {table} WHERE project_id = ? AND (? IS NULL OR (major = ? AND minor = ?))"  # noqa: S608
-        " ORDER BY major DESC, minor DESC",
-        project_id,
-        major,
-        major,
-        minor,
-    )
+    wanted = dict(zip(("major", "minor"), _parse_version(version), strict=True)) if version else {}
+    found = store.select(table, "*", "major DESC, minor DESC", 1, project_id=project_id, **wanted)
+    return found[0] if found else None
 
 
 def next_version(store: Store, table: Table, project_id: str, body: Members) -> tuple[int, int]:
@@ -61,4 +54,4 @@ def _parse_version(text: str) -> tuple[int, int]:
 
 
 def _bad_version(message: str) -> Refusal:
-    return Refusal(400, "INVALID_VERSION", message, details={"field": "explicitVersion", "reason": message})
+    return Refusal("INVALID_VERSION", message, details={"field": "explicitVersion", "reason": message})

@@ -83,77 +83,52 @@ def _endpoints(rules: Platform) -> list[Endpoint]:
     code: Any = {"envelope": Envelope.CODE, "doors": ()}
     trigger: Any = {"scope": "workflows:trigger", "envelope": Envelope.FLAT, "doors": tuple(Door)}
     status: Any = {**trigger, "doors": (Door.KEY, Door.INSTANCE_KEY, Door.QUERY)}
+    details: Any = {"scope": "executions:read", "envelope": Envelope.FLAT_WITH_ID}
+    skills: Any = {"scope": "skills:read", "doors": (Door.KEY, Door.INSTANCE_KEY)}
     callback: Any = {"envelope": Envelope.FLAT, "doors": ()}
-    deploy, manage, connect = "deploy:use-case", "instances:manage", "integrations:manage"
+    organizations: Any = {"scope": "organizations:create", "kinds": ("personal", "admin")}
+    deploy, see, manage = "deploy:use-case", "instances:read", "instances:manage"
+    connect = "integrations:manage"
+    keys, instances, runs = rules.keys, rules.instances, rules.executions
     return [
         Endpoint("POST", "/clirequestsignupotp", rules.signin.request_signup_code, **code),
         Endpoint("POST", "/clicompletesignup", rules.signin.complete_signup, **code),
         Endpoint("POST", "/clirequestloginotp", rules.signin.request_login_code, **code),
         Endpoint("POST", "/clicompletelogin", rules.signin.complete_login, **code),
-        Endpoint("POST", "/verifyapikey", rules.keys.verify_key, body=Body.NONE),
-        Endpoint(
-            "POST",
-            "/createorganizationviaapikey",
-            rules.organizations.create_organization,
-            "organizations:create",
-            kinds=("personal", "admin"),
-        ),
-        Endpoint("POST", "/createorganizationapikeypublic", rules.keys.create_key, "api-keys:manage"),
-        Endpoint("POST", "/updateorganizationapikeypublic", rules.keys.update_key, "api-keys:manage"),
+        Endpoint("POST", "/verifyapikey", keys.verify_key, body=Body.NONE),
+        Endpoint("POST", "/createorganizationviaapikey", rules.organizations.create_new, **organizations),
+        Endpoint("POST", "/createorganizationapikeypublic", keys.create_key, "api-keys:manage"),
+        Endpoint("POST", "/updateorganizationapikeypublic", keys.update_key, "api-keys:manage"),
         Endpoint("POST", "/createprojectviaapikey", rules.projects.create_project, "projects:create"),
         Endpoint("GET", "/listprojectspublic", rules.projects.list_projects, "projects:read"),
         Endpoint("POST", "/getprojectpublic", rules.projects.get_project, "projects:read"),
         Endpoint("POST", "/deployprocessusecase", rules.deployments.deploy_use_case, deploy),
         Endpoint("POST", "/deployusecasedocuments", rules.notes.deploy_documents, deploy),
-        Endpoint(
-            "POST", "/deploydataingestion", rules.documents.deploy_ingestion, deploy, Envelope.INGESTION
-        ),
+        Endpoint("POST", "/deploydataingestion", rules.documents.ingest, deploy, Envelope.INGESTION),
         Endpoint("POST", "/publishprocessdeploymentpublic", rules.deployments.publish, deploy),
         Endpoint("POST", "/redeploydeploymentinstancepublic", rules.deployments.redeploy, deploy),
         Endpoint("POST", "/getmetadatadocumentsendpoint", rules.documents.get_documents, deploy),
         Endpoint("POST", "/upsertprojectnote", rules.notes.upsert_note, deploy),
         Endpoint("POST", "/getprojectnotes", rules.notes.get_notes, deploy),
-        Endpoint("POST", "/triggerwebhookpublic/{instance}/{workflow}", rules.executions.trigger, **trigger),
-        Endpoint("POST", "/webhook/{instance}/{workflow}", rules.executions.trigger, **trigger),
-        Endpoint(
-            "GET", "/getexecutionstatuspublic/{instance}/{execution}", rules.executions.status, **status
-        ),
-        Endpoint("GET", "/status/{instance}/{execution}", rules.executions.status, **status),
-        Endpoint(
-            "GET",
-            "/getexecutiondetailspublic/{instance}/{execution}",
-            rules.executions.details,
-            "executions:read",
-            Envelope.FLAT_WITH_ID,
-        ),
-        Endpoint(
-            "GET", "/listexecutionspublic/{instance}", rules.executions.list_executions, "executions:read"
-        ),
-        Endpoint("POST", "/createworkflowexecution", rules.executions.create_execution, **callback),
-        Endpoint("POST", "/uploadworkflowoutput", rules.executions.upload_output, **callback, body=Body.FORM),
-        Endpoint("POST", "/submitworkflowresult", rules.executions.submit_result, **callback),
-        Endpoint("POST", "/submitworkflowerror", rules.executions.submit_error, **callback),
+        Endpoint("POST", "/triggerwebhookpublic/{instance}/{workflow}", runs.trigger, **trigger),
+        Endpoint("POST", "/webhook/{instance}/{workflow}", runs.trigger, **trigger),
+        Endpoint("GET", "/getexecutionstatuspublic/{instance}/{execution}", runs.status, **status),
+        Endpoint("GET", "/status/{instance}/{execution}", runs.status, **status),
+        Endpoint("GET", "/getexecutiondetailspublic/{instance}/{execution}", runs.details, **details),
+        Endpoint("GET", "/listexecutionspublic/{instance}", runs.list_executions, "executions:read"),
+        Endpoint("POST", "/createworkflowexecution", runs.create_execution, **callback),
+        Endpoint("POST", "/uploadworkflowoutput", runs.upload_output, **callback, body=Body.FORM),
+        Endpoint("POST", "/submitworkflowresult", runs.submit_result, **callback),
+        Endpoint("POST", "/submitworkflowerror", runs.submit_error, **callback),
         # Not the platform's: what an engine has to say of itself.
-        Endpoint("POST", "/sandbox/engine", rules.executions.told_by_engine, **callback),
-        Endpoint("GET", "/listprocessinstancespublic", rules.instances.list_instances, "instances:read"),
-        Endpoint("POST", "/getprocessinstancepublic", rules.instances.get_instance, "instances:read"),
+        Endpoint("POST", "/sandbox/engine", runs.told_by_engine, **callback),
+        Endpoint("GET", "/listprocessinstancespublic", instances.list_instances, see),
+        Endpoint("POST", "/getprocessinstancepublic", instances.get_instance, see),
         Endpoint("POST", "/activateprocessinstancepublic", rules.rollouts.activate, manage),
         Endpoint("POST", "/deactivateprocessinstancepublic", rules.rollouts.deactivate, manage),
         # Not the platform's: what its dashboard shows under "Public API Access".
-        Endpoint(
-            "POST",
-            "/sandbox/instances/{instance}/key",
-            rules.instances.make_instance_key,
-            manage,
-            body=Body.NONE,
-        ),
-        Endpoint(
-            "GET",
-            "/getprocessskillspublic/{instance}",
-            rules.instances.get_skills,
-            "skills:read",
-            doors=(Door.KEY, Door.INSTANCE_KEY),
-        ),
+        Endpoint("POST", "/sandbox/instances/{instance}/key", instances.make_key, manage, body=Body.NONE),
+        Endpoint("GET", "/getprocessskillspublic/{instance}", instances.get_skills, **skills),
         Endpoint("POST", "/createintegrationpublic", rules.integrations.create, connect),
         Endpoint("POST", "/deleteintegrationpublic", rules.integrations.delete, connect),
         Endpoint("POST", "/listintegrationspublic", rules.integrations.list_integrations, connect),
@@ -212,7 +187,6 @@ class Application:
             if "content-length" in request.headers and "transfer-encoding" in request.headers:
                 # Who stands between may have gone by the other one, and taken the rest for a next request.
                 raise Refusal(
-                    400,
                     "INVALID_REQUEST",
                     "The request says its length twice: as Content-Length and as Transfer-Encoding.",
                     headers={"Connection": "close"},
@@ -250,13 +224,11 @@ class Application:
             raise
         except (UnicodeEncodeError, RecursionError):
             message = "The body has half a character in a text, or is nested too deeply."
-            refusal = Refusal(400, "INVALID_REQUEST", message)
+            refusal = Refusal("INVALID_REQUEST", message)
         except Exception:
             logger.exception("%s /%s failed", request.method, segments[0])
             code = "INTERNAL" if envelope is Envelope.CODE else "INTERNAL_ERROR"
-            refusal = Refusal(
-                500, code, "The sandbox failed; its log says why.", next_action="Retry in a few seconds."
-            )
+            refusal = Refusal(code, "The sandbox failed; its log says why.", "Retry in a few seconds.")
         return _json(refusal.status, failure(envelope, refusal), refusal.headers)
 
     def _find(self, method: str, segments: list[str]) -> tuple[Endpoint, tuple[str, ...]]:
@@ -268,7 +240,7 @@ class Application:
                 return endpoint, tuple(
                     given for wanted, given in zip(pattern, segments, strict=True) if wanted.startswith("{")
                 )
-        raise Refusal(404, "NOT_FOUND", f"There is no {method} /{'/'.join(segments)} here.")
+        raise Refusal("NOT_FOUND", f"There is no {method} /{'/'.join(segments)} here.")
 
     def _let_in(
         self, endpoint: Endpoint, door: Door | None, headers: Mapping[str, str], query: Mapping[str, str]
@@ -281,9 +253,9 @@ class Application:
             return self._platform.keys.authenticate(key, ("instance",))
         caller = self._platform.keys.authenticate(headers[_KEY_HEADER], ("organization", "personal", "admin"))
         if endpoint.scope is not None and endpoint.scope not in caller.scopes:
-            raise Refusal(403, "FORBIDDEN", f"The API key lacks the scope {endpoint.scope}.")
+            raise Refusal("FORBIDDEN", f"The API key lacks the scope {endpoint.scope}.")
         if caller.kind not in endpoint.kinds:
-            raise Refusal(403, "FORBIDDEN", f"This takes a {' or '.join(endpoint.kinds)} key.")
+            raise Refusal("FORBIDDEN", f"This takes a {' or '.join(endpoint.kinds)} key.")
         return caller
 
     def _ip(self, request: Request) -> str:
@@ -325,7 +297,7 @@ def _door(endpoint: Endpoint, headers: Mapping[str, str], query: Mapping[str, st
             return door
     if endpoint.doors:
         ways = "; or ".join(door.value for door in endpoint.doors)
-        raise Refusal(401, "UNAUTHORIZED", f"A credential is missing: {ways}.")
+        raise Refusal("UNAUTHORIZED", f"A credential is missing: {ways}.")
     return None
 
 
@@ -337,13 +309,13 @@ def _parsed(endpoint: Endpoint, headers: Mapping[str, str], body: bytes) -> tupl
     value = parse_json(body)
     # A triggered workflow has its own word for a payload that is no object.
     if not isinstance(value, dict) and endpoint.envelope is not Envelope.FLAT:
-        raise Refusal(400, "INVALID_REQUEST", "The body must be a JSON object.")
+        raise Refusal("INVALID_REQUEST", "The body must be a JSON object.")
     return value, None
 
 
 def _wrong_method(method: str, allowed: str) -> Refusal:
     message = f"{method} is not possible here, only {allowed}."
-    return Refusal(405, "METHOD_NOT_ALLOWED", message, headers={"Allow": allowed})
+    return Refusal("METHOD_NOT_ALLOWED", message, headers={"Allow": allowed})
 
 
 def _json(status: int, content: bytes, headers: Mapping[str, str] | None = None) -> Response:

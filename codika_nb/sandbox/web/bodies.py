@@ -46,11 +46,11 @@ class Bodies:
                 held += len(chunk)
                 self._held += len(chunk)
                 if self._held > self._most:
-                    raise Refusal(503, "SERVICE_UNAVAILABLE", "Too much is being sent at once: try again.")
+                    raise Refusal("SERVICE_UNAVAILABLE", "Too much is being sent at once: try again.")
         finally:
             self._held -= held
         if size > largest:
-            raise Refusal(400, "INVALID_REQUEST", f"The body is larger than {largest / MEGABYTE:g} MiB.")
+            raise Refusal("INVALID_REQUEST", f"The body is larger than {largest / MEGABYTE:g} MiB.")
         return b"".join(chunks)
 
 
@@ -59,7 +59,7 @@ def parse_json(body: bytes) -> Any:
     try:
         return json.loads(body, parse_constant=_no_number, parse_float=_finite)
     except (ValueError, RecursionError):
-        raise Refusal(400, "INVALID_REQUEST", "The body must be JSON.") from None
+        raise Refusal("INVALID_REQUEST", "The body must be JSON.") from None
 
 
 def _no_number(text: str) -> float:
@@ -104,4 +104,4 @@ def parse_form(content_type: str, body: bytes) -> tuple[dict[str, str], Upload |
 
 
 def _malformed(problem: str) -> Refusal:
-    return Refusal(400, "INVALID_REQUEST", f"The body {problem}.")
+    return Refusal("INVALID_REQUEST", f"The body {problem}.")

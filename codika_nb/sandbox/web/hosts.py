@@ -8,16 +8,23 @@ from collections.abc import Mapping
 from functools import lru_cache
 from urllib.parse import urlsplit
 
-from ..wire import Refusal
+from ..wire import Refusal, is_loopback
 
 __all__ = ["Hosts"]
 
 
 class Hosts:
-    """Which names the sandbox answers to: a page elsewhere must not reach it under a name of its own."""
+    """Which names the sandbox answers to: a page elsewhere must not reach it under a name of its own.
 
-    def __init__(self, bound: str, *others: str) -> None:
+    Args:
+        bound: the address it listens on.
+        port: the port.
+        others: further names of its own.
+    """
+
+    def __init__(self, bound: str, port: int | None, *others: str) -> None:
         self._bound = bound.lower()
+        self._port = port
         self._others = others
         self._knows = lru_cache(maxsize=64)(self._is_known)
         self._wildcard = self._bound in ("", "0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
@@ -29,8 +36,8 @@ class Hosts:
         no origin: other servers of this machine have pages, too.
         """
         host = headers.get("host", "")
-        if not proxied and not self._knows(host):
-            raise Refusal(421, "MISDIRECTED_REQUEST", "The sandbox does not answer under this host name.")
+        if not (self._knows(host) or (proxied and self._is_elsewhere(host))):
+            raise Refusal("MISDIRECTED_REQUEST", "The sandbox does not answer under this host name.")
         origin = headers.get("origin")
         if origin is None:
             return
@@ -41,17 +48,27 @@ class Hosts:
             own = {f"http://{host}", f"https://{host}"} if proxied else {f"http://{host}"}
             welcome = origin in own
         if not welcome:
-            raise Refusal(403, "FORBIDDEN", "The sandbox does not answer to pages of other sites.")
+            raise Refusal("FORBIDDEN", "The sandbox does not answer to pages of other sites.")
+
+    def _is_elsewhere(self, netloc: str) -> bool:
+        """Whether a host can be a proxy's: a page in a browser on its machine may say what only a proxy says.
+
+        But it cannot choose another port than the one at which it reaches the sandbox.
+        """
+        try:
+            return urlsplit(f"//{netloc}").port != self._port
+        except ValueError:
+            return False
 
     def _is_known(self, netloc: str) -> bool:
         try:
             name = (urlsplit(f"//{netloc}").hostname or "").rstrip(".")
         except ValueError:
             return False
-        if name in ("localhost", self._bound or "localhost", *self._others) or name.endswith(".localhost"):
+        if is_loopback(name) or (name and name in (self._bound, *self._others)):
             return True
         try:
-            address = ipaddress.ip_address(name)
+            ipaddress.ip_address(name)
         except ValueError:
             return self._wildcard and name == socket.gethostname().lower()
-        return address.is_loopback or self._wildcard
+        return self._wildcard

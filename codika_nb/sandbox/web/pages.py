@@ -75,9 +75,7 @@ class Pages:
     def _public_key(self, _request: Request) -> Response:
         if not self._key.available:
             raise Refusal(
-                404,
-                "NOT_FOUND",
-                "The sandbox has no encryption key: the package cryptography is not installed.",
+                "NOT_FOUND", "The sandbox has no encryption key: the package cryptography is not installed."
             )
         return Response(self._key.public_pem(), media_type="application/x-pem-file")
 
@@ -120,7 +118,7 @@ class Pages:
         if self._is_known(request):
             return None
         refusal = Refusal(
-            403, "FORBIDDEN", "This page opens only with the address printed when the sandbox started."
+            "FORBIDDEN", "This page opens only with the address printed when the sandbox started."
         )
         if "text/html" not in request.headers.get("accept", ""):
             raise refusal

@@ -142,7 +142,7 @@ class Protocol(H11Protocol):
             # Its body broke off in the middle: the call must neither wait for the rest nor answer, too.
             self.cycle.disconnected = True
             self.cycle.message_event.set()
-        content = failure(Envelope.STANDARD, Refusal(400, "INVALID_REQUEST", msg))
+        content = failure(Envelope.STANDARD, Refusal("INVALID_REQUEST", msg))
         headers = [
             ("content-length", str(len(content))),
             ("content-type", "application/json"),
