@@ -22,8 +22,9 @@ class Form(NamedTuple):
     Attributes:
         fields: as a configuration has them.
         as_text: what is taken for a text, as nothing tells its kind.
-        open: what is there, and of what no field can tell: lists of unknown elements, objects of unknown
-            members. A payload may have them; a field that is wrong would have it refused.
+        open: what is left out: objects of unknown members, lists of unknown elements, and what is unknown
+            in their elements. A payload may have them, and a field of the wrong kind would have it refused.
+            (A lone value that is unknown is text, as forms give texts. Lists come from programs.)
     """
 
     fields: list[dict[str, Any]]
@@ -41,8 +42,7 @@ class Form(NamedTuple):
         if self.open:
             notes.decide(
                 f"Nothing tells what is in {', '.join(self.open)}: the form leaves it out, and a payload may "
-                "hold it as before. Declare it in the inputSchema, as an array, objectArray or object, to "
-                "have it in the form.",
+                "hold it as before. Declare it in the inputSchema to have it in the form.",
                 node,
             )
 
@@ -92,9 +92,8 @@ def _field(name: str, read: Value, recorded: list[object], place: str, made: For
         if rows := _rows(inner, values, f"{place}{'[]' * is_list}.", made):
             several, one = {"type": "objectArray", "itemSchema": rows}, {"type": "object", "schema": rows}
             return field | (several if is_list else one)
-        if len(made.open) > said:
-            return None  # that goes for its members, and is said of them
-    if kind in ("array", "object", _SEVERAL):
+        del made.open[said:]  # that goes for the whole
+    if kind in ("array", "object", _SEVERAL) or (not kind and "[]" in place):
         made.open.append(place)
         return None
     if is_list:

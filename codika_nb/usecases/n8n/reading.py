@@ -46,21 +46,28 @@ class _View(NamedTuple):
 
     Attributes:
         path: where it is in the trigger's item; None if it is not there.
-        own: members of it that are elsewhere.
+        own: parts of it that are elsewhere, by the steps that lead to them.
     """
 
     path: Path | None
-    own: Mapping[str, Path] = MappingProxyType({})
+    own: Mapping[tuple[str, ...], Path] = MappingProxyType({})
 
     def to(self, *steps: str) -> Path | None:
         """Where a part of it is."""
-        if steps and steps[0] in self.own:
-            return [*self.own[steps[0]], *steps[1:]]
+        for way, path in self.own.items():
+            if steps[: len(way)] == way:
+                return [*path, *steps[len(way) :]]
         return None if self.path is None else [*self.path, *steps]
 
     def part(self, *steps: str) -> _View:
         """A part of it."""
-        return _View(self.to(*steps)) if steps else self
+        within = {way[len(steps) :]: path for way, path in self.own.items() if way[: len(steps)] == steps}
+        return _View(self.to(*steps), {way: path for way, path in within.items() if way})
+
+    def under(self, *steps: str) -> _View:
+        """That of which it is a part."""
+        own = {(*steps, *way): path for way, path in self.own.items()}
+        return _View(None, own if self.path is None else own | {steps: self.path})
 
 
 #: Nodes that hand on their items as they are: what stands behind them reads the same.
@@ -77,7 +84,9 @@ _NAME = r"[A-Za-z_$][\w$]*"
 #: A way into a value, in any notation: ``.a``, ``["a"]``, ``?.a``, ``[0]``.
 _STEP = r"""(?:\??\.\s*[A-Za-z_]\w*|\??\.?\[\s*\\?["'][^"'\\\]]+\\?["']\s*\]|(?:\?\.)?\[\d+\])"""
 _STEPS = re.compile(rf"(?:{_STEP})*")
-_ITEM = r"\$json|\$input\.(?:item|first\(\)|last\(\)|all\(\)\[\d+\])\.json|\bitems?(?:\[\d+\])?\.json"
+_ONE_ITEM = r"\.(?:item|first\(\)|last\(\))"
+#: What the code of a node calls the data of the item it gets, that item, and all that it gets.
+_OWN = (r"\$json|\bitem\.json", rf"\$input{_ONE_ITEM}", r"\$input\.all\(\)|\bitems\b")
 
 #: What is asked of values of each kind.
 _METHODS = {
@@ -137,17 +146,17 @@ def read_of(graph: Graph, trigger: str, behind: Iterable[str]) -> Value:
     found = Value()
     name = re.escape(trigger)
     quoted = rf"""\\?["'`]{name}\\?["'`]"""
+    node_of = rf"\$node\[{quoted}\]" + (rf"|\$node\.{name}\b" if re.fullmatch(r"\w+", trigger) else "")
     named = (
-        rf"\$\({quoted}\)\.(?:item|first\(\)|last\(\)|all\(\)\[\d+\])\.json"
-        rf"|\$node\[{quoted}\]\.json|\$items\({quoted}[^)]*\)\[\d+\]\.json"
+        rf"(?:{node_of})\.json",
+        rf"\$\({quoted}\){_ONE_ITEM}",
+        rf"\$\({quoted}\)\.all\(\)|\$items\({quoted}[^)]*\)",
     )
-    if re.fullmatch(r"\w+", trigger):
-        named += rf"|\$node\.{name}\.json"
     views = _views(graph, behind, found)
     for node in graph.nodes.values():
-        known = [(re.compile(named), _View([]))]
-        if view := views.get(node["name"]):
-            known.append((re.compile(_ITEM), view))
+        known = _known(named, _View([]))
+        if node["name"] in views:
+            known += _known(_OWN, views[node["name"]])
         for text in dict.fromkeys(expressions(node)):
             _Reading(text, found).of(known)
         for text, kind in _of_a_kind(node.get("parameters")):
@@ -159,6 +168,12 @@ def read_of(graph: Graph, trigger: str, behind: Iterable[str]) -> Value:
                 if path:
                     found.at([*path, ELEMENT] if kind == "array" else path).kinds.update({kind} - {"array"})
     return found
+
+
+def _known(patterns: tuple[str, str, str], view: _View) -> list[tuple[re.Pattern[str], _View]]:
+    """What the names of an item's data, of the item and of a list of items stand for."""
+    seen = (view, view.under("json"), view.under(ELEMENT, "json"))
+    return [(re.compile(pattern), each) for pattern, each in zip(patterns, seen, strict=True)]
 
 
 def _views(graph: Graph, behind: Iterable[str], found: Value) -> dict[str, _View]:
@@ -189,16 +204,16 @@ def _split(node: Node, view: _View, found: Value) -> _View:
         return _View(None)
     lists = [each.strip().removeprefix("=").removeprefix("$json.") for each in given.split(",")]
     names = [each.strip() for each in other.split(",")] if isinstance(other, str) and other else lists
-    own = {}
+    own: dict[tuple[str, ...], Path] = {}
     for name, each in zip(names, lists, strict=False):
         path = view.to(*each.split("."))
         if path is not None and re.fullmatch(r"[\w$-]+(?:\.[\w$-]+)*", each):
-            own[name] = [*path, ELEMENT]
-            found.at(own[name])
+            own[(name,)] = [*path, ELEMENT]
+            found.at(own[(name,)])
     with_others = parameters.get("include", "noOtherFields") != "noOtherFields"
     if with_others or names != lists or len(lists) > 1:
         return _View(view.path if with_others else None, own)
-    return _View(own.get(lists[0]), own)
+    return _View(own.get((lists[0],)), own)
 
 
 class _Reading:
@@ -313,7 +328,7 @@ class _Reading:
             picked = rf"\s*{re.escape(parameters[0])}((?:{_STEP})+)\s*"
             if member := re.fullmatch(picked, text[callback.end() : close]):
                 path = element.to(*_steps(member[1]))
-                return _View(None, {ELEMENT: path} if path else {})
+                return _View(None, {(ELEMENT,): path} if path else {})
         return view if gives == _SAME else element if gives == _ONE else _View(None)
 
     def _kind(self, before: str, rest: str) -> str | None:
