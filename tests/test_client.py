@@ -332,7 +332,7 @@ def test_documents_and_ingestion_of_a_folder(client: Any, greeter: Path) -> None
     shutil.copy(greeter / "workflows" / "greet.json", greeter / "data-ingestion" / "embed.json")
     with pytest.raises(ConfigError, match="no project"):
         client.deploy_documents(greeter)
-    with pytest.raises(UseCaseError, match="no place for a data ingestion"):
+    with pytest.raises(UseCaseError, match="does not say what it is"):
         client.deploy_data_ingestion(greeter)
     configuration = json.loads((greeter / "config.json").read_text(encoding="utf-8"))
     (greeter / "config.json").unlink()

@@ -162,7 +162,6 @@ def test_the_trigger_gives_way_to_code_of_its_name() -> None:
         "name": "string",
         "amount": "string",
         "customer": "object",
-        "lines": "objectArray",
         "tags": "string",
     }
     assert "guessed from what is read" in decided(use_case)
@@ -350,8 +349,8 @@ def test_calls_lead_to_what_is_imported_along() -> None:
 @pytest.mark.parametrize(
     ("code", "kind"),
     [
-        ("$json.body.x.reduce((a, b) => a + b)", "array"),
-        ("$json.body['x'].map(each => each.name)", "array"),
+        ("$json.body.x.reduce((a, b) => a + b, 0)", "array"),
+        ("$json.body['x'].map(each => each.name.trim())", "objectArray"),
         ("$json.body.x * 2", "number"),
         ("3 / $json.body.x", "number"),
         ("$json.body.x - $json.body.y", "number"),
@@ -375,10 +374,187 @@ def test_the_kind_of_an_input_is_what_a_condition_says(kind: str) -> None:
     value = "={{ $json.body.x }}"
     condition = {"leftValue": value, "rightValue": "", "operator": {"type": kind, "operation": "exists"}}
     newer = node("If", "if", 2.2, parameters={"conditions": {"conditions": [condition], "combinator": "and"}})
-    assert kind_of_input(export([HOOK, newer], ("Webhook", "If"))) == kind
-    if kind != "array":
+    given = export([HOOK, newer], ("Webhook", "If"))
+    if kind == "array":
+        assert "in x: the form leaves it out" in decided(UseCase.from_n8n(given))
+    else:
+        assert kind_of_input(given) == kind
         older = node("If", "if", 1, parameters={"conditions": {kind: [{"value1": value}]}})
         assert kind_of_input(export([HOOK, older], ("Webhook", "If"))) == kind
+
+
+#: What is done with the list x, and of what kind its elements are for certain.
+ELEMENTS: list[tuple[str, Any]] = [
+    ("$json.body.x.reduce((sum, n) => sum + n, 0)", ["number"]),
+    ("$json.body.x.reduce(function (sum, n) { return sum + n; }, 0)", ["number"]),
+    ("($json.body.x || []).reduce((a, b) => a + b) / 2", ["number"]),
+    ("$json.body.x.reduce((a, b) => a + b) / $json.body.x.length", ["number"]),
+    ("($json.body.x ?? []).reduce((a, b) => a * b, 1)", ["number"]),
+    ("$json.body.x.reduce((a, b) => Math.max(a, b))", ["number"]),
+    ("$json.body.x.map(n => n * 2)", ["number"]),
+    ("$json.body.x.map((n, i) => i * 2)", None),
+    ("$json.body.x?.filter(n => n > 10)", ["number"]),
+    ("$json.body.x.filter(n => 10 <= n).length", ["number"]),
+    ("$json.body.x.every(n => n === 0)", ["number"]),
+    ("$json.body.x.sort((a, b) => a - b)[0]", ["number"]),
+    ("$json.body.x.filter(n => n).map(n => n / 3).join()", ["number"]),
+    ("Math.max(...$json.body.x)", ["number"]),
+    ("Math.min(...$json.body.x.map(each => each.price))", [{"price": "number"}]),
+    ("$json.body.x[0] * 2", ["number"]),
+    ("$json.body.x[1].toFixed(2)", ["number"]),
+    ("$json.body.x.map(s => s.toUpperCase())", ["string"]),
+    ("$json.body.x.filter(s => s.length > 3)", ["string"]),
+    ("$json.body.x.some(s => s === 'red')", ["string"]),
+    ("$json.body.x.find(s => s.startsWith('a'))", ["string"]),
+    ("$json.body.x.filter(yes => yes === true)", ["boolean"]),
+    ("$json.body.x.map(({ a, b: c }) => a * c)", [{"a": "number", "b": "number"}]),
+    ("$json.body.x.map(each => each.a.b.trim())", [{"a": {"b": "string"}}]),
+    ("$json.body.x.map(i => i.price).reduce((a, b) => a + b, 0)", [{"price": "number"}]),
+    ("$json.body.x.reduce((a, i) => a + (i.price || 0), 0)", [{"price": "number"}]),
+    ("$json.body.x.reduce((a, i) => a + (i.ok ? 1 : 0), 0)", None),
+    ("$json.body.x.reduce((a, i) => a + i.qty * i.price, 0)", [{"qty": "number", "price": "number"}]),
+    ("$json.body.x.find(i => i.id === 3).name", [{"id": "number"}]),
+    ("$json.body.x.flatMap(i => i.tags.map(t => t.trim()))", [{"tags": ["string"]}]),
+    ("$json.body.x.filter(i => typeof i === 'string').map(i => i * 2)", ["number"]),
+    # Nothing certain.
+    ("$json.body.x.reduce((a, b) => a + b)", None),
+    ("$json.body.x.reduce((a, b) => a + b, '')", None),
+    ("$json.body.x.join('-')", None),
+    ("$json.body.x.map(each => each)", None),
+    ("$json.body.x.map(Number)", None),
+    ("$json.body.x.map(i => JSON.stringify(i))", None),
+    ("$json.body.x.filter(i => i !== '')", None),
+    ("$json.body.x.map(list => list.map(n => n * 2))", None),
+    ("$json.body.x.map(i => [i * 2, i.trim()])", None),
+]
+
+
+@pytest.mark.parametrize(("code", "kind"), ELEMENTS)
+def test_the_kind_of_elements_is_seen_from_what_is_done_with_them(code: str, kind: Any) -> None:
+    in_code = node("C", "code", 2, parameters={"jsCode": f"return [{{ json: {{ a: {code} }} }}];"})
+    in_expression = node("C", "set", 3.4, parameters={"v": f"={{{{ {code} }}}}"})
+    for each in (in_code, in_expression):
+        assert form(export([HOOK, each], ("Webhook", "C"))).get("x") == kind
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("const list = $json.body.x;\nreturn list.map(n => n % 2);", ["number"]),
+        ("let list = $json.body.x || [];\nreturn [list.length];", None),
+        ("const { x } = $json.body;\nfor (const n of x) { out.push(n * 2); }", ["number"]),
+        ("const { x: list = [] } = $json.body;\nlist.forEach(each => log(each.id + 1));", None),
+        ("let sum = 0;\nfor (const each of $json.body.x) sum += each.price;", [{"price": "number"}]),
+        ("let text = '';\nfor (const each of $json.body.x) text += each;", None),
+        ("for (const { a } of $json.body.x) { if (a > 1) break; }", [{"a": "number"}]),
+        ("const big = $json.body.x.filter(n => n > 5);\nreturn big[0].total.trim();", [{"total": "string"}]),
+        ("const body = items[0].json.body;\nbody.x.map(function (n) { return n - 1 });", ["number"]),
+        ("return $input.all().map(({ json }) => json.body.x.map(n => n * 2));", ["number"]),
+        ("for (const item of $input.all()) { item.json.body.x[0].trim(); }", ["string"]),
+        ("const first = $input.first();\nconst { x } = first.json.body;\nreturn x[0] * 2;", ["number"]),
+        ("return $('Webhook').all().map(i => i.json.body.x[0] - 1);", ["number"]),
+        ("return items.map(i => i.json.body.x[0].a % 2);", [{"a": "number"}]),
+        # The same name elsewhere is something else.
+        ("const y = $json.body.x.map(n => n.id); const n = 5; return n * 2;", None),
+    ],
+)  # fmt: skip
+def test_names_that_code_gives_are_followed(code: str, kind: Any) -> None:
+    each = node("C", "code", 2, parameters={"jsCode": code})
+    assert form(export([HOOK, each], ("Webhook", "C"))).get("x") == kind
+
+
+SPLIT = "splitOut"
+
+
+@pytest.mark.parametrize(
+    ("split", "reads", "kind"),
+    [
+        ({"fieldToSplitOut": "body.x"}, "$json.price * 2", [{"price": "number"}]),
+        ({"fieldToSplitOut": "=body.x"}, "$json['body.x'] * 2", ["number"]),
+        ({"fieldToSplitOut": "$json.body.x"}, "$json.name.trim()", [{"name": "string"}]),
+        ({"fieldToSplitOut": "body.x", "options": {"destinationFieldName": "n"}}, "$json.n * 2", ["number"]),
+        ({"fieldToSplitOut": "body.x", "options": {"destinationFieldName": "n"}}, "$json.other * 2", None),
+        ({"fieldToSplitOut": "body.x", "include": "allOtherFields"}, "$json.body.y * 2", None),
+        ({"fieldToSplitOut": "body.x, body.z"}, "$json['body.x'].trim()", ["string"]),
+        ({"fieldToSplitOut": "={{ $json.field }}"}, "$json.price * 2", None),
+        ({"fieldToSplitOut": "body.x"}, "1", None),
+        ({"fieldToSplitOut": "body.x"}, "$input.all().map(({ json }) => json.n / 2)", [{"n": "number"}]),
+    ],
+)
+def test_what_is_read_behind_split_out_is_read_of_the_elements(split: Any, reads: str, kind: Any) -> None:
+    nodes = [
+        HOOK,
+        node("Split", "splitOut", 1, parameters=split),
+        node("Some", "filter", 2),
+        node("C", "set", 3.4, parameters={"v": f"={{{{ {reads} }}}}"}),
+    ]
+    given = export(nodes, ("Webhook", "Split"), ("Split", "Some"), ("Some", "C"))
+    assert form(given).get("x") == kind
+    if "body.y" in reads:
+        assert form(given)["y"] == "number"
+
+
+@pytest.mark.parametrize(
+    ("recorded", "kind"),
+    [
+        ([[1, 2.5]], ["number"]),
+        ([["a"]], ["string"]),
+        ([[True], []], ["boolean"]),
+        ([[None, 1]], ["number"]),
+        ([[{"a": 1}, {"b": "c", "a": None}]], [{"a": "number", "b": "string"}]),
+        ([[{"a": 1}, {"a": "one"}]], None),
+        ([[1, "a"]], None),
+        ([[1], ["a"]], None),
+        ([[[1]]], None),
+        ([[]], None),
+        ([[], [1]], ["number"]),
+        ([{}], None),
+        ([{"a": {"b": [{"c": 1}]}}], {"a": {"b": [{"c": "number"}]}}),
+        ([{"a": 1, "b": []}], {"a": "number"}),
+        ([1, "one"], None),
+        ([None, 5], "number"),
+    ],
+)
+def test_recorded_items_tell_the_kinds_of_elements(recorded: Any, kind: Any) -> None:
+    pinned = {"Webhook": [{"json": {"body": {"x": value}}} for value in recorded]}
+    assert form(export([HOOK, node("A", "noOp")], ("Webhook", "A"), pinData=pinned)).get("x") == kind
+
+
+def test_what_nothing_tells_of_is_said_and_not_refused(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    code = "return [{ json: { all: $json.body.x.join('-'), name: $json.body.name } }];"
+    use_case = UseCase.from_n8n(
+        export([HOOK, node("C", "code", 2, parameters={"jsCode": code})], ("Webhook", "C"))
+    )
+    assert "what is in x: the form leaves it out" in decided(use_case)
+    assert "the kind of name, which is taken as text" in decided(use_case)
+    monkeypatch.setenv("CODIKA_BASE_URL", sandbox.url)
+    sign_in(EMAIL, ask_code=sandbox.code_for, company="Acme")
+    use_case.save(tmp_path / "made")
+    with Client() as client:
+        deployed = client.deploy_use_case(use_case)
+        for given in ([1, 2], ["a"], [{"b": [True]}], [], [None, [1]]):
+            assert client.run_workflow(
+                "my-flow", {"x": given}, instance=deployed.process_instance_id
+            ).execution_id
+
+
+def form(workflow: dict[str, Any]) -> dict[str, Any]:
+    """The input form of an import in short: ``{"a": "number", "b": ["string"], "c": [{"d": "boolean"}]}``."""
+
+    def short(field: dict[str, Any]) -> Any:
+        match field["type"]:
+            case "array":
+                return [field["itemField"]["type"]]
+            case "objectArray":
+                return [{each["key"]: short(each) for each in field["itemSchema"]}]
+            case "object":
+                return {each["key"]: short(each) for each in field["schema"]}
+        return field["type"]
+
+    (trigger,) = UseCase.from_n8n(workflow).configuration.to_json()["workflows"][0]["triggers"]
+    return {field["key"]: short(field) for field in trigger["inputSchema"]}
 
 
 def kind_of_input(workflow: dict[str, Any]) -> str:

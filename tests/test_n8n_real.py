@@ -20,7 +20,9 @@ import pytest
 from codika_nb import Client, ExecutionFailedError, UseCase, sign_in
 from codika_nb.errors import ConfigError
 from codika_nb.sandbox import Sandbox
-from codika_nb.sandbox.n8n.process import OwnN8nEngine, find
+from codika_nb.sandbox.n8n import n8n_engine
+from codika_nb.sandbox.n8n.engine import N8nEngine
+from codika_nb.sandbox.n8n.process import find
 
 from .test_n8n import CODIKA
 from .test_playground import CLAIM
@@ -46,9 +48,25 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox(engine="n8n") as running:
+def engine() -> N8nEngine:
+    made = n8n_engine("n8n", None, None)()
+    assert isinstance(made, N8nEngine)
+    return made
+
+
+@pytest.fixture(scope="module")
+def sandbox(engine: N8nEngine) -> Iterator[Sandbox]:
+    with Sandbox(engine=lambda: engine) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def n8n(engine: N8nEngine, sandbox: Sandbox) -> Iterator[httpx.Client]:
+    """The same n8n, by its own interface."""
+    assert sandbox.url
+    headers = dict(engine._api._api.headers)
+    with httpx.Client(base_url=engine._api.url, headers=headers, trust_env=False, timeout=60) as client:
+        yield client
 
 
 @pytest.fixture(scope="module")
@@ -170,69 +188,105 @@ BIG = {
 }
 
 
+def condition(value: str, kind: str, operation: str, **more: Any) -> dict[str, Any]:
+    """The parameters of an If node."""
+    given = {"leftValue": value, "operator": {"type": kind, "operation": operation, **more}, "rightValue": ""}
+    return {"conditions": {**BIG, "conditions": [given]}, "options": {}}
+
+
+GREET = [text("Greet", greeting="=Hello {{ $json.body.name }}!")]
+JOIN = [code("Join", "return [{json: {twice: $json.body.n * 2, all: $json.body.words.join('-')}}];")]
+MANY = [
+    node("Many?", "if", 2.2, conditions=BIG, options={}),
+    text("Yes", answer="=many: {{ $('Webhook').item.json.body.count }}"),
+    text("No", answer="few"),
+]
+EITHER = "Webhook > Many?, Many? > Yes, Many?:1 > No"
+SUM = [
+    code(
+        "Sum",
+        "const { prices = [], lines } = $json.body;\n"
+        "const total = (lines || []).map(each => each.price).reduce((a, b) => a + b, 0);\n"
+        "const mean = prices.reduce((a, b) => a + b) / prices.length;\n"
+        "return [{json: {top: Math.max(...prices), mean, total}}];",
+    )
+]
+NESTED = [
+    text(
+        "Tell",
+        city="={{ $json.body.customer.address.city.toUpperCase() }}",
+        first="={{ $json.body.lines[0].tags[1] }}",
+        all="={{ JSON.stringify($json.body.lines) }}",
+        some="={{ $json.body.lines.filter(each => each.tags.length > 1).map(each => each.id).join() }}",
+    )
+]
+SURE = [
+    node("Sure?", "if", 2.2, **condition("={{ $json.body.sure }}", "boolean", "true", singleValue=True)),
+    code("Yes", "return [{json: {was: $json.body.sure, not: $json.body.others.map(one => one === false)}}];"),
+    text("No", answer="no"),
+]
+SPLIT = [
+    node("Split", "splitOut", 1, fieldToSplitOut="body.lines", options={}),
+    code("Price", "return $input.all().map(({ json }) => ({json: {cost: json.price * json.qty}}));"),
+]
+NUMBERS = [
+    node("Split", "splitOut", 1, fieldToSplitOut="body.n", options={"destinationFieldName": "each"}),
+    code("Twice", "return $input.all().map(item => ({json: {twice: item.json.each * 2}}));"),
+]
+LINES = [{"id": 1, "price": 2.5, "qty": 2, "tags": ["a", "b"]}, {"id": 2, "price": 4, "qty": 1, "tags": []}]
+
+
 @pytest.mark.parametrize(
-    ("nodes", "wires", "payload"),
+    ("original", "payloads"),
     [
+        (exported(*GREET, wires="Webhook > Greet", path="text"), [{"name": "Ada"}, {"name": "Zoë"}]),
         (
-            [text("Greet", greeting="=Hello {{ $json.body.name }}!")],
-            "Webhook > Greet",
-            {"name": "Ada"},
-        ),
-        (
+            exported(*JOIN, wires="Webhook > Join", path="any-list"),
             [
-                code(
-                    "Join",
-                    "return [{json: {twice: $json.body.n * 2, all: $json.body.words.join('-')}}];",
-                )
+                {"n": 1.5, "words": ["a", "b"]},
+                {"n": -2, "words": [1, 2.5, True, None]},
+                {"n": 0, "words": []},
+                {"n": 1, "words": [{"a": 1}, [1, [2]]]},
             ],
-            "Webhook > Join",
-            {"n": 1.5, "words": ["a", "b"]},
+        ),
+        (exported(*MANY, wires=EITHER, path="number"), [{"count": 3}, {"count": 2}, {"count": 1e9}]),
+        (
+            exported(*SUM, wires="Webhook > Sum", path="numbers"),
+            [{"prices": [1, 2.5, -3], "lines": LINES}, {"prices": [0.1, 0.2]}],
         ),
         (
-            [
-                node("Many?", "if", 2.2, conditions=BIG, options={}),
-                text("Yes", answer="=many: {{ $('Webhook').item.json.body.count }}"),
-                text("No", answer="few"),
-            ],
-            "Webhook > Many?, Many? > Yes, Many?:1 > No",
-            {"count": 3},
+            exported(*NESTED, wires="Webhook > Tell", path="nested"),
+            [{"customer": {"address": {"city": "Ghent", "zip": 9000}}, "lines": LINES}],
         ),
+        (
+            exported(*SURE, wires="Webhook > Sure?, Sure? > Yes, Sure?:1 > No", path="booleans"),
+            [{"sure": True, "others": [True, False]}, {"sure": False}],
+        ),
+        (exported(*SPLIT, wires="Webhook > Split, Split > Price", path="objects-split"), [{"lines": LINES}]),
+        (exported(*NUMBERS, wires="Webhook > Split, Split > Twice", path="numbers-split"), [{"n": [3, 4]}]),
     ],
-    ids=["set", "code", "if"],
+    ids=lambda given: given["name"] if isinstance(given, dict) else "",
 )
 def test_an_import_gives_what_the_original_gives(
-    nodes: list[dict[str, Any]],
-    wires: str,
-    payload: dict[str, Any],
-    request: pytest.FixtureRequest,
+    client: Client,
+    n8n: httpx.Client,
+    original: dict[str, Any],
+    payloads: list[dict[str, Any]],
     tmp_path: Path,
 ) -> None:
-    path = f"original-{request.node.callspec.id}"
-    original = exported(*nodes, wires=wires, path=path)
-    engine = OwnN8nEngine(None)
-    with Sandbox(engine=lambda: engine) as sandbox:
-        profile = sign_in(
-            "ada@example.com", ask_code=sandbox.code_for, base_url=sandbox.url, store=None, company="Acme"
-        )
-        headers = dict(engine._api._api.headers)
-        with (
-            Client(auth=profile.api_key, base_url=sandbox.url) as client,
-            httpx.Client(base_url=engine._api.url, headers=headers, trust_env=False, timeout=60) as n8n,
-        ):
-            made = n8n.post("/api/v1/workflows", json=original).raise_for_status().json()
-            n8n.post(f"/api/v1/workflows/{made['id']}/activate", json={}).raise_for_status()
-            until = time.monotonic() + 60
-            while (answer := n8n.post(f"/webhook/{path}", json=payload)).status_code == 404:
-                assert time.monotonic() < until
-                time.sleep(0.05)
-            UseCase.from_n8n(original).save(tmp_path / "imported")
-            deployed = client.deploy_use_case(tmp_path / "imported", project_id=_project(client))
-            assert deployed.deployment_status == "deployed"
-            (there,) = deployed.workflows_deployed
-            run = client.run_workflow(
-                there.workflow_template_id, payload, instance=deployed.process_instance_id
-            )
-            assert run.result == answer.json()
+    UseCase.from_n8n(original).save(tmp_path / "imported")
+    deployed = client.deploy_use_case(tmp_path / "imported", project_id=_project(client))
+    assert deployed.deployment_status == "deployed"
+    (there,) = deployed.workflows_deployed
+    made = n8n.post("/api/v1/workflows", json=original).raise_for_status().json()
+    n8n.post(f"/api/v1/workflows/{made['id']}/activate", json={}).raise_for_status()
+    for payload in payloads:
+        until = time.monotonic() + 60
+        while (answer := n8n.post(f"/webhook/{original['name']}", json=payload)).status_code == 404:
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        run = client.run_workflow(there.workflow_template_id, payload, instance=deployed.process_instance_id)
+        assert run.result == answer.json()
 
 
 # A node package like the platform's own: it reads what has started the run, and calls the address that n8n

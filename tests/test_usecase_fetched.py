@@ -11,6 +11,8 @@ import pytest
 
 from codika_nb import Client, Sandbox, UseCase, sign_in
 from codika_nb.errors import UseCaseError
+from codika_nb.usecases.apart import data_ingestion, stage_documents
+from codika_nb.usecases.config_ts import run_typescript
 from tests.codika_tool import Tool, codika_tool
 from tests.conftest import EMAIL
 
@@ -168,3 +170,59 @@ def test_there_and_back_again_the_same_is_sent(
 
     assert back.deployment(project_id="p") == here.deployment(project_id="p")
     assert client.deploy_use_case(back).version == "1.1"
+
+
+EMBED = {"workflowTemplateId": "embed", "workflowName": "Embed", "purpose": "search"} | {
+    "webhooks": {"embed": "https://example.com/embed", "delete": "https://example.com/delete"}
+}
+
+
+@pytest.mark.parametrize("kept_in", ["config.json", "config.py", "config.ts"])
+def test_a_data_ingestion_is_saved_and_fetched_with_its_use_case(
+    client: Client, folder: Path, tmp_path: Path, kept_in: str
+) -> None:
+    workflow = b'{"nodes": [], "connections": {}}'
+    (folder / "data-ingestion").mkdir()
+    (folder / "data-ingestion" / "embed.json").write_bytes(workflow)
+    (folder / "documents").mkdir()
+    (folder / "documents" / "1_why.md").write_text("# Why\n\nBecause.\n", encoding="utf-8")
+    if kept_in == "config.ts":
+        text = (folder / "config.ts").read_text(encoding="utf-8")
+        given = f"\nexport const getDataIngestionConfig = () => ({json.dumps(EMBED)});\n"
+        (folder / "config.ts").write_text(text + given, encoding="utf-8")
+    else:
+        configuration = UseCase.load(folder).configuration.to_json()
+        for each in configuration["workflows"]:
+            del each["n8nWorkflowJsonBase64"]
+        (folder / "config.ts").unlink()
+        if kept_in == "config.py":
+            written = f"configuration = {configuration!r}\ndata_ingestion_config = {EMBED!r}\n"
+            (folder / "config.py").write_text(written, encoding="utf-8")
+        else:
+            (folder / "config.json").write_text(json.dumps(configuration), encoding="utf-8")
+            (folder / "data-ingestion.json").write_text(json.dumps(EMBED), encoding="utf-8")
+    saved = tmp_path / "saved"
+    UseCase.load(folder).save(saved)
+
+    assert data_ingestion(saved) == data_ingestion(folder)
+    assert stage_documents(saved) == stage_documents(folder)
+    assert run_typescript(saved / "config.ts", "getDataIngestionConfig")[0] == data_ingestion(folder).config
+    client.deploy_use_case(saved)
+    assert client.deploy_data_ingestion(saved).version == "1.0"
+    project = UseCase.load(saved).project
+    assert project
+    client.get_use_case(project.project_id, into=tmp_path / "back")
+    assert data_ingestion(tmp_path / "back") == data_ingestion(folder)
+    assert client.deploy_data_ingestion(tmp_path / "back").version == "1.1"
+
+
+def test_a_data_ingestion_that_is_not_complete_is_named_when_it_is_saved(
+    greeter: Path, tmp_path: Path
+) -> None:
+    (greeter / "data-ingestion").mkdir()
+    (greeter / "data-ingestion" / "embed.json").write_bytes(b"{}")
+
+    with pytest.warns(UserWarning, match="not complete: .* does not say what it is"):
+        UseCase.load(greeter).save(tmp_path / "saved")
+
+    assert (tmp_path / "saved" / "data-ingestion" / "embed.json").read_bytes() == b"{}"

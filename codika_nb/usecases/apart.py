@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import base64
 import re
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import UseCaseError
 from .config_py import run_python
 from .config_ts import is_view, run_typescript
-from .documents import check_workflow, inside, read, text
+from .documents import check_workflow, inside, json_file, read, read_object, text
 
 if TYPE_CHECKING:
     from ..models import StageDocument
 
+#: What a data ingestion is, where the configuration is a ``config.json``.
+INGESTION_FILE = "data-ingestion.json"
 _LONGEST_SUMMARY = 200
 
 
@@ -37,8 +40,7 @@ def stage_documents(folder: Path) -> list[StageDocument]:
     Raises:
         UseCaseError: there is none, or one is empty.
     """
-    place = inside(folder, "documents")
-    names = sorted(file.name for file in place.glob("[1-4]_*.md")) if place.is_dir() else []
+    names = _names(folder, "documents", "[1-4]_*.md")
     if not names:
         raise UseCaseError(
             f"{folder} has no documents about stages.",
@@ -46,6 +48,11 @@ def stage_documents(folder: Path) -> list[StageDocument]:
         )
     firsts = {int(name[0]): name for name in reversed(names)}
     return [_stage_document(folder, stage, name) for stage, name in sorted(firsts.items())]
+
+
+def _names(folder: Path, of: str, pattern: str) -> list[str]:
+    place = inside(folder, of)
+    return sorted(file.name for file in place.glob(pattern)) if place.is_dir() else []
 
 
 def _stage_document(folder: Path, stage: int, name: str) -> StageDocument:
@@ -68,14 +75,14 @@ def _stage_document(folder: Path, stage: int, name: str) -> StageDocument:
 def data_ingestion(folder: Path) -> Ingestion:
     """The data ingestion: what ``getDataIngestionConfig()`` of a ``config.ts`` gives.
 
-    In a ``config.py`` that is ``get_data_ingestion_config()`` or ``data_ingestion_config``. Its workflow is
-    the one file of ``data-ingestion/``, and goes into what the configuration gives if that does not carry it.
+    In a ``config.py`` that is ``get_data_ingestion_config()`` or ``data_ingestion_config``, and beside a
+    ``config.json`` it is the object in ``data-ingestion.json``. Its workflow is the one file of
+    ``data-ingestion/``, and goes into what the configuration gives if that does not carry it.
 
     Raises:
         UseCaseError: there is none, or it cannot be read.
     """
-    place = inside(folder, "data-ingestion")
-    found = sorted(file.name for file in place.glob("*.json")) if place.is_dir() else []
+    found = _names(folder, "data-ingestion", "*.json")
     if len(found) != 1:
         raise UseCaseError(
             f"{folder} has {len(found) or 'no'} workflows in data-ingestion/, and one is deployed.",
@@ -92,7 +99,28 @@ def data_ingestion(folder: Path) -> Ingestion:
     return Ingestion(config, name, content)
 
 
+def carried(folder: Path) -> dict[str, bytes]:
+    """All that is deployed apart, as the files of a folder whose configuration is a ``config.json``."""
+    files: dict[str, bytes] = {}
+    for of, pattern in (("documents", "[1-4]_*.md"), ("data-ingestion", "*.json")):
+        files |= {
+            name: read(folder, name) for each in _names(folder, of, pattern) if (name := f"{of}/{each}")
+        }
+    if any(name.startswith("data-ingestion/") for name in files):
+        try:
+            config, _, content = data_ingestion(folder)
+        except UseCaseError as error:
+            warnings.warn(f"The data ingestion is not complete: {error.message}", stacklevel=3)
+            return files
+        if config["n8nWorkflowJsonBase64"] == base64.b64encode(content).decode():
+            del config["n8nWorkflowJsonBase64"]
+        files[INGESTION_FILE] = json_file(config, INGESTION_FILE)
+    return files
+
+
 def _ingestion_config(folder: Path) -> object:
+    if (given := read_object(folder, INGESTION_FILE)) is not None:
+        return given
     python, typescript = folder / "config.py", folder / "config.ts"
     if python.is_file():
         wanted = ("get_data_ingestion_config", "data_ingestion_config")
@@ -100,7 +128,7 @@ def _ingestion_config(folder: Path) -> object:
     if typescript.is_file() and not is_view(read(folder, "config.ts")):
         return run_typescript(typescript, "getDataIngestionConfig")[0]
     raise UseCaseError(
-        "A config.json has no place for a data ingestion.",
-        next_action="Write get_data_ingestion_config() in a config.py or getDataIngestionConfig() in a "
-        "config.ts, or give what the platform gets: deploy_data_ingestion({…}, project_id=…).",
+        f"{folder} has a workflow for a data ingestion, and does not say what it is.",
+        next_action=f"Write {INGESTION_FILE} by a config.json, get_data_ingestion_config() in a config.py "
+        "or getDataIngestionConfig() in a config.ts; or give it: deploy_data_ingestion({…}, project_id=…).",
     )

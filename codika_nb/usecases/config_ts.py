@@ -53,7 +53,7 @@ export async function resolve(name, context, next) {
 
 _VIEW = """\
 // Shows config.json to the codika tool; written by codika_nb. Change that file, not this one.
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -69,6 +69,13 @@ export function getConfiguration() {
     workflow.n8nWorkflowJsonBase64 = readFileSync(file).toString('base64');
   }
   return configuration;
+}
+
+export function getDataIngestionConfig() {
+  const ingestion = JSON.parse(readFileSync(join(folder, 'data-ingestion.json'), 'utf8'));
+  const [file] = readdirSync(join(folder, 'data-ingestion')).filter((name) => name.endsWith('.json'));
+  ingestion.n8nWorkflowJsonBase64 ??= readFileSync(join(folder, 'data-ingestion', file)).toString('base64');
+  return ingestion;
 }
 """
 

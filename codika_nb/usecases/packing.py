@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..files import Base64
+from .apart import INGESTION_FILE
 from .configuration import Configuration
 from .documents import check_path_segment, without_mark
 from .source import CONFIGURATION_FILES, Source, workflow_file
@@ -76,7 +77,8 @@ def documents(source: Source, content: Mapping[str, str]) -> list[dict[str, Any]
     """The files that are stored with a deployment, so that they can be fetched again."""
     told = {skill.relative_path: f"Skill: {skill.name}" for skill in source.skills}
     told |= {name: f"Workflow: {Path(name).name}" for name in source.workflow_files}
-    told |= dict.fromkeys((source.config, *CONFIGURATION_FILES), "Use case configuration")
+    of_configuration = (source.config, *CONFIGURATION_FILES, INGESTION_FILE)
+    told |= dict.fromkeys(of_configuration, "Use case configuration")
     # In the tool's order: what is added comes before the skills.
     skills = [name for name in source.files if name.startswith("skills/")]
     first = [name for name in source.files if name in told and name not in skills]

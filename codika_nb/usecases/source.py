@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UseCaseError
+from .apart import INGESTION_FILE
 from .complaints import validated
 from .config_py import run_python
 from .config_ts import is_view, run_typescript, view_of_json
@@ -155,6 +156,8 @@ def read_source(folder: Path) -> tuple[Configuration, Source]:
     configuration = given if isinstance(given, Configuration) else validated(given, config)
     if (folder / "config.ts").is_file():  # for the codika tool, where another is used here
         files["config.ts"] = read(folder, "config.ts")
+    if (folder / INGESTION_FILE).is_file():
+        files[INGESTION_FILE] = read(folder, INGESTION_FILE)
     ids = {workflow.workflow_template_id for workflow in configuration.workflows}
     carried = {workflow.n8n_workflow_json_base64 for workflow in configuration.workflows} - {None}
     strays = []

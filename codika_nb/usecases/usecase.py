@@ -7,6 +7,9 @@ A use case comes from a folder, or from Python::
       config.ts               beside a config.json: shows it to the codika tool
       workflows/<id>.json     one n8n workflow for each workflow of the configuration
       skills/<name>/SKILL.md  optional: pages that tell agents how to use a workflow
+      documents/              optional: documents about stages, deployed apart
+      data-ingestion/         optional: a workflow that takes in documents, deployed apart
+      data-ingestion.json     what that is, beside a config.json
       project.json            where the folder is deployed to      ┐
       version.json            its own version                      ├ kept by deployments
       deployments/            what was deployed, version by version┘
@@ -25,6 +28,7 @@ from typing import Any
 
 from ..display.markup import card
 from ..errors import ConfigError, UseCaseError
+from .apart import carried
 from .beginning import write_new, write_starter
 from .complaints import validated
 from .configuration import Configuration, MetadataDocument, Skill
@@ -217,7 +221,8 @@ class UseCase(Kept):
             _, content = self._source.workflow(workflow, f"workflows[{n}]")
             files[workflow_file(workflow.workflow_template_id)] = content
         skills = {skill.relative_path: skill.content_markdown.encode() for skill in self.skills}
-        write_new(folder, files | skills, replace=replace)
+        apart = carried(self.path) if self.path else {}
+        write_new(folder, files | skills | apart, replace=replace)
         self.path, added = folder, self._source.added
         _, self._source = read_source(folder)
         self._source.added = added

@@ -8,7 +8,8 @@
 | `starts` | what starts it there, and what takes its place here |
 | `items` | what triggers gave, given by code instead; the fields of forms |
 | `times` | when a schedule runs |
-| `inputs` | what it reads of its input, as far as its expressions tell |
+| `reading` | what it reads of its input, and what it does with it, as far as its expressions tell |
+| `inputs` | the form fields for that |
 | `ends` | where a run ends, and how its result is submitted |
 | `ready` | workflows that are in the platform's pattern already |
 | `leftovers` | what a program cannot decide, node by node |

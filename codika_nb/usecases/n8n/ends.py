@@ -8,6 +8,7 @@ from typing import Any
 
 from . import inputs
 from .graph import NO_OPERATION, Graph, Node
+from .reading import Value
 from .report import Notes
 from .starts import CODIKA
 
@@ -209,7 +210,7 @@ def output_schema(graph: Graph) -> list[dict[str, Any]]:
             value = json.loads(str(parameters.get("jsonOutput", "")).removeprefix("="))
         except (ValueError, RecursionError):
             return []
-        return inputs.fields({}, value)
+        return inputs.form(Value(), [value]).fields
     given = parameters.get("assignments")
     values = given.get("assignments") if isinstance(given, dict) else None
     tree = {
@@ -217,7 +218,7 @@ def output_schema(graph: Graph) -> list[dict[str, Any]]:
         for value in (values if isinstance(values, list) else [])
         if isinstance(value, dict) and isinstance(value.get("name"), str)
     }
-    return inputs.fields({}, tree)
+    return inputs.form(Value(), [tree]).fields
 
 
 #: A value of each kind that a Set node knows, for those that say it.

@@ -13,6 +13,7 @@ from ..starters import ERROR, SUBWORKFLOW, trigger_kind
 from . import ends, inputs, leftovers
 from .export import Export, Given, Read, exports, put_right, template_id
 from .graph import NO_OPERATION, NOTE, Graph, named_in
+from .reading import read_of
 from .ready import declared, described, in_pattern, own_id
 from .report import ImportReport, Notes
 from .starts import Start, build, starts
@@ -263,23 +264,15 @@ def _declare(node: dict[str, Any], graph: Graph, read: Read, notes: Notes) -> No
     if declared(node):
         return
     parameters, name = node["parameters"], node["name"]
-    made = inputs.example_fields(parameters.get("jsonExample"))
+    made = inputs.example_inputs(parameters.get("jsonExample"))
     if made:
         parameters.pop("jsonExample")
         if "inputSource" in parameters:
             parameters["inputSource"] = "workflowInputs"
         notes.done("Its inputs are declared by name and kind, no longer by an example.", name)
     else:
-        tree = inputs.members_read(graph, name, graph.after(name))
-        fields = inputs.fields(tree, inputs.first_item(read.pinned, name))
-        kinds = {
-            "array": "array",
-            "objectArray": "array",
-            "object": "object",
-            "number": "number",
-            "boolean": "boolean",
-        }
-        made = [{"name": field["key"], "type": kinds.get(field["type"], "string")} for field in fields]
+        item = read_of(graph, name, graph.after(name))
+        made = inputs.subworkflow_inputs(item, inputs.recorded_items(read.pinned, name))
         if made:
             keys = ", ".join(value["name"] for value in made)
             notes.decide(f"Its inputs are guessed from what is read: {keys}. Check names and kinds.", name)

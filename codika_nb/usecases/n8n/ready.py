@@ -12,6 +12,7 @@ from ..starters import SUBWORKFLOW, WEBHOOK, trigger_kind
 from ..triggers import INSTANCE_PATH, webhook_url
 from . import inputs
 from .graph import Graph, Node
+from .reading import read_of
 from .times import cron_of, sentence
 
 _KINDS = ("string", "number", "boolean", "array", "object")
@@ -103,7 +104,7 @@ def described(data: Mapping[str, Any], template_id: str) -> dict[str, Any]:
         trigger = {"type": "http", "url": webhook_url(template_id), "method": "POST"}
         if "http" in kinds:
             name = kinds["http"]["name"]
-            read = inputs.members_read(Graph(template_id, nodes, {}), name, []).get("body", {})
-            trigger["inputSchema"] = inputs.fields(read)
+            read = read_of(Graph(template_id, nodes, {}), name, [])
+            trigger["inputSchema"] = inputs.form(read.at(["body"])).fields
             trigger["method"] = kinds["http"]["parameters"].get("httpMethod", "GET")
     return {"triggers": [trigger], **members}

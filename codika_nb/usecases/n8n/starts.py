@@ -25,6 +25,7 @@ from .items import (
     schedule_item,
     webhook_item,
 )
+from .reading import Value, read_of
 from .report import Notes
 from .times import cron_of, rule_of, sentence
 
@@ -215,20 +216,16 @@ def _translated(
     """The configuration's trigger, and the code that gives what the old one gave."""
     node, name = start.node, start.node["name"]
     behind = [link["node"] for link in start.targets]
-    members = inputs.members_read(graph, name, behind)
-    recorded = inputs.first_item(read.pinned, name)
+    members = read_of(graph, name, behind).members
+    recorded = inputs.recorded_items(read.pinned, name)
     http: dict[str, Any] = {"type": "http", "url": webhook_url(template_id), "method": "POST"}
     match start.kind:
         case "webhook":
             method = start.label.upper() or node["parameters"].get("httpMethod") or "GET"
             by_query = method in ("GET", "HEAD") if isinstance(method, str) else False
             member = "query" if by_query else "body"
-            schema = inputs.fields(members.get(member, {}), recorded.get(member))
-            if schema:
-                keys = ", ".join(each["key"] for each in schema)
-                notes.decide(
-                    f"The input form is guessed from what is read: {keys}. Check names and kinds.", name
-                )
+            form = inputs.form(members.get(member, Value()), [item.get(member) for item in recorded])
+            form.tell(name, notes)
             for other in ("headers", "params", *(() if by_query else ("query",))):
                 if other in members:
                     notes.decide(
@@ -240,7 +237,7 @@ def _translated(
                 f"The webhook is the platform's now: POST{instead}, locked, answered by the last node.", name
             )
             given = "query: body, body: {}" if by_query else "query: start.query ?? {}, body"
-            return http | {"inputSchema": schema}, webhook_item(given)
+            return http | {"inputSchema": form.fields}, webhook_item(given)
         case "form":
             schema, labels = form_fields(node, notes)
             notes.done("The form's fields are the input form now.", name)
