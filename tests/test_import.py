@@ -520,6 +520,21 @@ def test_recorded_items_tell_the_kinds_of_elements(recorded: Any, kind: Any) -> 
     assert form(export([HOOK, node("A", "noOp")], ("Webhook", "A"), pinData=pinned)).get("x") == kind
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        "$json.body.x.map(" * 2000,
+        "$json.body.x.map(a => a.map(" * 2000,
+        "const a = $json.body.x;\n" * 2000,
+        "".join(f"const a{n} = $json.body.x;\n" for n in range(2000)),
+        "$json" + ".a" * 20_000,
+    ],
+)
+def test_code_that_nobody_writes_is_read_as_well(code: str) -> None:
+    each = node("C", "code", 2, parameters={"jsCode": code})
+    assert isinstance(form(export([HOOK, each], ("Webhook", "C"))), dict)
+
+
 def test_what_nothing_tells_of_is_said_and_not_refused(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -223,6 +223,8 @@ class _Reading:
         self.text, self.found = text, found
         #: Names that are still to be looked for: what they stand for, from where and to where.
         self.waiting: list[tuple[re.Pattern[str], _View, int, int]] = []
+        #: Characters that are looked through at most; what people write takes a fraction of it.
+        self.patience = 100 * len(text) + 100_000
         #: Names of sums, which begin with a number.
         self.sums = set(re.findall(rf"\b(?:let|var)\s+({_NAME})\s*=\s*0(?:\.0+)?\s*[;,\n]", text))
 
@@ -230,12 +232,16 @@ class _Reading:
         """Take down what is done with what is known under these names."""
         self.waiting = [(start, view, 0, len(self.text)) for start, view in known]
         seen: set[tuple[str, int]] = set()
-        while self.waiting:
+        while self.waiting and self.patience > 0:
             start, view, begin, end = self.waiting.pop()
-            if (start.pattern, begin) not in seen:
-                seen.add((start.pattern, begin))
-                for match in start.finditer(self.text, begin, end):
-                    self._used(view, match.start(), match.end(), end)
+            if (start.pattern, begin) in seen:
+                continue
+            seen.add((start.pattern, begin))
+            self.patience -= end - begin
+            for match in start.finditer(self.text, begin, end):
+                self._used(view, match.start(), match.end(), end)
+                if self.patience < 0:
+                    break
 
     def _call(self, names: str, view: _View, begin: int, end: int) -> None:
         """From here on these names stand for a value, or for members of it."""
@@ -263,6 +269,7 @@ class _Reading:
             after: where its name ends.
             end: where the name stands for something else.
         """
+        self.patience -= 200
         while True:
             steps, after = self._steps_at(after, end)
             asked = steps and (self.text[after : after + 1] == "(" or steps[-1] == "length")
@@ -273,6 +280,7 @@ class _Reading:
             if method not in _OF_LISTS:
                 break
             close = _closing(self.text, after, end)
+            self.patience -= 10 * (close - after)
             view, after = self._of_list(method, view, after + 1, close), close + 1
         if method:
             self._at(view).kinds.update(kind for kind, methods in _METHODS.items() if method in methods)
