@@ -442,16 +442,25 @@ def test_a_broken_configuration_does_not_hide_broken_workflows(greeter: Path) ->
     assert "workflows[0].cost" in messages
 
 
-def test_other_forms_of_exports_are_recognised(greeter: Path) -> None:
+@pytest.mark.parametrize("wrapper", ["workflow", "data", "workflows"])
+def test_wrapped_exports_are_recognised(greeter: Path, wrapper: str) -> None:
     file = greeter / "workflows" / "greet.json"
     workflow = json.loads(file.read_text(encoding="utf-8"))
-    file.write_text(json.dumps({"workflow": workflow}), encoding="utf-8")
+    file.write_text(json.dumps({wrapper: [workflow]}), encoding="utf-8")
 
     said = next(f.message for f in UseCase.load(greeter).verify() if f.rule == "JSON-001")
-    assert 'one level deeper, in "workflow"' in said
+    assert f'one level deeper, in "{wrapper}"' in said
 
-    file.write_text(json.dumps([workflow]), encoding="utf-8")
-    with pytest.raises(UseCaseError, match="a list with one workflow"):
+
+@pytest.mark.parametrize(
+    ("count", "words"), [(1, "a list with one workflow"), (3, "a list with 3 workflows")]
+)
+def test_lists_of_exports_are_recognised(greeter: Path, count: int, words: str) -> None:
+    file = greeter / "workflows" / "greet.json"
+    workflow = json.loads(file.read_text(encoding="utf-8"))
+    file.write_text(json.dumps([workflow] * count), encoding="utf-8")
+
+    with pytest.raises(UseCaseError, match=words):
         UseCase.load(greeter)
 
 
@@ -643,3 +652,50 @@ def test_the_sandbox_knows_the_same_starts(node_type: str) -> None:
     by_itself = trigger_kind(node_type) not in (None, "manual")
 
     assert (_problem({"nodes": [{"type": node_type}]}, {}) is None) is by_itself
+
+
+PART = {"key": "P", "type": "string"}
+
+
+@pytest.mark.parametrize(
+    ("field", "place"),
+    [
+        ({"type": "section", "title": "S", "inputSchema": [PART]}, "inputSchema"),
+        ({"type": "object", "key": "o", "label": "O", "schema": [PART]}, "schema"),
+        ({"type": "objectArray", "key": "o", "label": "O", "itemSchema": [PART]}, "itemSchema"),
+    ],
+)
+def test_parameters_within_others_need_no_label_either(
+    greeter: Path, field: dict[str, Any], place: str
+) -> None:
+    change(greeter / "config.json", lambda c: c.update(deploymentInputSchema=[field]))
+
+    use_case = UseCase.load(greeter)
+
+    assert [f.message for f in use_case.verify() if f.rule == "INPUT-SCHEMA-FORMAT"] == [
+        f"deploymentInputSchema[0].{place}[0] has no label: its key is shown."
+    ]
+    sent = use_case.configuration.to_json()["deploymentInputSchema"][0]
+    assert sent[place][0]["label"] == "P"
+
+
+@pytest.mark.parametrize(
+    ("option", "sent", "words"),
+    [
+        ({"value": True, "label": "Yes"}, ("true", "Yes"), "[0].value is no text"),
+        ({"value": 1.5, "label": "More"}, ("1.5", "More"), "[0].value is no text"),
+        ({"value": "2", "label": 2}, ("2", "2"), "[0].label is no text"),
+        ("red", ("red", "red"), "[0] has no value and no label"),
+        (7, ("7", "7"), "[0] has no value and no label"),
+    ],
+)
+def test_options_become_texts(greeter: Path, option: Any, sent: tuple[str, str], words: str) -> None:
+    field = {"key": "o", "label": "O", "type": "radio", "options": [option]}
+    change(greeter / "config.json", lambda c: c["workflows"][0]["triggers"][0].update(inputSchema=[field]))
+
+    use_case = UseCase.load(greeter)
+
+    (said,) = [f.message for f in use_case.verify() if f.rule == "INPUT-SCHEMA-FORMAT"]
+    assert words in said
+    (trigger,) = use_case.configuration.to_json()["workflows"][0]["triggers"]
+    assert tuple(trigger["inputSchema"][0]["options"][0].values()) == sent

@@ -138,6 +138,10 @@ class CustomIntegration(Model):
         return self
 
 
+#: Where fields have fields of their own.
+_FIELDS_WITHIN = ("schema", "itemSchema", "inputSchema")
+
+
 class Configuration(Model):
     """A use case: what it is called, its workflows and what they need.
 
@@ -209,11 +213,13 @@ class Configuration(Model):
     @field_validator("deployment_input_schema", mode="before")
     @classmethod
     def _labelled(cls, given: Any) -> Any:
+        """A field without a label is shown by its key."""
         if not isinstance(given, list):
             return given
         return [
-            {**field, "label": field["key"]}
-            if isinstance(field, dict) and "key" in field and "label" not in field
+            ({"label": field["key"]} if "key" in field else {})
+            | {name: cls._labelled(v) if name in _FIELDS_WITHIN else v for name, v in field.items()}
+            if isinstance(field, dict)
             else field
             for field in given
         ]

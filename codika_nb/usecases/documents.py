@@ -166,10 +166,12 @@ def parse_workflow(content: bytes, name: str) -> dict[str, Any]:
         # Replaced by a string of the same length, so that a complaint still names the right column.
         written = _BARE_PARAMETER.sub(lambda m: f'"{{{m[1]}}}"' if m[1] else m[0], written)
     value = json_value(written, name)
-    if isinstance(value, list) and len(value) == 1 and isinstance(value[0], dict):
+    if isinstance(value, list) and value and all(isinstance(each, dict) for each in value):
+        what = "one workflow" if len(value) == 1 else f"{len(value)} workflows"
         raise UseCaseError(
-            f"{name}: a list with one workflow, as some exports are.",
-            next_action="Take it out of the brackets, or import the file: UseCase.from_n8n.",
+            f"{name}: a list with {what}, as some exports are.",
+            next_action="Give each a file of its own, without the brackets, or import the file: "
+            "UseCase.from_n8n.",
         )
     return _object(value, name)
 

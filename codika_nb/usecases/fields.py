@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from .wire import Model
 
@@ -16,11 +16,17 @@ class Option(Model):
     value: str
     label: str
 
-    @field_validator("value", mode="before")
+    @model_validator(mode="before")
+    @classmethod
+    def _of_one(cls, given: Any) -> Any:
+        return {"value": given, "label": given} if isinstance(given, str | int | float) else given
+
+    @field_validator("value", "label", mode="before")
     @classmethod
     def _as_text(cls, given: Any) -> Any:
-        is_number = isinstance(given, int | float) and not isinstance(given, bool)
-        return f"{given:g}" if isinstance(given, float) else str(given) if is_number else given
+        if isinstance(given, bool):
+            return str(given).lower()
+        return f"{given:g}" if isinstance(given, float) else str(given) if isinstance(given, int) else given
 
 
 class _Described(Model):

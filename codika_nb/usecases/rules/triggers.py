@@ -50,9 +50,9 @@ def _filled_in(given: Mapping[str, Any]) -> Iterator[str]:
 def inputs_are_as_documented(view: View) -> Iterator[Note]:
     """What older configurations have, and is read all the same."""
     given = view.source.given
-    for n, field in enumerate(as_list(given.get("deploymentInputSchema"))):
-        if isinstance(field, dict) and field.get("type") != "section" and "label" not in field:
-            yield view.note(f"deploymentInputSchema[{n}] has no label: its key is shown.")
+    for place, field in _objects(given.get("deploymentInputSchema"), "deploymentInputSchema"):
+        if "key" in field and "type" in field and "label" not in field:
+            yield view.note(f"{place} has no label: its key is shown.")
     for place, trigger in _given_triggers(given):
         if trigger.get("type") == "subworkflow":
             for n, field in enumerate(as_list(trigger.get("inputSchema"))):
@@ -60,8 +60,15 @@ def inputs_are_as_documented(view: View) -> Iterator[Note]:
                     yield view.note(
                         f"{place}.inputSchema[{n}]: an input has a key; name is of older versions."
                     )
-    for place in _numeric_options(given, ""):
-        yield view.note(f"{place} is no text, and is sent as one.")
+    for place, field in _objects(given, ""):
+        for n, option in enumerate(as_list(field.get("options"))):
+            texts = (
+                {name: option.get(name) for name in ("value", "label")} if isinstance(option, dict) else {}
+            )
+            for name in [f".{name}" for name, text in texts.items() if not isinstance(text, str)]:
+                yield view.note(f"{place}.options[{n}]{name} is no text, and is sent as one.")
+            if not texts:
+                yield view.note(f"{place}.options[{n}] has no value and no label, and is sent with both.")
 
 
 def _given_triggers(given: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -70,19 +77,14 @@ def _given_triggers(given: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str
             yield f"workflows[{n}].triggers[{k}]", as_object(trigger)
 
 
-def _numeric_options(given: object, place: str) -> Iterator[str]:
-    if isinstance(given, Mapping):
-        for name, value in given.items():
-            inner = f"{place}.{name}" if place else str(name)
-            if name == "options":
-                for n, option in enumerate(as_list(value)):
-                    if isinstance(as_object(option).get("value"), int | float):
-                        yield f"{inner}[{n}].value"
-            else:
-                yield from _numeric_options(value, inner)
-    elif isinstance(given, list):
-        for n, value in enumerate(given):
-            yield from _numeric_options(value, f"{place}[{n}]")
+def _objects(value: object, place: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Every object in a JSON value, with its place."""
+    if isinstance(value, Mapping):
+        yield place, value
+        for name, part in value.items():
+            yield from _objects(part, f"{place}.{name}" if place else str(name))
+    for n, part in enumerate(as_list(value)):
+        yield from _objects(part, f"{place}[{n}]")
 
 
 def has_triggers(view: View) -> Iterator[Note]:

@@ -23,7 +23,7 @@ from .view import (
 
 def is_workflow(view: View) -> Iterator[Note]:
     for flow in view.flows:
-        wrappers = [name for name in ("workflow", "data") if flow.data.get(name)]
+        wrappers = [name for name in ("workflow", "data", "workflows") if flow.data.get(name)]
         if wrappers and "nodes" not in flow.data:
             yield flow.note(
                 f'The workflow is one level deeper, in "{wrappers[0]}": take it out, or import the file.'
