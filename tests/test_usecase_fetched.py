@@ -81,6 +81,24 @@ def test_what_config_ts_imports_and_reads_comes_back(client: Client, folder: Pat
     assert back.deployment(project_id="p") == here.deployment(project_id="p")
 
 
+@pytest.mark.parametrize(
+    "reading",
+    [
+        "import { readFile } from 'node:fs/promises'; await readFile(join(here, 'docs.md'));",
+        "import fs from 'node:fs'; fs.readFileSync(new URL('./docs.md', import.meta.url));",
+        "import { openSync, readFileSync } from 'node:fs'; readFileSync(openSync(join(here, 'docs.md')));",
+        "import { createReadStream } from 'node:fs'; "
+        "for await (const _ of createReadStream(join(here, 'docs.md'))) {}",
+    ],
+)
+def test_what_config_ts_reads_is_noticed_however_it_does(folder: Path, reading: str) -> None:
+    (folder / "docs.md").write_text("# Docs\n", encoding="utf-8")
+    text = (folder / "config.ts").read_text(encoding="utf-8")
+    (folder / "config.ts").write_text(f"{text}\n{reading}\n", encoding="utf-8")
+
+    assert "docs.md" in {document.relative_path for document in UseCase.load(folder).documents}
+
+
 def test_what_is_not_stored_is_named(greeter: Path) -> None:
     (greeter / ".env").write_text("TITLE=Hush", encoding="utf-8")
     configuration = json.loads((greeter / "config.json").read_text(encoding="utf-8"))

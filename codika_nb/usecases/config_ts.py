@@ -83,16 +83,21 @@ export function getDataIngestionConfig() {
 _ASK_FOR_CONFIGURATION = """
 import fs, { writeFileSync } from 'node:fs';
 import { register, syncBuiltinESMExports } from 'node:module';
-import { pathToFileURL } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const [file, wanted, answer, log, hooks, ...withheld] = process.argv.slice(1);
 const found = { read: [] };
 register(hooks, { data: log });
-const { readFileSync } = fs;
-fs.readFileSync = (path, ...more) => {
-  found.read.push(String(path));
-  return readFileSync(path, ...more);
-};
+const reading = ['readFileSync', 'openSync', 'readFile', 'open', 'createReadStream'];
+const opening = [fs, fs.promises].flatMap((owner) => reading.map((name) => [owner, name]));
+for (const [owner, name] of opening.filter(([owner, name]) => owner[name])) {
+  const original = owner[name];
+  owner[name] = (path, ...more) => {
+    if (path instanceof URL) found.read.push(fileURLToPath(path));
+    else if (typeof path === 'string') found.read.push(path);
+    return original(path, ...more);
+  };
+}
 syncBuiltinESMExports();
 process.env = new Proxy(process.env, {
   get(variables, name) {

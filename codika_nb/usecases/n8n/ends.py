@@ -6,13 +6,13 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+from ..rules.view import MERGE
 from . import inputs
 from .graph import NO_OPERATION, Graph, Node
 from .reading import Value
 from .report import Notes
 from .starts import CODIKA
 
-_MERGE = "n8n-nodes-base.merge"
 _RESPOND = "n8n-nodes-base.respondToWebhook"
 _STOP = "n8n-nodes-base.stopAndError"
 _SET = "n8n-nodes-base.set"
@@ -116,7 +116,7 @@ def _submit(graph: Graph, ends: list[tuple[str, int]], right: float, notes: Note
     first = graph.nodes[ends[0][0]]
     y = first["position"][1]
     joined = 1 < len(ends) <= _MOST_INPUTS
-    merges = joined or any(graph.nodes[name]["type"] == _MERGE for name, _ in ends)
+    merges = joined or any(graph.nodes[name]["type"] == MERGE for name, _ in ends)
     at = right + 240
     goal = submit = graph.add(
         graph.free("Submit Result"),
@@ -129,7 +129,7 @@ def _submit(graph: Graph, ends: list[tuple[str, int]], right: float, notes: Note
         goal = graph.add(graph.free("All Done"), NO_OPERATION, 1, [at + 240 * joined, y], {})
         graph.connect(goal, submit)
     if joined:
-        join = graph.add(graph.free("All Ends"), _MERGE, 3.1, [at, y], {"numberInputs": len(ends)})
+        join = graph.add(graph.free("All Ends"), MERGE, 3.1, [at, y], {"numberInputs": len(ends)})
         graph.connect(join, goal)
         for n, (name, output) in enumerate(ends):
             graph.connect(name, join, output, n)

@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..rules.view import WEBHOOK_CREDENTIAL
 from ..starters import BY_HAND, CHATS, CRON, ERROR, FORM, INTERVAL, SCHEDULE, trigger_kind
 from ..triggers import INSTANCE_PATH, webhook_url
 from . import inputs
@@ -31,10 +32,6 @@ from .times import cron_of, rule_of, sentence
 
 _CODE = "n8n-nodes-base.code"
 CODIKA = "n8n-nodes-codika.codika"
-_WEBHOOK_LOCK = {
-    "id": "{{ORGSECRET_WEBHOOK_AUTH_CRED_ID_TERCESORG}}",
-    "name": "{{ORGSECRET_WEBHOOK_AUTH_CRED_NAME_TERCESORG}}",
-}
 _SERVICES = ("telegram", "slack", "discord", "pipedrive")
 _MAIL = ("gmail", "emailread", "imap", "outlook")
 
@@ -201,7 +198,7 @@ def _webhook(graph: Graph, template_id: str, at: list[float]) -> str:
             "responseMode": "lastNode",
             "options": {},
         },
-        credentials={"httpHeaderAuth": dict(_WEBHOOK_LOCK)},
+        credentials={"httpHeaderAuth": dict(WEBHOOK_CREDENTIAL)},
         webhookId=f"{template_id}-webhook",
     )
 
