@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import ipywidgets
@@ -78,20 +79,20 @@ def elsewhere(markup: str) -> list[str]:
 def test_the_documents_say_which_versions_were_tried() -> None:
     """Those of `.ci/`, and of the packages that are asked for here."""
     said = (ROOT / "docs" / "where.md").read_text()
-    for name, label in (
-        ("solara", "Solara"),
-        ("panel", "Panel"),
-        ("marimo", "marimo"),
-        ("qtconsole", "qtconsole"),
-    ):
-        assert f"| {label} | {pinned(FRONT_ENDS)[name]} |" in said
-    assert f"ipywidgets-bokeh {pinned(FRONT_ENDS)['ipywidgets-bokeh']}" in said
-    assert f"| VS Code's own widget bundle | {VS_CODE.rpartition('@')[2]} |" in said
+    tried = pinned(FRONT_ENDS)
+    for label, version in {
+        "Solara": tried["solara"],
+        f"Panel with ipywidgets-bokeh {tried['ipywidgets-bokeh']}": tried["panel"],
+        "marimo": tried["marimo"],
+        "qtconsole": tried["qtconsole"],
+        "VS Code's widget bundle, a real kernel": VS_CODE.rpartition("@")[2],
+    }.items():
+        assert f"| {label} | {version} |" in said
     for pins in sorted((ROOT / ".ci" / "kernels").glob("*.txt")):
         minor = pinned(pins)["ipykernel"].rpartition(".")[0]
         assert minor in said.partition("Kernels:")[2], pins
         if "jupyterlab" in pinned(pins):
-            assert f"| JupyterLab | {pinned(pins)['jupyterlab'].rpartition('.')[0]}" in said
+            assert f"| JupyterLab | {pinned(pins)['jupyterlab'].rpartition('.')[0]} |" in said
 
 
 def pinned(file: Path) -> dict[str, str]:
@@ -115,6 +116,13 @@ def test_forms_are_made_of_what_ipywidgets_brings(client: Client, make: str) -> 
         assert [found for text in texts for found in elsewhere(text)] == []
     data, _ = form._repr_mimebundle_()
     assert {"application/vnd.jupyter.widget-view+json", "text/plain"} <= set(data)
+
+
+def test_what_stands_in_a_shells_place_may_have_little_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on servers of dashboards."""
+    monkeypatch.setattr("IPython.get_ipython", lambda: SimpleNamespace(kernel=None))
+    data, _ = SignInForm()._repr_mimebundle_()
+    assert "codika_nb.sign_in(" in data["text/html"]
 
 
 def test_what_cells_show_loads_nothing(client: Client, sandbox: Sandbox, greeter: Path) -> None:
