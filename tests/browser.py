@@ -88,6 +88,19 @@ def wait_for_kernel(address: str) -> None:
     raise TimeoutError("no kernel became idle")
 
 
+def end_kernels(address: str) -> None:
+    """Shut every kernel of a server down, as a person who closes it for the day."""
+    parts = urlsplit(address)
+    token = parse_qs(parts.query)["token"][0]
+    sessions = f"http://{parts.netloc}/api/sessions"
+    with urllib.request.urlopen(f"{sessions}?token={token}") as answer:
+        running = json.load(answer)
+    for each in running:
+        urllib.request.urlopen(
+            urllib.request.Request(f"{sessions}/{each['id']}?token={token}", method="DELETE")
+        ).close()
+
+
 def _environment(scratch: Path, theme: str) -> dict[str, str]:
     """Settings that are nobody else's, and quiet."""
     config = scratch / "config" / "labconfig"
@@ -143,16 +156,30 @@ def lab(scratch: Path, *, theme: str = "JupyterLab Light") -> Iterator[Lab]:
 
 @contextmanager
 def served(
-    scratch: Path, program: str, cells: Sequence[str], *, theme: str = "JupyterLab Light", **environment: str
+    scratch: Path,
+    program: str,
+    cells: Sequence[str],
+    *,
+    theme: str = "JupyterLab Light",
+    more: Sequence[str] = (),
+    **environment: str,
 ) -> Iterator[str]:
-    """Serve a notebook of these cells by ``lab``, ``notebook`` or ``voila``; yields its address."""
+    """Serve a notebook of these cells; yields its address.
+
+    Args:
+        scratch: a folder for it and for settings.
+        program: ``lab``, ``notebook``, ``voila``, or ``server`` for one whose pages are given by `more`.
+        cells: their sources.
+        theme: of JupyterLab.
+        more: for the command line.
+        environment: variables.
+    """
     folder = scratch / "served"
     folder.mkdir()
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in cells])
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     nbformat.write(notebook, folder / "here.ipynb")
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     if program == "voila":
         words, page = ["voila", str(folder / "here.ipynb"), "--no-browser"], "/"
         words += ["--Voila.ip=127.0.0.1", f"--port={port}"]
@@ -160,21 +187,45 @@ def served(
         module, page = {
             "lab": ("jupyterlab", "/lab/tree/here.ipynb?token=t&reset"),
             "notebook": ("notebook", "/notebooks/here.ipynb?token=t"),
+            "server": ("jupyter_server", "/"),
         }[program]
         words = [module, "--no-browser", f"--ServerApp.port={port}", "--ServerApp.ip=127.0.0.1"]
         words += [f"--ServerApp.root_dir={folder}", "--ServerApp.allow_root=True"]
-    settings = _environment(scratch, theme) | {"JUPYTER_TOKEN": "t"} | environment
-    with (scratch / f"{program}.log").open("w") as log:
+    with listening(scratch, [*words, *more], port, theme=theme, JUPYTER_TOKEN="t", **environment):
+        yield f"http://127.0.0.1:{port}{page}"
+
+
+def free_port() -> int:
+    """A port that nobody listens at."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def listening(
+    scratch: Path, words: Sequence[str], port: int, *, theme: str = "JupyterLab Light", **environment: str
+) -> Iterator[None]:
+    """Run a module of Python that listens at a port.
+
+    Args:
+        scratch: a folder for settings, and for what it says.
+        words: its name and arguments.
+        port: which it listens at.
+        theme: of JupyterLab.
+        environment: variables.
+    """
+    said, settings = scratch / f"{words[0]}.log", _environment(scratch, theme) | environment
+    with said.open("w") as log:
         process = subprocess.Popen([sys.executable, "-m", *words], env=settings, stdout=log, stderr=log)
         try:
-            for _ in range(600):
+            for _ in range(1200):
                 try:
                     socket.create_connection(("127.0.0.1", port), timeout=1).close()
                     break
                 except OSError:
-                    assert process.poll() is None, (scratch / f"{program}.log").read_text()
+                    assert process.poll() is None, said.read_text()
                     time.sleep(0.1)
-            yield f"http://127.0.0.1:{port}{page}"
+            yield
         finally:
             process.terminate()
             process.wait(20)

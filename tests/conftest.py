@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import gc
 import os
+import shutil
 import signal
 import sys
 import warnings
 from collections.abc import Generator, Iterator
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 GREETER = ROOT / "notebooks" / "use-cases" / "greeter"
+FRONT_ENDS = ROOT / ".ci" / "front-ends.txt"
 EMAIL = "ada@example.com"
 
 # A busy machine draws examples slowly; that is no fault of what they are drawn for.
@@ -97,12 +100,30 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Leave out what needs a browser where there is none, but never silently in CI: there it fails."""
+    """Leave out what needs a browser or other front ends where there are none.
+
+    Never silently in CI: there it fails, as to the front ends in the environment that is made for them.
+    """
     if item.get_closest_marker("browser") and not os.environ.get("CI"):
         from .browser import CHROMIUM
 
         if CHROMIUM is None:
             pytest.skip("no Chromium here: apt-get install chromium")
+    in_their_environment = os.environ.get("CI") and item.config.option.markexpr == "front_end"
+    if item.get_closest_marker("front_end") and not in_their_environment:
+        for needed in FRONT_ENDS.read_text().splitlines():
+            name, _, version = needed.partition("==")
+            if version and _installed(name) != version:
+                pytest.skip(f"{needed} is not installed: pip install -r .ci/front-ends.txt")
+        if shutil.which("npm") is None:
+            pytest.skip("there is no npm here to get what front ends have from it")
+
+
+def _installed(distribution: str) -> str:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return ""
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -164,7 +185,5 @@ def sandbox() -> Iterator[Sandbox]:
 @pytest.fixture
 def greeter(tmp_path: Path) -> Path:
     """A copy of the greeter that has never been deployed."""
-    import shutil
-
     left_out = shutil.ignore_patterns("project.json", "version.json", "deployments", "__pycache__")
     return Path(shutil.copytree(GREETER, tmp_path / "greeter", ignore=left_out))

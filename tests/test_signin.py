@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import builtins
+import getpass
 import json
 from collections.abc import Callable, Generator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -354,6 +357,25 @@ def test_recipe_asks_again_after_a_wrong_code(script: Script, sandbox: Sandbox) 
 
     assert script(EMAIL, ask_code=ask, base_url=sandbox.url)
     assert asked == [EMAIL] * 3
+
+
+@pytest.mark.parametrize("prompt", [(builtins, "input"), (getpass, "getpass")])
+def test_a_prompt_of_pythons_is_told_what_is_asked(
+    script: Script, sandbox: Sandbox, prompt: tuple[ModuleType, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def ask(question: str) -> str:
+        asked.append(question)
+        right = sandbox.code_for(EMAIL)
+        return right if len(asked) > 1 else f"{(int(right) + 1) % 1_000_000:06}"
+
+    monkeypatch.setattr(*prompt, ask)
+    assert script(EMAIL, ask_code=getattr(*prompt), base_url=sandbox.url)
+    question = f"Six-digit code sent to {EMAIL}: "
+    assert asked[0] == question
+    assert "4 attempts left" in asked[1]
+    assert asked[1].endswith(question)
 
 
 def test_recipe_gives_up_on_no_code_at_all(script: Script, sandbox: Sandbox) -> None:

@@ -150,5 +150,6 @@ def is_open(form: object, wanted: bool) -> None:
 
 def _has_magics() -> bool:
     ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython else None
-    return shell is not None and "codika_login" in shell.magics_manager.magics["line"]
+    # Servers of dashboards put something in a shell's place that has little of one.
+    magics = getattr(ipython and ipython.get_ipython(), "magics_manager", None)
+    return magics is not None and "codika_login" in magics.magics["line"]

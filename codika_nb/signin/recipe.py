@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import builtins
 import functools
+import getpass
 from collections.abc import Callable
 from typing import Any
 
@@ -31,7 +33,8 @@ def sign_in(
 
     Args:
         email: the address the code is sent to.
-        ask_code: gets the address, returns the code; called again after a wrong one.
+        ask_code: gets the address, returns the code; called again after a wrong one. `input` and
+            `getpass.getpass` get a question instead.
         ask_organization: gets the `Organization` list, returns the ``id`` of one; only needed for
             accounts with several, and where `organization_id` does not say which.
         purpose: ``"signup"`` or ``"login"``: what is tried first.
@@ -101,7 +104,7 @@ def _conversation(
             if signin.error and not REACTIONS[signin.error.code].code_lives:
                 yield from signin.resend()
                 continue
-            code: Any = yield from Work(lambda: ask_code(signin.email))
+            code: Any = yield from Work(functools.partial(ask_code, _question(signin, ask_code)))
             if not isinstance(code, str):
                 break
             yield from signin.submit_code(code)
@@ -115,6 +118,14 @@ def _conversation(
     raise signin.error or InvalidRequestError(
         "No six-digit code was given.", code="OTP_INVALID", next_action="Return the digits from the mail."
     )
+
+
+def _question(signin: SignIn, ask_code: Callable[[str], Any]) -> str:
+    """What `ask_code` gets: Python's own prompts need words, other functions make theirs of the address."""
+    if ask_code not in (builtins.input, getpass.getpass):
+        return signin.email
+    wrong = f"{signin.notice.text} " if signin.error and signin.notice else ""
+    return f"{wrong}Six-digit code sent to {signin.email}: "
 
 
 def _can_go_on(signin: SignIn) -> bool:
