@@ -521,6 +521,21 @@ def test_pictures_are_shown_with_their_names(kind: str) -> None:
     assert rich.count("base64,") == 1
 
 
+def test_a_file_is_saved_under_its_own_name_however_long_that_is() -> None:
+    name = (
+        "Quarterly report of the regional sales organisation for the third quarter of 2026, final version.pdf"
+    )
+    link = shown(field("file"), File.of(name, "application/pdf", b"%PDF").to_json())
+    assert f'download="{name}"' in link
+    seen = re.search(r">([^<]*)</a>", link)
+    assert seen
+    assert seen[1].startswith("Quarterly report of the regional")
+    assert seen[1].endswith("final version.pdf")
+    assert len(seen[1]) == 80
+    endless = shown(field("file"), File.of("a" * 5000 + ".csv", "text/csv", b"").to_json())
+    assert 'a.csv" href' in endless
+
+
 @pytest.mark.parametrize(
     ("value", "expected", "never"),
     [
@@ -792,7 +807,7 @@ def test_from_an_empty_form_to_a_result(form: Playground) -> None:
     assert 'src="data:image/svg+xml;base64,' in rich
     assert "Not in the output schema" not in rich
     # Heard, as nothing else tells who does not see the result appear.
-    assert 'role="alert" class="codika-heard">The run succeeded, ' in message(form)
+    assert 'class="codika-heard">The run succeeded, ' in message(form)
 
 
 def test_fill_and_payload(form: Playground, tmp_path: Path) -> None:
@@ -832,7 +847,7 @@ def test_defaults_are_there_and_an_untouched_form_says_all_that_is_missing(form:
     }
     click(form)
     assert form.run is None
-    named = "Name, Date, Purpose, What, Amount, Categories, How"
+    named = "Name, Date, Purpose, What (item 1), Amount (item 1), Categories, How"
     assert f"7 fields need another look: {named}. Nothing was sent." in message(form)
     assert said(form)["Name"] == "Fill this in."
     assert 'role="alert"' not in form["name"]._note.value  # seven at once would interrupt each other
@@ -894,9 +909,7 @@ def test_items_are_added_and_removed_within_their_limits(form: Playground) -> No
 
 def test_removed_items_leave_no_widget_behind(form: Playground) -> None:
     def open_widgets() -> Counter[str]:
-        # ipywidgets itself forgets to close the default layout of a text field that is given another.
-        kinds = Counter(type(each).__name__ for each in ipywidgets.widgets.widget._instances.values())
-        return Counter({kind: count for kind, count in kinds.items() if kind != "Layout"})
+        return Counter(type(each).__name__ for each in ipywidgets.widgets.widget._instances.values())
 
     form["items"].value = []
     before = open_widgets()
@@ -1336,7 +1349,7 @@ def test_several_workflows_are_chosen_from_and_keep_what_was_typed(
         client.deploy_use_case(UseCase.load(expenses), verify=False)
     form = Playground().fill(CLAIM)
     assert [value for _, value in form.chooser.options] == ["claim", "short"]
-    assert form.chooser.layout.display is None
+    assert form.chooser in form.children
     form.chooser.value = "short"
     assert form.workflow == "short"
     assert "takes no input" in form._header.value

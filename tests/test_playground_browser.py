@@ -72,6 +72,31 @@ def fill_in(form: Locator) -> None:
     form.get_by_label("Bank transfer").check()
 
 
+def keys_stay_in_what_has_the_focus(page: Page, form: Locator) -> None:
+    """What would be a command of the notebook picks by its first letter, or does nothing."""
+    cells = page.locator(".jp-CodeCell").count()
+    currency = form.get_by_label("Currency")
+    currency.focus()
+    page.keyboard.press("u")
+    expect(currency).to_have_value("US dollar")
+    for control in (currency, form.get_by_label("Urgent"), button(form, "Copy as curl")):
+        control.focus()
+        page.keyboard.type("bxaddM")
+        expect(control).to_be_focused()
+    currency.focus()
+    currency.press("ArrowUp")
+    expect(currency).to_have_value("Pound sterling")
+    page.keyboard.press("e")
+    expect(currency).to_have_value("Euro")
+    transfer = form.get_by_role("radio", name="How: Bank transfer")
+    transfer.focus()
+    transfer.press("ArrowDown")
+    expect(form.get_by_role("radio", name="How: With the next salary")).to_be_checked()
+    page.keyboard.press("ArrowUp")
+    expect(transfer).to_be_checked()
+    assert page.locator(".jp-CodeCell").count() == cells
+
+
 def picture_is_drawn(form: Locator) -> None:
     picture = form.get_by_role("img", name="Chart: claim.svg")
     expect(picture).to_be_visible()
@@ -101,7 +126,7 @@ def test_a_person_fills_in_corrects_and_runs(tmp_path: Path, sandbox: Sandbox) -
 
         # All that is missing is said at once, and the first field waits for it.
         button(form, "Run").click()
-        missing = "Name, Date, Purpose, What, Amount, Categories, How"
+        missing = "Name, Date, Purpose, What (item 1), Amount (item 1), Categories, How"
         expect(form.get_by_role("alert")).to_have_text(
             f"7 fields need another look: {missing}. Nothing was sent."
         )
@@ -111,6 +136,7 @@ def test_a_person_fills_in_corrects_and_runs(tmp_path: Path, sandbox: Sandbox) -
 
         fill_in(form)
         expect(form.get_by_role("alert")).to_have_count(0)
+        keys_stay_in_what_has_the_focus(page, form)
         email = form.get_by_label("E-mail")
         email.press_sequentially("ada@example")
         email.press("Enter")
@@ -131,12 +157,13 @@ def test_a_person_fills_in_corrects_and_runs(tmp_path: Path, sandbox: Sandbox) -
         form.get_by_label("Amount").nth(1).fill("412.90")
         form.get_by_label("Billable").nth(1).press("Space")
         expect(form).to_contain_text("The customer pays")
-        form.get_by_role("button", name="For the accounts").click()
+        form.get_by_role("button", name="For the accounts, closed").click()
+        expect(form.get_by_role("button", name="For the accounts, open")).to_be_visible()
         form.get_by_title("Add to Tags").click()
         form.get_by_label("Tags 1").fill("project-x")
 
         with page.expect_file_chooser() as chooser:
-            form.get_by_role("button", name="Receipt").click()
+            form.get_by_role("button", name="Receipt: choose a file").click()
         chooser.value.set_files(tmp_path / "receipt.png")
         preview = form.get_by_role("img", name="receipt.png")
         expect(preview).to_be_visible()
@@ -151,6 +178,9 @@ def test_a_person_fills_in_corrects_and_runs(tmp_path: Path, sandbox: Sandbox) -
         expect(button(form, "Running…")).to_be_visible()
         answer.set()
 
+        # Said by a live region that was there before.
+        expect(form.locator(".codika-said[role=status]")).to_contain_text("The run succeeded, ")
+        expect(form.get_by_role("heading", name="Result")).to_be_visible()
         expect(form.get_by_role("row", name="Hotel, two nights 412.90 83 Yes")).to_be_visible()
         expect(form).to_contain_text("The receipt is receipt.png.")
         expect(form).to_contain_text("Somebody has to look at it")

@@ -127,6 +127,16 @@ def test_what_is_new_is_put_in_and_said_and_the_focus_stays(taught: Sandbox) -> 
 
         page.get_by_role("link", name="Class").click()
         accessible(page)
+        page.emulate_media(color_scheme="dark")
+        page.set_viewport_size({"width": 320, "height": 700})
+        accessible(page)
+        page.get_by_role("link", name="About").click()
+        expect(page.get_by_role("heading", name="A local Codika is running")).to_be_visible()
+        accessible(page)
+        page.emulate_media(color_scheme="light")
+        page.set_viewport_size({"width": 1280, "height": 700})
+        accessible(page)
+        page.get_by_role("link", name="Class").click()
         expect(page.get_by_role("row", name="failed")).to_contain_text("A name is required")
         keep(page, "sandbox-class")
 

@@ -343,7 +343,7 @@ def prepared(
 
 def _in_doubt() -> TransportError:
     return TransportError(
-        "Whether this run was started is not known: the batch ended before there was an answer.",
+        "It is not known whether this run has started: the batch ended before there was an answer.",
         code=IN_DOUBT,
         next_action="It is not started again; client.list_executions() shows what has run.",
     )

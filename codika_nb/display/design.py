@@ -34,7 +34,7 @@ def form_style(form: str, more: str = "", *, shows: str | None = None) -> str:
     """
     rules = _read("controls.css").replace(".codika-form", f".{form}")
     within = "".join(_sections().values()) if shows is None else sheet(shows)
-    return f"<style>{within}{rules}{more}</style>"
+    return f"<style>{within}{rules}{_short(more)}</style>"
 
 
 @cache
@@ -55,4 +55,6 @@ def _source(name: str) -> str:
 
 def _short(rules: str) -> str:
     """The same without comments and indentation: it goes along with every output."""
-    return re.sub(r"\s*\n\s*|(?<=[:;{},])\s+", "", re.sub(r"/\*.*?\*/", "", rules, flags=re.DOTALL))
+    without_comments = re.sub(r"/\*.*?\*/", "", rules, flags=re.DOTALL)
+    # A text in quotation marks stays as it is.
+    return re.sub(r'("[^"]*")|\s*\n\s*|(?<=[:;{},])\s+', lambda found: found[1] or "", without_comments)

@@ -1,6 +1,7 @@
 """Controls that keep to themselves: what is typed, ticked or picked is in no other client, and in no repr.
 
-ipywidgets repeats what a browser sends to every client of the kernel; these do not.
+ipywidgets repeats what a browser sends to every client of the kernel; these do not. And `Parts`, which makes
+all the widgets of a form.
 """
 
 from __future__ import annotations
@@ -9,9 +10,10 @@ import html
 import re
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeVar
+from weakref import WeakSet
 
 import ipywidgets as widgets
 from ipywidgets.widgets.trait_types import Date, date_serialization
@@ -24,7 +26,22 @@ ENTER_AFTER = 0.25
 LONGEST_ENTER = 2.0
 
 
-class _Private:
+W = TypeVar("W", bound=widgets.Widget)
+
+#: What a browser makes a widget from; it knows what all the rest is at first.
+_KIND = {f"_{part}_{name}" for part in ("model", "view") for name in ("name", "module", "module_version")}
+
+
+class Lean(widgets.Widget):
+    """A widget that a browser is told of without what is as it is of every widget of its kind."""
+
+    def get_state(self, key: Any = None, drop_defaults: bool = False) -> dict[str, Any]:
+        """What is sent to browsers."""
+        state: dict[str, Any] = super().get_state(key, drop_defaults or key is None)
+        return state if key else super().get_state(_KIND & {*self.keys}) | state
+
+
+class _Private(Lean):
     description: str
 
     def __repr__(self) -> str:
@@ -38,7 +55,7 @@ class LineField(_Private, widgets.Text):
     value = Unicode("").tag(sync=True, echo_update=False)
 
     def __init__(self, *, on_enter: Callable[[], None], **kwargs: Any) -> None:
-        super().__init__(**{"layout": {"width": "auto"}} | kwargs)
+        super().__init__(**kwargs)
         self.on_typed: Callable[[], None] | None = None
         self._on_enter = on_enter
         self._last_enter: object = None
@@ -129,18 +146,69 @@ class RadioButtons(_Private, widgets.RadioButtons):
     index = Int(None, allow_none=True).tag(sync=True, echo_update=False)
 
 
-def action_button(label: str, kind: str, on_click: Callable[[], None], **kwargs: Any) -> widgets.Button:
-    """A button that calls this when it is clicked."""
-    button = widgets.Button(description=label, button_style=kind, **{"layout": {"width": "auto"}} | kwargs)
-    button.on_click(lambda _: on_click())
-    return button
+_lean_kinds: dict[type, Any] = {}
 
 
-def close(widget: widgets.Widget) -> None:
-    """Close a widget with all that belongs to it, which ipywidgets would keep."""
-    for name in ("layout", "style"):
-        if part := getattr(widget, name, None):
-            part.close()
-    for child in getattr(widget, "children", ()):
-        close(child)
-    widget.close()
+def _lean(kind: type[W]) -> type[W]:
+    """The same kind of widget, of which no more is told than is needed."""
+    if kind not in _lean_kinds:
+        _lean_kinds[kind] = kind if issubclass(kind, Lean) else type(kind.__name__, (Lean, kind), {})
+    lean: type[W] = _lean_kinds[kind]
+    return lean
+
+
+class Parts:
+    """Makes the widgets of a form, which share a layout, and a style for each kind.
+
+    Each of these is a message of its own before a browser can show the form, and so is a class that a widget
+    gets later.
+    """
+
+    def __init__(self) -> None:
+        self.layout = _lean(widgets.Layout)(width="auto")
+        self._styles: dict[type, widgets.Widget] = {}
+        self._made: list[widgets.Widget] = []
+        self._further: WeakSet[Parts] = WeakSet()
+
+    def further(self) -> Parts:
+        """For widgets that may be closed before the others, and share what these share."""
+        made = Parts.__new__(Parts)
+        made.layout, made._styles, made._made, made._further = self.layout, self._styles, [], WeakSet()
+        self._further.add(made)
+        return made
+
+    def make(self, kind: type[W], *classes: str, **state: Any) -> W:
+        """A widget of this kind, with these classes."""
+        if style := getattr(kind, "style", None):
+            if style.klass not in self._styles:
+                self._styles[style.klass] = _lean(style.klass)()
+            state["style"] = self._styles[style.klass]
+        made: W = _lean(kind)(_dom_classes=classes, layout=self.layout, **state)
+        self._made.append(made)
+        return made
+
+    def markup(self, value: str, *classes: str) -> widgets.HTML:
+        """A text, given as HTML."""
+        return self.make(widgets.HTML, *classes, value=value)
+
+    def stack(self, children: Iterable[widgets.Widget], *classes: str) -> widgets.VBox:
+        """A box of widgets, one below the other."""
+        return self.make(widgets.VBox, *classes, children=tuple(children))
+
+    def row(self, children: Iterable[widgets.Widget], *classes: str) -> widgets.HBox:
+        """A box of widgets, one beside the other."""
+        return self.make(widgets.HBox, *classes, children=tuple(children))
+
+    def button(
+        self, label: str, on_click: Callable[[], None], *classes: str, kind: str = "", tooltip: str = ""
+    ) -> widgets.Button:
+        """A button that calls this when it is clicked."""
+        made = self.make(widgets.Button, *classes, description=label, button_style=kind, tooltip=tooltip)
+        made.on_click(lambda _: on_click())
+        return made
+
+    def close(self) -> None:
+        """Close all that has been made here, but not what is shared: ipywidgets would keep it."""
+        for each in (*self._further, *self._made):
+            each.close()
+        self._made.clear()

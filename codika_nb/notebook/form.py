@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import html
-import re
 import threading
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator, Sequence
 from concurrent.futures import Future
 from contextlib import AsyncExitStack, suppress
-from functools import cached_property
+from functools import cache, cached_property
 from importlib import resources
 from typing import Any, Generic, TypeVar
 from uuid import uuid4
@@ -29,6 +28,7 @@ from ..display.place import read_in
 from ..errors import ConfigError
 from . import background
 from .background import log, outcome_of
+from .controls import Lean, Parts
 
 T = TypeVar("T")
 
@@ -38,16 +38,29 @@ R = TypeVar("R")
 FOCUS_AFTER = 0.15
 
 
-def style_of(form: str) -> str:
-    """The style of a form of this package: ``signin`` or ``playground``."""
+@cache
+def _style_of(form: str) -> str:
+    """The style of a form of this package."""
     here = resources.files(__package__)
     rules = (here.joinpath(f"{name}.css").read_text(encoding="utf-8") for name in ("form", form))
-    # It goes along with every form: without comments and indentation.
-    short = re.sub(r"\s*\n\s*", " ", re.sub(r"/\*.*?\*/", "", "".join(rules), flags=re.DOTALL))
-    return form_style(
-        f"codika-{form}", short, shows=None if form == "playground" else "<a <code codika-notice"
-    )
+    shows = None if form == "playground" else "<a <code codika-notice"
+    return form_style(f"codika-{form}", "".join(rules), shows=shows)
 
+
+#: What a browser does once the style is there; where it does not, all but this works. What is said is in a
+#: live region, which stays when the text is another one. And keys that are pressed in a choice, at a tick or
+#: a button are no commands of the notebook: it would cut the cell of who picks by the letter "x".
+_ONCE_THERE = """
+for (const each of this.closest('.codika-live').querySelectorAll('.codika-said')) {
+  each.setAttribute('role', 'status');
+}
+window.codikaKeys ??= (key) => {
+  const control = key.target.closest?.('.codika-live :is(select, button, [type=radio], [type=checkbox])');
+  const meant = key.ctrlKey || key.altKey || key.metaKey || key.key === 'Escape';
+  control?.toggleAttribute('data-lm-suppress-shortcuts', !meant && !(key.shiftKey && key.key === 'Enter'));
+};
+window.addEventListener('keydown', window.codikaKeys, true);
+"""
 
 #: What is there for screen readers alone.
 _HEARD = (
@@ -56,19 +69,29 @@ _HEARD = (
 )
 
 
-class Form(widgets.VBox, Generic[R]):
+class Form(Lean, widgets.VBox, Generic[R]):
     """Widgets, what is under way behind them, and the result that is waited for.
 
     Args:
+        form: which one of this package it is: ``signin`` or ``playground``.
         called: what it is called where its failures are logged.
-        widget: the arguments of the box.
+        parts: make its widgets.
+        said: what it says at first, as HTML.
+        seen: the widgets that are seen of it at first.
+
+    Attributes:
+        message: what it says. It is the first one, as what comes behind a widget that goes away is drawn
+            anew, and a live region is to stay; it is seen above the buttons.
     """
 
     #: Whether nothing can be clicked any more once there is a result.
     _is_over_once_done = False
 
-    def __init__(self, called: str, **widget: Any) -> None:
+    def __init__(
+        self, form: str, called: str, parts: Parts, said: str, seen: Sequence[widgets.Widget]
+    ) -> None:
         self._called = called
+        self._parts = parts
         self._lock = threading.Lock()
         self._under_way: dict[str, Future[None]] = {}
         self._clicks: list[Future[None]] = []
@@ -80,10 +103,16 @@ class Form(widgets.VBox, Generic[R]):
         self._beside: DisplayHandle | None = None
         self._id = f"codika-{uuid4().hex[:12]}"
         #: Hides what stands beside the form, for as long as the form is there.
-        self._hiding = f"<style>.{self._id}.{self._id} {{ display: none }} {_HEARD}</style>"
+        self._hiding = f".{self._id}.{self._id} {{ display: none }} {_HEARD}"
+        once_there = html.escape(" ".join(_ONCE_THERE.split()))
+        self._style = parts.markup(f'{_style_of(form)}<style onload="{once_there}">{self._hiding}</style>')
+        self.message = parts.markup(said, "codika-said")
         self._expect_result()
-        super().__init__(**widget)
-        self.add_class("codika-live")
+        super().__init__(
+            children=(self.message, self._style, *seen),
+            layout=parts.layout,
+            _dom_classes=("codika", "codika-live", "codika-form", f"codika-{form}"),
+        )
 
     # --- what a click does -------------------------------------------------------------------------
 
@@ -213,6 +242,10 @@ class Form(widgets.VBox, Generic[R]):
 
     # --- what is seen ------------------------------------------------------------------------------
 
+    def _see(self, seen: Sequence[widgets.Widget]) -> None:
+        """Have these seen from now on."""
+        self.children = (self.message, self._style, *seen)
+
     def _focus_on(self, field: Any) -> None:
         """Put the cursor there.
 
@@ -226,12 +259,9 @@ class Form(widgets.VBox, Generic[R]):
     def _sentence(self) -> widgets.Label:
         """Takes the focus of what goes away under the keyboard, so that it stays in the notebook."""
         # Of all that only shows text, this is what a browser can put the focus on.
-        made = widgets.Label(tabbable=False)
-        for name in ("codika-heard", *AS_WRITTEN.split()):
-            made.add_class(name)
-        return made
+        return self._parts.make(widgets.Label, "codika-heard", *AS_WRITTEN.split(), tabbable=False)
 
-    def _in_words(self) -> dict[str, str]:
+    def _in_words(self) -> str:
         """What is seen where the form cannot be drawn."""
         raise NotImplementedError
 
@@ -239,7 +269,8 @@ class Form(widgets.VBox, Generic[R]):
         bundle = super()._repr_mimebundle_(**kwargs) or {}
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
         # Never the default repr, which tells what was typed.
-        return {**data, **self._in_words()}, metadata
+        words = self._in_words()
+        return {**data, "text/plain": words, "text/html": f"<p>{html.escape(words)}</p>"}, metadata
 
     def _draw(self, beside: Bundle) -> None:
         """Display the form here, and beside it what stands there when the notebook is opened again."""

@@ -34,7 +34,10 @@ def outcome(offer: Offer, run: Execution) -> Outcome:
     took = f"{run.duration} ms" if run.duration is not None else ""
     if run.status == "success":
         shown = result_html(offer.outputs, run.result_data)
-        output, message = f'<div class="title">Result <span>{took}</span></div>{shown}', said("")
+        output, message = (
+            f'<div class="title" role="heading" aria-level="3">Result <span>{took}</span></div>{shown}',
+            said(""),
+        )
     else:
         problem = run.error_details
         node = f" at node “{problem.failed_node_name}”" if problem and problem.failed_node_name else ""
@@ -52,7 +55,7 @@ def stopped(execution_id: str, instance: str | None) -> WaitTimeoutError:
     if not execution_id:
         return WaitTimeoutError(
             "Stopped waiting before the platform had answered.",
-            next_action=f"Whether a run has been started is not known: {next_step('list-runs')}",
+            next_action=f"It is not known whether a run has started: {next_step('list-runs')}",
             code="cancelled",
         )
     error = WaitTimeoutError(

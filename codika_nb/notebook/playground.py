@@ -28,18 +28,16 @@ from ..usecases.fields import fields
 from ..usecases.schema import Problem, payload, problems
 from ..usecases.usecase import UseCase
 from . import background
-from .controls import Dropdown, action_button
-from .form import Form, style_of
+from .controls import Dropdown, Parts
+from .form import Form
 from .inputs.input import Around, Input
 from .inputs.nested import Group
 from .offers import Workflows
 from .outcome import outcome, refused_place, stopped, way_out
-from .texts import markup, said, stack
+from .texts import said
 
 #: Seconds in which a platform that is near has said what a workflow takes.
 SHORTLY = 1.0
-
-STYLE = style_of("playground")
 
 
 class Playground(Form[Execution]):
@@ -102,39 +100,24 @@ class Playground(Form[Execution]):
         self.run: Execution | None = None
         self.execution_id = ""
 
-        self.chooser = Dropdown(
-            description="Workflow",
-            tooltip="",
-            options=self._choices(),
-            layout=widgets.Layout(width="auto", display=self._chooser_display()),
-        )
+        parts = self._parts = Parts()
+        self.chooser = parts.make(Dropdown, description="Workflow", tooltip="", options=self._choices())
         self.chooser.observe(lambda _: self._render_form(), "value")
-        self.submit = action_button("Run", "primary", self._start)
-        self.stop = action_button("Stop waiting", "", self._stop)
-        self.message = markup(said(""))
-        self._elapsed = markup("", "codika-elapsed")
-        self._header = markup("")
-        self._body = stack([])
-        self._output = markup("", "codika-output")
-        self.as_python = action_button("Copy as Python", "", lambda: self._render_code("python"))
-        self.as_curl = action_button("Copy as curl", "", lambda: self._render_code("curl"))
-        for button in (self.as_python, self.as_curl):
-            button.add_class("codika-link")
+        self.submit = parts.button("Run", self._start, kind="primary")
+        self.stop = parts.button("Stop waiting", self._stop)
+        self.as_python = parts.button("Copy as Python", lambda: self._render_code("python"), "codika-link")
+        self.as_curl = parts.button("Copy as curl", lambda: self._render_code("curl"), "codika-link")
         self._at_rest = (self.submit, self.as_python, self.as_curl)
-        self._buttons = widgets.HBox(self._at_rest)
+        self._buttons = parts.row(self._at_rest)
+        self._elapsed = parts.markup("", "codika-elapsed")
+        self._output = parts.markup("", "codika-output")
         #: What the form holds as a call from elsewhere, once somebody has asked for it.
-        self._code, self._written = markup("", "codika-code"), ""
-        super().__init__(
-            "playground",
-            children=[
-                *(self._header, self.chooser, self._body, self.message),
-                *(self._buttons, self._code, self._output),
-            ],
-        )
-        for name in ("codika", "codika-form", "codika-playground"):
-            self.add_class(name)
+        self._code, self._written = parts.markup("", "codika-code"), ""
+        self._choose()
+        self._header = parts.markup(self._heading())
+        super().__init__("playground", "playground", parts, said(""), self._seen())
         if self._offers:
-            self._render_form()
+            self._ready.set_result(None)
         else:
             self._wait_for_the_platform(looking)
 
@@ -246,7 +229,6 @@ class Playground(Form[Execution]):
 
     def _wait_for_the_platform(self, looking: Future[dict[str, Offer]]) -> None:
         self.submit.disabled = True
-        self._header.value = f'{STYLE}<div class="title">{html.escape(plain(self._offer.title))}</div>'
         self.message.value = said("Looking up what the workflow takes…", "info")
 
         async def offers() -> dict[str, Offer]:
@@ -264,9 +246,9 @@ class Playground(Form[Execution]):
                 raise offers
             self._offers = offers
             self.submit.disabled = False
-            self.chooser.layout.display = self._chooser_display()
             self.chooser.options = self._choices()
             self.chooser.index = 0
+            self._ready.set_result(None)
         except Exception as error:
             if isinstance(error, CodikaError):
                 again = error.next_action or "Run this cell again to look once more."
@@ -299,7 +281,7 @@ class Playground(Form[Execution]):
             self._find_fault(found)
             if found:
                 need = "One field needs" if len(self._marked) == 1 else f"{len(self._marked)} fields need"
-                names = ", ".join(each.label for each in reversed(self._marked))
+                names = ", ".join(each.full_label for each in reversed(self._marked))
                 self.message.value = said(f"{need} another look: {names}. Nothing was sent.", "error")
                 self._render_stale()
                 raise self._unfit(found)
@@ -345,28 +327,39 @@ class Playground(Form[Execution]):
     def _choices(self) -> list[tuple[str, str]]:
         return [(offer.title, offer.workflow) for offer in self._offers.values()]
 
-    def _chooser_display(self) -> str | None:
-        return None if len(self._offers) > 1 else "none"
+    def _choose(self) -> None:
+        """Take the chosen workflow's form; what was typed into the others is kept."""
+        if not self._offers:
+            return
+        self._offer = self._offers[self.chooser.value]
+        if self._offer.workflow not in self._forms:
+            around = Around(self._changed, self._start, self._parts)
+            self._forms[self._offer.workflow] = Group(None, self._offer.inputs, self._offer.title, around)
+        self._form = self._forms[self._offer.workflow]
 
     def _render_form(self) -> None:
-        """Show the chosen workflow's form; what was typed into the others is kept."""
         self._find_fault([])
-        offer = self._offers[self.chooser.value]
-        if offer.workflow not in self._forms:
-            around = Around(self._changed, self._start)
-            self._forms[offer.workflow] = Group(None, offer.inputs, offer.title, around)
-        self._offer, self._form = offer, self._forms[offer.workflow]
+        self._choose()
+        self._header.value = self._heading()
+        self._see(self._seen())
+        self._output.value = ""
+        self.message.value = said("")
+
+    def _heading(self) -> str:
+        offer = self._offer
+        title = f'<div class="title" role="heading" aria-level="2">{html.escape(plain(offer.title))}</div>'
+        if not self._offers:
+            return title
         about = f"<p>{html.escape(offer.description)}</p>" if offer.description else ""
         nothing = "" if offer.inputs else "<p>This workflow takes no input.</p>"
         server = self._workflows.server
         where = "" if server == PRODUCTION else f"<small>at {html.escape(server)}</small>"
-        title = f'<div class="title">{html.escape(plain(offer.title))}</div>'
-        self._header.value = STYLE + self._hiding + title + about + nothing + where
-        self._body.children = (self._form.box,)
-        self._output.value = ""
-        self.message.value = said("")
-        if not self._ready.done():
-            self._ready.set_result(None)
+        return title + about + nothing + where
+
+    def _seen(self) -> tuple[widgets.Widget, ...]:
+        chooser = (self.chooser,) if len(self._offers) > 1 else ()
+        fields = (self._form.box,) if self._offers else ()
+        return (self._header, *chooser, *fields, self._buttons, self._code, self._output)
 
     def _changed(self) -> None:
         """Take back what has been said of a field and is no longer so; the result is of another input now."""
@@ -435,7 +428,7 @@ class Playground(Form[Execution]):
         self._output.remove_class("codika-stale")
         if run.status == "success":
             took = f", {run.duration} ms" if run.duration is not None else ""
-            self.message.value = f'<p role="alert" class="codika-heard">The run succeeded{took}.</p>'
+            self.message.value = f'<p class="codika-heard">The run succeeded{took}.</p>'
         alone = output(f'<div class="codika-card">{shown.alone["text/html"]}</div>')
         self._static = {**shown.alone, "text/html": self._kept(alone)}
         self._publish()
@@ -482,13 +475,13 @@ class Playground(Form[Execution]):
     def _ipython_display_(self) -> None:
         self.show()
 
-    def _in_words(self) -> dict[str, str]:
+    def _in_words(self) -> str:
         text = "Form for a workflow that is being looked up."
         if self._forms:
             asked = ", ".join(plain(each.label) for each in fields(self._offer.inputs)) or "no input"
             text = f"Form for {self._offer.workflow}: {asked}."
-        text += " (No fields here? Use playground.fill({…}), playground.submit.click(), playground.wait().)"
-        return {"text/plain": text, "text/html": f"<p>{html.escape(text)}</p>"}
+        in_code = "playground.fill({…}), playground.submit.click(), playground.wait()"
+        return f"{text} (No fields here? Use {in_code}.)"
 
     def __repr__(self) -> str:
         return f"Playground({self._offer.workflow!r}, instance={self.instance!r})"

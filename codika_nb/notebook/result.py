@@ -202,7 +202,9 @@ def _file_html(field: FileField, value: Any, budget: Budget) -> str:
     file = File.read(value)
     if file is None:
         return _file_elsewhere(value, budget)
-    name, size = html.escape(plain(file.name)), size_text(file.size)
+    # What is shown may be cut, but what is saved has its own name.
+    saved, name = (html.escape(_file_name(file.name, longest)) for longest in (LONGEST, 80))
+    size = size_text(file.size)
     if len(file.content) > budget.characters:
         return budget.take(f'<p>{name} <span class="quiet">{size}; in .run.result</span></p>')
     if file.is_picture:
@@ -211,7 +213,14 @@ def _file_html(field: FileField, value: Any, budget: Budget) -> str:
         return budget.take(f"<figure>{file.picture(f'{field.label}: {plain(file.name)}')}{caption}</figure>")
     # Always as plain bytes: what a result brings along is saved, and never opened as a page.
     address = f"data:application/octet-stream;base64,{html.escape(file.content)}"
-    return budget.take(f'<a download="{name}" href="{address}">{name}</a> <span class="quiet">{size}</span>')
+    return budget.take(f'<a download="{saved}" href="{address}">{name}</a> <span class="quiet">{size}</span>')
+
+
+def _file_name(name: str, longest: int) -> str:
+    """A file's name; of one that is too long the beginning, and the end with the extension."""
+    whole = plain(name, LONGEST_TEXT)
+    end = whole[-24:]
+    return whole if len(whole) <= longest else f"{whole[: longest - len(end) - 1]}…{end}"
 
 
 def _file_elsewhere(value: Any, budget: Budget) -> str:

@@ -95,7 +95,7 @@ def codika_trigger(shell: InteractiveShell, arguments: Namespace) -> Triggered |
             text = f"Stopped waiting; run {run.execution_id} goes on."
             raise Interrupted(text, next_action=f"Take it up again: {wait}") from None
         except CodikaError:
-            card.give_up(line(f"Not waiting any more for run {run.execution_id} of {workflow}."))
+            card.give_up(line(f"Stopped waiting for run {run.execution_id} of {workflow}."))
             raise
         details = None
         if ended.status == "failed":

@@ -81,12 +81,12 @@ def _say_what_is_left_out(
     if not left_out:
         return
     options = " and ".join(left_out)
-    text = f"A sandbox runs already, and {options} would be for a new one."
+    text = f"A sandbox is already running: {options} can only be given to a new one."
     if of_others:
         answered = f"; it answers {', '.join(of_others.stand_ins)}" if of_others.stand_ins else ""
         text = (
-            f"The sandbox of another process is used{answered}. {options} would be for one of this kernel: "
-            "%env CODIKA_BASE_URL= and the same line start it."
+            f"This is the sandbox of another process{answered}. {options} can only be given to one of this "
+            "kernel: run %env CODIKA_BASE_URL= and then this line again."
         )
     display(line(text), raw=True)
 
@@ -117,4 +117,4 @@ def _stop(shell: InteractiveShell) -> None:
         who = f"profile {credential.profile.name}"
     else:
         who = "the key in the environment" if credential.key else "nobody is signed in there"
-    show(shell, None, line(f"No sandbox any more; this kernel uses {credential.base_url}, {who}."))
+    show(shell, None, line(f"No sandbox runs in this kernel now. It uses {credential.base_url}, {who}."))

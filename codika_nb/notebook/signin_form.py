@@ -273,7 +273,7 @@ class SignInForm(SignInView):
         for field in self._made("organization"):
             field.options = ()
         self._header.value = ""
-        self.message.value = self._hiding + told["text/html"]
+        self.message.value = f"<style>{self._hiding}</style>{told['text/html']}"
         for name in ("codika-form", "codika-signin"):
             self.remove_class(name)
         self._sentence.value = told["text/plain"]
@@ -284,9 +284,9 @@ class SignInForm(SignInView):
         self._focus_on(self._sentence)
         self._replace_with(told)
 
-    def _in_words(self) -> dict[str, str]:
+    def _in_words(self) -> str:
         ways = next_step("without-widgets", purpose=self.signin.purpose)
-        return line(f"Codika sign-in form. No fields here? {ways}")
+        return f"Codika sign-in form. No fields here? {ways}"
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         return self._line or super()._repr_mimebundle_(**kwargs)

@@ -17,11 +17,9 @@ from ..profiles import PRODUCTION, Profile
 from ..signin.signin import SignIn
 from . import background
 from .cards import signed_in
-from .controls import KeyField, LineField, RadioButtons, SecretField, action_button
-from .form import Form, style_of
+from .controls import KeyField, LineField, Parts, RadioButtons, SecretField
+from .form import Form
 from .texts import said
-
-STYLE = style_of("signin")
 
 #: From as many on, organizations are found by typing.
 FROM_WHICH_TO_FIND = 8
@@ -63,22 +61,11 @@ class SignInView(Form[Profile]):
         #: When a new code can be had, and what is drawn of the time until then.
         self._counted_to: datetime | None = None
         self._countdown = ""
-        # Each widget, and each layout and style, is a message to show the form: what can be shared is.
-        self._layout = widgets.Layout(width="auto")
-        self._texts = {"layout": self._layout, "style": widgets.HTML.style.klass()}
-        self._typed = {"layout": self._layout, "style": widgets.Text.style.klass()}
-        self._pressed = {"layout": self._layout, "style": widgets.Button.style.klass(), "tooltip": ""}
-        super().__init__(
-            "sign-in form",
-            layout=self._layout,
-            _dom_classes=("codika", "codika-live", "codika-form", "codika-signin"),
-        )
-        self._header = widgets.HTML(self._heading(), **self._texts)
-        self.message = widgets.HTML(self._notice(busy=False), **self._texts)
-        self._row = widgets.HBox([getattr(self, name) for name in BUTTONS[signin.step]], layout=self._layout)
-        self._style = widgets.HTML(STYLE + self._hiding, **self._texts)
-        self._seen: tuple[widgets.Widget, ...] = ()
-        self._render()
+        self._parts = Parts()
+        self._header = self._parts.markup(self._heading())
+        self._row = self._parts.row(self._buttons())
+        first = self._notice(busy=False)
+        super().__init__("signin", "sign-in form", self._parts, first, self._fields())
 
     # --- what a click does, which is for the form ---------------------------------------------------
 
@@ -105,88 +92,78 @@ class SignInView(Form[Profile]):
     @cached_property
     def email(self) -> LineField:
         """The address."""
-        return LineField(
-            description="E-mail",
-            placeholder="you@example.com",
-            value=self._email,
-            on_enter=self._request,
-            **self._typed,
-        )
+        return self._field("E-mail", "you@example.com", self._request, value=self._email)
 
     @cached_property
     def company(self) -> LineField:
         """The new organization's name."""
-        return LineField(
-            description="Organization (optional)",
-            placeholder="My Organization",
-            value=self.signin.company,
-            on_enter=self._request,
-            **self._typed,
-        )
+        label, value = "Organization (optional)", self.signin.company
+        return self._field(label, "My Organization", self._request, value=value)
 
     @cached_property
-    def code(self) -> SecretField:
+    def code(self) -> LineField:
         """The six digits from the mail."""
-        made = SecretField(
-            description="Six-digit code", placeholder="123456", on_enter=self._submit, **self._typed
-        )
-        made.add_class("codika-code")
+        made = self._field("Six-digit code", "123456", self._submit, "codika-code", kind=SecretField)
         made.on_typed = self._submit_when_complete
         return made
 
     @cached_property
-    def key(self) -> KeyField:
+    def key(self) -> LineField:
         """A key that exists already."""
-        return KeyField(
-            description="Key from the dashboard", placeholder="cko_…", on_enter=self._submit, **self._typed
-        )
+        return self._field("Key from the dashboard", "cko_…", self._submit, kind=KeyField)
 
     @cached_property
     def filter(self) -> LineField:
         """Part of an organization's name or id."""
-        made = LineField(
-            description="Find",
-            placeholder=f"part of a name or id: there are {len(self.signin.organizations):,}",
-            on_enter=self._submit,
-            **self._typed,
-        )
+        there = f"part of a name or id: there are {len(self.signin.organizations):,}"
+        made = self._field("Find", there, self._submit)
         made.observe(lambda _: self._list_organizations(), "value")
         return made
 
     @cached_property
     def organization(self) -> RadioButtons:
         """The organizations to choose from."""
-        made = RadioButtons(layout=self._layout)
+        made = self._parts.make(RadioButtons)
         made.observe(lambda _: self._render_submit(), "value")
         return made
 
     @cached_property
     def send_code(self) -> widgets.Button:
         """Has a code sent."""
-        return action_button("Send code", "primary", self._request, **self._pressed)
+        return self._parts.button("Send code", self._request, kind="primary")
 
     @cached_property
     def submit(self) -> widgets.Button:
         """Goes on with what has been typed or chosen."""
-        return action_button("Sign in", "primary", self._submit, **self._pressed)
+        return self._parts.button("Sign in", self._submit, kind="primary")
 
     @cached_property
     def resend(self) -> widgets.Button:
         """Has a new code sent."""
-        return self._link("Resend", self._resend)
+        return self._parts.button("Resend", self._resend, "codika-link")
 
     @cached_property
     def back(self) -> widgets.Button:
         """Returns to the address."""
-        return self._link("Other e-mail", self._start_over)
+        return self._parts.button("Other e-mail", self._start_over, "codika-link")
 
     @cached_property
     def cancel(self) -> widgets.Button:
         """Stops waiting for an answer, or ends the form."""
-        return self._link("Cancel", self._cancel)
+        return self._parts.button("Cancel", self._cancel, "codika-link")
 
-    def _link(self, label: str, on_click: Callable[[], None]) -> widgets.Button:
-        return action_button(label, "", on_click, _dom_classes=("codika-link",), **self._pressed)
+    def _field(
+        self,
+        label: str,
+        example: str,
+        on_enter: Callable[[], None],
+        *classes: str,
+        kind: type[LineField] = LineField,
+        value: str = "",
+    ) -> LineField:
+        return self._parts.make(
+            kind, *classes, description=label, placeholder=example, value=value, on_enter=on_enter
+        )
 
     def _made(self, *names: str) -> list[Any]:
         """Those of these that have been made."""
@@ -209,24 +186,27 @@ class SignInView(Form[Profile]):
     def _arrange(self) -> None:
         """Put the fields and buttons of this step in their places."""
         state = self.signin
-        fields: list[widgets.Widget] = [
-            getattr(self, name) for name in FIELDS[state.step] if self._is_there(name)
-        ]
         at_fault = state.notice.field if state.notice and state.notice.kind == "error" else None
         for name in FIELDS[state.step]:
             for field in self._made(name):
                 (field.add_class if name == at_fault else field.remove_class)("codika-wrong")
-        buttons = tuple(getattr(self, name) for name in BUTTONS[state.step])
         if state.step == "organization":
             self._list_organizations()
-            if not self._is_there("filter"):
-                self._sentence.value = "Which organization?"
-                fields.insert(0, self._sentence)
-        children = (self._style, self._header, *fields, self.message, self._row)
-        if self._row.children != buttons:
+        if self._row.children != (buttons := self._buttons()):
             self._row.children, self._counted_to = buttons, None
-        if self._seen != children:
-            self.children = self._seen = children
+        self._see(self._fields())
+
+    def _fields(self) -> tuple[widgets.Widget, ...]:
+        """All that is seen in this step."""
+        step = self.signin.step
+        fields = [getattr(self, name) for name in FIELDS[step] if self._is_there(name)]
+        if step == "organization" and not self._is_there("filter"):
+            self._sentence.value = "Which organization?"
+            fields.insert(0, self._sentence)
+        return (self._header, *fields, self._row)
+
+    def _buttons(self) -> tuple[widgets.Widget, ...]:
+        return tuple(getattr(self, name) for name in BUTTONS[self.signin.step])
 
     def _is_there(self, name: str) -> bool:
         state = self.signin
@@ -257,26 +237,31 @@ class SignInView(Form[Profile]):
         title = "Create your account" if state.purpose == "signup" else "Sign in"
         title = {"done": "Signed in", "organization": "Which organization?"}.get(state.step, title)
         where = "" if state.base_url == PRODUCTION else f"<small>at {html.escape(state.base_url)}</small>"
-        sent = ""
-        if state.step == "code" and state.valid_until:
-            minutes = round(state.sent.expires_in_seconds / 60) if state.sent else 10
-            sent = (
-                f'<p role="status">A code is on its way to <b>{html.escape(state.email)}</b>, '
-                f"valid for {minutes} minutes.</p>"
-            )
+        sent = f"<p>{on_its_way}</p>" if (on_its_way := self._on_its_way()) else ""
         name = f'<div class="title" role="heading" aria-level="2">Codika <span>{title}</span></div>'
         return f"{self._countdown}{name}{where}{sent}"
+
+    def _on_its_way(self) -> str:
+        """What is said of the code that has been sent, as HTML."""
+        state = self.signin
+        if state.step != "code" or not state.valid_until:
+            return ""
+        minutes = round(state.sent.expires_in_seconds / 60) if state.sent else 10
+        return f"A code is on its way to <b>{html.escape(state.email)}</b>, valid for {minutes} minutes."
 
     def _notice(self, *, busy: bool) -> str:
         state = self.signin
         if busy:
             return said("Waiting for the answer…", "info", passing=True)
         if state.step == "done" and state.profile:
-            return f'<p role="status">{html.escape(_who_is_signed_in(state.profile))}</p>'
+            return f"<p>{html.escape(_who_is_signed_in(state.profile))}</p>"
         notice = state.notice
         if notice and notice.code == "MULTIPLE_ORGANIZATIONS":
             notice = None  # the title asks
-        return said(notice.text, notice.kind) if notice else said("")
+        if notice:
+            return said(notice.text, notice.kind)
+        # What is seen at the top is heard where all is said.
+        return f'<p class="codika-heard">{self._on_its_way()}</p>'
 
     def _render_resend(self, busy: bool) -> None:
         resend_at = self.signin.resend_at

@@ -1,34 +1,17 @@
-"""Texts and boxes: what is around the controls."""
+"""Texts: what is said to the person, and what controls are called."""
 
 from __future__ import annotations
 
 import html
+import re
 from typing import Any
-
-import ipywidgets as widgets
 
 from ..display.design import AS_WRITTEN
 from ..display.text import readable
 
 
-def markup(value: str, *classes: str) -> widgets.HTML:
-    """A text, given as HTML."""
-    made = widgets.HTML(value)
-    for name in classes:
-        made.add_class(name)
-    return made
-
-
-def stack(children: Any, *classes: str) -> widgets.Box:
-    """A box of widgets, one below the other."""
-    made = widgets.VBox(tuple(children))
-    for name in classes:
-        made.add_class(name)
-    return made
-
-
 def said(text: str, kind: str = "", details: str = "", *, passing: bool = False) -> str:
-    """What is said to the person, as HTML; screen readers say an error at once.
+    """What is said to the person, as HTML: an error at once, the rest by the live region that it is put into.
 
     Args:
         text: what is said.
@@ -36,10 +19,10 @@ def said(text: str, kind: str = "", details: str = "", *, passing: bool = False)
         details: more about it, in a line of its own.
         passing: whether the seconds are shown that pass meanwhile; they are counted by the browser.
     """
-    role = "alert" if kind == "error" else "status"
+    role = ' role="alert"' if kind == "error" else ""
     small = f"<p>{html.escape(readable(details))}</p>" if details else ""
     seconds = ' <span class="codika-passing" aria-hidden="true"></span>' if passing else ""
-    return f'<p role="{role}" class="{kind}">{html.escape(readable(text))}{seconds}</p>{small}'
+    return f'<p{role} class="{kind}">{html.escape(readable(text))}{seconds}</p>{small}'
 
 
 def named(label: str, *, before: str = "", after: str = "") -> dict[str, Any]:
@@ -60,14 +43,16 @@ def _heard(text: str) -> str:
     return f'<span class="codika-heard">{html.escape(text)}</span>' if text else ""
 
 
-def heading(described: Any, label: str) -> widgets.HTML:
-    """The label of a field that has more than one control."""
-    made = markup(f'<div class="codika-label">{html.escape(label)}</div>')
-    mark(made, described)
-    return made
+def css_text(text: str) -> str:
+    """A text as a style sheet has it."""
+    return '"' + re.sub(r"[^\w .:,]", lambda found: f"\\{ord(found[0]):x} ", text) + '"'
 
 
-def mark(widget: widgets.DOMWidget, described: Any) -> None:
-    """Show at a label that the field is required."""
-    if getattr(described, "required", None):
-        widget.add_class("codika-required")
+def heading(label: str) -> str:
+    """The label of a field that has more than one control, as HTML."""
+    return f'<div class="codika-label">{html.escape(label)}</div>'
+
+
+def required(described: Any) -> tuple[str, ...]:
+    """The class by which a label shows that its field is required."""
+    return ("codika-required",) if getattr(described, "required", None) else ()

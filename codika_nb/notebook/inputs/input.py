@@ -7,25 +7,25 @@ that ipywidgets itself has are used, so that a form works wherever those do.
 from __future__ import annotations
 
 import html
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import ipywidgets as widgets
 
 from ...errors import ConfigError
-from ...usecases.fields import Section
+from ...usecases.fields import FormField, Section
 from ...usecases.words import hint
-from ..controls import action_button
-from ..texts import markup, stack
+from ..controls import Parts
 
 
 @dataclass(frozen=True)
 class Around:
-    """What a field reports to, and the sections it is in."""
+    """What a field reports to, what makes its widgets, and the sections and the item of a list it is in."""
 
     changed: Callable[[], None]
     enter: Callable[[], None]
+    parts: Parts
     sections: tuple[Fold, ...] = ()
 
 
@@ -38,14 +38,14 @@ class Input:
     """
 
     box: widgets.Box
+    item = ""
 
     def __init__(self, described: Any, label: str, around: Around) -> None:
         self.field = described
         self.label = label
         self._around = around
         self._problem = ""
-        self._note = markup("", "codika-note")
-        self._write_note()
+        self._note = around.parts.markup(self._told(), "codika-note")
 
     @property
     def value(self) -> Any:
@@ -83,7 +83,13 @@ class Input:
         self.label = label
 
     def tell_apart(self, item: str) -> None:
-        """Have it heard which item of a list it belongs to: the others have fields of the same names."""
+        """Say which item of a list it belongs to: the others have fields of the same names."""
+        self.item = item
+
+    @property
+    def full_label(self) -> str:
+        """What it is called among all fields of the form."""
+        return f"{self.label} ({self.item})" if self.item else self.label
 
     def first(self) -> widgets.DOMWidget:
         """The control of it that the cursor goes into."""
@@ -94,10 +100,13 @@ class Input:
         return " ".join(part for part in (*about, hint(self.field)) if part)
 
     def _write_note(self) -> None:
+        self._note.value = self._told()
+
+    def _told(self) -> str:
         # Not an alert: several at once would interrupt each other, and the form says which they are.
         said = f'<p class="error">{html.escape(self._problem)}</p>' if self._problem else ""
         told = f"<p>{html.escape(text)}</p>" if (text := self._hint()) else ""
-        self._note.value = said + told
+        return said + told
 
     def _refuse(self, value: Any) -> ConfigError:
         return ConfigError(
@@ -110,33 +119,49 @@ class Input:
 
 
 class Fold:
-    """A section: a title, and fields that can be folded away if the schema says so."""
+    """A section: a title, and fields that can be folded away if the schema says so.
 
-    def __init__(self, section: Section) -> None:
-        self._title = section.title
-        self.content = stack([], "codika-fields")
-        self._head = action_button("", "", self._toggle) if section.collapsible else None
-        head = self._head or markup(f"<h4>{html.escape(section.title)}</h4>")
-        about = [markup(f"<p>{html.escape(section.description)}</p>")] if section.description else []
-        self.box = stack([head, *about, self.content], "codika-section")
-        if self._head:
-            self._head.add_class("codika-quiet").add_class("codika-fold")
-            self._about = about
-            self.is_open = section.default_open is not False
+    Args:
+        section: of the schema.
+        around: what is around it.
+        make: makes what is seen of its fields, given what is around those.
+    """
+
+    def __init__(
+        self,
+        section: Section,
+        around: Around,
+        make: Callable[[list[FormField], Around], Iterator[widgets.Widget]],
+    ) -> None:
+        parts = around.parts
+        self._is_open = section.default_open is not False or not section.collapsible
+        self._head = (
+            parts.button(section.title, self._toggle, "codika-quiet", "codika-fold", *self._said())
+            if section.collapsible
+            else parts.markup(f"<h4>{html.escape(section.title)}</h4>")
+        )
+        about = [parts.markup(f"<p>{html.escape(section.description)}</p>")] if section.description else []
+        inside = replace(around, sections=(*around.sections, self))
+        self._folded = (*about, parts.stack(make(section.input_schema, inside), "codika-fields"))
+        self.box = parts.stack(self._seen(), "codika-section")
 
     @property
     def is_open(self) -> bool:
         """Whether its fields are in view."""
-        return bool(self.content.layout.display != "none")
+        return self._is_open
 
     @is_open.setter
     def is_open(self, wanted: bool) -> None:
-        if self._head:
-            self._head.description = self._title
-            for name, is_so in (("codika-open", wanted), ("codika-closed", not wanted)):
-                (self._head.add_class if is_so else self._head.remove_class)(name)
-            for each in (*self._about, self.content):
-                each.layout.display = None if wanted else "none"
+        self._is_open = wanted or isinstance(self._head, widgets.HTML)
+        self.box.children = self._seen()
+        if isinstance(self._head, widgets.Button):
+            self._head._dom_classes = ("codika-quiet", "codika-fold", *self._said())
+
+    def _said(self) -> tuple[str, ...]:
+        return ("codika-open",) if self._is_open else ()
+
+    def _seen(self) -> tuple[widgets.Widget, ...]:
+        return (self._head, *(self._folded if self._is_open else ()))
 
     def _toggle(self) -> None:
         self.is_open = not self.is_open

@@ -20,8 +20,8 @@ from ...usecases.fields import (
     Section,
 )
 from ...usecases.schema import initial_value
-from ..controls import action_button, close
-from ..texts import heading, markup, stack
+from ..controls import Parts
+from ..texts import heading, required
 from .input import Around, Fold, Input
 from .several import Several, Upload
 from .single import Single
@@ -35,13 +35,14 @@ class Group(Input):
     ) -> None:
         super().__init__(described, label, around)
         self.inputs: dict[str, Input] = {}
-        inside = stack(self._make(schema, around), "codika-fields")
+        parts = around.parts
+        within = ("codika-inside",) if described is not None else ()
+        inside = parts.stack(self._make(schema, around), "codika-fields", *within)
         head = []
         if described is not None:
-            head = [heading(described, label)]
-            inside.add_class("codika-inside")
+            head = [parts.markup(heading(label), *required(described))]
             self._put_default(described.default_value or {})
-        self.box = stack([*head, self._note, inside], "codika-field")
+        self.box = parts.stack([*head, self._note, inside], "codika-field")
 
     def _put_default(self, members: Mapping[str, Any]) -> None:
         """Fill in what the object's default says, but for what does not fit."""
@@ -56,10 +57,7 @@ class Group(Input):
     def _make(self, schema: list[FormField], around: Around) -> Iterator[widgets.Widget]:
         for described in schema:
             if isinstance(described, Section):
-                fold = Fold(described)
-                inside = replace(around, sections=(*around.sections, fold))
-                fold.content.children = tuple(self._make(described.input_schema, inside))
-                yield fold.box
+                yield Fold(described, around, self._make).box
             else:
                 made = _input(described, described.label, around)
                 self.inputs[described.key] = made
@@ -88,6 +86,7 @@ class Group(Input):
         return inside.at(path[1:]) if inside else self
 
     def tell_apart(self, item: str) -> None:
+        super().tell_apart(item)
         for each in self.inputs.values():
             each.tell_apart(item)
 
@@ -99,6 +98,7 @@ class _Row(NamedTuple):
     """One item of a list, and what is seen of it."""
 
     input: Input
+    parts: Parts
     box: widgets.Box
     title: widgets.HTML
     remove: widgets.Button
@@ -112,10 +112,13 @@ class Rows(Input):
     def __init__(self, described: ArrayField | ObjectArrayField, label: str, around: Around) -> None:
         self._rows: list[_Row] = []
         super().__init__(described, label, around)
-        self._list = stack([])
-        self.more = action_button("Add item", "", self._clicked_add, tooltip=f"Add to {label}")
-        self.more.add_class("codika-quiet").add_class("codika-more")
-        self.box = stack([heading(described, label), self._list, self._note, self.more], "codika-field")
+        parts = around.parts
+        self._list = parts.stack([])
+        self.more = parts.button(
+            "Add item", self._clicked_add, "codika-quiet", "codika-more", tooltip=f"Add to {label}"
+        )
+        name = parts.markup(heading(label), *required(described))
+        self.box = parts.stack([name, self._list, self._note, self.more], "codika-field")
         with suppress(ConfigError):
             self.value = initial_value(described)
 
@@ -134,7 +137,7 @@ class Rows(Input):
         """Take an item away."""
         gone = self._rows[index]
         self._arrange([row for row in self._rows if row is not gone])
-        close(gone.box)
+        gone.parts.close()
 
     @property
     def value(self) -> list[Any]:
@@ -147,7 +150,7 @@ class Rows(Input):
         before, made = self._rows, self._make(value or ())
         self._arrange(made)
         for row in before:
-            close(row.box)
+            row.parts.close()
 
     def __getitem__(self, index: int) -> Input:
         return self.items[index]
@@ -167,19 +170,25 @@ class Rows(Input):
                     made[-1].input.value = value
         except ConfigError:
             for row in made:
-                close(row.box)
+                row.parts.close()
             raise
         return made
 
     def _make_row(self) -> _Row:
-        title, remove = markup(""), action_button("Remove", "", lambda: self._clicked_remove(row))
-        remove.add_class("codika-quiet")
+        parts = self._around.parts.further()
+        around = replace(self._around, parts=parts)
+        title, remove = (
+            parts.markup(""),
+            parts.button("Remove", lambda: self._clicked_remove(row), "codika-quiet"),
+        )
+        made: Input
         if isinstance(self.field, ObjectArrayField):
-            group = Group(None, self.field.item_schema, self.label, self._around)
-            row = _Row(group, stack([widgets.HBox([title, remove]), group.box], "codika-item"), title, remove)
+            made = Group(None, self.field.item_schema, self.label, around)
+            box = parts.stack([parts.row([title, remove]), made.box], "codika-item")
         else:
-            single = Single(self.field.item_field, self.label, self._around)
-            row = _Row(single, stack([single.box, remove], "codika-row"), title, remove)
+            made = Single(self.field.item_field, self.label, around)
+            box = parts.stack([made.box, remove], "codika-row")
+        row = _Row(made, parts, box, title, remove)
         return row
 
     def _clicked_add(self) -> None:

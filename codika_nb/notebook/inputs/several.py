@@ -17,8 +17,8 @@ from ...usecases.fields import FileField, MultiselectField
 from ...usecases.schema import initial_value
 from ...usecases.uploads import File
 from ...usecases.words import size_text
-from ..controls import Checkbox, action_button
-from ..texts import heading, markup, named, stack
+from ..controls import Checkbox
+from ..texts import heading, named, required
 from .input import Around, Input
 
 
@@ -29,12 +29,14 @@ class Several(Input):
 
     def __init__(self, described: MultiselectField, label: str, around: Around) -> None:
         super().__init__(described, label, around)
+        parts = around.parts
         self._ticks = {
-            option.value: Checkbox(**named(option.label, before=label), tooltip="", indent=False)
+            option.value: parts.make(Checkbox, **named(option.label, before=label), tooltip="", indent=False)
             for option in described.options
         }
-        ticks = stack(self._ticks.values(), "codika-ticks")
-        self.box = stack([heading(described, label), ticks, self._note], "codika-field")
+        ticks = parts.stack(self._ticks.values(), "codika-ticks")
+        name = parts.markup(heading(label), *required(described))
+        self.box = parts.stack([name, ticks, self._note], "codika-field")
         with suppress(ConfigError):
             self.value = initial_value(described)
         for tick in self._ticks.values():
@@ -54,8 +56,9 @@ class Several(Input):
             tick.value = option in wanted
 
     def tell_apart(self, item: str) -> None:
+        super().tell_apart(item)
         for option in self.field.options:
-            name = named(option.label, before=f"{self.label}, {item}")
+            name = named(option.label, before=self.full_label)
             self._ticks[option.value].description = name["description"]
 
     def first(self) -> widgets.DOMWidget:
@@ -70,15 +73,20 @@ class Upload(Input):
     def __init__(self, described: FileField, label: str, around: Around) -> None:
         self._file: File | None = None
         super().__init__(described, label, around)
-        accepted = ",".join(described.allowed_mime_types or ())
-        self.upload = widgets.FileUpload(accept=accepted, description=label, icon="", tooltip="")
+        parts = around.parts
+        self.upload = parts.make(
+            widgets.FileUpload,
+            accept=",".join(described.allowed_mime_types or ()),
+            description=self._asks(),
+            icon="",
+            tooltip="",
+        )
         self.upload.observe(lambda _: self._take(), "value")
-        self.remove = action_button("Remove", "", self._clear)
-        self.remove.add_class("codika-quiet")
-        self._chosen = markup("")
-        row = widgets.HBox([self.upload, self._chosen, self.remove])
-        self.box = stack([heading(described, label), row, self._note], "codika-field", "codika-file")
-        self._show()
+        self.remove = parts.button("Remove", self._clear, "codika-quiet", tooltip=f"Remove {label}")
+        self._chosen = parts.markup("")
+        self._row = parts.row([self.upload])
+        name = parts.markup(heading(label), *required(described))
+        self.box = parts.stack([name, self._row, self._note], "codika-field", "codika-file")
 
     @property
     def value(self) -> dict[str, Any] | None:
@@ -111,13 +119,20 @@ class Upload(Input):
         self.upload.focus()
 
     def _show(self) -> None:
+        self._row.children = (self.upload, self._chosen, self.remove) if self._file else (self.upload,)
         self._chosen.value = ""
-        self.remove.layout.display = None if self._file else "none"
         if file := self._file:
             preview = file.is_picture and self.field.show_preview is not False
             picture = file.picture(file.name) if preview else ""
             about = f"{html.escape(plain(file.name))} <small>{size_text(file.size)}</small>"
             self._chosen.value = f"{picture}<span>{about}</span>"
+
+    def tell_apart(self, item: str) -> None:
+        super().tell_apart(item)
+        self.upload.description = self._asks()
+
+    def _asks(self) -> str:
+        return f"{self.full_label}: choose a file"
 
     def first(self) -> widgets.DOMWidget:
         return self.upload

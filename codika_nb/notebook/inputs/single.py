@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import date
 from typing import Any
+from uuid import uuid4
 
 import ipywidgets as widgets
 from traitlets import TraitError
@@ -25,8 +26,8 @@ from ...usecases.fields import (
 )
 from ...usecases.schema import initial_value
 from ...usecases.words import read_date
-from ..controls import Checkbox, DatePicker, Dropdown, LineField, RadioButtons, Textarea
-from ..texts import mark, named, stack
+from ..controls import Checkbox, DatePicker, Dropdown, LineField, RadioButtons, Textarea, W
+from ..texts import css_text, named, required
 from .input import Around, Input
 
 
@@ -34,12 +35,12 @@ class Single(Input):
     """A field with one control."""
 
     def __init__(self, described: Any, label: str, around: Around) -> None:
-        self.widget, self._read, self._write = _control(described, label, around.enter)
+        self._group = f"codika-{uuid4().hex[:8]}"
+        self.widget, self._read, self._write = _control(described, label, around, self._group)
         super().__init__(described, label, around)
-        self.box = stack([self.widget, self._note], "codika-field")
-        if isinstance(described, NumberItem | DateItem | BooleanItem | SelectItem):
-            self.box.add_class("codika-short")
-        mark(self.widget, described)
+        is_short = isinstance(described, NumberItem | DateItem | BooleanItem | SelectItem)
+        short = ("codika-short",) if is_short else ()
+        self.box = around.parts.stack([self.widget, self._note], "codika-field", *short)
         # A default that does not fit is the schema's mistake: the field is there all the same.
         with suppress(ConfigError):
             self.value = initial_value(described)
@@ -57,12 +58,21 @@ class Single(Input):
         except (TypeError, ValueError, TraitError):
             raise self._refuse(value) from None
 
+    def _told(self) -> str:
+        if not isinstance(self.field, RadioItem):
+            return super()._told()
+        # Each choice says what it is a choice of, which is not in its own label.
+        group = css_text(f"{self.full_label}: ")
+        return f"{super()._told()}<style>.{self._group} {{ --codika-group: {group} }}</style>"
+
     def rename(self, label: str) -> None:
         super().rename(label)
         self.widget.description = named(label)["description"]
 
     def tell_apart(self, item: str) -> None:
+        super().tell_apart(item)
         self.widget.description = named(self.label, after=item)["description"]
+        self._write_note()
 
     def _changed(self) -> None:
         if isinstance(self.field, BooleanItem):
@@ -83,31 +93,34 @@ Conversion = Callable[[Any], Any]
 
 
 def _control(  # noqa: PLR0911 - one for each kind of field
-    described: Any, label: str, enter: Callable[[], None]
+    described: Any, label: str, around: Around, group: str
 ) -> tuple[Any, Conversion, Conversion]:
     """The control for a field, how to read its value from it, and how to put one in."""
-    look: dict[str, Any] = {**named(label), "tooltip": "", "layout": widgets.Layout(width="auto")}
-    typed = {**named(label), "tooltip": "", "placeholder": described.placeholder or ""}
+
+    def made(kind: type[W], *classes: str, **more: Any) -> W:
+        return around.parts.make(kind, *required(described), *classes, **named(label), tooltip="", **more)
+
+    typed = {"placeholder": described.placeholder or ""}
     match described:
         case JSONField():
-            return Textarea(**look | typed, rows=3), _text, _json_in
+            return made(Textarea, **typed, rows=3), _text, _json_in
         case TextItem():
-            return Textarea(**look | typed, rows=described.rows or 4), _text, _text_in
+            return made(Textarea, **typed, rows=described.rows or 4), _text, _text_in
         case NumberItem():
-            return LineField(**typed, on_enter=enter), _number, _number_in
+            return made(LineField, **typed, on_enter=around.enter), _number, _number_in
         case BooleanItem():
-            return Checkbox(**look, indent=False), bool, lambda value: value is not None and value
+            return made(Checkbox, indent=False), bool, lambda value: value is not None and value
         case DateItem():
             # Not by Tab, but by `focus`: of this control a browser can focus no more than the frame.
-            return DatePicker(**look, tabbable=False), lambda day: day and day.isoformat(), _date_in
+            return made(DatePicker, tabbable=False), lambda day: day and day.isoformat(), _date_in
         case SelectItem():
             nothing = "Choose…" if getattr(described, "required", None) else "–"
             options = [(described.placeholder or nothing, None), *_choices(described.options)]
-            return Dropdown(**look, options=options), _same, _same
+            return made(Dropdown, options=options), _same, _same
         case RadioItem():
-            return RadioButtons(**look, options=_choices(described.options), index=None), _same, _same
+            return made(RadioButtons, group, options=_choices(described.options), index=None), _same, _same
         case _:
-            return LineField(**typed, on_enter=enter), _text, _text_in
+            return made(LineField, **typed, on_enter=around.enter), _text, _text_in
 
 
 def _choices(options: list[Option]) -> list[tuple[str, str]]:

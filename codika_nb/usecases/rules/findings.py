@@ -10,6 +10,9 @@ from ...errors import UseCaseError
 
 Severity = Literal["must", "should", "nit"]
 
+#: How people are told.
+_SEVERITIES: dict[Severity, str] = {"must": "must fix", "should": "should fix", "nit": "detail"}
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -70,7 +73,7 @@ class Findings(list[Finding]):
         return self._mend(self)
 
     def _rows(self) -> list[list[str]]:
-        rows = ([f.severity, f.rule, f.path, f.node or "", f.message] for f in self)
+        rows = ([_SEVERITIES[f.severity], f.rule, f.path, f.node or "", f.message] for f in self)
         return [[" ".join(cell.split()) for cell in row] for row in rows]
 
     def __repr__(self) -> str:
