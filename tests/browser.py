@@ -43,6 +43,8 @@ QUIET = [
 needs_chromium = pytest.mark.browser
 #: How long a page may take to show something, in milliseconds: a busy machine is not a wrong page.
 SOON = 60_000
+#: How long a server or a kernel may take to be there, or to end, in seconds.
+PATIENCE = 240
 expect.set_options(timeout=SOON)
 
 
@@ -73,7 +75,8 @@ def wait_for_kernel(address: str) -> None:
     """Wait until a kernel is idle with a front end attached: cells run before that are lost."""
     parts = urlsplit(address)
     token = parse_qs(parts.query)["token"][0]
-    for _ in range(600):
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
         kernels = []
         # While a kernel starts, Jupyter's own list of them may fail for a moment.
         with (
@@ -149,7 +152,7 @@ def lab(scratch: Path, *, theme: str = "JupyterLab Light") -> Iterator[Lab]:
             yield Lab(process, found[1], found[2], folder)
         finally:
             process.send_signal(signal.SIGINT)
-            process.wait(30)
+            process.wait(PATIENCE)
             if process.stdout:
                 process.stdout.close()
 
@@ -218,17 +221,22 @@ def listening(
     with said.open("w") as log:
         process = subprocess.Popen([sys.executable, "-m", *words], env=settings, stdout=log, stderr=log)
         try:
-            for _ in range(1200):
-                try:
-                    socket.create_connection(("127.0.0.1", port), timeout=1).close()
-                    break
-                except OSError:
-                    assert process.poll() is None, said.read_text()
-                    time.sleep(0.1)
+            _wait_for_port(port, process, said)
             yield
         finally:
             process.terminate()
-            process.wait(20)
+            process.wait(PATIENCE)
+
+
+def _wait_for_port(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        with suppress(OSError):
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            return
+        assert process.poll() is None, log.read_text()
+        time.sleep(0.1)
+    raise TimeoutError(f"the server is not there: {log.read_text()}")
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,16 @@ import filelock
 import pytest
 
 VERSION = "3.6.0"
+
+#: What `codika verify` calls, for one path after the other: Node takes longer to start than to look at one.
+_VERIFY = """
+import { validateUseCase, validateWorkflow } from "codika/validation";
+const [, what, ...paths] = process.argv;
+const found = [];
+for (const path of paths)
+  found.push(await (what === "workflow" ? validateWorkflow : validateUseCase)({ path }));
+console.log(JSON.stringify(found));
+"""
 
 
 @dataclass(frozen=True)
@@ -65,6 +75,16 @@ class Tool:
         finished = self.run(*arguments, "--json", config_home=config_home, env=env)
         assert finished.stdout, finished.stderr
         return json.loads(finished.stdout)
+
+    def verified(self, what: str, paths: Iterable[Path]) -> list[dict[str, Any]]:
+        """What ``verify use-case`` or ``verify workflow`` finds in each of these, in one process."""
+        command = [self.node, "--input-type=module", "--eval", _VERIFY, what, *paths]
+        finished = subprocess.run(
+            command, cwd=self.script.parent, capture_output=True, encoding="utf-8", timeout=120, check=False
+        )
+        assert finished.returncode == 0, finished.stderr
+        found: list[dict[str, Any]] = json.loads(finished.stdout.splitlines()[-1])
+        return found
 
 
 def _node_package() -> str:

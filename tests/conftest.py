@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Generator, Iterator
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -37,6 +37,30 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
 # --- how the tests are run -------------------------------------------------------------------------
+
+#: The files that take longest, longest first, and whether their tests share nothing: such a test goes to
+#: the process that is free.
+LONGEST = {
+    "test_lite": False,
+    "test_browser": True,
+    "test_notebooks": True,
+    "test_playground_browser": True,
+    "test_dashboards": True,
+    "test_batch": True,
+    "test_magics": False,
+    "test_docs": False,
+    "test_sandbox_tool": True,
+    "test_benchmarks": True,
+    "test_auth_commands": True,
+    "test_import": False,
+    "test_binder": True,
+    "test_deploying": False,
+    "test_one_answer": False,
+    "test_profiles_tool": False,
+    "test_examples": False,
+    "test_usecase_typescript": False,
+    "test_leaks": True,
+}
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -67,20 +91,30 @@ def pytest_xdist_auto_num_workers() -> int | None:
     return min(2 * (os.cpu_count() or 1), 8)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object | None:
+    """Keep a file in one process, so that its tests may share what is costly, unless they share nothing."""
+    if config.option.dist != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = super()._split_scope(nodeid)
+            return nodeid if LONGEST.get(Path(file).stem) else file
+
+    return Scheduling(config, log)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark what runs in kernels; side by side, begin with what takes longest, so that it is not the end."""
     for item in items:
         if {"shell", "terminal"}.intersection(getattr(item, "fixturenames", ())):
             item.add_marker("kernel")
-    if not hasattr(config, "workerinput"):
-        return
-    costs: dict[Path, int] = {}
-    for item in items:
-        tool = "codika_tool" in getattr(item, "fixturenames", ())  # Node takes its time, too
-        cost = 20 if item.get_closest_marker("browser") else 4 if item.get_closest_marker("kernel") else 0
-        costs[item.path] = costs.get(item.path, 0) + (cost or 10 * tool)
-    items.sort(key=lambda item: -costs[item.path])
+    if hasattr(config, "workerinput"):
+        place = {name: n for n, name in enumerate(LONGEST)}
+        items.sort(key=lambda item: place.get(item.path.stem, len(place)))
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)

@@ -26,7 +26,7 @@ from playwright.sync_api import Page, Response, WebSocket, expect
 from codika_nb import Client
 from codika_nb.client.http import httpx
 
-from .browser import _environment, chromium, keep, needs_chromium, served
+from .browser import PATIENCE, _environment, chromium, keep, needs_chromium, served
 from .conftest import GREETER, ROOT
 from .test_callers import dotenv
 from .test_client import Platform, platform
@@ -168,7 +168,7 @@ def proxy_of(dashboards: Path) -> Iterator[Proxy]:
             yield Proxy(found[1], log)
         finally:
             process.terminate()
-            process.wait(20)
+            process.wait(PATIENCE)
 
 
 @pytest.fixture
@@ -453,7 +453,7 @@ def voila_of(dashboards: Path, scratch: Path, *, theme: str = "light") -> Iterat
             yield f"http://127.0.0.1:{port}/"
         finally:
             process.terminate()
-            process.wait(20)
+            process.wait(PATIENCE)
 
 
 @needs_chromium

@@ -115,22 +115,25 @@ def ours(folder: Path) -> set[str]:
     return {finding.rule for finding in found.must}
 
 
+def insisted_on(finding: dict[str, Any]) -> bool:
+    """Rules called R and a number are a general linter's; of these, R13 alone is about running."""
+    return finding["severity"] == "must" and not re.fullmatch(r"R(?!13$)\d+", finding["rule"])
+
+
 def test_the_tool_and_we_insist_on_the_same(codika_tool: Tool, greeter: Path, tmp_path: Path) -> None:
-    agreed, wrong = set[str](), {}
+    found: dict[Path, set[str]] = {}
     for n, break_it in enumerate(breakages()):
         folder = tmp_path / f"broken-{n}"
         shutil.copytree(greeter, folder)
         break_it(folder)
-        we_find = ours(folder)
+        found[folder] = ours(folder)
         configuration = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         (folder / "config.ts").write_text(typescript(configuration), encoding="utf-8")
-        said = codika_tool.json("verify", "use-case", str(folder), config_home=tmp_path)
-        # Rules called R and a number are a general linter's; of these, R13 alone is about running.
-        insisted = {
-            finding["rule"]
-            for finding in said["findings"]
-            if finding["severity"] == "must" and not re.fullmatch(r"R(?!13$)\d+", finding["rule"])
-        }
+
+    agreed, wrong = set[str](), {}
+    said = codika_tool.verified("use-case", found)
+    for n, ((folder, we_find), theirs) in enumerate(zip(found.items(), said, strict=True)):
+        insisted = {finding["rule"] for finding in theirs["findings"] if insisted_on(finding)}
         agreed |= insisted & we_find
         missed = {rule for rule in insisted - we_find if rule not in LAXER or not LAXER[rule](folder)}
         invented = we_find - insisted - STRICTER
@@ -141,11 +144,23 @@ def test_the_tool_and_we_insist_on_the_same(codika_tool: Tool, greeter: Path, tm
     assert len(agreed) > 20
 
 
+def test_the_command_says_what_the_tool_finds(codika_tool: Tool, greeter: Path, tmp_path: Path) -> None:
+    """Many are looked at in one process, by what the command calls."""
+    apart_from_its_webhook(greeter)
+    configuration = json.loads((greeter / "config.json").read_text(encoding="utf-8"))
+    (greeter / "config.ts").write_text(typescript(configuration), encoding="utf-8")
+    said = codika_tool.json("verify", "use-case", str(greeter), config_home=tmp_path)
+    (found,) = codika_tool.verified("use-case", [greeter])
+    assert said["summary"] == found["summary"]
+    assert [each["rule"] for each in said["findings"]] == [each["rule"] for each in found["findings"]]
+    assert said["summary"]["must"] > 0
+
+
 def test_the_tool_finds_nothing_in_the_workflows_that_come_along(
     codika_tool: Tool, greeter: Path, tmp_path: Path
 ) -> None:
     UseCase.init(tmp_path / "new", name="Word counter")
 
-    for workflow in (*(tmp_path / "new" / "workflows").iterdir(), *(greeter / "workflows").iterdir()):
-        said = codika_tool.json("verify", "workflow", str(workflow), config_home=tmp_path)
+    workflows = [*(tmp_path / "new" / "workflows").iterdir(), *(greeter / "workflows").iterdir()]
+    for said in codika_tool.verified("workflow", workflows):
         assert said["summary"] == {"must": 0, "should": 0, "nit": 0, "fixable": 0}, said["findings"]
