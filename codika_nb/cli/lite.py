@@ -41,16 +41,17 @@ _ROOTS = (
 #: What these ask for and only a server would use.
 _NOT_THERE = ("widgetsnbextension", "jupyterlab-widgets")
 _KERNEL, _WIDGETS = "@jupyterlite/pyodide-kernel-extension", "@jupyter-widgets/jupyterlab-manager"
-#: Types of hundreds of packages that are not there, tests, and what describes files that are left out.
+#: Types of hundreds of packages that are not there, tests, an old interface, what describes what is left out.
 _LEFT_OUT = re.compile(
-    r"jedi/third_party/(typeshed/stubs|django-stubs)/|.*/tests/|[^/]*\.dist-info/(RECORD$|sboms/)"
+    r"jedi/third_party/(typeshed/stubs|django-stubs)/|.*/tests/|[^/]*\.dist-info/(RECORD$|sboms/)|pydantic/v1/"
 )
 #: Hundreds of languages, of which few are shown by Python: the page itself colours what is typed.
 _ONLY_IF_IMPORTED = "pygments/lexers/"
 #: Whose source is looked at: ours by people, the other one's by itself. All else comes as bytecode alone.
 _WITH_SOURCE = ("codika_nb/", "anyio/")
-#: Fonts for browsers that cannot run Python anyway, and a second way to lay out diagrams in texts.
-_FONTS, _DIAGRAMS = (".eot", ".svg", ".ttf"), b"elk-worker.min.js"
+#: Fonts for browsers that cannot run Python anyway, and what lays out rare kinds of diagrams in texts.
+_FONTS = re.compile(r"fa-.*\.woff|.*\.(eot|svg|ttf)")
+_DIAGRAMS = re.compile(rb"elk-worker\.min\.js|cytoscape")
 _NOTEBOOKS = ("01_sign_in_and_deploy.ipynb", "03_your_own_use_case.ipynb", "06_scripting.ipynb")
 _LINK = re.compile(r"\[(?P<words>[^\]]+)\]\((?P<target>[^)\s]+)\)")
 _APPS = ("notebooks", "tree", "edit")
@@ -106,7 +107,7 @@ def build(folder: Path, *, pyodide: Path | None = None) -> None:
         (scratch / "jupyter-lite.json").write_text(json.dumps(_settings()), encoding="utf-8")
         _run_jupyterlite(scratch, folder)
     for file in (folder / "build").glob("*.*"):
-        if file.suffix in _FONTS or (file.suffix == ".js" and _DIAGRAMS in file.read_bytes()):
+        if _FONTS.fullmatch(file.name) or (file.suffix == ".js" and _DIAGRAMS.search(file.read_bytes())):
             file.unlink()
     page = (files(__package__) / "lite.html").read_text(encoding="utf-8")
     (folder / "index.html").write_text(page.replace("{version}", __version__), encoding="utf-8")
