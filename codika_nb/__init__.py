@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from .usecases.usecase import UseCase
     from .usecases.verifying import verify_workflow
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "APIError",

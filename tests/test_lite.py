@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,10 +19,11 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from importlib.util import find_spec
 from pathlib import Path
 
+import nbformat
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from codika_nb.cli.lite import build
+from codika_nb.cli import lite
 from codika_nb.errors import ConfigError
 
 from .browser import cell_with, chromium, keep, needs_chromium, run_cell
@@ -32,6 +34,12 @@ IN_CI = bool(os.environ.get("CI"))
 LARGEST = 40_000_000
 #: How long Python may take to be there, in seconds, on a machine with much else to do.
 STARTS = 240
+
+#: Modules of ours that came without bytecode.
+COMPILED = (
+    "import os, sys; [name for name, module in sys.modules.items() if name.startswith('codika_nb')"
+    " and not os.path.exists(module.__spec__.cached or '')]"
+)
 
 
 @pytest.fixture(scope="module")
@@ -193,6 +201,10 @@ def test_somebody_signs_up_by_keyboard_and_is_known_after_a_reload(site: Site) -
         again = run_cell(page, "deployed = %codika_deploy").locator(".jp-OutputArea-output")
         expect(again).to_contain_text("1.1")
 
+        # Nothing of it was compiled in the page, except what only some use.
+        counted = new_cell(page, COMPILED).locator(".jp-OutputArea-executeResult")
+        expect(counted).to_have_text(re.compile(r"\[\]"))
+
         # Real keys are refused before anything is done with them.
         refused = new_cell(
             page,
@@ -234,13 +246,47 @@ def test_it_is_small_enough_for_a_class_and_names_no_other_server(folder: Path) 
     assert "://" not in (folder / "index.html").read_text()
 
 
+def test_links_of_its_notebooks_lead_to_its_files(folder: Path) -> None:
+    notebooks = sorted((folder / "files").glob("*.ipynb"))
+    links = []
+    for notebook in notebooks:
+        cells = nbformat.read(notebook, 4).cells
+        texts = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+        links += re.findall(r"\]\(([^)]+)\)|href=[\"']([^\"']+)", texts)
+        # What is not on the site is still said.
+        assert notebook.name[0:2] != "01" or "Accounts and profiles: several organizations" in texts
+    targets = {target.partition("#")[0] for link in links for target in link if target and ":" not in target}
+    assert [target for target in targets if not (folder / "files" / target).exists()] == []
+    assert "01_sign_in_and_deploy.ipynb" in targets
+
+
+def test_as_a_file_it_says_what_to_do() -> None:
+    page_of_the_site = Path(lite.__file__).with_name("lite.html")
+    with chromium(width=500) as page:
+        page.goto(page_of_the_site.as_uri())
+        expect(page.get_by_text("python -m http.server")).to_be_visible()
+        keep(page, "lite-file")
+        page.emulate_media(color_scheme="dark")
+        keep(page, "lite-file-dark")
+
+
+def test_what_is_imported_for_the_first_form_comes_as_bytecode(folder: Path) -> None:
+    with zipfile.ZipFile(folder / "static/pyodide/python_stdlib.zip") as library:
+        assert {"json/decoder.pyc", "asyncio/base_events.pyc"} <= set(library.namelist())
+    ours = next((folder / "static/pyodide").glob("codika_nb-*.whl"))
+    with zipfile.ZipFile(ours) as wheel:
+        names = set(wheel.namelist())
+    assert "codika_nb/notebook/signin_form.py" in names
+    assert [name for name in names if re.match(r"codika_nb/notebook/__pycache__/signin_form\..*\.pyc", name)]
+
+
 def test_a_folder_that_is_in_use_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "mine").touch()
     with pytest.raises(ConfigError, match="not empty"):
-        build(tmp_path)
+        lite.build(tmp_path)
 
 
 def test_what_is_missing_is_named(tmp_path: Path, folder: Path) -> None:
     (tmp_path / "pyodide").mkdir()
     with pytest.raises(ConfigError, match=r"not the npm package pyodide: pyodide\.mjs"):
-        build(tmp_path / "site", pyodide=tmp_path / "pyodide")
+        lite.build(tmp_path / "site", pyodide=tmp_path / "pyodide")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -41,4 +42,4 @@ def test_version_and_changelog_agree() -> None:
     changelog = (Path(__file__).resolve().parent.parent / "CHANGELOG.md").read_text()
     headings = [line for line in changelog.splitlines() if line.startswith("## ")]
     newest = next(heading for heading in headings if heading != "## Unreleased")
-    assert newest == f"## {codika_nb.__version__}"
+    assert re.fullmatch(rf"## {re.escape(codika_nb.__version__)} – \d{{4}}-\d\d-\d\d", newest)

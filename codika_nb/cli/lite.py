@@ -11,6 +11,7 @@ import argparse
 import hashlib
 import importlib.util
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -40,9 +41,19 @@ _ROOTS = (
 #: What these ask for and only a server would use.
 _NOT_THERE = ("widgetsnbextension", "jupyterlab-widgets")
 _KERNEL, _WIDGETS = "@jupyterlite/pyodide-kernel-extension", "@jupyter-widgets/jupyterlab-manager"
-#: Completion knows the types of hundreds of packages that are not there.
-_LEFT_OUT = ("jedi/third_party/typeshed/stubs/", "jedi/third_party/django-stubs/")
+#: Types of hundreds of packages that are not there, tests, an old interface, what describes what is left out.
+_LEFT_OUT = re.compile(
+    r"jedi/third_party/(typeshed/stubs|django-stubs)/|.*/tests/|[^/]*\.dist-info/(RECORD$|sboms/)|pydantic/v1/"
+)
+#: Hundreds of languages, of which few are shown by Python: the page itself colours what is typed.
+_ONLY_IF_IMPORTED = "pygments/lexers/"
+#: Whose source is looked at: ours by people, the other one's by itself. All else comes as bytecode alone.
+_WITH_SOURCE = ("codika_nb/", "anyio/")
+#: Fonts for browsers that cannot run Python anyway, and what lays out rare kinds of diagrams in texts.
+_FONTS = re.compile(r"fa-.*\.woff|.*\.(eot|svg|ttf)")
+_DIAGRAMS = re.compile(rb"elk-worker\.min\.js|cytoscape")
 _NOTEBOOKS = ("01_sign_in_and_deploy.ipynb", "03_your_own_use_case.ipynb", "06_scripting.ipynb")
+_LINK = re.compile(r"\[(?P<words>[^\]]+)\]\((?P<target>[^)\s]+)\)")
 _APPS = ("notebooks", "tree", "edit")
 
 
@@ -83,18 +94,37 @@ def build(folder: Path, *, pyodide: Path | None = None) -> None:
         ]
         lock["packages"] = _locked(wheels, python, lock["info"]["python"])
         (python / "pyodide-lock.json").write_text(json.dumps(lock), encoding="utf-8")
+        if node := shutil.which("node"):
+            _add_bytecode(node, python, scratch / "bytecode", lock)
+            (python / "pyodide-lock.json").write_text(json.dumps(lock), encoding="utf-8")
         copy_tutorials(scratch / "tutorials")
         contents = scratch / "files"
         contents.mkdir()
         for name in (*_NOTEBOOKS, "use-cases"):
             shutil.move(scratch / "tutorials" / name, contents / name)
+        for notebook in contents.glob("*.ipynb"):
+            _unlink_what_is_not_there(notebook)
         (scratch / "jupyter-lite.json").write_text(json.dumps(_settings()), encoding="utf-8")
         _run_jupyterlite(scratch, folder)
-    for font in (folder / "build").glob("fa-*.*"):
-        if font.suffix in (".eot", ".svg", ".ttf"):  # for browsers that cannot run Python anyway
-            font.unlink()
+    for file in (folder / "build").glob("*.*"):
+        if _FONTS.fullmatch(file.name) or (file.suffix == ".js" and _DIAGRAMS.search(file.read_bytes())):
+            file.unlink()
     page = (files(__package__) / "lite.html").read_text(encoding="utf-8")
     (folder / "index.html").write_text(page.replace("{version}", __version__), encoding="utf-8")
+
+
+def _unlink_what_is_not_there(notebook: Path) -> None:
+    """Leave the words of links that lead to no file of the site."""
+
+    def words(link: re.Match[str]) -> str:
+        there = ":" in link["target"] or (notebook.parent / link["target"].partition("#")[0]).exists()
+        return link[0] if there else link["words"]
+
+    document = json.loads(notebook.read_text(encoding="utf-8"))
+    for cell in document["cells"]:
+        if cell["cell_type"] == "markdown":
+            cell["source"] = [_LINK.sub(words, line) for line in cell["source"]]
+    notebook.write_text(json.dumps(document, ensure_ascii=False, indent=1), encoding="utf-8")
 
 
 def _settings() -> dict[str, Any]:
@@ -247,10 +277,14 @@ def _locked(wheels: Iterable[Path], python: Path, version: str) -> dict[str, Any
 
 
 def _copy(wheel: Path, target: Path) -> None:
-    with zipfile.ZipFile(wheel) as whole, zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as kept:
+    with zipfile.ZipFile(wheel) as whole, _new_archive(target) as kept:
         for name in whole.namelist():
-            if not name.startswith(_LEFT_OUT):
+            if not _LEFT_OUT.match(name):
                 kept.writestr(name, whole.read(name))
+
+
+def _new_archive(path: Path) -> zipfile.ZipFile:
+    return zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9)
 
 
 def _entry(wheel: Path, version: str) -> dict[str, Any]:
@@ -263,12 +297,38 @@ def _entry(wheel: Path, version: str) -> dict[str, Any]:
         "version": about["Version"],
         "file_name": wheel.name,
         "install_dir": "site",
-        "sha256": hashlib.sha256(wheel.read_bytes()).hexdigest(),
+        "sha256": _digest(wheel),
         "package_type": "package",
         "imports": sorted({_module(name) for name in names} - {""}),
         "depends": sorted(set(_depends(about.get_all("Requires-Dist") or (), version))),
         "unvendored_tests": False,
     }
+
+
+def _add_bytecode(node: str, python: Path, made: Path, lock: dict[str, Any]) -> None:
+    """Put bytecode in the place of what is imported first, or beside it, and tell the lock file."""
+    made.mkdir()
+    program = made.with_suffix(".mjs")
+    program.write_bytes((files(__package__) / "lite.mjs").read_bytes())
+    _command([node, str(program), str(python), str(made), *_ROOTS], "Node.js", cwd=made.parent)
+    tag = "cpython-" + "".join(lock["info"]["python"].split(".")[:2])
+    for archive in [python / "python_stdlib.zip", *python.glob("*.whl")]:
+        source = archive.rename(made / archive.name)
+        with zipfile.ZipFile(source) as whole, _new_archive(archive) as kept:
+            for name in whole.namelist():
+                compiled, readable = made / f"{name}c", name.startswith(_WITH_SOURCE)
+                if readable or not (compiled.is_file() or name.startswith(_ONLY_IF_IMPORTED)):
+                    kept.writestr(name, whole.read(name))
+                if compiled.is_file():
+                    folder, _, file = name.rpartition("/")
+                    cached = f"{folder}/__pycache__/{file.removesuffix('.py')}.{tag}.pyc"
+                    kept.write(compiled, cached if readable else f"{name}c")
+    for package in lock["packages"].values():
+        package["sha256"] = _digest(python / package["file_name"])
+
+
+def _digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def _module(name: str) -> str:
