@@ -1,8 +1,7 @@
 """`Client` and `AsyncClient`: the two ways to perform what `API` describes.
 
-Both take the same arguments and have the same methods. All knowledge of the protocol is in
-`api` and `call`; here is only what differs between blocking and awaiting, and what a client
-knows besides: its server, its credential, its time-outs.
+Both take the same arguments and have the same methods. All knowledge of the protocol is in `api` and `call`,
+what both clients know in `settings`; here is only what differs between blocking and awaiting.
 """
 
 from __future__ import annotations
