@@ -154,7 +154,6 @@ def resolve(
     *,
     base_url: str | None = None,
     profile: str | None = None,
-    store: ProfileStore | None = None,
     environment: Environment | None = None,
 ) -> Credential:
     """Find key and server: argument → environment → named profile → active profile → production.
@@ -162,7 +161,6 @@ def resolve(
     Args:
         base_url: the server, where the caller names one.
         profile: the profile, where the caller names one.
-        store: where profiles are kept; the shared config file if left out.
         environment: where variables are looked up; those of the process if left out.
 
     Returns:
@@ -171,7 +169,7 @@ def resolve(
     Raises:
         ConfigError: an unknown profile, one of another server, or a config file that cannot be read.
     """
-    store = store or ProfileStore()
+    store = ProfileStore()
     environment = environment or Environment()
     named = server(base_url, environment)
     elsewhere: tuple[str, ...] = ()
