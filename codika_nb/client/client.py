@@ -69,8 +69,7 @@ class Client(Performer, Connected[httpx.Client]):
         {'greeting': 'Hello, Ada!', 'language': 'en'}
     """
 
-    def _open(self, options: dict[str, Any]) -> httpx.Client:
-        return httpx.Client(**options)
+    _library = httpx.Client
 
     def perform(self, exchange: Exchange[T]) -> T:
         """Do what `exchange` describes, and return its result.
@@ -297,8 +296,7 @@ class AsyncClient(AsyncPerformer, Connected[httpx.AsyncClient]):
         ['Hello, Ada!', 'Hello, Grace!']
     """
 
-    def _open(self, options: dict[str, Any]) -> httpx.AsyncClient:
-        return httpx.AsyncClient(**options)
+    _library = httpx.AsyncClient
 
     def _come_along(self) -> None:
         """Make new connections where the event loop of the present ones has ended."""
