@@ -69,7 +69,7 @@ class Client(Performer, Connected[httpx.Client]):
         {'greeting': 'Hello, Ada!', 'language': 'en'}
     """
 
-    _library = httpx.Client
+    _library = http.BlockingPool
 
     def perform(self, exchange: Exchange[T]) -> T:
         """Do what `exchange` describes, and return its result.
@@ -296,7 +296,7 @@ class AsyncClient(AsyncPerformer, Connected[httpx.AsyncClient]):
         ['Hello, Ada!', 'Hello, Grace!']
     """
 
-    _library = httpx.AsyncClient
+    _library = http.AwaitedPool
 
     def _come_along(self) -> None:
         """Make new connections where the event loop of the present ones has ended."""

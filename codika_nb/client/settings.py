@@ -106,7 +106,6 @@ class Settings:
                 "Accept-Encoding": "gzip, deflate",
                 "User-Agent": f"codika-nb/{__version__}",
             },
-            "cookies": http.NoCookies(),
             "limits": http.CONNECTIONS,
         }
 
