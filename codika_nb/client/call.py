@@ -1,9 +1,6 @@
 """A request is a value: what to send, how to read the answer, and when to try again. No I/O here.
 
-A `Call` describes one endpoint. Iterating over it gives an *exchange*: a generator that yields
-what is to be done (a `Request` to send, a `Pause` to make), receives the `Response`, and returns
-the typed result. Longer conversations (trigger and wait, signing in) are exchanges too, made of
-calls with ``yield from``. Whoever performs an exchange needs to know only these three classes.
+A `Call` describes one endpoint; iterating over it gives an exchange (see `steps`).
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """`Client` and `AsyncClient`: the two ways to perform what `API` describes.
 
-Both take the same arguments and have the same methods. All knowledge of the protocol is in
-`api` and `call`; here is only what differs between blocking and awaiting, and what a client
-knows besides: its server, its credential, its time-outs.
+Both take the same arguments and have the same methods. All knowledge of the protocol is in `api` and `call`,
+what both clients know in `settings`; here is only what differs between blocking and awaiting.
 """
 
 from __future__ import annotations
@@ -70,8 +69,7 @@ class Client(Performer, Connected[httpx.Client]):
         {'greeting': 'Hello, Ada!', 'language': 'en'}
     """
 
-    def _open(self, options: dict[str, Any]) -> httpx.Client:
-        return httpx.Client(**options)
+    _library = http.BlockingPool
 
     def perform(self, exchange: Exchange[T]) -> T:
         """Do what `exchange` describes, and return its result.
@@ -298,8 +296,7 @@ class AsyncClient(AsyncPerformer, Connected[httpx.AsyncClient]):
         ['Hello, Ada!', 'Hello, Grace!']
     """
 
-    def _open(self, options: dict[str, Any]) -> httpx.AsyncClient:
-        return httpx.AsyncClient(**options)
+    _library = http.AwaitedPool
 
     def _come_along(self) -> None:
         """Make new connections where the event loop of the present ones has ended."""

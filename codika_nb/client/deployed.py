@@ -68,20 +68,11 @@ def remember(made: Deployed) -> None:
             _all[:] = [*others[-_MOST:], made]
 
 
-def latest(account: Account | None = None, *, workflow: str | None = None) -> Iterator[Deployed]:
-    """What has been deployed, the latest first.
-
-    Args:
-        account: only what this one has deployed.
-        workflow: only what has this workflow.
-    """
+def latest(account: Account | None = None) -> Iterator[Deployed]:
+    """What has been deployed, by this account if one is given, the latest first."""
     with _lock:
         newest_first = _all[::-1]
-    return (
-        each
-        for each in newest_first
-        if each.has(workflow) and (account is None or account.same(each.account))
-    )
+    return (each for each in newest_first if account is None or account.same(each.account))
 
 
 def forget() -> None:

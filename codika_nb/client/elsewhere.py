@@ -43,7 +43,6 @@ def python_call(api: Platform, workflow: str, payload: Mapping[str, Any], *, ins
     )
 
 
-def magic_line(workflow: str, payload: Mapping[str, Any], *, instance: str | None = None) -> str:
+def magic_line(workflow: str, payload: Mapping[str, Any]) -> str:
     """The line that runs it from a notebook's cell."""
-    where = f" --instance {instance}" if instance else ""
-    return f"%codika_trigger {shlex.quote(workflow)}{where} {json.dumps(payload, ensure_ascii=False)}"
+    return f"%codika_trigger {shlex.quote(workflow)} {json.dumps(payload, ensure_ascii=False)}"

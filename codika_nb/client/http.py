@@ -14,7 +14,6 @@ import ssl
 import time
 import zlib
 from collections.abc import Iterable, Iterator
-from http.cookiejar import CookieJar
 from typing import Any
 
 import httpcore
@@ -25,8 +24,9 @@ from ..display.text import redact
 __all__ = [
     "CONNECTIONS",
     "FAILURES",
+    "AwaitedPool",
+    "BlockingPool",
     "Body",
-    "NoCookies",
     "Unusable",
     "bounded",
     "httpx",
@@ -349,11 +349,27 @@ def _has_header(start: bytes) -> bool:
     return len(start) < 2 or (start[0] & 0x0F == 8 and int.from_bytes(start[:2]) % 31 == 0)
 
 
-class NoCookies(CookieJar):
-    """A cookie jar that stays empty: the platform needs none, and what others set is not carried on."""
+class _NoCookies(httpx.Cookies):
+    """Cookies that are never any: the platform needs none, and what others set is not carried on."""
 
-    def extract_cookies(self, response: Any, request: Any) -> None:
+    def extract_cookies(self, response: httpx.Response) -> None:
         """Leave them."""
+
+
+_NO_COOKIES = _NoCookies()
+
+
+# Looking for cookies in an answer is a tenth of what the library does for a call.
+class BlockingPool(httpx.Client):
+    """The library's client, without cookies."""
+
+    cookies = property(lambda self: _NO_COOKIES)
+
+
+class AwaitedPool(httpx.AsyncClient):
+    """The same, awaited."""
+
+    cookies = property(lambda self: _NO_COOKIES)
 
 
 #: All that may be under way at once are kept open: `run_many` has up to a hundred. Not for long: many servers

@@ -7,7 +7,7 @@ import math
 import os
 import threading
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from numbers import Real
@@ -106,7 +106,6 @@ class Settings:
                 "Accept-Encoding": "gzip, deflate",
                 "User-Agent": f"codika-nb/{__version__}",
             },
-            "cookies": http.NoCookies(),
             "limits": http.CONNECTIONS,
         }
 
@@ -182,6 +181,9 @@ class Connections(Generic[Pool]):
 class Connected(HoldsKey, API, Generic[Pool]):
     """What both clients are: settings, connections, and what follows from them."""
 
+    #: The HTTP library's own client, whose connections these are.
+    _library: Callable[..., Any]
+
     def __init__(
         self,
         *,
@@ -206,14 +208,11 @@ class Connected(HoldsKey, API, Generic[Pool]):
         #: Whether the connections end with this client; they are another one's where options were changed.
         self._owner = True
 
-    def _open(self, options: dict[str, Any]) -> Pool:
-        raise NotImplementedError
-
     def _new_pool(self) -> Pool:
         options = {**self._settings.options, "transport": self._transport}
         if self._transport is None:
             options["mounts"] = {within.PATTERN: within.WithinProcess()}
-        pool = usable(lambda: self._open(options))
+        pool: Pool = usable(lambda: self._library(**options))
         http.bounded(pool)
         return pool
 

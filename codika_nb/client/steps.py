@@ -151,20 +151,23 @@ def bare(error: E) -> E:
     return error.with_traceback(None)
 
 
-def observed(exchange: Exchange[T], tell: Callable[[Step], None], *, at_least_every: float = 0.5) -> Steps[T]:
+#: Seconds that a pause lasts at most until it is told again.
+TELL_EVERY = 0.5
+
+
+def observed(exchange: Exchange[T], tell: Callable[[Step], None]) -> Steps[T]:
     """The same exchange, of which every step is told before it is taken.
 
     Args:
         exchange: what is to be done.
         tell: called with each step; longer pauses are made in pieces, each of them told.
-        at_least_every: seconds that such a piece lasts at most.
     """
 
     def take(step: Step) -> Steps[Any]:
-        while isinstance(step, Pause) and step.seconds > at_least_every:
+        while isinstance(step, Pause) and step.seconds > TELL_EVERY:
             tell(step)
-            yield Pause(at_least_every)
-            step = Pause(step.seconds - at_least_every)
+            yield Pause(TELL_EVERY)
+            step = Pause(step.seconds - TELL_EVERY)
         tell(step)
         return (yield step)
 

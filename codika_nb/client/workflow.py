@@ -23,7 +23,7 @@ from .steps import Steps
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from ..models import Execution, Triggered
+    from ..models import Triggered
     from .client import AsyncClient, Client
     from .runs import Runs
 
@@ -31,9 +31,11 @@ __all__ = ["AsyncWorkflow", "Described", "Workflow", "Workflows", "described"]
 
 
 class Described:
-    """What is known of a workflow: what it does, what it takes and what it gives."""
+    """What is known of a workflow, and who runs it: what it does, what it takes and what it gives."""
 
-    def __init__(self, offer: Offer, instance: str, about: str) -> None:
+    def __init__(self, client: Any, offer: Offer, instance: str, about: str, timeout: float | None) -> None:
+        self._client = client
+        self._timeout = timeout
         self._offer = offer
         self.instance = instance
         self.__name__ = self.__qualname__ = offer.workflow
@@ -137,12 +139,7 @@ class Workflow(Described):
         'Bonjour, Ada !'
     """
 
-    def __init__(
-        self, client: Client, offer: Offer, instance: str, about: str, timeout: float | None
-    ) -> None:
-        super().__init__(offer, instance, about)
-        self._client = client
-        self._timeout = timeout
+    _client: Client
 
     def __call__(self, **members: Any) -> Any:
         """Run it, wait until it has ended, and return its result.
@@ -152,11 +149,9 @@ class Workflow(Described):
             ConfigError: a value does not fit; nothing was sent.
             ExecutionFailedError: the run has failed.
         """
-        return self._run(members).result
-
-    def _run(self, members: Mapping[str, Any]) -> Execution:
         sent = self.payload(members)
-        return self._client.run_workflow(self.name, sent, instance=self.instance, timeout=self._timeout)
+        run = self._client.run_workflow(self.name, sent, instance=self.instance, timeout=self._timeout)
+        return run.result
 
     def start(self, **members: Any) -> Triggered:
         """Start a run and return it at once; ``client.wait_for(run)`` waits for its end.
@@ -194,12 +189,7 @@ class Workflow(Described):
 class AsyncWorkflow(Described):
     """The same for `AsyncClient`: what it does is awaited."""
 
-    def __init__(
-        self, client: AsyncClient, offer: Offer, instance: str, about: str, timeout: float | None
-    ) -> None:
-        super().__init__(offer, instance, about)
-        self._client = client
-        self._timeout = timeout
+    _client: AsyncClient
 
     async def __call__(self, **members: Any) -> Any:
         """As in `Workflow`."""

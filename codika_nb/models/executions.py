@@ -34,16 +34,20 @@ from .answer import Answer, Table
 INSTANCE: Any = Field(default=None, exclude=True, repr=False)
 
 
-class Triggered(Answer):
+class _Run(Answer):
+    """A run."""
+
+    def at(self, instance: str) -> Self:
+        """The same run, which knows its process instance."""
+        return self.model_copy(update={"instance": instance})
+
+
+class Triggered(_Run):
     """A run has been started; `execution_id` is the handle to wait for it."""
 
     execution_id: str
     message: str = ""
     instance: str | None = INSTANCE
-
-    def at(self, instance: str) -> Self:
-        """The same run, which knows its process instance."""
-        return self.model_copy(update={"instance": instance})
 
 
 # What a workflow says about its failure may repeat anything that it has been given.
@@ -59,7 +63,7 @@ class ExecutionProblem(Answer):
     failed_node_name: _Readable | None = None
 
 
-class Execution(Answer):
+class Execution(_Run):
     """One run of a workflow: its state, and its result once it has ended well."""
 
     execution_id: str
@@ -69,10 +73,6 @@ class Execution(Answer):
     result_data: Any = None
     error_details: ExecutionProblem | None = None
     instance: str | None = INSTANCE
-
-    def at(self, instance: str) -> Self:
-        """The same run, which knows its process instance."""
-        return self.model_copy(update={"instance": instance})
 
     @property
     def ended(self) -> bool:
@@ -173,7 +173,7 @@ def _number(value: Any) -> float:
     return value if isinstance(value, int | float) else 0.0
 
 
-class ExecutionSummary(Answer):
+class ExecutionSummary(_Run):
     """A run as it appears in a list."""
 
     execution_id: str
@@ -246,7 +246,7 @@ class Executions(Table[ExecutionSummary], row=ExecutionSummary, member="executio
 
     def at(self, instance: str) -> Self:
         """The same runs, which know their process instance."""
-        return type(self)(run.model_copy(update={"instance": instance}) for run in self)
+        return type(self)(run.at(instance) for run in self)
 
     def chart(self) -> Chart:
         """States and durations over time, as a picture."""

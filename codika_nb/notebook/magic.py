@@ -90,12 +90,10 @@ class Magic:
             return None
         arguments: Namespace = self.parser.parse_intermixed_args(line.words)
         arguments.payload = line.payload
-        if (
-            self._payload
-            and line.payload is None
-            and (found := payload_of(arguments.extra, names)) is not None
-        ):
-            arguments.payload, arguments.extra = found, []
+        if self._payload and line.payload is None:
+            arguments.payload = payload_of(arguments.extra, names)
+            if arguments.payload is not None:
+                arguments.extra = []
         return arguments
 
 

@@ -80,12 +80,9 @@ class RemoteSandbox:
                 next_action="Ask who runs it for your code, or for the address of its inbox page.",
             )
         answer.raise_for_status()
-        return Inbox(
-            Mail(each["to"], each["subject"], _time(each["sentAt"]), each["code"], each["text"])
-            for each in answer.json()
-        )
+        return Inbox(map(_mail, answer.json()))
 
 
-def _time(iso: str) -> datetime:
-    # Python 3.10 does not read the "Z" that the platform writes.
-    return datetime.fromisoformat(iso.replace("Z", "+00:00"))
+def _mail(sent: dict[str, str]) -> Mail:
+    at = datetime.fromisoformat(sent["sentAt"])
+    return Mail(sent["to"], sent["subject"], at, sent["code"], sent["text"])

@@ -154,7 +154,6 @@ def resolve(
     *,
     base_url: str | None = None,
     profile: str | None = None,
-    store: ProfileStore | None = None,
     environment: Environment | None = None,
 ) -> Credential:
     """Find key and server: argument → environment → named profile → active profile → production.
@@ -162,7 +161,6 @@ def resolve(
     Args:
         base_url: the server, where the caller names one.
         profile: the profile, where the caller names one.
-        store: where profiles are kept; the shared config file if left out.
         environment: where variables are looked up; those of the process if left out.
 
     Returns:
@@ -171,7 +169,7 @@ def resolve(
     Raises:
         ConfigError: an unknown profile, one of another server, or a config file that cannot be read.
     """
-    store = store or ProfileStore()
+    store = ProfileStore()
     environment = environment or Environment()
     named = server(base_url, environment)
     elsewhere: tuple[str, ...] = ()
@@ -191,7 +189,8 @@ def resolve(
                 warnings.warn(
                     f"{source} is used, not profile {profile!r}; unset it to change that.", stacklevel=4
                 )
-            home = named if _is_told(base_url) else variables.server(public=_is_public(key))
+            told = base_url or context.base_url
+            home = named if told else variables.server(public=_is_public(key))
             return Credential(home or PRODUCTION, key, source, None, tuple(hidden), variables=variables)
         elsewhere = tuple(each.place("CODIKA_API_KEY") for each, _ in keys)
     chosen = _choose(store, profile, named)
@@ -201,10 +200,6 @@ def resolve(
         return Credential(named or PRODUCTION, hidden=elsewhere)
     source = f'profile "{chosen.name}"' if chosen.name else "this kernel"
     return Credential(chosen.host, chosen.api_key, source, chosen)
-
-
-def _is_told(base_url: str | None) -> bool:
-    return bool(base_url or context.base_url)
 
 
 def _is_public(key: str) -> bool:
@@ -220,11 +215,11 @@ def _of_variables(
     Raises:
         ConfigError: nobody has said where to go but a source that has not given the key.
     """
-    if not _is_told(base_url):
+    wanted = base_url or context.base_url
+    if not wanted:
         source, key = keys[0]
         _refuse_foreign_addresses(source, environment, public=_is_public(key))
         return source, key
-    wanted = base_url or context.base_url
     homes = [each.server(public=_is_public(key)) for each, key in keys]
     for pair, home in zip(keys, homes, strict=True):
         if home is not None and same_host(wanted, home):

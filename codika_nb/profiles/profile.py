@@ -160,7 +160,7 @@ _ISO = re.compile(
 
 
 def _instant(text: str | None) -> datetime | None:
-    # Python 3.10 reads neither "Z" nor one-digit fractions, later versions more than the tool does.
+    # Python reads other forms than the tool does, and from version to version not the same.
     match = _ISO.fullmatch(text or "")
     if match is None:
         return None

@@ -195,7 +195,11 @@ class ProfileStore:
         Example:
             >>> store.check_writable()
         """
-        _try_to_write(self._locate())
+        path = self._locate()
+        with _explained(path), _locked(path) as target:
+            document, _ = _read(target)
+            with files.temporary(target, document.encode):
+                pass
 
     def _load(self) -> Document:
         path = self._locate()
@@ -259,13 +263,6 @@ def _rewrite(path: Path, change: Callable[[Document], T], *, renew: bool) -> tup
         next_action="Find the program that keeps writing it, and try again.",
         code="config-not-writable",
     )
-
-
-def _try_to_write(path: Path) -> None:
-    with _explained(path), _locked(path) as target:
-        document, _ = _read(target)
-        with files.temporary(target, document.encode):
-            pass
 
 
 def _require_configuration(path: Path, document: Document) -> None:
