@@ -29,6 +29,7 @@ __all__ = [
 ]
 
 _ALPHANUMERIC = string.ascii_letters + string.digits
+#: The HTTP status that each code of a refusal comes with.
 _CODES = {
     400: (
         *("INVALID_REQUEST", "INVALID_PAYLOAD", "INVALID_CONFIGURATION", "INVALID_WORKFLOW_JSON"),
