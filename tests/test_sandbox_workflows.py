@@ -592,6 +592,17 @@ def test_deployment_parameters_stand_unquoted_in_a_workflow(platform: Platform, 
         assert deployed.first["deploymentStatus"] == "deployed"
 
 
+@pytest.mark.parametrize("end", ["", "\\"])
+def test_a_workflow_that_is_one_endless_text_keeps_nobody_waiting(platform: Platform, end: str) -> None:
+    account = platform.sign_up()
+    file = ('"' + '\\"' * 2**20 + end).encode()
+    given = configuration(workflow(n8nWorkflowJsonBase64=base64.b64encode(file).decode()))
+    project = platform.data("/createprojectviaapikey", {"name": "Endless"}, account.key)["projectId"]
+    body = {"projectId": project, "configuration": given}
+    answer = platform.post("/deployprocessusecase", body, account.key)
+    assert error_of(answer) == (400, "INVALID_WORKFLOW_JSON")
+
+
 @pytest.mark.parametrize("depth", [100, 979, 985, 995])
 def test_what_cannot_be_read_back_is_no_success(sandbox: Sandbox, depth: int) -> None:
     @sandbox.workflow("greet")
@@ -944,6 +955,12 @@ def test_a_workflow_uploads_a_file(platform: Platform) -> None:
             b'--b\r\nContent-Disposition: form-data; name="a"\r\n\r\n\xff\r\n--b--',
         ),
         ("multipart/form-data; boundary=b", b"--b\r\n" * 1000 + b"--b--"),
+        # What would take minutes to read must not keep everybody else waiting.
+        (
+            "multipart/form-data; boundary=b",
+            b'--b\r\nContent-Disposition: form-data; name="a"' + b";a" * 2**21 + b"\r\n\r\nx\r\n--b--",
+        ),
+        ("multipart/form-data; boundary=b" + ";a" * 10_000, b"--b--"),
     ],
 )
 def test_what_is_no_form_is_refused(platform: Platform, content_type: str, body: bytes) -> None:

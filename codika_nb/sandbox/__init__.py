@@ -35,7 +35,7 @@ Its rooms, from the outside in; a module imports only from those below it:
 - ``engine``: the seam at which something else can run workflows.
 - ``mail``: the inbox, and the way to a real mail server.
 - ``kept``: what a browser keeps of it; ``store``: the database.
-- ``wire``: a call, its members, a refusal, and how ids and times are written.
+- ``wire``: a call, its members, a refusal and the status of each; how ids and times are written.
 - ``clock``: the sandbox's time.
 """
 

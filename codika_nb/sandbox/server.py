@@ -44,7 +44,7 @@ class Sandbox:
         ip_limit: how many codes an IP address may ask for within an hour.
         trusted_proxy: the address of a proxy, for example ``"127.0.0.1"``. What it hands on says who calls
             (the last address in X-Forwarded-For) and under which host name, and is believed. A request
-            without that header has not come through it.
+            without that header has not come through it, nor one for a foreign name at the sandbox's own port.
         smtp: a mail server, ``smtp://user:password@host:port`` or ``smtps://…``, that mails are sent
             through as well; a code whose mail it does not take is withdrawn.
         engine: what runs the workflows that have no stand-in, which are answered by an echo otherwise:

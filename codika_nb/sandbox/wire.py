@@ -29,6 +29,7 @@ __all__ = [
 ]
 
 _ALPHANUMERIC = string.ascii_letters + string.digits
+#: The HTTP status that each code of a refusal comes with.
 _CODES = {
     400: (
         *("INVALID_REQUEST", "INVALID_PAYLOAD", "INVALID_CONFIGURATION", "INVALID_WORKFLOW_JSON"),
@@ -135,6 +136,13 @@ class Call:
     def body(self) -> Members:
         """The members of the request's JSON object."""
         return Members(self.json if isinstance(self.json, dict) else {})
+
+    def one_of(self, name: str, *choices: str) -> str | None:
+        """A query parameter out of a fixed set; None if it is absent."""
+        given = self.query.get(name)
+        if given is not None and given not in choices:
+            raise Refusal("INVALID_REQUEST", f'"{name}" must be one of {", ".join(choices)}.')
+        return given
 
     def limit(self, default: int, largest: int = 100) -> int:
         """The ``limit`` of a list call."""

@@ -77,8 +77,9 @@ def _check_workflow(workflow: Members) -> None:
             trigger.text("eventType")
 
 
-# Deployment parameters stand in a workflow as values, without quotes.
-_BARE_PARAMETER = re.compile(r'"(?:[^"\\]|\\.)*"|(\{\{INSTPARM_\w+?_MRAPTSNI\}\})', re.DOTALL)
+# Deployment parameters stand in a workflow as values, without quotes. A text that nothing ends is taken up to
+# the end of the file: looked at from each of its quotes, it would take the square of its length.
+_BARE_PARAMETER = re.compile(r'"(?:[^"\\]|\\.)*(?:"|\\?\Z)|(\{\{INSTPARM_\w+?_MRAPTSNI\}\})', re.DOTALL)
 
 
 def decode_workflow(members: Members) -> dict[str, Any]:

@@ -226,9 +226,10 @@ class Executions:
 
     def list_executions(self, call: Call) -> dict[str, Any]:
         instance = self.instances.instance(call.caller, call.params[0])
-        workflow_id, status = call.query.get("workflowId"), call.query.get("status")
-        if status not in (None, "pending", "success", "failed"):
-            raise Refusal("INVALID_REQUEST", '"status" must be pending, success or failed.')
+        workflow_id, status = (
+            call.query.get("workflowId"),
+            call.one_of("status", "pending", "success", "failed"),
+        )
         # Each combination has an index, in which the newest come last.
         wanted = {"instance_id": instance["id"], "workflow_id": workflow_id, "status": status}
         wanted = {column: value for column, value in wanted.items() if value is not None}
@@ -256,9 +257,9 @@ class Executions:
         caller = self.keys.authenticate(body.text("memberSecret"), ("member",))
         if (body.text("organizationId"), body.text("userId")) != (caller.organization_id, caller.user_id):
             raise Refusal("UNAUTHORIZED", "The member secret belongs to another member.")
-        instance = self.instances.instance(caller, body.text("processInstanceId"))
-        if instance["organization_id"] != caller.organization_id:
-            raise Refusal("FORBIDDEN", "The process instance belongs to another organization.")
+        instance = self.instances.instance(
+            caller, body.text("processInstanceId"), within=caller.organization_id
+        )
         workflow = self.instances.workflow(instance, body.text("workflowId"))
         kind = body.text("triggerType")
         if not isinstance(body.raw("triggerData"), (dict, list)):

@@ -34,8 +34,8 @@ class Instances:
             raise Refusal("INSTANCE_NOT_FOUND", "There is no such process instance.")
         return instance
 
-    def instance(self, caller: Caller, instance_id: str) -> sqlite3.Row:
-        """A process instance, if the caller has access to it."""
+    def instance(self, caller: Caller, instance_id: str, *, within: str | None = None) -> sqlite3.Row:
+        """A process instance, if the caller has access to it; `within` an organization, if that is given."""
         instance = self.row(instance_id)
         if caller.kind in ("instance", "signature"):
             allowed = caller.instance_id == instance_id
@@ -45,6 +45,8 @@ class Instances:
             )
         if not allowed:
             raise Refusal("FORBIDDEN", "The API key does not have access to this process instance.")
+        if within not in (None, instance["organization_id"]):
+            raise Refusal("FORBIDDEN", "The process instance belongs to another organization.")
         return instance
 
     def deployment(self, instance: sqlite3.Row) -> sqlite3.Row:
@@ -63,20 +65,17 @@ class Instances:
         raise Refusal("WORKFLOW_NOT_FOUND", f'There is no workflow "{workflow_id}" in this process instance.')
 
     def _shares(self, caller: Caller, instance: sqlite3.Row) -> bool:
-        if instance["owner"] == caller.user_id:
-            return True
-        if self.organizations.sees_all(caller, instance["organization_id"]):
-            return True
         shared = json.loads(instance["shared_with"])
-        return shared["mode"] == "everyone" or (
-            shared["mode"] == "users" and caller.user_id in shared["users"]
+        return (
+            instance["owner"] == caller.user_id
+            or shared["mode"] == "everyone"
+            or (shared["mode"] == "users" and caller.user_id in shared["users"])
+            or self.organizations.sees_all(caller, instance["organization_id"])
         )
 
     def list_instances(self, call: Call) -> dict[str, Any]:
         organization_id = self.organizations.organization_of(call, call.query.get("organizationId"))
-        environment = call.query.get("environment")
-        if environment not in (None, "dev", "prod"):
-            raise Refusal("INVALID_REQUEST", '"environment" must be dev or prod.')
+        environment = call.one_of("environment", "dev", "prod")
         limit = call.limit(20)
         rows = self.store.every(
             "SELECT i.*, d.major, d.minor, d.configuration, p.process_id FROM instances i"

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from ..store import Store
-from ..wire import Call, Members, Refusal, as_json, iso, new_id
+from ..wire import Call, Refusal, as_json, iso, new_id
 from .encryption import EncryptionKey
 from .instances import Instances
 from .organizations import Organizations
-from .rollouts import Rollouts
+from .rollouts import Rollouts, connected
 
 __all__ = ["Integrations"]
 
@@ -59,18 +58,17 @@ class Integrations:
         place = self._place(call)
         integration_id = body.text("integrationId")
         secrets = body.mapping("secrets")
-        for name in secrets:
-            secret = Members(body.mapping("secrets"), at="secrets").members(name)
+        for secret_name in secrets:
+            secret = body.members("secrets").members(secret_name)
             secret.text("value")
             if not secret.flag("encrypted"):
                 secret.refuse("encrypted", "must be true: secrets are sent encrypted only")
             if not self.key.opens(secret.text("value")):
                 secret.refuse("value", "is not encrypted with the public key of this server")
-        custom = body.raw("customIntegrationSchema")
-        if custom is not None:
-            body.mapping("customIntegrationSchema")
-        elif re.match("cstm_", integration_id):
-            body.refuse("customIntegrationSchema", "is required for a custom integration")
+        name = "customIntegrationSchema"
+        custom = body.mapping(name) if name in body else None
+        if custom is None and integration_id.startswith("cstm_"):
+            body.refuse(name, "is required for a custom integration")
         metadata = body.mapping_or_empty("metadata")
         credential_id = new_id()[:16]
         self.store.insert(
@@ -133,16 +131,8 @@ class Integrations:
         instance_id = body.text_or_none("processInstanceId")
         if instance_id:
             self.instances.instance(call.caller, instance_id)
-        rows = self.store.every(
-            "SELECT * FROM integrations WHERE organization_id = ? AND (context_type = 'organization'"
-            " OR (context_type = 'member' AND context_id = ?)"
-            " OR (context_type = 'process_instance' AND context_id = ?)) ORDER BY rowid",
-            organization_id,
-            call.caller.user_id,
-            instance_id or "",
-        )
         entries = []
-        for row in rows:
+        for row in connected(self.store, organization_id, call.caller.user_id, instance_id or ""):
             metadata = json.loads(row["metadata"])
             entry = {
                 "integrationId": row["integration_id"],
@@ -180,9 +170,9 @@ class Integrations:
         organization_id = self.organizations.organization_of(call, body.text_or_none("organizationId"))
         context = body.choice("contextType", _CONTEXTS)
         if context == "process_instance":
-            instance = self.instances.instance(call.caller, body.text("processInstanceId"))
-            if instance["organization_id"] != organization_id:
-                raise Refusal("FORBIDDEN", "The process instance belongs to another organization.")
+            instance = self.instances.instance(
+                call.caller, body.text("processInstanceId"), within=organization_id
+            )
             context_id = instance["id"]
         elif context == "member":
             context_id = body.text_or_none("memberId") or call.caller.user_id

@@ -90,18 +90,9 @@ class Keys:
     def _new_key(self, kind: str, **row: Any) -> str:
         """Make a key and remember all of it but the key itself."""
         raw = _KEY_PREFIXES[kind] + secrets.token_urlsafe(48)
-        defaults = {"id": new_uuid(self.now()), "name": "", "scopes": "[]"}
-        self.store.insert(
-            "keys",
-            **{
-                **defaults,
-                **row,
-                "kind": kind,
-                "digest": _digest(raw),
-                "prefix": raw[:8],
-                "created_at": self.now(),
-            },
-        )
+        now = self.now()
+        row = {"id": new_uuid(now), "scopes": "[]", **row}
+        self.store.insert("keys", **row, kind=kind, digest=_digest(raw), prefix=raw[:8], created_at=now)
         return raw
 
     def require_room(self, organization_id: str) -> None:
@@ -146,13 +137,11 @@ class Keys:
         now = self.now()
         key = self.store.find("keys", digest=_digest(raw))
         if key is None or key["kind"] not in kinds:
-            expected = " or ".join(_KEY_PREFIXES[kind] for kind in kinds)
-            hint = (
-                ""
-                if raw.startswith(tuple(_KEY_PREFIXES[kind] for kind in kinds))
-                else (f" A key that begins with {expected} belongs here.")
+            expected = tuple(_KEY_PREFIXES[kind] for kind in kinds)
+            hint = f" A key that begins with {' or '.join(expected)} belongs here."
+            raise Refusal(
+                "UNAUTHORIZED", "The API key is unknown." + ("" if raw.startswith(expected) else hint)
             )
-            raise Refusal("UNAUTHORIZED", "The API key is unknown." + hint)
         if key["revoked_at"] is not None:
             raise Refusal("UNAUTHORIZED", "The API key has been revoked.")
         if key["expires_at"] is not None and key["expires_at"] <= now:
@@ -232,9 +221,8 @@ class Keys:
         scopes = tuple(dict.fromkeys(body.texts("scopes")))
         if not scopes:
             body.refuse("scopes", "must name at least one scope")
-        for scope in scopes:
-            if scope not in _ALL_SCOPES:
-                raise Refusal("INVALID_REQUEST", f"Invalid scope: {scope}")
+        if invalid := [scope for scope in scopes if scope not in _ALL_SCOPES]:
+            raise Refusal("INVALID_REQUEST", f"Invalid scope: {invalid[0]}")
         if beyond := [scope for scope in scopes if scope not in caller.scopes]:
             raise Refusal("FORBIDDEN", f"Cannot grant scopes you don't have: {', '.join(beyond)}")
         return scopes

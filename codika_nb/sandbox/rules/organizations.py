@@ -15,6 +15,7 @@ __all__ = ["LONGEST_NAME", "Organizations"]
 
 LONGEST_NAME = 100
 _MOST_ORGANIZATIONS = 50
+_SIZES = ("solo", "2-10", "11-50", "51-200", "201-1000", "1000+")
 
 
 @dataclass(frozen=True)
@@ -80,17 +81,11 @@ class Organizations:
         name = body.text("name").strip()
         if not 2 <= len(name) <= LONGEST_NAME:
             body.refuse("name", f"must have 2 to {LONGEST_NAME} characters")
-        size = (
-            body.choice("size", ("solo", "2-10", "11-50", "51-200", "201-1000", "1000+"))
-            if "size" in body
-            else None
-        )
+        size = body.choice("size", _SIZES) if "size" in body else None
         if len(self.of_user(call.caller.user_id)) >= _MOST_ORGANIZATIONS:
             raise Refusal("FORBIDDEN", f"A user can belong to {_MOST_ORGANIZATIONS} organizations at most.")
         description = body.text_or_none("description")
-        return {
-            "organizationId": self.create(call.caller.user_id, name, description, size),
-        }
+        return {"organizationId": self.create(call.caller.user_id, name, description, size)}
 
     # --- what a caller may do -------------------------------------------------------------
 

@@ -20,7 +20,7 @@ from .encryption import EncryptionKey
 from .instances import Instances
 from .keys import Keys
 
-__all__ = ["Rollouts"]
+__all__ = ["Rollouts", "connected"]
 
 logger = logging.getLogger("codika_nb.sandbox")
 
@@ -197,15 +197,7 @@ class Rollouts:
     ) -> Iterator[tuple[str, Credential]]:
         """What this instance may use of what is connected, each with the place it was connected for."""
         custom = {each["id"]: each for each in configuration.get("customIntegrations") or []}
-        rows = self.store.every(
-            "SELECT * FROM integrations WHERE organization_id = ? AND (context_type = 'organization'"
-            " OR (context_type = 'member' AND context_id = ?)"
-            " OR (context_type = 'process_instance' AND context_id = ?)) ORDER BY rowid",
-            instance["organization_id"],
-            instance["owner"],
-            instance["id"],
-        )
-        for row in rows:
+        for row in connected(self.store, instance["organization_id"], instance["owner"], instance["id"]):
             schema = custom.get(row["integration_id"]) or json.loads(row["custom_schema"] or "{}")
             kind, mapping = _CREDENTIALS.get(row["integration_id"], ("", {}))
             if schema:
@@ -224,6 +216,16 @@ class Rollouts:
                 row["context_type"],
                 Credential(row["credential_id"], row["integration_id"], known, data),
             )
+
+
+def connected(store: Store, organization_id: str, user_id: str, instance_id: str) -> list[sqlite3.Row]:
+    """The integrations that are there for a member, in one instance."""
+    return store.every(
+        "SELECT * FROM integrations WHERE organization_id = ? AND (context_type = 'organization'"
+        " OR (context_type = 'member' AND context_id = ?)"
+        " OR (context_type = 'process_instance' AND context_id = ?)) ORDER BY rowid",
+        *(organization_id, user_id, instance_id),
+    )
 
 
 def _all_failed(installation: Installation, problem: str) -> Installed:

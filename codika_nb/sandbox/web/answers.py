@@ -54,6 +54,9 @@ def failure(envelope: Envelope, refusal: Refusal) -> bytes:
     return _text({"success": False, **content})
 
 
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+
+
 def _text(content: dict[str, Any]) -> bytes:
     # Half a surrogate pair, which a stand-in may return, is written as the escape that JSON has for it.
-    return json.dumps(content, ensure_ascii=False, allow_nan=False).encode("utf-8", "backslashreplace")
+    return _encode(content).encode("utf-8", "backslashreplace")

@@ -36,8 +36,6 @@ _LARGEST_SIGN_IN = MEGABYTE // 16
 # All together, of those who have shown a key and of those of whom nothing is known yet.
 _MOST_OF_MEMBERS, _MOST_OF_STRANGERS = 512 * MEGABYTE, 110 * MEGABYTE
 _IN_EVERY_ANSWER = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
-_KEY_HEADER = "x-process-manager-key"
-_INSTANCE_KEY_HEADER = "x-api-key"
 _KEY_IN_TEXT = re.compile(r"(c(?:k|ko|kp|ka)_[A-Za-z0-9_-]{4})[A-Za-z0-9_-]+")
 
 
@@ -56,6 +54,14 @@ class Door(Enum):
     INSTANCE_KEY = "an instance key in X-API-Key"
     SIGNATURE = "the webhook-id, webhook-timestamp and webhook-signature headers"
     QUERY = "an instance key in the query parameter api_key"
+
+
+_CREDENTIALS = {
+    Door.KEY: ("x-process-manager-key",),
+    Door.INSTANCE_KEY: ("x-api-key",),
+    Door.SIGNATURE: SIGNATURE_HEADERS,
+    Door.QUERY: ("api_key",),
+}
 
 
 @dataclass(frozen=True)
@@ -191,7 +197,8 @@ class Application:
                     "The request says its length twice: as Content-Length and as Transfer-Encoding.",
                     headers={"Connection": "close"},
                 )
-            self._hosts.check(request.method, request.headers, proxied=self._through_proxy(request))
+            ip, proxied = self._origin(request)
+            self._hosts.check(request.method, request.headers, proxied=proxied)
             if page := self._pages.find(segments):
                 if request.method not in ("GET", "HEAD"):
                     raise _wrong_method(request.method, "GET")
@@ -212,7 +219,7 @@ class Application:
                 joined = {name: " ".join(request.headers.getlist(name)) for name in SIGNATURE_HEADERS}
                 caller = self._platform.signatures.authenticate(joined, params, body)
             value, upload = _parsed(endpoint, request.headers, body)
-            call = Call(self._ip(request), params, query, value, caller, upload)
+            call = Call(ip, params, query, value, caller, upload)
             with self._platform.store.transaction(Refusal):
                 result = endpoint.handler(call)
             for act in call.afterwards:
@@ -249,25 +256,25 @@ class Application:
         if door is None:
             return Caller("nobody")
         if door is not Door.KEY:
-            key = query["api_key"] if door is Door.QUERY else headers[_INSTANCE_KEY_HEADER]
+            key = query["api_key"] if door is Door.QUERY else headers["x-api-key"]
             return self._platform.keys.authenticate(key, ("instance",))
-        caller = self._platform.keys.authenticate(headers[_KEY_HEADER], ("organization", "personal", "admin"))
+        key = headers["x-process-manager-key"]
+        caller = self._platform.keys.authenticate(key, ("organization", "personal", "admin"))
         if endpoint.scope is not None and endpoint.scope not in caller.scopes:
             raise Refusal("FORBIDDEN", f"The API key lacks the scope {endpoint.scope}.")
         if caller.kind not in endpoint.kinds:
             raise Refusal("FORBIDDEN", f"This takes a {' or '.join(endpoint.kinds)} key.")
         return caller
 
-    def _ip(self, request: Request) -> str:
+    def _origin(self, request: Request) -> tuple[str, bool]:
+        """The address that a request comes from, and whether through the trusted proxy."""
+        peer = request.client.host if request.client else ""
+        if peer != self._trusted_proxy or "x-forwarded-for" not in request.headers:
+            return peer, False
         # Several such lines are one list. Its last address is the one the proxy itself has seen; those before
         # it are hearsay.
         last = ",".join(request.headers.getlist("x-forwarded-for")).rpartition(",")[2]
-        forwarded = _address(last) if self._through_proxy(request) else None
-        return forwarded or (request.client.host if request.client else "")
-
-    def _through_proxy(self, request: Request) -> bool:
-        peer = request.client.host if request.client else ""
-        return peer == self._trusted_proxy and "x-forwarded-for" in request.headers
+        return _address(last) or peer, True
 
 
 def _address(text: str) -> str | None:
@@ -286,14 +293,9 @@ def _door(endpoint: Endpoint, headers: Mapping[str, str], query: Mapping[str, st
 
     The first credential found decides: a wrong one is not made up for by a second.
     """
-    found = {
-        Door.KEY: _KEY_HEADER in headers,
-        Door.INSTANCE_KEY: _INSTANCE_KEY_HEADER in headers,
-        Door.SIGNATURE: any(name in headers for name in SIGNATURE_HEADERS),
-        Door.QUERY: "api_key" in query,
-    }
     for door in endpoint.doors:
-        if found[door]:
+        names, place = _CREDENTIALS[door], query if door is Door.QUERY else headers
+        if any(name in place for name in names):
             return door
     if endpoint.doors:
         ways = "; or ".join(door.value for door in endpoint.doors)

@@ -15,6 +15,8 @@ __all__ = ["MEGABYTE", "Bodies", "parse_form", "parse_json"]
 
 MEGABYTE = 1024**2
 _MOST_PARTS = 100
+# Bytes of what a form says of itself or of a part. Reading it takes as long as the square of its length.
+_LONGEST_HEAD = 8192
 
 
 class Bodies:
@@ -75,6 +77,8 @@ def _finite(text: str) -> float:
 
 def parse_form(content_type: str, body: bytes) -> tuple[dict[str, str], Upload | None]:
     """The text members of a form, and the file in it."""
+    if len(content_type) > _LONGEST_HEAD:
+        raise _malformed("is declared at too great a length")
     declared = HeaderParser().parsestr(f"Content-Type: {content_type}\r\n")
     boundary = declared.get_boundary()
     if declared.get_content_type() != "multipart/form-data" or not boundary:
@@ -88,6 +92,8 @@ def parse_form(content_type: str, body: bytes) -> tuple[dict[str, str], Upload |
     upload: Upload | None = None
     for part in parts:
         head, blank, content = part.removeprefix(b"\r\n").partition(b"\r\n\r\n")
+        if len(head) > _LONGEST_HEAD:
+            raise _malformed("has a part with too long a head")
         headers = HeaderParser().parsestr(head.decode("utf-8", "replace"))
         name = headers.get_param("name", header="content-disposition")
         if not blank or not isinstance(name, str):
