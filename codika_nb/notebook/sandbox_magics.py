@@ -85,8 +85,8 @@ def _say_what_is_left_out(
     if of_others:
         answered = f"; it answers {', '.join(of_others.stand_ins)}" if of_others.stand_ins else ""
         text = (
-            f"The sandbox of another process is used{answered}. {options} would be for one of this kernel: "
-            "%env CODIKA_BASE_URL= and the same line start it."
+            f"A sandbox runs already, and is used{answered}. It does not take {options}: "
+            "%env CODIKA_BASE_URL= and this line again start one that does."
         )
     display(line(text), raw=True)
 
