@@ -683,7 +683,9 @@ def test_a_lone_workflow_is_checked_and_mended(shell: Kernel, tmp_path: Path, gr
 
     refused = shell.run("%codika_deploy greet.json")
     assert "%codika_import greet.json" in refused.traceback[-1]
-    assert "greet.json would not run as it is" in shell.run("f = %codika_deploy greet.json --dry-run").text
+    checked = shell.run("f = %codika_deploy greet.json --dry-run").text
+    assert "greet.json would not run as it is" in checked
+    assert "%codika_import greet.json" in checked
     shown = shell.run("f = %codika_deploy greet.json --dry-run --fix\nprint(len(f))").text
     assert "Mended: WORKFLOW-SANITIZATION in greet.json" in shown
     assert "can be a workflow" in shown
