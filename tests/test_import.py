@@ -167,6 +167,17 @@ def test_the_trigger_gives_way_to_code_of_its_name() -> None:
     assert "guessed from what is read" in decided(use_case)
 
 
+def test_what_a_payload_calls_the_fields_of_a_form_is_said() -> None:
+    fields = [{"fieldLabel": each} for each in ("Name", "E-mail", "Wohin?")]
+    form = node("F", "formTrigger", 2.2, parameters={"formFields": {"values": fields}})
+
+    report = UseCase.from_n8n(after(form)).imported
+
+    assert report
+    (told,) = [each.message for each in report.done if "input form" in each.message]
+    assert told.endswith("in a payload “E-mail” is E_mail, “Wohin?” is Wohin.")
+
+
 def test_recorded_items_tell_kinds_and_are_left_out() -> None:
     use_case = UseCase.from_n8n(ORDINARY["recorded data"])
 
@@ -698,7 +709,9 @@ def test_a_lone_workflow_is_checked_and_mended(shell: Kernel, tmp_path: Path, gr
 
     refused = shell.run("%codika_deploy greet.json")
     assert "%codika_import greet.json" in refused.traceback[-1]
-    assert "greet.json would not run as it is" in shell.run("f = %codika_deploy greet.json --dry-run").text
+    checked = shell.run("f = %codika_deploy greet.json --dry-run").text
+    assert "greet.json would not run as it is" in checked
+    assert "%codika_import greet.json" in checked
     shown = shell.run("f = %codika_deploy greet.json --dry-run --fix\nprint(len(f))").text
     assert "Mended: WORKFLOW-SANITIZATION in greet.json" in shown
     assert "can be a workflow" in shown

@@ -396,7 +396,10 @@ def test_runs_are_listed_newest_first(shell: Kernel, profile_name: str, greeter:
     assert listed.text.count("success") == 2, listed.traceback
     assert "<table" in listed.html
     assert shell.run("[run.status for run in runs]").text.strip() == "['success', 'success']"
+    assert shell.run("instance = runs[0].instance\nprint(instance)").text.strip() in listed.html
     refused(shell.run("%codika_executions --limit 1000"), "100")
+    refused(shell.run("%codika_trigger greet {}"), "payload.name", "%codika_playground")
+    assert "No run has failed here" in shell.run("%codika_executions --failed").text
 
 
 def test_help_is_the_magics_own(shell: Kernel) -> None:

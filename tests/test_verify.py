@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -131,6 +132,19 @@ def test_credentials_are_placeholders(greeter: Path, value: Any, members: list[s
 
     assert [message.split()[0] for message in messages] == [f"credentials.slackApi.{m}" for m in members]
     assert UseCase.load(greeter).verify().must == []
+
+
+@pytest.mark.parametrize("service", ["slackOAuth2Api", "httpHeaderAuth", "my-own.api"])
+def test_a_credential_that_has_n8n_s_name_is_one_to_be_decided(greeter: Path, service: str) -> None:
+    name = re.sub(r"\W", "_", service).upper()
+    placeholders = {each: f"{{{{FLEXCRED_{name}_{each.upper()}_DERCXELF}}}}" for each in ("id", "name")}
+    change(greeter / "config.json", lambda c: c["workflows"][0].update(integrationUids=[name.lower()]))
+    with_credentials(greeter, **{service: placeholders})
+
+    assert found(greeter, "CRED-PLACEHOLDER") == [
+        f"credentials.{service}: {name} is what n8n calls it. Write the platform's name of the integration "
+        "there, or declare a custom one."
+    ]
 
 
 def test_integrations_are_declared_where_they_are_used(greeter: Path) -> None:

@@ -73,7 +73,7 @@ def test_it_is_called_like_any_function(greet: Workflow) -> None:
     assert greet.__doc__ is not None
     assert greet.__doc__.startswith("Greets a person by name")
     assert "    language: Language" in greet.__doc__
-    assert "greet(name, language='en')" in repr(greet)
+    assert "greet(name=…, language='en')" in repr(greet)
     assert "Takes" in greet._repr_html_()
 
 
@@ -168,7 +168,7 @@ def test_all_of_an_instance_are_found_by_name(client: Client, greet: Workflow) -
     assert flows["greet"](name="Ada") == flows.greet(name="Ada")
     assert "greet" in dir(flows)
     assert flows._ipython_key_completions_() == ["greet"]
-    assert repr(flows).startswith("greet(name, language='en')  Greet someone")
+    assert repr(flows).startswith("greet(name=…, language='en')  Greet someone")
     with pytest.raises(AttributeError, match="there is: greet"):
         _ = flows.nowhere
     with pytest.raises(ConfigError, match="The workflows are: greet"):

@@ -59,11 +59,15 @@ def _parser() -> argparse.ArgumentParser:
         default=Path("codika-tutorials"),
         help="where your copy of the tutorials is kept",
     )
+    _add_engine(lab)
 
     lite = commands.add_parser("lite", help="make a site of the tutorials that needs a browser alone")
     lite.add_argument("folder", type=Path, help="where to; any web server can offer it then")
     lite.add_argument(
-        "--pyodide", type=Path, metavar="FILE", help="the npm package pyodide (npm is asked for it)"
+        "--pyodide",
+        type=Path,
+        metavar="FILE",
+        help="the npm package pyodide, where there is no npm to fetch it",
     )
 
     commands.add_parser("demo", help="sign up, deploy and run a workflow here in the terminal")
@@ -76,7 +80,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_auth(commands)
 
     mcp = commands.add_parser("mcp", help="offer workflows to agents as tools (MCP)")
-    mcp.add_argument("--instance", metavar="ID", help="process instance (the one that is meant)")
+    mcp.add_argument(
+        "--instance", metavar="ID", help="process instance (PROCESS_INSTANCE_ID, or the only one)"
+    )
     mcp.add_argument("--only", default="", metavar="NAMES", help="these workflows, with commas between them")
     mcp.add_argument("--profile", metavar="NAME", help="a saved profile (the one in use)")
     return parser
@@ -110,11 +116,7 @@ def _add_sandbox(commands: Any) -> None:
     sandbox.add_argument(
         "--trusted-proxy", metavar="ADDRESS", help="believe this proxy about where requests come from"
     )
-    sandbox.add_argument(
-        "--engine",
-        metavar="n8n|URL",
-        help="run workflows for real: in an n8n that is started along, or in yours (key: CODIKA_N8N_API_KEY)",
-    )
+    _add_engine(sandbox)
     sandbox.add_argument(
         "--callback-url", metavar="URL", help="this sandbox's address as the engine reaches it"
     )
@@ -130,6 +132,14 @@ def _add_sandbox(commands: Any) -> None:
     )
 
 
+def _add_engine(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--engine",
+        metavar="n8n|URL",
+        help="run workflows for real: in an n8n that is started along, or in yours (key: CODIKA_N8N_API_KEY)",
+    )
+
+
 def _add_auth(commands: Any) -> None:
     # The options of codika 3.6.0.
     auth = commands.add_parser("auth", help="sign up or log in with a code by e-mail, in two commands")
@@ -139,7 +149,11 @@ def _add_auth(commands: Any) -> None:
         complete = steps.add_parser(f"{purpose}-complete", help="use the code, and save a profile")
         for each in (request, complete):
             each.add_argument("--email", required=True, help="the address that the code is sent to")
-            each.add_argument("--base-url", metavar="URL", help="the server (production)")
+            each.add_argument(
+                "--base-url",
+                metavar="URL",
+                help="the server (CODIKA_BASE_URL, the profile in use, or production)",
+            )
             each.add_argument("--api-url", metavar="URL", help="the full address of the endpoint")
             each.add_argument("--json", action="store_true", help="print the outcome as JSON")
             each.set_defaults(purpose=purpose)

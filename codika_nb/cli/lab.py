@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
     port = arguments.port or free_port(LAB_PORT)
     if arguments.port and not is_free(port):
         raise ConfigError(f"Port {port} is in use.", next_action="Choose another with --port.")
-    sandbox = Sandbox(port=free_port(SANDBOX_PORT), data=folder / ".sandbox")
+    sandbox = Sandbox(port=free_port(SANDBOX_PORT), data=folder / ".sandbox", engine=arguments.engine)
     changes = logging.getLogger("codika_nb.sandbox.stand_ins")
     changes.setLevel(logging.INFO)
     changes.addHandler(logging.StreamHandler())
@@ -62,6 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
             address = f"http://127.0.0.1:{port}/lab/tree/{FIRST_NOTEBOOK}?token={token}"
             print(f"JupyterLab   {address}")
             print(f"Sandbox      {sandbox.url}   (its mail: {sandbox.inbox_url})")
+            print(f"Runs         {sandbox.runs_workflows}")
             print(f"Your copy    {folder}")
             print("Ctrl-C stops both.", flush=True)
             with contextlib.nullcontext() if arguments.no_browser else _in_the_browser(address):

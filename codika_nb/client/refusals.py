@@ -8,7 +8,7 @@ from email.utils import parsedate_to_datetime
 from http.client import responses
 from typing import Any
 
-from ..display.place import next_step
+from ..display.place import Step, next_step
 from ..display.text import readable, redact
 from ..errors import (
     APIError,
@@ -85,8 +85,17 @@ _NEXT_STEPS = {
 }
 
 
+# The same, where the words depend on the place in which they are read.
+_STEPS: dict[str, Step] = {
+    "INSTANCE_NOT_FOUND": "list-instances",
+    "EXECUTION_NOT_FOUND": "list-runs",
+    "PROJECT_NOT_FOUND": "list-projects",
+    "INVALID_PAYLOAD": "look-at-the-fields",
+}
+
+
 def _next_step(code: str) -> str | None:
-    return next_step("list-instances") if code == "INSTANCE_NOT_FOUND" else _NEXT_STEPS.get(code)
+    return next_step(_STEPS[code]) if code in _STEPS else _NEXT_STEPS.get(code)
 
 
 def _class_of(code: str, status: int) -> type[APIError]:

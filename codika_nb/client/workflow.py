@@ -294,7 +294,7 @@ def _short(found: inspect.Signature) -> str:
     names = [
         f"**{each.name}"
         if each.kind is each.VAR_KEYWORD
-        else each.name
+        else f"{each.name}=…"
         if each.default is each.empty
         else f"{each.name}={each.default!r}"
         for each in found.parameters.values()

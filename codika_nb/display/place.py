@@ -28,6 +28,8 @@ Step = Literal[
     "deploy-first",
     "list-runs",
     "list-instances",
+    "list-projects",
+    "look-at-the-fields",
     "without-widgets",
 ]
 
@@ -93,9 +95,18 @@ _WORDS: dict[Step, dict[Place, str]] = {
         "script": "client.list_executions() lists them.",
     },
     "list-instances": {
-        "notebook": "%codika_instances lists those that there are.",
-        "script": "client.list_instances() lists those that there are.",
+        "notebook": "%codika_instances lists them.",
+        "script": "client.list_instances() lists them.",
         "form": "It may have been removed, or live on another server: deploy it, and run this cell again.",
+    },
+    "list-projects": {
+        "notebook": "%codika_projects lists them.",
+        "script": "client.list_projects() lists them.",
+    },
+    "look-at-the-fields": {
+        "notebook": "%codika_playground shows what it takes.",
+        "script": "client.workflow(NAME).schema says what it takes.",
+        "form": "Look at the fields again.",
     },
     "without-widgets": {
         "notebook": "%codika_{purpose} MAIL --prompt asks in words; or %codika_{purpose} MAIL --no-form, and then "

@@ -207,7 +207,7 @@ class ExecutionSummary(_Run):
 
 
 #: How a row leads to its run.
-OPEN_ONE = "Look into one by its number: client.get_execution(runs[0])"
+OPEN_ONE = "Look into one by its number, where this list is `runs`: Client().get_execution(runs[0])"
 
 
 class Executions(Table[ExecutionSummary], row=ExecutionSummary, member="executions"):
@@ -241,7 +241,8 @@ class Executions(Table[ExecutionSummary], row=ExecutionSummary, member="executio
         """The table, to stand within an output."""
         if not self:
             return super().markup()
-        listed = f"Listed {moment_text(datetime.now(UTC))}. {OPEN_ONE}"
+        of = f" at instance {self[0].instance}" if self[0].instance else ""
+        listed = f"Listed {moment_text(datetime.now(UTC))}{of}. {OPEN_ONE}"
         return self._table(partial(html_table, label="Runs")) + after(listed)
 
     def at(self, instance: str) -> Self:

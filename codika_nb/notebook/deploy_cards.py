@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from ..client.elsewhere import curl, endpoint_url, magic_line
 from ..client.offers import Offer, offers_of
-from ..display.markup import Bundle, Shown, card, code, folded, named, part
+from ..display.markup import Bundle, Shown, both, card, code, folded, named, part
 from ..display.text import plain
 from ..models.deployments import deployment_card
 from ..usecases.example import example
@@ -32,7 +33,7 @@ def deployed(
         told = plain(f"{name} ({workflow.status})" if workflow.status != "active" else name)
         calls = _calls(client, offer, instance) if instance else []
         longest = max((len(label) for label, _ in calls), default=0)
-        text += [told, *(f"  {label:<{longest}}  {call.text}" for label, call in calls)]
+        text += [told, *(f"  {label:<{longest}}  {both(call).text}" for label, call in calls)]
         if len(made.workflows_deployed) > 1:
             rich.append(folded(told, named(calls), is_open=n == 0))
         else:
@@ -48,13 +49,14 @@ def deployed(
     )
 
 
-def _calls(client: Client, offer: Offer, instance: str) -> list[tuple[str, Shown]]:
+def _calls(client: Client, offer: Offer, instance: str) -> list[tuple[str, str | Shown]]:
     """The ways to start a workflow."""
     payload = example(offer.inputs)
     return [
         ("Endpoint", code(endpoint_url(client, offer.workflow, instance=instance))),
         ("Notebook", code(magic_line(offer.workflow, payload))),
         ("Terminal", code(curl(client, offer.workflow, payload, instance=instance))),
+        ("", "where CODIKA_API_KEY holds a key"),
     ]
 
 
@@ -92,11 +94,13 @@ def plan(use_case: UseCase, rows: Iterable[tuple[str, str]], findings: Findings)
     return card(text, rows, good=good, **_findings(findings))
 
 
-def lone_workflow(name: str, findings: Findings) -> Bundle:
+def lone_workflow(name: str, file: str, findings: Findings) -> Bundle:
     """What a check has found in a workflow that is no use case."""
     good = not findings.must
     title = f"{name} can be a workflow of a use case" if good else f"{name} would not run as it is"
     rows = [("Checked", "by the rules that are about workflows alone")]
+    if not good:
+        rows.append(("Next", f"%codika_import {shlex.quote(file)} makes a use case of what n8n exports"))
     return card(title, rows, good=good, **_findings(findings))
 
 

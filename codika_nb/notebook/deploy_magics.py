@@ -165,7 +165,7 @@ def _lone_workflow(shell: InteractiveShell, path: Path, arguments: Namespace) ->
     findings = verify_workflow(path)
     if arguments.fix and _fix(findings):
         findings = verify_workflow(path)
-    show(shell, findings, deploy_cards.lone_workflow(path.name, findings))
+    show(shell, findings, deploy_cards.lone_workflow(path.name, str(arguments.path), findings))
     _fail_unattended(path.name, findings)
     return findings
 

@@ -130,6 +130,10 @@ def codika_executions(shell: InteractiveShell, arguments: Namespace) -> Executio
         runs = client.list_executions(
             instance, workflow=workflow, failed_only=arguments.failed, limit=arguments.limit
         )
+    if arguments.failed and not runs:
+        text = "No run has failed here. What is refused before it begins is no run."
+        show(shell, runs, line(text))
+        return runs
     # Without runs there is nothing to draw, and one sentence says so.
     chart = runs.chart() if arguments.chart else None
     parts: list[Any] = [*([chart] if chart else []), runs]
@@ -145,7 +149,7 @@ def codika_executions(shell: InteractiveShell, arguments: Namespace) -> Executio
 
 
 @magic(
-    option("workflow", nargs="?", help="the workflow's template id; to be chosen if there are several"),
+    option("workflow", nargs="?", help="the workflow's template id; left out, one of the last deployment's"),
     INSTANCE,
 )
 def codika_playground(shell: InteractiveShell, arguments: Namespace) -> Any:

@@ -85,8 +85,8 @@ def _say_what_is_left_out(
     if of_others:
         answered = f"; it answers {', '.join(of_others.stand_ins)}" if of_others.stand_ins else ""
         text = (
-            f"This is the sandbox of another process{answered}. {options} can only be given to one of this "
-            "kernel: run %env CODIKA_BASE_URL= and then this line again."
+            f"A sandbox runs already, and is used{answered}. It does not take {options}: "
+            "%env CODIKA_BASE_URL= and this line again start one that does."
         )
     display(line(text), raw=True)
 

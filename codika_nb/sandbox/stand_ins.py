@@ -199,11 +199,11 @@ class StandInEngine(Engine):
         stand_in = self._stand_ins.by_workflow.get(run.workflow_id)
         if stand_in is None:
             note = (
-                f'This is the sandbox\'s echo: no stand-in is registered for workflow "{run.workflow_id}". '
-                f'Register one where the sandbox was started: @sandbox.workflow("{run.workflow_id}"), '
-                "or --stand-ins FILE."
+                f'Nothing has run: this sandbox has no engine, and no stand-in for "{run.workflow_id}". '
+                "With --engine n8n it runs workflows in n8n; with --stand-ins FILE, or "
+                f'@sandbox.workflow("{run.workflow_id}"), a Python function answers.'
             )
-            return Outcome(result=as_json({"echo": json.loads(run.payload), "note": note}), node="Echo")
+            return Outcome(result=as_json({"note": note, "echo": json.loads(run.payload)}), node="Echo")
         async with self._slots:
             return await self._in_time(stand_in, run)
 

@@ -25,14 +25,16 @@ __all__ = ["example"]
 
 
 def example(schema: Schema) -> dict[str, Any]:
-    """What has to be given, with the schema's own placeholders where it has some.
+    """What has to be given, or some of what may be, with the schema's placeholders where it has some.
 
     Example:
         >>> from codika_nb.usecases.fields import StringField
         >>> example([StringField(key="name", label="Name", required=True, placeholder="Ada")])
         {'name': 'Ada'}
     """
-    return {field.key: _value(field) for field in fields(schema) if is_needed(field)}
+    known = list(fields(schema))
+    shown = [field for field in known if is_needed(field)] or known[:3]
+    return {field.key: _value(field) for field in shown}
 
 
 def _value(field: Any) -> Any:  # noqa: PLR0911 - one for each kind of field

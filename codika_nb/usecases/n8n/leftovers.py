@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from ..rules.integrations import n8n_name
 from ..rules.view import PLACEHOLDER_SUFFIXES
 from ..starters import trigger_kind
 from .graph import NOTE, Graph, Node, expressions, texts
@@ -34,7 +35,7 @@ def credentials(graph: Graph, notes: Notes) -> list[str]:
             members = value if isinstance(value, dict) else {}
             if _PLACEHOLDER.match(str(members.get("id", ""))):
                 continue
-            service = re.sub(r"[^A-Z0-9_]", "_", str(kind).upper())
+            service = n8n_name(str(kind))
             if set(members) - {"id", "name"}:
                 notes.decide(
                     f"The export held the values of {kind} themselves: they were left out. Renew them.",

@@ -237,7 +237,9 @@ def _translated(
             return http | {"inputSchema": form.fields}, webhook_item(given)
         case "form":
             schema, labels = form_fields(node, notes)
-            notes.done("The form's fields are the input form now.", name)
+            called = ", ".join(f"“{text}” is {key}" for key, text in labels.items() if text != key)
+            also = f"; in a payload {called}" if called else ""
+            notes.done(f"The form's fields are the input form now{also}.", name)
             return http | {"inputSchema": schema}, form_item(labels)
         case "chat":
             notes.done("The chat is a form with a message now; nothing keeps a session but sessionId.", name)

@@ -46,10 +46,21 @@ def credentials_are_placeholders(view: View) -> Iterator[Note]:
                     value = str(as_object(credential).get(member))
                     match = CREDENTIAL.fullmatch(value)
                     if not (value.startswith(others) or (match and match[3] == member.upper())):
-                        example = f"{{{{FLEXCRED_{service.upper()}_{member.upper()}_DERCXELF}}}}"
+                        example = f"{{{{FLEXCRED_NAME_{member.upper()}_DERCXELF}}}}"
                         yield flow.note(
                             f"credentials.{service}.{member} is not a placeholder, as in {example}.", node
                         )
+                if pair[0] and pair[0][2] == n8n_name(service):
+                    yield flow.note(
+                        f"credentials.{service}: {pair[0][2]} is what n8n calls it. Write the platform's "
+                        "name of the integration there, or declare a custom one.",
+                        node,
+                    )
+
+
+def n8n_name(service: str) -> str:
+    """What an import writes in a placeholder, as only a person knows the platform's name of a service."""
+    return re.sub(r"[^A-Z0-9_]", "_", service.upper())
 
 
 def models_are_known(view: View) -> Iterator[Note]:
