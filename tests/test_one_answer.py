@@ -537,7 +537,7 @@ def test_the_sandbox_of_the_environment_is_looked_at_anew(
 ) -> None:
     stand_ins = greeter / "stand_ins.py"
     foreign = shell.run(f"s = %codika_sandbox --stand-ins {stand_ins}")
-    assert "--stand-ins can only be given to one of this kernel" in foreign.text
+    assert "It does not take --stand-ins" in foreign.text
     assert sandbox.url in shell.run("s").text
     refused = shell.run('@s.workflow("greet")\ndef greet(payload): return {}')
     assert refused.error == "ConfigError"
