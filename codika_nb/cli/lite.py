@@ -41,9 +41,9 @@ _ROOTS = (
 #: What these ask for and only a server would use.
 _NOT_THERE = ("widgetsnbextension", "jupyterlab-widgets")
 _KERNEL, _WIDGETS = "@jupyterlite/pyodide-kernel-extension", "@jupyter-widgets/jupyterlab-manager"
-#: Types of hundreds of packages that are not there, tests, an old interface, what describes what is left out.
+#: Types of hundreds of packages that are not there, tests, and what describes files that are left out.
 _LEFT_OUT = re.compile(
-    r"jedi/third_party/(typeshed/stubs|django-stubs)/|.*/tests/|[^/]*\.dist-info/(RECORD$|sboms/)|pydantic/v1/"
+    r"jedi/third_party/(typeshed/stubs|django-stubs)/|.*/tests/|[^/]*\.dist-info/(RECORD$|sboms/)"
 )
 #: Hundreds of languages, of which few are shown by Python: the page itself colours what is typed.
 _ONLY_IF_IMPORTED = "pygments/lexers/"
