@@ -219,6 +219,7 @@ ORDINARY: dict[str, Any] = {
     "stops with an error": after(MANUAL, IF, STOP, wires=[("Edit", "Check"), ("Check", "Stop", 1)]),
     "only stops": after(MANUAL, STOP, wires=[("Edit", "Stop")]),
     "merge at the end": after(MANUAL, node("Merge", "merge", 3.2), wires=[("Edit", "Merge"), ("When clicking", "Merge")]),
+    "merge before a stop": after(MANUAL, node("Merge", "merge", 3.2), STOP, wires=[("Edit", "Merge"), ("Merge", "Stop")]),
     "loop": after(MANUAL, LOOP, node("Work", "noOp"), wires=[("Edit", "Loop"), ("Loop", "Work", 1), ("Work", "Loop")]),
     "old function": after(MANUAL, node("F", "function", 1, parameters={"functionCode": "return items;"}), wires=[("Edit", "F")]),
     "names by $node": after(MANUAL, node("F", "set", 1, parameters={"v": '={{ $node["When clicking"].json.a }}'}), wires=[("Edit", "F")]),

@@ -168,7 +168,14 @@ def _replace_stop(graph: Graph, name: str, notes: Notes) -> None:
     member = "errorObject" if given.get("errorType") == "errorObject" else "errorMessage"
     message = given.get(member)
     text = message if isinstance(message, str) else json.dumps(message or "The workflow stopped.")
-    graph.replace(name, CODIKA, 1, _report(text) | {"errorType": "node_failure"})
+    report = _report(text) | {"errorType": "node_failure"}
+    if any(graph.nodes[other]["type"] == MERGE and name in graph.after(other) for other in graph.nodes):
+        # A Merge does not lead straight to an end.
+        x, y = node["position"]
+        graph.replace(name, NO_OPERATION, 1, {})
+        graph.connect(name, graph.add(graph.free("Report Error"), CODIKA, 1, [x + 240, y], report))
+    else:
+        graph.replace(name, CODIKA, 1, report)
     notes.done("Stop And Error became Report Error, with its message.", name)
 
 
