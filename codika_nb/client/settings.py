@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import os
+import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -171,8 +172,9 @@ class Connections(Generic[Pool]):
     #: How far the last batch was that has not come to its end.
     interrupted: Runs | None = None
 
-    def __del__(self) -> None:
-        if self.used and not self.pool.is_closed:
+    def __del__(self, ending: Callable[[], bool] = sys.is_finalizing) -> None:
+        # At the end of Python, what the HTTP library needs to answer may be gone already.
+        if self.used and not ending() and not self.pool.is_closed:
             warnings.warn(f"unclosed {self.owner}", ResourceWarning, stacklevel=2, source=self)
             if isinstance(self.pool, httpx.Client):  # others can only be closed where something awaits that
                 self.pool.close()
