@@ -347,7 +347,7 @@ class Playground(Form[Execution]):
 
     def _heading(self) -> str:
         offer = self._offer
-        title = f'<div class="title" role="heading" aria-level="2">{html.escape(plain(offer.title))}</div>'
+        title = f'<div class="title" role="heading" aria-level="3">{html.escape(plain(offer.title))}</div>'
         if not self._offers:
             return title
         about = f"<p>{html.escape(offer.description)}</p>" if offer.description else ""
