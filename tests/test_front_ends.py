@@ -316,7 +316,9 @@ PANEL = """
 import codika_nb, panel
 
 panel.extension("ipywidgets")
-panel.Column(codika_nb.SignInForm(store=None), codika_nb.Playground(workflow="greet")).servable()
+playground = codika_nb.Playground(workflow="greet")
+playground["name"]  # is there: Panel goes through all widgets, and no new ones may come meanwhile
+panel.Column(codika_nb.SignInForm(store=None), playground).servable()
 """
 
 
