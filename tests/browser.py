@@ -228,7 +228,7 @@ def listening(
             yield
         finally:
             process.terminate()
-            process.wait(20)
+            process.wait(120)
 
 
 @contextmanager
