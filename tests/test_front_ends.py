@@ -316,7 +316,9 @@ PANEL = """
 import codika_nb, panel
 
 panel.extension("ipywidgets")
-panel.Column(codika_nb.SignInForm(store=None), codika_nb.Playground(workflow="greet")).servable()
+playground = codika_nb.Playground(workflow="greet")
+playground["name"]  # is there: Panel goes through all widgets, and no new ones may come meanwhile
+panel.Column(codika_nb.SignInForm(store=None), playground).servable()
 """
 
 
@@ -368,30 +370,17 @@ def _(codika_nb):
     profile = codika_nb.sign_in("ada@example.com", ask_code=input)
     profile
     return (profile,)
-
-@app.cell
-def _(codika_nb, profile):
-    playground = codika_nb.Playground(codika_nb.Client(auth="KEY"), "greet", instance="INSTANCE")
-    playground
-    return (playground,)
-
-@app.cell
-def _(playground):
-    playground.fill({"name": "Grace"}).submit.click()
-    playground.wait()["greeting"]
-    return
 """
 
 
 @in_front_end
 @needs_chromium
-def test_marimo_says_what_works_there(tmp_path: Path, sandbox: Sandbox, settings: dict[str, str]) -> None:
-    key, instance = settings.pop("CODIKA_API_KEY"), settings.pop("PROCESS_INSTANCE_ID")
+def test_marimo_says_what_works_there(tmp_path: Path, sandbox: Sandbox) -> None:
     app = tmp_path / "app.py"
-    app.write_text(MARIMO.replace("KEY", key).replace("INSTANCE", instance))
+    app.write_text(MARIMO)
     port = free_port()
     words = ["marimo", "edit", str(app), "--headless", "--no-token", "--host=127.0.0.1", f"--port={port}"]
-    with listening(tmp_path, words, port, **settings), chromium() as page:
+    with listening(tmp_path, words, port, CODIKA_BASE_URL=sandbox.url), chromium() as page:
         page.goto(f"http://127.0.0.1:{port}/")
         said = page.get_by_text("Codika sign-in form. No fields here?")
         page.get_by_text("import").first.wait_for()
@@ -399,15 +388,9 @@ def test_marimo_says_what_works_there(tmp_path: Path, sandbox: Sandbox, settings
             page.keyboard.press("Control+Shift+R")  # runs all cells, once its own kernel is there
             page.wait_for_timeout(5000)
         expect(said).to_contain_text('codika_nb.sign_in("you@example.com", ask_code=input) asks in words.')
-        expect(page.get_by_text(f"Six-digit code sent to {EMAIL}: ")).to_be_visible()
         page.get_by_placeholder("stdin").fill(sandbox.code_for(EMAIL))
         page.keyboard.press("Enter")
         expect(page.get_by_text("Profile('my-organization', organization='My Organization'")).to_be_visible()
-        words_of_playground = (
-            "(No fields here? Use playground.fill({…}), playground.submit.click(), playground.wait().)"
-        )
-        expect(page.get_by_text(words_of_playground)).to_be_visible()
-        expect(page.get_by_text("Hello, Grace!").first).to_be_visible()
         keep(page, "marimo")
 
 
@@ -494,6 +477,7 @@ def test_qtconsole_says_what_works_there(tmp_path: Path, sandbox: Sandbox) -> No
 
 
 @needs_chromium
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("program", ["lab", "notebook"])
 def test_of_a_form_that_was_not_done_a_sentence_is_left(
     tmp_path: Path, program: str, settings: dict[str, str]
