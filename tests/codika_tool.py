@@ -78,7 +78,7 @@ class Tool:
 
     def verified(self, what: str, paths: Iterable[Path]) -> list[dict[str, Any]]:
         """What ``verify use-case`` or ``verify workflow`` finds in each of these, in one process."""
-        command = [self.node, "--input-type=module", "--eval", _VERIFY, what, *paths]
+        command = [str(self.node), "--input-type=module", "--eval", _VERIFY, what, *map(str, paths)]
         finished = subprocess.run(
             command, cwd=self.script.parent, capture_output=True, encoding="utf-8", timeout=120, check=False
         )
