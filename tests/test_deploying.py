@@ -646,7 +646,7 @@ def test_a_deployment_says_how_each_workflow_is_called(
     outcome = shell.run(f"deployed = %codika_deploy {greeter}")
     shown = [m["content"]["data"] for m in outcome.messages if "data" in m["content"]][-1]
     text = shown["text/plain"]
-    assert "Version   1.0, folder 1.0.1" in text
+    assert "Version   1.0 on the platform, 1.0.1 in the folder" in text
     assert "As        Acme, Inc., profile acme-inc" in text
     assert 'Notebook  %codika_trigger greet {"name": "Ada"}' in text
     (address,) = re.findall(r"Endpoint  (\S+)", text)

@@ -410,7 +410,7 @@ class Playground(Form[Execution]):
         except (CodikaError, ValueError) as error:
             self._complain(str(error))
             return
-        about = "A click selects all of it; the key stays where it is."
+        about = "A click selects all of it. Your key is not in it."
         # In reach of the keyboard, as it may be scrolled.
         self._code.value = f'<p role="status">{about}</p><pre tabindex="0">{html.escape(written)}</pre>'
 

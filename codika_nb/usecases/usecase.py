@@ -147,8 +147,8 @@ class UseCase(Kept):
     def from_n8n(cls, source: Given | Iterable[Given], *, name: str | None = None) -> UseCase:
         """Make a use case of n8n workflows, as they are exported or copied from the editor.
 
-        The trigger gives way to the platform's start, behind which a Code node of the trigger's name gives
-        what the trigger gave; every end leads to Submit Result or Report Error. Other nodes keep their
+        The platform's start takes the place of the trigger. Behind it a Code node has the trigger's name and
+        gives what the trigger gave. Every end leads to Submit Result or Report Error. Other nodes keep their
         names, places, parameters and code. Each flow of its own becomes a workflow. Nothing is written
         before `save`.
 

@@ -19,8 +19,8 @@ class VersionRule(NamedTuple):
     def on_platform(self) -> str:
         """What becomes of the platform's version, in words."""
         if self.strategy == "explicit":
-            return f"becomes {self.explicit_version}"
-        return f"is raised in its {'second' if self.strategy == 'minor_bump' else 'first'} part"
+            return str(self.explicit_version)
+        return f"the next {'minor' if self.strategy == 'minor_bump' else 'major'} version"
 
 
 def version_rule(choice: str = "patch") -> VersionRule:

@@ -15,6 +15,7 @@ from .starts import CODIKA
 
 _RESPOND = "n8n-nodes-base.respondToWebhook"
 _STOP = "n8n-nodes-base.stopAndError"
+_IF = "n8n-nodes-base.if"
 _SET = "n8n-nodes-base.set"
 
 #: n8n's Merge node takes no more.
@@ -48,8 +49,10 @@ def close(graph: Graph, starts: Iterable[str], notes: Notes) -> None:
             if not (n < len(outputs) and outputs[n]):
                 ends.append((name, n))
                 if wired:
+                    output = ("“true”", "“false”")[n] if node["type"] == _IF else n
                     notes.decide(
-                        f"Output {n} leads nowhere; the result is then the item as it is there.", name
+                        f"Output {output} leads nowhere: a run that ends there gives the item as it is then.",
+                        name,
                     )
         if node.get("onError") == "continueErrorOutput" and not (normal < len(outputs) and outputs[normal]):
             failures.append((name, normal))
@@ -67,7 +70,7 @@ def close(graph: Graph, starts: Iterable[str], notes: Notes) -> None:
 def _normal_outputs(node: Node) -> int:
     """The outputs of a node, without that for errors."""
     kind, version, parameters = node["type"], node["typeVersion"], node["parameters"]
-    if kind == "n8n-nodes-base.if":
+    if kind == _IF:
         return 2
     if kind == "n8n-nodes-base.splitInBatches":
         return 2 if version >= 2 else 1
@@ -134,8 +137,8 @@ def _submit(graph: Graph, ends: list[tuple[str, int]], right: float, notes: Note
         for n, (name, output) in enumerate(ends):
             graph.connect(name, join, output, n)
         notes.decide(
-            f"The workflow has {len(ends)} ends. The result is the first item of the lowest one that ran: "
-            f"wire another to the first input of {join} if that is not the one.",
+            f"The workflow has {len(ends)} ends. Where several of them run, the result is the first item of "
+            f"the lowest: wire another one to the first input of {join} to have that one's.",
             submit,
         )
     else:
@@ -199,8 +202,11 @@ def _replace_respond(graph: Graph, name: str, notes: Notes) -> None:
             where = "in the middle" if not at_end else f"with {how}"
             notes.decide(f"It answered the caller {where}; the result of the run is the answer now.", name)
     if given.get("options"):
-        notes.decide("It set the status or headers of the answer, which the platform sets.", name)
-    notes.done("The result of the run is the answer now: what it answered is its item.", name)
+        notes.decide(
+            "It set the status or headers of the answer: the platform sets its own. Does a caller need them?",
+            name,
+        )
+    notes.done("What it answered with is the result of the run now.", name)
 
 
 def output_schema(graph: Graph) -> list[dict[str, Any]]:
