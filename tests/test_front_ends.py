@@ -173,6 +173,8 @@ def sign_up(page: Page, sandbox: Sandbox, name: str) -> None:
     signed_in = page.get_by_text("Signed in: My Organization, ")
     expect(signed_in.filter(visible=True).first).to_be_visible()
     expect(page.locator(".codika-signin")).to_have_count(0)
+    # The focus is on its way there: who types elsewhere before that loses letters.
+    expect(page.locator(".widget-label.codika-heard")).to_be_focused()
     keep(page, f"{name}-3-signed-in")
 
 
