@@ -198,7 +198,8 @@ def test_publishing_and_running_again(shell: Kernel, sandbox: Sandbox, greeter: 
     published = shell.run(f"deployed = %codika_deploy {greeter} --publish")
     assert "Published" in published.text, published.traceback
     production = project(greeter)["prodProcessInstanceId"]
-    assert production in published.text
+    assert f"{production}/greet" in published.text
+    assert f"%codika_trigger greet --instance {production}" in published.text
     assert production != project(greeter)["devProcessInstanceId"]
     again = shell.run(f"again = %codika_deploy {greeter} --rerun")
     assert "Greeter runs again" in again.text, again.traceback

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Mapping
-from pprint import pformat
 from typing import Any
 
 from ..profiles import PRODUCTION
@@ -36,13 +35,15 @@ def curl(api: Platform, workflow: str, payload: Mapping[str, Any], *, instance: 
 def python_call(api: Platform, workflow: str, payload: Mapping[str, Any], *, instance: str) -> str:
     """The lines that run it from Python, with the key that a client finds by itself."""
     server = "" if api.base_url == PRODUCTION else f"base_url={api.base_url!r}"
-    given = pformat(dict(payload), width=90, sort_dicts=False)
+    members = "".join(f"    {name!r}: {value!r},\n" for name, value in payload.items())
+    given = f"{{\n{members}}}" if members else "{}"
     return (
         f"from codika_nb import Client\n\npayload = {given}\nwith Client({server}) as client:\n"
         f"    run = client.run_workflow({workflow!r}, payload, instance={instance!r})\nprint(run.result)"
     )
 
 
-def magic_line(workflow: str, payload: Mapping[str, Any]) -> str:
-    """The line that runs it from a notebook's cell."""
-    return f"%codika_trigger {shlex.quote(workflow)} {json.dumps(payload, ensure_ascii=False)}"
+def magic_line(workflow: str, payload: Mapping[str, Any], *, instance: str | None = None) -> str:
+    """The line that runs it from a notebook's cell: at this instance, or where it was deployed last."""
+    where = f" --instance {instance}" if instance else ""
+    return f"%codika_trigger {shlex.quote(workflow)}{where} {json.dumps(payload, ensure_ascii=False)}"

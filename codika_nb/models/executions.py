@@ -142,7 +142,7 @@ class ExecutionDetails(Answer):
         rows = [[redact(cell(value)) for value in node] for node in self.nodes]
         title = f"Run {self.codika_execution_id} in the engine"
         about = [("Status", self.status), ("Engine's id", self.n8n_execution_id or "")]
-        table = html_table(_NODE_HEADINGS, rows) if rows else ""
+        table = html_table(_NODE_HEADINGS, rows, numbers=_NODE_HEADINGS[2:]) if rows else ""
         return card(title, about, rich=table)["text/html"]
 
 

@@ -21,17 +21,26 @@ if TYPE_CHECKING:
 
 
 def deployed(
-    client: Client, use_case: UseCase, made: Deployment, rows: Iterable[tuple[str, str]], about: str
+    client: Client,
+    use_case: UseCase,
+    made: Deployment,
+    rows: Iterable[tuple[str, str]],
+    about: str,
+    *,
+    published: str | None = None,
 ) -> Bundle:
-    """A deployment that was made: how each of its workflows is called, and what else is known of it."""
+    """A deployment that was made: how each of its workflows is called, and what else is known of it.
+
+    Once it is published, it is the instance in production that is called.
+    """
     offers = offers_of(use_case.configuration)
-    instance = made.process_instance_id if made.deployment_status != "failed" else None
+    instance = published or (made.process_instance_id if made.deployment_status != "failed" else None)
     text, rich = [], []
     for n, workflow in enumerate(made.workflows_deployed):
         name = workflow.workflow_template_id
         offer = offers.get(name, Offer(name, name))
         told = plain(f"{name} ({workflow.status})" if workflow.status != "active" else name)
-        calls = _calls(client, offer, instance) if instance else []
+        calls = _calls(client, offer, instance, is_named=bool(published)) if instance else []
         longest = max((len(label) for label, _ in calls), default=0)
         text += [told, *(f"  {label:<{longest}}  {both(call).text}" for label, call in calls)]
         if len(made.workflows_deployed) > 1:
@@ -49,12 +58,12 @@ def deployed(
     )
 
 
-def _calls(client: Client, offer: Offer, instance: str) -> list[tuple[str, str | Shown]]:
+def _calls(client: Client, offer: Offer, instance: str, *, is_named: bool) -> list[tuple[str, str | Shown]]:
     """The ways to start a workflow."""
     payload = example(offer.inputs)
     return [
         ("Endpoint", code(endpoint_url(client, offer.workflow, instance=instance))),
-        ("Notebook", code(magic_line(offer.workflow, payload))),
+        ("Notebook", code(magic_line(offer.workflow, payload, instance=instance if is_named else None))),
         ("Terminal", code(curl(client, offer.workflow, payload, instance=instance))),
         ("", "where CODIKA_API_KEY holds a key"),
     ]

@@ -19,7 +19,7 @@ from ..client.steps import Request, Step, observed
 from ..display.front_end import somebody_is_there
 from ..display.markup import line
 from ..errors import CodikaError, ConfigError, Interrupted, UseCaseError
-from ..models import Deployment, Redeployment
+from ..models import Deployment, Published, Redeployment
 from ..profiles import Profile
 from ..profiles.credential import Credential, context, resolve
 from ..usecases.record import Project
@@ -129,8 +129,11 @@ def codika_deploy(shell: InteractiveShell, arguments: Namespace) -> Any:
             )
         if arguments.publish:
             project_id = arguments.project or (project.project_id if project else "")
-            rows.append(_publish(client, use_case, deployed, project_id))
-            card.finish(deployed, deploy_cards.deployed(client, use_case, deployed, rows, about))
+            published = _publish(client, use_case, deployed, project_id)
+            live = published.process_instance_id
+            rows.append(("Published", f"as instance {live}, which is called below" if live else "yes"))
+            shown = deploy_cards.deployed(client, use_case, deployed, rows, about, published=live)
+            card.finish(deployed, shown)
     return deployed
 
 
@@ -235,7 +238,7 @@ def _deploy(client: Client, use_case: UseCase, version: str, arguments: Namespac
         raise Interrupted(text, next_action=again) from None
 
 
-def _publish(client: Client, use_case: UseCase, deployed: Deployment, project_id: str) -> tuple[str, str]:
+def _publish(client: Client, use_case: UseCase, deployed: Deployment, project_id: str) -> Published:
     try:
         published = client.publish_use_case(deployed, project_id=project_id)
     except KeyboardInterrupt:
@@ -244,8 +247,7 @@ def _publish(client: Client, use_case: UseCase, deployed: Deployment, project_id
             next_action="Repeating the cell deploys and publishes the version after that.",
         ) from None
     use_case.record_published(published, project_id=project_id)
-    instance = published.process_instance_id
-    return "Published", f"as instance {instance}" if instance else "yes"
+    return published
 
 
 def _plan(shell: InteractiveShell, use_case: UseCase, version: str, arguments: Namespace) -> Findings:

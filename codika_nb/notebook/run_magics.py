@@ -56,7 +56,7 @@ def codika_trigger(shell: InteractiveShell, arguments: Namespace) -> Triggered |
     Example: run = %codika_trigger greet {"name": "Ada"}
     """
     if arguments.extra:
-        forms = 'JSON, {variable}, key=value or @file.json: %codika_trigger greet {"name": "Ada"}'
+        forms = 'JSON, $variable, key=value words or @file.json: %codika_trigger greet {"name": "Ada"}'
         raise UsageError(f"{' '.join(arguments.extra)!r} is no payload. It is {forms}")
     timeout = seconds(arguments.timeout)
     workflow = arguments.workflow

@@ -212,7 +212,7 @@ class Rows(Input):
             row.input.rename(f"{self.label} {n}")
             if isinstance(row.input, Group):
                 row.input.tell_apart(f"item {n}")
-            row.title.value = f'<div class="codika-number">{n}</div>'
+            row.title.value = f'<div class="codika-nth">{n}</div>'
             row.remove.tooltip = f"Remove {row.input.label}"
         self._list.children = tuple(row.box for row in rows)
         self.more.disabled = not self._room()
