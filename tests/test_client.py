@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import threading
+import traceback
 import uuid
 import warnings
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from typing import Any
 
 import pytest
 
+import codika_nb
 from codika_nb import (
     AsyncClient,
     AuthenticationError,
@@ -168,6 +170,11 @@ def test_an_unknown_account(platform: Platform, make_client: MakeClient) -> None
         make_client(base_url=platform.url).request_login_code("nobody@example.com")
     assert unknown.value.code == "USER_NOT_FOUND"
     assert unknown.value.next_action
+    # A reader is shown the call, and nothing of how it was carried out.
+    frames = [Path(frame.filename) for frame in traceback.extract_tb(unknown.value.__traceback__)]
+    assert {each.name for each in frames if Path(codika_nb.__file__).parent in each.parents} == {
+        "endpoint.py"
+    }
 
 
 # --- keys and organizations ------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from collections.abc import Callable, Coroutine
 from types import MethodType
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
+from ..errors import CodikaError
 from .steps import Exchange
 
 P = ParamSpec("P")
@@ -25,7 +26,11 @@ class Performer:
 
     def carry_out(self, describe: Callable[[], Exchange[T]]) -> T:
         """What an endpoint does when it is called."""
-        return self.perform(describe())
+        try:
+            return self.perform(describe())
+        except CodikaError as error:
+            error.__traceback__ = None  # of what was to be expected, a reader needs the call alone
+            raise
 
 
 class AsyncPerformer:
@@ -38,7 +43,11 @@ class AsyncPerformer:
     async def carry_out(self, describe: Callable[[], Exchange[T]]) -> T:
         """What an endpoint does when it is called and awaited."""
         # Described only here: a wrong argument is an error of the awaited call, as in every coroutine.
-        return await self.perform(describe())
+        try:
+            return await self.perform(describe())
+        except CodikaError as error:
+            error.__traceback__ = None
+            raise
 
 
 class _Described(Generic[T]):
