@@ -66,13 +66,18 @@ class Input:
         if text != self._problem:
             self._problem = text
             self._write_note()
+            if text:
+                self._unfold()
             (self.box.add_class if text else self.box.remove_class)("codika-wrong")
 
     def focus(self) -> None:
         """Open what the field is hidden in, and put the cursor into it."""
+        self._unfold()
+        self.first().focus()
+
+    def _unfold(self) -> None:
         for section in self._around.sections:
             section.is_open = True
-        self.first().focus()
 
     def at(self, path: tuple[str | int, ...]) -> Input:
         """The field at this place inside of it: the nearest one that is there."""
