@@ -224,8 +224,17 @@ def listening(
             _wait_for_port(port, process, said)
             yield
         finally:
-            process.terminate()
-            process.wait(PATIENCE)
+            end(process)
+
+
+def end(process: subprocess.Popen[Any]) -> None:
+    """End a program of others: some now and then do not, although they have been asked."""
+    process.terminate()
+    try:
+        process.wait(30)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _wait_for_port(port: int, process: subprocess.Popen[bytes], log: Path) -> None:

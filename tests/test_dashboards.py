@@ -26,7 +26,7 @@ from playwright.sync_api import Page, Response, WebSocket, expect
 from codika_nb import Client
 from codika_nb.client.http import httpx
 
-from .browser import PATIENCE, _environment, chromium, keep, needs_chromium, served
+from .browser import PATIENCE, _environment, chromium, end, keep, needs_chromium, served
 from .conftest import GREETER, ROOT
 from .test_callers import dotenv
 from .test_client import Platform, platform
@@ -452,8 +452,7 @@ def voila_of(dashboards: Path, scratch: Path, *, theme: str = "light") -> Iterat
                 time.sleep(0.1)
             yield f"http://127.0.0.1:{port}/"
         finally:
-            process.terminate()
-            process.wait(PATIENCE)
+            end(process)
 
 
 @needs_chromium

@@ -546,4 +546,4 @@ def test_the_sandbox_of_the_environment_is_looked_at_anew(
     assert "True" in shell.run("own.url != s.url").text
     assert not shell.run('@own.workflow("greet")\ndef greet(payload): return {}').error
     stopped = shell.run("%codika_sandbox --stop")
-    assert f"this kernel uses {PRODUCTION}, nobody is signed in there" in stopped.text
+    assert f"It uses {PRODUCTION}, nobody is signed in there" in stopped.text

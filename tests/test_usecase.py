@@ -979,7 +979,7 @@ def test_findings_show_themselves_as_a_table(greeter: Path) -> None:
     plain, rich = repr(findings), findings._repr_html_()
 
     assert len(plain.splitlines()) == 3
-    assert plain.splitlines()[1].split()[:3] == ["must", "WEBHOOK-ID", "workflows/greet.json"]
+    assert plain.splitlines()[1].split()[:3] == ["must", "fix", "WEBHOOK-ID"]
     assert rich.count("<tr>") == 3
     assert "&lt;b&gt;&amp;" in rich
     assert "<b>" not in rich

@@ -23,7 +23,7 @@ import piplite.piplite
 import pyodide_kernel
 
 for module in pkgutil.walk_packages(codika_nb.__path__, "codika_nb.", onerror=lambda name: None):
-    if not module.name.startswith(("codika_nb.cli", "codika_nb.__main__")):
+    if module.name.split(".")[1] not in ("cli", "__main__"):
         # What needs packages that only a server has is not imported there either.
         with suppress(ImportError):
             importlib.import_module(module.name)

@@ -23,13 +23,12 @@ from typing import Any
 
 from ..errors import ConfigError
 from ..profiles import MaskedKey, mask
-from ..profiles.profile import HoldsKey
 from .http import httpx
 
 Flow = Generator[httpx.Request, httpx.Response, None]
 
 
-class _Key(HoldsKey, httpx.Auth):
+class _Key(httpx.Auth):
     """A secret text; its repr shows eight characters of it."""
 
     prefixes: tuple[str, ...]
@@ -54,6 +53,9 @@ class _Key(HoldsKey, httpx.Auth):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({mask(self._key)!r})"
+
+    def __getstate__(self) -> object:
+        raise TypeError("A key is not pickled: it would be written to disk in clear.")
 
 
 class OrganizationKey(_Key):

@@ -267,7 +267,7 @@ class RunsAPI(Platform):
             >>> client.list_executions(failed_only=True, limit=5)
                Status    Run  Workflow  Started  Took  Error
             0  ✗ failed  ...  greet     ...      ...   greet: ...A name is required.
-            Look into one by its number: client.get_execution(runs[0])
+            Look into one by its number, where this list is `runs`: Client().get_execution(runs[0])
         """
         query = arguments.query(
             workflowId=workflow, status="failed" if failed_only else None, limit=arguments.limit(limit)
