@@ -263,7 +263,7 @@ def test_what_cannot_work_says_so_in_two_lines(shell: Kernel, profile_name: str,
     refused(shell.run("%codika_signup --nonsense"), "--nonsense")
     refused(shell.run("%codika_trigger greet {broken"), "payload")
     refused(shell.run("x = None\n%codika_trigger greet $x"), "x is None")
-    refused(shell.run("%codika_trigger greet words here"), "words here", "{variable}")
+    refused(shell.run("%codika_trigger greet words here"), "words here", "$variable")
     refused(shell.run("%codika_deploy {nothing}"), "nothing")
     refused(shell.run("%codika_trigger greet {nothing}"), "nothing")
     refused(shell.run("%codika_trigger greet"), "instance")
