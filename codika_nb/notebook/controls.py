@@ -162,18 +162,20 @@ class Parts:
 
     Each of these is a message of its own before a browser can show the form, and so is a class that a widget
     gets later.
+
+    Args:
+        others: those that they share with.
     """
 
-    def __init__(self) -> None:
-        self.layout = _lean(widgets.Layout)(width="auto")
-        self._styles: dict[type, widgets.Widget] = {}
+    def __init__(self, others: Parts | None = None) -> None:
+        self.layout: widgets.Layout = others.layout if others else _lean(widgets.Layout)(width="auto")
+        self._styles: dict[type, widgets.Widget] = others._styles if others else {}
         self._made: list[widgets.Widget] = []
         self._further: WeakSet[Parts] = WeakSet()
 
     def further(self) -> Parts:
         """For widgets that may be closed before the others, and share what these share."""
-        made = Parts.__new__(Parts)
-        made.layout, made._styles, made._made, made._further = self.layout, self._styles, [], WeakSet()
+        made = Parts(self)
         self._further.add(made)
         return made
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: What a data ingestion is, where the configuration is a ``config.json``.
 INGESTION_FILE = "data-ingestion.json"
+#: Which files are deployed apart, by the folder that they are in.
+_FILES = {"documents": "[1-4]_*.md", "data-ingestion": "*.json"}
 _LONGEST_SUMMARY = 200
 
 
@@ -40,7 +42,7 @@ def stage_documents(folder: Path) -> list[StageDocument]:
     Raises:
         UseCaseError: there is none, or one is empty.
     """
-    names = _names(folder, "documents", "[1-4]_*.md")
+    names = _names(folder, "documents")
     if not names:
         raise UseCaseError(
             f"{folder} has no documents about stages.",
@@ -50,9 +52,9 @@ def stage_documents(folder: Path) -> list[StageDocument]:
     return [_stage_document(folder, stage, name) for stage, name in sorted(firsts.items())]
 
 
-def _names(folder: Path, of: str, pattern: str) -> list[str]:
+def _names(folder: Path, of: str) -> list[str]:
     place = inside(folder, of)
-    return sorted(file.name for file in place.glob(pattern)) if place.is_dir() else []
+    return sorted(file.name for file in place.glob(_FILES[of])) if place.is_dir() else []
 
 
 def _stage_document(folder: Path, stage: int, name: str) -> StageDocument:
@@ -82,7 +84,7 @@ def data_ingestion(folder: Path) -> Ingestion:
     Raises:
         UseCaseError: there is none, or it cannot be read.
     """
-    found = _names(folder, "data-ingestion", "*.json")
+    found = _names(folder, "data-ingestion")
     if len(found) != 1:
         raise UseCaseError(
             f"{folder} has {len(found) or 'no'} workflows in data-ingestion/, and one is deployed.",
@@ -102,10 +104,9 @@ def data_ingestion(folder: Path) -> Ingestion:
 def carried(folder: Path) -> dict[str, bytes]:
     """All that is deployed apart, as the files of a folder whose configuration is a ``config.json``."""
     files: dict[str, bytes] = {}
-    for of, pattern in (("documents", "[1-4]_*.md"), ("data-ingestion", "*.json")):
-        files |= {
-            name: read(folder, name) for each in _names(folder, of, pattern) if (name := f"{of}/{each}")
-        }
+    for of in _FILES:
+        for each in _names(folder, of):
+            files[f"{of}/{each}"] = read(folder, f"{of}/{each}")
     if any(name.startswith("data-ingestion/") for name in files):
         try:
             config, _, content = data_ingestion(folder)
