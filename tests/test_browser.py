@@ -41,6 +41,9 @@ def open_tutorial(page: Page, address: str) -> None:
 def test_a_person_signs_up_deploys_and_runs(tmp_path: Path) -> None:
     with lab(tmp_path) as running, chromium() as page:
         open_tutorial(page, running.address)
+        # JupyterLab asks nothing of its own over the tutorial.
+        settings = page.evaluate("JSON.parse(document.getElementById('jupyter-config-data').textContent)")
+        assert "@jupyterlab/apputils-extension:announcements" in settings["disabledExtensions"]
         running.wait_for_kernel()
         run_cell(page, "%load_ext codika_nb")
         run_cell(page, "sandbox = %codika_sandbox")
