@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import codika_nb
 from codika_nb import cli, errors
-from codika_nb.client import refusals
+from codika_nb.client import integration_secrets, refusals
 from codika_nb.notebook.extension import HOMES, magic_of
 from codika_nb.signin.reactions import REACTIONS
 from codika_nb.usecases.rules import verify
@@ -145,6 +145,59 @@ def _rules() -> list[tuple[str, str, str]]:
     ]
 
 
+def integrations() -> str:
+    """What is known of integrations, for whoever has to name one."""
+    return INTEGRATIONS.format(
+        secrets=_table(("Integration", "Connected for", "Its secrets"), _by_secrets()),
+        signing_in=_table(("Integration", "Connected for"), _by_signing_in()),
+    )
+
+
+INTEGRATIONS = """# Integrations
+
+A workflow uses an account elsewhere by the integration's name: in the use case's `integrationUids` and, in
+capitals, in a credential's placeholders, such as `{{{{ORGCRED_OPENAI_ID_DERCGRO}}}}`. Their first and last
+word say whom the integration is connected for: `ORGCRED_…_DERCGRO` an organization, `USERCRED_…_DERCRESU` a
+member, `INSTCRED_…_DERCTSNI` a process instance.
+
+These are the names that codika 3.6.0 knows. The platform may know more. One of your own begins with `cstm_`,
+is defined in the use case's `customIntegrations`, and is connected for a process instance.
+
+## Connected by their secrets
+
+`client.set_integration("openai")` takes them from environment variables of these names, or asks for them as
+for a password.
+
+{secrets}
+
+## Connected in the dashboard
+
+To connect one of these is to sign in to it, in a browser: <https://app.codika.io>.
+
+{signing_in}
+"""
+
+
+def _by_secrets() -> list[tuple[str, str, str]]:
+    return [
+        (f"`{name}`", _whose(name), ", ".join(_secret(each) for each in secrets))
+        for name, secrets in integration_secrets._SECRETS.items()
+    ]
+
+
+def _secret(name: str) -> str:
+    return f"`{name}` (optional)" if name in integration_secrets._OPTIONAL else f"`{name}`"
+
+
+def _by_signing_in() -> list[tuple[str, str]]:
+    known = integration_secrets
+    return [(f"`{name}`", _whose(name)) for name in sorted(known._OAUTH_ORGANIZATION | known._OAUTH_MEMBER)]
+
+
+def _whose(name: str) -> str:
+    return integration_secrets.context_of(name).replace("_", " ")
+
+
 def reference() -> str:
     """Every public name of the package itself, and where the others are."""
     public = [getattr(codika_nb, name) for name in codika_nb.__all__]
@@ -196,6 +249,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "magics": magics,
     "commands": commands,
     "errors": failures,
+    "integrations": integrations,
     "reference": reference,
     **{f"{name}-reference": _module(name) for name in MODULES},
 }

@@ -603,6 +603,8 @@ def test_secrets_come_from_the_environment(
     assert client.delete_integration("cstm_crm", instance=platform.instance).deleted
     with pytest.raises(ConfigError, match="cannot be connected without its secrets"):
         client.set_integration("cstm_other", instance=platform.instance)
+    with pytest.raises(ConfigError, match="Did you mean google_gemini"):
+        client.set_integration("google-gemini")
 
 
 def test_the_encryption_key_has_to_be_one(

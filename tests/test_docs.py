@@ -14,6 +14,7 @@ import pytest
 
 import codika_nb
 from codika_nb import errors
+from codika_nb.client.integration_secrets import context_of
 from codika_nb.notebook.extension import MAGICS, magic_of
 from codika_nb.signin.reactions import REACTIONS
 from codika_nb.usecases.rules import verify
@@ -114,6 +115,14 @@ def test_every_error_rule_and_code_is_explained(site: dict[Path, Page]) -> None:
     assert [name for name in (*errors.__all__, *REACTIONS, *rules) if name not in text] == []
     assert "Ask for a new one." in text
     assert not re.search(r"\{\w+\}", text)
+
+
+def test_every_integration_that_is_known_is_listed(site: dict[Path, Page]) -> None:
+    text = page(site, "integrations").text
+    for name in ("openai", "telegram", "google_gmail", "slack"):
+        assert re.search(rf"{name}\s+{context_of(name).replace('_', ' ')}\b", text)
+    assert "POSTGRES_SSL (optional)" in text
+    assert "{{ORGCRED_OPENAI_ID_DERCGRO}}" in text
 
 
 def test_the_reference_shows_every_public_name(site: dict[Path, Page]) -> None:

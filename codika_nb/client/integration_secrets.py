@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from typing import Any, Literal
 
 from ..errors import ConfigError, InvalidResponseError
@@ -134,9 +135,10 @@ def checked(
         )
     if not secrets or not all(isinstance(s, str) and s for each in secrets.items() for s in each):
         wanted = ", ".join(f'"{name}": …' for name in _SECRETS.get(integration_id, ("NAME",)))
+        near = [] if integration_id in _SECRETS else get_close_matches(integration_id, _SECRETS, n=1)
         raise ConfigError(
             f"{integration_id} cannot be connected without its secrets, all of them texts.",
-            next_action=f"Give secrets={{{wanted}}}.",
+            next_action=f"Did you mean {near[0]}?" if near else f"Give secrets={{{wanted}}}.",
         )
     known = set(_SECRETS.get(integration_id, secrets))
     if unknown := set(secrets) - known:
