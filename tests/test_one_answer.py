@@ -536,8 +536,13 @@ def test_the_sandbox_of_the_environment_is_looked_at_anew(
     shell: Kernel, sandbox: Sandbox, greeter: Path
 ) -> None:
     stand_ins = greeter / "stand_ins.py"
-    foreign = shell.run(f"s = %codika_sandbox --stand-ins {stand_ins}")
-    assert "It does not take --stand-ins" in foreign.text
+    answered = shell.run(f"s = %codika_sandbox --stand-ins {stand_ins}")
+    assert "A sandbox runs already, and is used; it answers greet." in answered.text
+    assert "It does not take" not in answered.text
+    other = greeter / "other.py"
+    other.write_text(stand_ins.read_text().replace('"greet"', '"part"'))
+    foreign = shell.run(f"s = %codika_sandbox --stand-ins {other} --port 1")
+    assert "It does not take --port and --stand-ins" in foreign.text
     assert sandbox.url in shell.run("s").text
     refused = shell.run('@s.workflow("greet")\ndef greet(payload): return {}')
     assert refused.error == "ConfigError"

@@ -42,6 +42,7 @@ def codika_sandbox(shell: InteractiveShell, arguments: Namespace) -> Any:
     if arguments.stop:
         return _stop(shell)
     sandbox = _running()
+    left_out = [f"--{name}" for name in ("port", "data", "engine") if getattr(arguments, name)]
     if sandbox is None:
         kept = files.kept()
         data = arguments.data or (kept and kept / "sandbox")
@@ -50,10 +51,12 @@ def codika_sandbox(shell: InteractiveShell, arguments: Namespace) -> Any:
         sandbox.start()
         atexit.register(sandbox.stop)
     elif isinstance(sandbox, RemoteSandbox):
-        _say_what_is_left_out(arguments, ("port", "data", "stand_ins", "engine"), sandbox)
+        _say_what_is_used(sandbox, arguments.stand_ins, left_out)
     else:
         _load(sandbox, arguments.stand_ins)
-        _say_what_is_left_out(arguments, ("port", "data", "engine"))
+        if left_out:
+            text = f"A sandbox is already running: {' and '.join(left_out)} can only be given to a new one."
+            display(line(text), raw=True)
     kernel.use_sandbox(sandbox)
     runs = sandbox.runs_workflows if arguments.engine and isinstance(sandbox, Sandbox) else ""
     show(shell, sandbox, sandbox_card(sandbox, runs=runs))
@@ -74,20 +77,18 @@ def _load(sandbox: Sandbox, files: list[str]) -> None:
         sandbox.load_stand_ins(file)
 
 
-def _say_what_is_left_out(
-    arguments: Namespace, names: tuple[str, ...], of_others: RemoteSandbox | None = None
-) -> None:
-    left_out = [f"--{name.replace('_', '-')}" for name in names if getattr(arguments, name)]
-    if not left_out:
+def _say_what_is_used(sandbox: RemoteSandbox, stand_ins: list[str], left_out: list[str]) -> None:
+    """Say which workflows somebody else's sandbox answers, and which options it does not take."""
+    wanted = {workflow for file in stand_ins for workflow in Sandbox().load_stand_ins(file)}
+    if not wanted <= set(sandbox.stand_ins):
+        left_out = [*left_out, "--stand-ins"]
+    if not wanted and not left_out:
         return
-    options = " and ".join(left_out)
-    text = f"A sandbox is already running: {options} can only be given to a new one."
-    if of_others:
-        answered = f"; it answers {', '.join(of_others.stand_ins)}" if of_others.stand_ins else ""
-        text = (
-            f"A sandbox runs already, and is used{answered}. It does not take {options}: "
-            "%env CODIKA_BASE_URL= and this line again start one that does."
-        )
+    answered = f"; it answers {', '.join(sandbox.stand_ins)}" if sandbox.stand_ins else ""
+    text = f"A sandbox runs already, and is used{answered}."
+    if left_out:
+        options = " and ".join(left_out)
+        text += f" It does not take {options}: %env CODIKA_BASE_URL= and this line again start one that does."
     display(line(text), raw=True)
 
 
