@@ -42,6 +42,8 @@ html_theme = "furo"
 html_title = f"codika_nb {version}"
 html_copy_source = False
 html_show_sphinx = False
+html_show_copyright = False
+html_static_path = html_css_files = ["site.css"]
 
 
 def _as_called() -> None:

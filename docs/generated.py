@@ -111,7 +111,7 @@ def _kinds() -> list[tuple[str, str]]:
     for name in errors.__all__:
         kind = getattr(errors, name)
         depth = len([base for base in kind.__mro__ if base.__module__ == errors.__name__]) - 1
-        rows.append((kind.__mro__[::-1], "&emsp;" * depth + f"`{name}`", _first_line(kind)))
+        rows.append((kind.__mro__[::-1], "&nbsp;" * 4 * depth + f"`{name}`", _first_line(kind)))
     rows.sort(key=lambda row: [base.__name__ for base in row[0]])
     return [(name, text) for _, name, text in rows]
 
