@@ -23,7 +23,9 @@ OWN = ("CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "SECURITY.md", "llms.txt")
 
 def lay_out(folder: Path) -> None:
     """Put into `folder` what the site is made of: the README is its first page."""
-    shutil.copytree(ROOT / "docs", folder / "docs", ignore=shutil.ignore_patterns("*.py", "*.css", "__pycache__"))
+    shutil.copytree(
+        ROOT / "docs", folder / "docs", ignore=shutil.ignore_patterns("*.py", "*.css", "__pycache__")
+    )
     shutil.copytree(ROOT / "notebooks", folder / "notebooks", ignore=NOT_YOURS)
     # As a page for visitors it has no title of its own.
     dashboard = folder / "notebooks" / "dashboards" / "greeter.ipynb"

@@ -1072,6 +1072,8 @@ OPTIONS = [{"value": "a", "label": "A"}, {"value": "b", "label": "B"}]
         ({"type": "string", "required": True}, ["x"], ["", None]),
         ({"type": "string", "minLength": 2, "maxLength": 3}, ["xx", "xxx"], ["x", "xxxx"]),
         ({"type": "string", "regex": "^[A-Z]+$", "regexError": "must be loud"}, ["LOUD"], ["quiet"]),
+        ({"type": "string", "regex": "^(a+)+$", "regexError": "only a"}, ["aa"], ["a" * 60 + "!"]),
+        ({"type": "string", "regex": "^(?<year>[0-9]{4})$"}, ["2026"], ["26"]),
         ({"type": "string", "regex": "(?<name>x)(?"}, ["a pattern Python cannot read"], []),
         ({"type": "string", "minLength": "2"}, ["x"], []),
         ({"type": "text", "maxLength": 3}, ["xxx"], ["xxxx", 1]),

@@ -8,9 +8,20 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from datetime import date
+from functools import partial
 from typing import Any, NamedTuple, NoReturn, TypeGuard
 
 from ..wire import Members, Refusal
+
+_search: Callable[[str, str], object]
+_Unreadable: type[Exception]
+try:
+    import regex
+except ImportError:  # in a browser, where a page can hold up nobody but itself
+    _search, _Unreadable = re.search, re.error
+else:
+    # Patterns are strangers', and some take years to find that a text does not match.
+    _search, _Unreadable = partial(regex.search, timeout=0.1), regex.error
 
 __all__ = ["check_configuration", "check_payload", "decode_workflow", "input_schema", "is_triggerable"]
 
@@ -190,12 +201,21 @@ def _is_number(value: Any) -> TypeGuard[float]:
 def _check_pattern(field: Mapping[str, Any], value: str, place: str) -> None:
     pattern = field.get("regex")
     if isinstance(pattern, str) and pattern:
-        try:
-            fits = re.search(pattern, value) is not None
-        except re.error:  # the patterns are JavaScript's, and not all of them are Python's
-            return
+        fits = _fits(pattern, value)
+        if fits is None:
+            _misfit(place, f"takes too long to be compared with {pattern}")
         if not fits:
             _misfit(place, str(field.get("regexError") or f"must match {pattern}"))
+
+
+def _fits(pattern: str, value: str) -> bool | None:
+    """Whether a text matches; None if that cannot be told while everybody waits for it."""
+    try:
+        return _search(pattern, value) is not None
+    except TimeoutError:
+        return None
+    except _Unreadable:  # the patterns are JavaScript's, and not all of them are Python's
+        return True
 
 
 def _check_whole(field: Mapping[str, Any], value: float, place: str) -> None:
