@@ -225,6 +225,49 @@ def test_the_helpers_of_the_package_need_no_installation(folder: Path) -> None:
     assert base64.b64decode(sent) == (folder / "workflows" / "greet.json").read_bytes()
 
 
+@pytest.mark.parametrize(
+    ("names", "encoded"),
+    [
+        ("encodeWorkflowFromString", "encodeWorkflowFromString(readFileSync(WORKFLOW_FILES[0], 'utf8'))"),
+        (
+            "loadWorkflowJson, encodeWorkflowToBase64",
+            "encodeWorkflowToBase64(loadWorkflowJson(WORKFLOW_FILES[0]))",
+        ),
+        (
+            "decodeWorkflowFromBase64, encodeWorkflowToBase64, loadAndEncodeWorkflow",
+            "encodeWorkflowToBase64(decodeWorkflowFromBase64(loadAndEncodeWorkflow(WORKFLOW_FILES[0])))",
+        ),
+    ],
+)
+def test_every_helper_for_workflows_needs_no_installation(folder: Path, names: str, encoded: str) -> None:
+    (folder / "node_modules").unlink()
+    text = (folder / "config.ts").read_text(encoding="utf-8")
+    text = text.replace("loadAndEncodeWorkflow(WORKFLOW_FILES[0])", encoded)
+    text = text.replace(
+        "import { loadAndEncodeWorkflow,", f"import {{ readFileSync }} from 'fs';\nimport {{ {names},"
+    )
+    (folder / "config.ts").write_text(text, encoding="utf-8")
+
+    use_case = UseCase.load(folder)
+
+    assert use_case.verify() == []
+    sent = use_case.deployment(project_id="p1")["configuration"]["workflows"][0]["n8nWorkflowJsonBase64"]
+    original = json.loads((folder / "workflows" / "greet.json").read_bytes())
+    assert json.loads(base64.b64decode(sent)) == original
+
+
+def test_another_helper_of_the_package_asks_for_it(folder: Path) -> None:
+    (folder / "node_modules").unlink()
+    text = (folder / "config.ts").read_text(encoding="utf-8")
+    text = text.replace("import { loadAndEncodeWorkflow,", "import { readSkillFiles, loadAndEncodeWorkflow,")
+    (folder / "config.ts").write_text(text, encoding="utf-8")
+
+    with pytest.raises(UseCaseError, match="does not provide an export named 'readSkillFiles'") as refusal:
+        UseCase.load(folder)
+
+    assert "npm install" in str(refusal.value.next_action)
+
+
 def test_the_persons_variables_are_there_but_for_secrets(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -236,10 +279,11 @@ def test_the_persons_variables_are_there_but_for_secrets(
 
     assert UseCase.load(folder).configuration.title == "Production"
 
-    read = text.replace('"Greeter"', "process.env.MY_KEY!.toUpperCase()")
-    (folder / "config.ts").write_text(read, encoding="utf-8")
-    with pytest.raises(UseCaseError, match=r"config\.ts, line \d+: .*reads MY_KEY, which is withheld"):
-        UseCase.load(folder)
+    for reads in ("process.env.MY_KEY!.toUpperCase()", "'MY_KEY' in process.env ? 'there' : 'gone'"):
+        read = text.replace('"Greeter"', reads)
+        (folder / "config.ts").write_text(read, encoding="utf-8")
+        with pytest.raises(UseCaseError, match=r"config\.ts, line \d+: .*reads MY_KEY, which is withheld"):
+            UseCase.load(folder)
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,11 @@ _STRIPS_TYPES_UNASKED = (23, 6)
 # What the codika package has for configurations, for folders in which it is not installed.
 _HELPERS = """
 import { readFileSync } from 'node:fs';
+export const loadWorkflowJson = (path) => JSON.parse(readFileSync(path, 'utf8'));
 export const loadAndEncodeWorkflow = (path) => readFileSync(path).toString('base64');
+export const encodeWorkflowFromString = (text) => Buffer.from(text).toString('base64');
+export const encodeWorkflowToBase64 = (workflow) => encodeWorkflowFromString(JSON.stringify(workflow));
+export const decodeWorkflowFromBase64 = (text) => JSON.parse(Buffer.from(text, 'base64').toString());
 """
 
 _HOOKS = """
@@ -99,13 +103,14 @@ for (const [owner, name] of opening.filter(([owner, name]) => owner[name])) {
   };
 }
 syncBuiltinESMExports();
+function refuse(name) {
+  // What packages look for is their affair, and they do without.
+  if (withheld.includes(name) && !new Error().stack.split('\\n')[3]?.includes('node_modules'))
+    throw new Error(`reads ${name}, which is withheld from it: it may be a secret`);
+}
 process.env = new Proxy(process.env, {
-  get(variables, name) {
-    // What packages look for is their affair, and they do without.
-    if (withheld.includes(name) && !new Error().stack.split('\\n')[2]?.includes('node_modules'))
-      throw new Error(`reads ${name}, which is withheld from it: it may be a secret`);
-    return variables[name];
-  },
+  get: (variables, name) => (refuse(name), variables[name]),
+  has: (variables, name) => (refuse(name), name in variables),
 });
 try {
   const { WORKFLOW_FILES, [wanted]: give } = await import(pathToFileURL(file));
@@ -259,7 +264,10 @@ def _typescript_error(file: Path, error: Mapping[str, Any]) -> UseCaseError:
             place = f"{where.relative_to(file.parent)}, line {line}"
             break
     message = " ".join(str(error["message"]).split())
-    missing = error.get("code") == "ERR_MODULE_NOT_FOUND" and "package" in message
+    # Of the codika package, only what puts a configuration together is here without it.
+    missing = (error.get("code") == "ERR_MODULE_NOT_FOUND" and "package" in message) or (
+        "module 'codika' does not provide" in message
+    )
     return UseCaseError(
         f"{place}: {error['name']}: {message}",
         next_action=f"Run npm install in {file.parent}, or where its package.json is."
