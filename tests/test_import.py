@@ -21,6 +21,7 @@ from tests.conftest import EMAIL, GREETER
 from tests.kernels import Kernel, SharedKernel
 
 from .n8n_exports import (
+    AI,
     CHAT,
     FORM,
     HOOK,
@@ -299,6 +300,52 @@ def test_errors_are_reported_with_their_messages() -> None:
     assert (stop["operation"], stop["errorMessage"]) == ("reportError", "=No {{ $json.x }}")
     (other,) = workflows(UseCase.from_n8n(ORDINARY["error output"]))
     assert ("Fetch", "main", 1, "Report Error", 0) in links(other)
+
+
+CATEGORIES = {"categories": {"categories": [{"category": "a"}, {"category": "b"}]}}
+
+
+@pytest.mark.parametrize(
+    ("kind", "version", "parameters", "outputs"),
+    [
+        (f"{AI}textClassifier", 1.1, CATEGORIES, 2),
+        (f"{AI}textClassifier", 1, CATEGORIES | {"options": {"fallback": "other"}}, 3),
+        (f"{AI}sentimentAnalysis", 1, {}, 3),
+        (f"{AI}sentimentAnalysis", 1, {"options": {"categories": "good, bad"}}, 2),
+        (f"{AI}guardrails", 1, {}, 2),
+        (f"{AI}guardrails", 1, {"operation": "sanitize"}, 1),
+        ("compareDatasets", 2.3, {}, 4),
+        ("evaluation", 4.7, {"operation": "checkIfEvaluating"}, 2),
+        ("switch", 2, {"rules": {"rules": [{"outputKey": "x"}, {"outputKey": "y"}, {}]}}, 3),
+        ("switch", 2, {"mode": "expression", "outputsAmount": 6}, 6),
+        ("switch", 1, {"mode": "expression"}, 4),
+        ("httpRequest", 4.2, {}, 1),
+    ],
+)
+def test_each_output_of_a_node_leads_to_an_end(
+    kind: str, version: float, parameters: Any, outputs: int
+) -> None:
+    several = node("Several", kind, version, parameters=parameters, onError="continueErrorOutput")
+    on = [("Several", "On", 0)] if outputs > 1 else [("Several", "On", 1)]
+    use_case = UseCase.from_n8n(
+        after(MANUAL, several, node("On", "noOp"), wires=[("Edit", "Several"), *on])
+    )
+
+    (workflow,) = workflows(use_case)
+    assert use_case.verify().must == []
+    ends = {wire[2]: wire[3] for wire in links(workflow) if wire[0] == "Several"}
+    failed = {outputs: "On" if outputs == 1 else "Report Error"}
+    first = {} if outputs == 1 else {0: "On"}
+    assert ends == dict.fromkeys(range(outputs), "All Ends") | first | failed
+
+
+def test_what_followed_the_answer_itself_follows_the_result() -> None:
+    respond = node("Respond", "respondToWebhook", 1.4, parameters={"enableResponseOutput": True})
+    later, log = node("Later", "noOp"), node("Log", "noOp")
+    wires = [("Edit", "Respond"), ("Respond", "Later", 0), ("Respond", "Log", 1)]
+    (workflow,) = workflows(UseCase.from_n8n(after(HOOK, respond, later, log, wires=wires)))
+
+    assert {wire[2:4] for wire in links(workflow) if wire[0] == "Respond"} == {(0, "Later"), (0, "Log")}
 
 
 @pytest.mark.parametrize(

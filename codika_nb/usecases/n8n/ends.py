@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..rules.view import MERGE
@@ -70,42 +70,64 @@ def close(graph: Graph, starts: Iterable[str], notes: Notes) -> None:
 def _normal_outputs(node: Node) -> int:
     """The outputs of a node, without that for errors."""
     kind, version, parameters = node["type"], node["typeVersion"], node["parameters"]
-    if kind == _IF:
-        return 2
-    if kind == "n8n-nodes-base.splitInBatches":
-        return 2 if version >= 2 else 1
-    if kind == "n8n-nodes-base.switch":
-        if parameters.get("mode") == "expression":
-            count = parameters.get("numberOutputs", parameters.get("outputsAmount", 4))
-            return count if isinstance(count, int) and 0 < count <= 100 else 4
-        if version < 3:
+    match kind.rpartition(".")[2]:
+        case "if" | "dynamicCredentialCheck":
+            return 2
+        case "splitInBatches":
+            return 2 if version >= 2 else 1
+        case "switch":
+            return _outputs_of_switch(version, parameters)
+        case "compareDatasets":
             return 4
-        rules = parameters.get("rules")
-        values = rules.get("values") if isinstance(rules, dict) else None
-        options = parameters.get("options")
-        extra = isinstance(options, dict) and options.get("fallbackOutput") == "extra"
-        return max(len(values) if isinstance(values, list) else 1, 1) + extra
+        case "textClassifier":
+            other = _in(parameters, "options").get("fallback") == "other"
+            return max(_count(_in(parameters, "categories").get("categories")) + other, 1)
+        case "sentimentAnalysis":
+            return len(str(_in(parameters, "options").get("categories", ",,")).split(","))
+        case "guardrails":
+            return 2 if parameters.get("operation", "classify") == "classify" else 1
+        case "evaluation":
+            return 2 if parameters.get("operation") == "checkIfEvaluating" else 1
     return 1
+
+
+def _outputs_of_switch(version: float, parameters: Mapping[str, Any]) -> int:
+    rules = _in(parameters, "rules")
+    if version < 2:
+        return 4
+    if parameters.get("mode") == "expression":
+        count = parameters.get("numberOutputs", parameters.get("outputsAmount", 4))
+        return count if isinstance(count, int) and 0 < count <= 100 else 4
+    if version < 3:
+        return max(_count(rules.get("rules")), 1)
+    extra = _in(parameters, "options").get("fallbackOutput") == "extra"
+    return max(_count(rules.get("values")), 1) + extra
+
+
+def _in(parameters: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    given = parameters.get(name)
+    return given if isinstance(given, dict) else {}
+
+
+def _count(given: object) -> int:
+    return len(given) if isinstance(given, list) else 0
 
 
 def _ending_outputs(node: Node) -> list[int]:
     """The outputs at which a run ends if they lead nowhere, while others of the node go on."""
-    match node["type"]:
-        case "n8n-nodes-base.if":
-            return [0, 1]
-        case "n8n-nodes-base.splitInBatches":
-            return [0] if node["typeVersion"] >= 3 else [1] if node["typeVersion"] >= 2 else []
-        case "n8n-nodes-base.switch":
-            if node["parameters"].get("mode") != "expression" and node["typeVersion"] < 3:
-                return _used_outputs(node)
-            return list(range(_normal_outputs(node)))
-    return []
+    version = node["typeVersion"]
+    if node["type"] == "n8n-nodes-base.splitInBatches":
+        return [0] if version >= 3 else [1] if version >= 2 else []
+    if node["type"] == "n8n-nodes-base.switch" and version < 2:
+        return _used_outputs(node)
+    return list(range(_normal_outputs(node)))
 
 
 def _used_outputs(node: Node) -> list[int]:
     """The outputs that the rules of an old Switch lead to; without a fallback, others stay empty."""
-    rules = node["parameters"].get("rules")
-    given = rules.get("rules") if isinstance(rules, dict) else None
+    if node["parameters"].get("mode") == "expression":
+        return [0, 1, 2, 3]
+    given = _in(node["parameters"], "rules").get("rules")
     used = (
         [rule.get("output", 0) for rule in given if isinstance(rule, dict)] if isinstance(given, list) else []
     )
@@ -187,6 +209,13 @@ def _replace_respond(graph: Graph, name: str, notes: Notes) -> None:
     given = graph.nodes[name]["parameters"]
     body = given.get("responseBody")
     how = given.get("respondWith", "firstIncomingItem")
+    version = graph.nodes[name]["typeVersion"]
+    if version == 1.3 or (version > 1.3 and given.get("enableResponseOutput")):
+        # Its second output gave the answer; what takes its place has one output.
+        outputs = graph.outputs(name)
+        for link in (link for output in outputs[1:2] for link in output):
+            graph.connect(name, link["node"], index=link["index"])
+        del outputs[1:2]
     at_end = not graph.after(name)
     if at_end and how == "json" and isinstance(body, str) and body.strip():
         graph.replace(name, _SET, 3.4, {"mode": "raw", "jsonOutput": body, "options": {}})
