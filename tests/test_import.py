@@ -189,6 +189,41 @@ def test_recorded_items_tell_kinds_and_are_left_out() -> None:
     assert "ada@example.org" not in everything
 
 
+NAMED_FORM = node(
+    "Form",
+    "formTrigger",
+    2.5,
+    parameters={
+        "formFields": {
+            "values": [
+                {"fieldLabel": "E-mail", "fieldName": "mail", "fieldType": "email", "requiredField": True},
+                {"fieldType": "hiddenField", "fieldName": "source", "fieldValue": "web"},
+                {"fieldLabel": "City", "fieldName": "", "defaultValue": "Ghent"},
+                {
+                    "fieldLabel": "Only a label",
+                    "fieldType": "dropdown",
+                    "defaultValue": "b",
+                    "fieldOptions": {"values": [{"option": "a"}, {"option": "b"}]},
+                },
+            ]
+        }
+    },
+)
+
+
+def test_what_fields_of_a_form_begin_with_is_kept() -> None:
+    use_case = UseCase.from_n8n(after(NAMED_FORM))
+
+    fields = use_case.configuration.to_json()["workflows"][0]["triggers"][0]["inputSchema"]
+    assert {field["key"]: field.get("defaultValue") for field in fields} == {
+        "E_mail": None,
+        "source": "web",
+        "City": "Ghent",
+        "Only_a_label": "b",
+    }
+    assert use_case.verify() == []
+
+
 ITEMS = [
     (
         HOOK,
@@ -204,6 +239,16 @@ ITEMS = [
         FORM,
         {"body": {"Your_name": "Ada", "How_many": 3}},
         {"Your name": "Ada", "How many?": 3, "Colour": None, "formMode": "production"},
+    ),
+    (
+        NAMED_FORM,
+        {"body": {"E_mail": "ada@example.com"}},
+        {"mail": "ada@example.com", "source": "web", "City": None, "Only a label": None},
+    ),
+    (
+        {**NAMED_FORM, "typeVersion": 2.3},
+        {"body": {"E_mail": "ada@example.com", "source": "phone"}},
+        {"E-mail": "ada@example.com", "source": "phone", "City": None},
     ),
     (
         CHAT,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from .graph import Node
 from .report import Notes
@@ -22,13 +22,23 @@ def webhook_item(given: str) -> str:
     )
 
 
-def form_item(keys: Mapping[str, str]) -> str:
+def form_item(names: Mapping[str, str], hidden: Mapping[str, str]) -> str:
+    """Code that gives a form's item.
+
+    Args:
+        names: what the item calls the fields, by their keys.
+        hidden: the values of those that nobody fills in, by their keys.
+    """
+    otherwise, given = "null", ""
+    if hidden:
+        otherwise, given = "hidden[key] ?? null", f"const hidden = {json.dumps(hidden, ensure_ascii=False)};\n"
     return (
         "// What the form gave before: its fields by their labels.\n"
         "const body = $($WEBHOOK).first().json.body ?? {};\n"
-        f"const labels = {json.dumps(dict(keys), ensure_ascii=False)};\n"
+        f"const labels = {json.dumps(dict(names), ensure_ascii=False)};\n"
+        f"{given}"
         "const item = {};\n"
-        "for (const [key, label] of Object.entries(labels)) item[label] = body[key] ?? null;\n"
+        f"for (const [key, label] of Object.entries(labels)) item[label] = body[key] ?? {otherwise};\n"
         "return [{ json: { ...item, submittedAt: $now.toISO(), formMode: 'production' } }];"
     )
 
@@ -79,40 +89,73 @@ _FORM_KINDS = {
 }
 
 
-def form_fields(node: Node, notes: Notes) -> tuple[list[dict[str, Any]], dict[str, str]]:
-    """The fields of a form, and the label of each key."""
-    schema: list[dict[str, Any]] = []
-    keys: dict[str, str] = {}
+#: From this version on, the item of a form has its fields by their names, where they have one.
+_NAMES_FIELDS = 2.4
+
+
+class FormFields(NamedTuple):
+    """The fields of a form.
+
+    Attributes:
+        schema: as an input schema has them.
+        names: what the form's item calls them, by their keys.
+        hidden: the values of those that nobody fills in, by their keys.
+    """
+
+    schema: list[dict[str, Any]]
+    names: dict[str, str]
+    hidden: dict[str, str]
+
+
+def form_fields(node: Node, notes: Notes) -> FormFields:
+    """The fields of a form, for the platform and for the code that gives its item."""
+    form = FormFields([], {}, {})
     for each in _given_fields(node, notes):
-        title = each.get("fieldLabel") or each.get("fieldName") or each.get("elementName")
-        if not (isinstance(title, str) and title):
+        called = [each.get(member) for member in ("fieldLabel", "fieldName", "elementName")]
+        texts = [text for text in called if isinstance(text, str) and text]
+        if not texts:
             continue
-        key = re.sub(r"\W+", "_", title, flags=re.ASCII).strip("_") or f"field_{len(keys) + 1}"
+        title = texts[0]
+        key = re.sub(r"\W+", "_", title, flags=re.ASCII).strip("_") or f"field_{len(form.names) + 1}"
         key = f"field_{key}" if key[0].isdigit() else key
-        while key in keys:
+        while key in form.names:
             key += "_"
-        keys[key] = title
-        kind = _FORM_KINDS.get(str(each.get("fieldType") or "text"), "string")
-        made: dict[str, Any] = {"key": key, "label": title, "type": kind}
-        options = _options(each)
-        if kind in ("select", "radio", "multiselect"):
-            if each.get("multiselect") is True:
-                made["type"] = "multiselect"
-            if options:
-                made["options"] = [{"value": option, "label": option} for option in options]
-            else:
-                made["type"] = "string"
-        if isinstance(each.get("placeholder"), str) and each["placeholder"]:
-            made["placeholder"] = each["placeholder"]
-        if each.get("requiredField") is True:
-            made["required"] = True
+        by_name = node["typeVersion"] >= _NAMES_FIELDS and called[1] in texts
+        form.names[key] = str(called[1]) if by_name else title
+        kind = str(each.get("fieldType") or "text")
         if kind == "file":
             notes.decide(
                 f"The form takes a file ({title}): it arrives as the platform gives it, not as a binary.",
                 node["name"],
             )
-        schema.append(made)
-    return schema, keys
+        made = {"key": key, "label": title} | _form_field(each, kind)
+        if kind == "hiddenField" and isinstance(value := each.get("fieldValue"), str) and value:
+            form.hidden[key] = value
+            made["defaultValue"] = value
+        form.schema.append(made)
+    return form
+
+
+def _form_field(each: Mapping[str, Any], kind: str) -> dict[str, Any]:
+    """What the platform's field has but for its key and label."""
+    made: dict[str, Any] = {"type": _FORM_KINDS.get(kind, "string")}
+    options = _options(each)
+    if made["type"] in ("select", "radio", "multiselect"):
+        if each.get("multiselect") is True:
+            made["type"] = "multiselect"
+        if options:
+            made["options"] = [{"value": option, "label": option} for option in options]
+        else:
+            made["type"] = "string"
+    if isinstance(each.get("placeholder"), str) and each["placeholder"]:
+        made["placeholder"] = each["placeholder"]
+    if each.get("requiredField") is True:
+        made["required"] = True
+    default = each.get("defaultValue")
+    takes_it = made["type"] in ("string", "text") or (made["type"] in ("select", "radio") and default in options)
+    if isinstance(default, str) and default and takes_it:
+        made["defaultValue"] = default
+    return made
 
 
 def _given_fields(node: Node, notes: Notes) -> list[dict[str, Any]]:

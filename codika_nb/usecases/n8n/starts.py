@@ -236,11 +236,12 @@ def _translated(
             given = "query: body, body: {}" if by_query else "query: start.query ?? {}, body"
             return http | {"inputSchema": form.fields}, webhook_item(given)
         case "form":
-            schema, labels = form_fields(node, notes)
-            called = ", ".join(f"“{text}” is {key}" for key, text in labels.items() if text != key)
+            schema, names, hidden = form_fields(node, notes)
+            other = [field for field in schema if field["label"] != field["key"]]
+            called = ", ".join(f"“{field['label']}” is {field['key']}" for field in other)
             also = f"; in a payload {called}" if called else ""
             notes.done(f"The form's fields are the input form now{also}.", name)
-            return http | {"inputSchema": schema}, form_item(labels)
+            return http | {"inputSchema": schema}, form_item(names, hidden)
         case "chat":
             notes.done("The chat is a form with a message now; nothing keeps a session but sessionId.", name)
             schema = [
