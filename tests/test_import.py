@@ -35,6 +35,7 @@ from .n8n_exports import (
     export,
     graphs,
     node,
+    rules,
 )
 
 __all__ = ["codika_tool"]
@@ -372,9 +373,7 @@ def test_each_output_of_a_node_leads_to_an_end(
 ) -> None:
     several = node("Several", kind, version, parameters=parameters, onError="continueErrorOutput")
     on = [("Several", "On", 0)] if outputs > 1 else [("Several", "On", 1)]
-    use_case = UseCase.from_n8n(
-        after(MANUAL, several, node("On", "noOp"), wires=[("Edit", "Several"), *on])
-    )
+    use_case = UseCase.from_n8n(after(MANUAL, several, node("On", "noOp"), wires=[("Edit", "Several"), *on]))
 
     (workflow,) = workflows(use_case)
     assert use_case.verify().must == []
@@ -427,6 +426,73 @@ def test_parts_are_kept_and_are_no_ends() -> None:
     assert [w[0] for w in links(workflow) if w[3] == "Submit Result"] == ["Agent"]
 
 
+@pytest.mark.parametrize(
+    ("parameters", "words"),
+    [
+        ({"workflowId": 17}, "a workflow of the old engine (17)"),
+        ({"workflowId": {"__rl": True, "mode": "list", "value": 17}}, "a workflow of the old engine (17)"),
+        ({"source": "parameter", "workflowJson": '{"nodes": []}'}, "does not say by an id"),
+        ({"source": "url", "workflowUrl": "https://example.com/w.json"}, "does not say by an id"),
+        ({}, "does not say by an id"),
+        ({"workflowId": "={{ $json.id }}"}, "Computes which workflow"),
+    ],
+)
+def test_a_call_that_leads_nowhere_is_said(parameters: Any, words: str) -> None:
+    call = node("Call", "executeWorkflow", 1.2, parameters=parameters)
+    imported = UseCase.from_n8n(after(MANUAL, call, wires=[("Edit", "Call")])).imported
+
+    assert imported
+    assert any(note.node == "Call" and words.lower() in note.message.lower() for note in imported.decide)
+
+
+def test_a_call_by_a_number_leads_to_what_is_imported_along() -> None:
+    call = node("Call", "executeWorkflow", 1, parameters={"workflowId": 17})
+    called = after(ORDINARY["sub-workflow with inputs"]["nodes"][0], id="17", name="Other")
+    first, _ = workflows(UseCase.from_n8n([after(MANUAL, call, wires=[("Edit", "Call")]), called]))
+
+    assert named(first)["Call"]["parameters"]["workflowId"] == "{{SUBWKFL_other_LFKWBUS}}"
+
+
+def every(field: str, count: object) -> dict[str, Any]:
+    return rules({"field": field, f"{field}Interval": count})
+
+
+def cron(text: str) -> dict[str, Any]:
+    return rules({"field": "cronExpression", "expression": text})
+
+
+def old(**item: Any) -> dict[str, Any]:
+    return {"triggerTimes": {"item": [item]}}
+
+
+@pytest.mark.parametrize(
+    ("parameters", "expression", "whole"),
+    [
+        (every("minutes", 60), "0 * * * *", True),
+        (every("minutes", 120), "0 */2 * * *", True),
+        (every("minutes", 90), "0 * * * *", False),
+        (every("minutes", "={{ 5 }}"), "*/5 * * * *", False),
+        (every("hours", 24), "0 0 * * *", True),
+        (every("hours", 36), "0 0 * * *", False),
+        (cron("@daily"), "0 0 * * *", True),
+        (cron("={{ $json.when }}"), "0 0 * * *", False),
+        (cron("now and then"), "0 0 * * *", False),
+        (cron("0 9 * * MON-FRI"), "0 9 * * MON-FRI", True),
+        (rules({"field": "weeks", "triggerAtDay": ["1", 3], "triggerAtHour": 8}), "0 8 * * 1,3", True),
+        (old(mode="everyX", value=90, unit="minutes"), "0 * * * *", False),
+        (old(mode="everyX", value=15, unit="minutes"), "*/15 * * * *", True),
+        (old(mode="everyX", value=6), "0 */6 * * *", True),
+    ],
+)
+def test_times_become_a_cron_expression_or_are_said(parameters: Any, expression: str, whole: bool) -> None:
+    kind = "cron" if "triggerTimes" in parameters else "scheduleTrigger"
+    use_case = UseCase.from_n8n(after(node("Times", kind, 1, parameters=parameters)))
+
+    [trigger] = use_case.configuration.workflows[0].triggers
+    assert trigger.to_json()["cronExpression"] == expression
+    assert ("no one cron expression" in decided(use_case)) is not whole
+
+
 def test_calls_lead_to_what_is_imported_along() -> None:
     called = after(node("T", "executeWorkflowTrigger", 1), id="17", name="Called")
     caller = after(
@@ -460,6 +526,10 @@ def test_calls_lead_to_what_is_imported_along() -> None:
         ("$json.body.y - $json.body.x", "number"),
         ("$json.body.x.toFixed(2)", "number"),
         ("$json.body.x >= 18", "number"),
+        ("$json.body.x.round(2)", "number"),
+        ("$json.body.x.sum()", "array"),
+        ("$json.body.x.first().name.trim()", "objectArray"),
+        ("$json.body.x.unique().map(each => each.name.trim())", "objectArray"),
         # Nothing certain: a text takes most.
         ("'a - ' + $json.body.x", "string"),
         ("`${$json.body.y}-${$json.body.x}</b>`", "string"),
@@ -678,6 +748,34 @@ def form(workflow: dict[str, Any]) -> dict[str, Any]:
 def kind_of_input(workflow: dict[str, Any]) -> str:
     (trigger,) = UseCase.from_n8n(workflow).configuration.to_json()["workflows"][0]["triggers"]
     return next(str(field["type"]) for field in trigger["inputSchema"] if field["key"] == "x")
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "={{ $('Webhook').itemMatching(0).json.body.x }}",
+        "={{ $('Webhook').pairedItem().json.body.x }}",
+        "={{ $data.body.x }}",
+        "for (let i = 0; i < items.length; i++) items[i].json.y = items[i].json.body.x;",
+        "const all = $input.all()[index].json.body.x;",
+    ],
+)
+def test_items_are_known_by_every_name(code: str) -> None:
+    reading = node("Read", "code", 2, parameters={"jsCode": code})
+    assert form(export([HOOK, reading], ("Webhook", "Read"))).keys() == {"x"}
+
+
+@pytest.mark.parametrize(
+    ("reads", "words"),
+    [
+        ("$json.body['first name']", "No field can be called 'first name'"),
+        ("$jmespath($json.body, 'a.b')", "does not tell what is in it"),
+        ("{...$json.body}", "does not tell what is in it"),
+    ],
+)
+def test_what_cannot_be_in_the_form_is_said(reads: str, words: str) -> None:
+    reading = node("Read", "set", 3.4, parameters={"a": f"={{{{ {reads} }}}}"})
+    assert words in decided(UseCase.from_n8n(export([HOOK, reading], ("Webhook", "Read"))))
 
 
 def test_inputs_that_nothing_gives_away_are_left_to_a_person() -> None:

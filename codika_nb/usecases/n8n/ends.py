@@ -67,7 +67,7 @@ def close(graph: Graph, starts: Iterable[str], notes: Notes) -> None:
             notes.done("What fails here is reported as the run's error.", name)
 
 
-def _normal_outputs(node: Node) -> int:
+def _normal_outputs(node: Node) -> int:  # noqa: PLR0911 - one for each kind of node
     """The outputs of a node, without that for errors."""
     kind, version, parameters = node["type"], node["typeVersion"], node["parameters"]
     match kind.rpartition(".")[2]:

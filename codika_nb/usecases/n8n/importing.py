@@ -305,11 +305,20 @@ def _match_calls(made: list[_Made]) -> None:
                 continue
             given = node["parameters"].get("workflowId")
             called = given.get("value") if isinstance(given, dict) else given
-            if not isinstance(called, str) or not called or called.startswith(("=", "{{SUBWKFL_")):
-                if isinstance(called, str) and called.startswith("="):
-                    caller.notes.decide(
-                        "Computes which workflow it calls, by ids of the old engine.", node["name"]
-                    )
+            called = str(called or "") if isinstance(called, str | int) else ""
+            if called.startswith("{{SUBWKFL_"):
+                continue
+            if called.startswith("="):
+                caller.notes.decide(
+                    "Computes which workflow it calls, by ids of the old engine.", node["name"]
+                )
+                continue
+            if not called:
+                caller.notes.decide(
+                    "Does not say by an id which workflow it calls: make a sub-workflow of that one, "
+                    "and name it.",
+                    node["name"],
+                )
                 continue
             target = known.get(called)
             if target is None:

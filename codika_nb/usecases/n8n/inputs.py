@@ -25,11 +25,13 @@ class Form(NamedTuple):
         open: what is left out: objects of unknown members, lists of unknown elements, and what is unknown
             in their elements. A payload may have them, and a field of the wrong kind would have it refused.
             (A lone value that is unknown is text, as forms give texts. Lists come from programs.)
+        unnamed: what is left out as well, as no field can be called like that.
     """
 
     fields: list[dict[str, Any]]
     as_text: list[str]
     open: list[str]
+    unnamed: list[str]
 
     def tell(self, node: str, notes: Notes) -> None:
         """Take down what a person has to check."""
@@ -45,11 +47,18 @@ class Form(NamedTuple):
                 "hold it as before. Declare it in the inputSchema to have it in the form.",
                 node,
             )
+        if self.unnamed:
+            names = ", ".join(map(repr, self.unnamed))
+            notes.decide(
+                f"No field can be called {names}: the form leaves it out, "
+                "and a payload may hold it as before.",
+                node,
+            )
 
 
 def form(read: Value, recorded: Iterable[object] = ()) -> Form:
     """The form for an object, by what is read of it and by the objects that were recorded."""
-    made = Form([], [], [])
+    made = Form([], [], [], [])
     made.fields.extend(_rows(read, list(recorded), "", made))
     return made
 
@@ -63,6 +72,8 @@ def subworkflow_inputs(read: Value, recorded: Iterable[object] = ()) -> list[dic
 
 
 def _rows(read: Value, recorded: Iterable[object], place: str, made: Form) -> list[dict[str, Any]]:
+    recorded = list(recorded)
+    made.unnamed.extend(f"{place}{name}" for name in _names(read, recorded) if not _KEY.fullmatch(name))
     fields = (
         _field(name, value, values, f"{place}{name}", made)
         for name, value, values in _members(read, recorded)
@@ -72,11 +83,23 @@ def _rows(read: Value, recorded: Iterable[object], place: str, made: Form) -> li
 
 def _members(read: Value, recorded: Iterable[object]) -> Iterator[tuple[str, Value, list[object]]]:
     """The members that are read or recorded, each with what is known of it and its recorded values."""
-    objects = [each for each in recorded if isinstance(each, dict)]
-    for name in dict.fromkeys([*read.members, *(name for each in objects for name in each)]):
-        if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_-]*", name) and name != "executionMetadata":
-            values = [each[name] for each in objects if each.get(name) is not None]
+    recorded = list(recorded)
+    for name in _names(read, recorded):
+        if _KEY.fullmatch(name) and name != "executionMetadata":
+            values = [
+                each[name] for each in recorded if isinstance(each, dict) and each.get(name) is not None
+            ]
             yield name, read.members.get(name, Value()), values
+
+
+#: What a field can be called.
+_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+
+
+def _names(read: Value, recorded: Iterable[object]) -> dict[str, None]:
+    """The names of the members that are read or recorded, each once."""
+    objects = [each for each in recorded if isinstance(each, dict)]
+    return dict.fromkeys([*read.members, *(name for each in objects for name in each)])
 
 
 def _field(name: str, read: Value, recorded: list[object], place: str, made: Form) -> dict[str, Any] | None:

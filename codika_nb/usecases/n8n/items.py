@@ -31,7 +31,10 @@ def form_item(names: Mapping[str, str], hidden: Mapping[str, str]) -> str:
     """
     otherwise, given = "null", ""
     if hidden:
-        otherwise, given = "hidden[key] ?? null", f"const hidden = {json.dumps(hidden, ensure_ascii=False)};\n"
+        otherwise, given = (
+            "hidden[key] ?? null",
+            f"const hidden = {json.dumps(hidden, ensure_ascii=False)};\n",
+        )
     return (
         "// What the form gave before: its fields by their labels.\n"
         "const body = $($WEBHOOK).first().json.body ?? {};\n"
@@ -152,7 +155,9 @@ def _form_field(each: Mapping[str, Any], kind: str) -> dict[str, Any]:
     if each.get("requiredField") is True:
         made["required"] = True
     default = each.get("defaultValue")
-    takes_it = made["type"] in ("string", "text") or (made["type"] in ("select", "radio") and default in options)
+    takes_it = made["type"] in ("string", "text") or (
+        made["type"] in ("select", "radio") and default in options
+    )
     if isinstance(default, str) and default and takes_it:
         made["defaultValue"] = default
     return made

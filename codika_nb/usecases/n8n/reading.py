@@ -84,20 +84,34 @@ _NAME = r"[A-Za-z_$][\w$]*"
 #: A way into a value, in any notation: ``.a``, ``["a"]``, ``?.a``, ``[0]``.
 _STEP = r"""(?:\??\.\s*[A-Za-z_]\w*|\??\.?\[\s*\\?["'][^"'\\\]]+\\?["']\s*\]|(?:\?\.)?\[\d+\])"""
 _STEPS = re.compile(rf"(?:{_STEP})*")
-_ONE_ITEM = r"\.(?:item|first\(\)|last\(\))"
+_ONE_ITEM = r"\.(?:item(?!\w)|(?:first|last|itemMatching|pairedItem)\([^()]*\))"
 #: What the code of a node calls the data of the item it gets, that item, and all that it gets.
-_OWN = (r"\$json|\bitem\.json", rf"\$input{_ONE_ITEM}", r"\$input\.all\(\)|\bitems\b")
+_OWN = (
+    r"\$json|\$data\b|\bitem\.json",
+    rf"\$input{_ONE_ITEM}|(?:\$input\.all\(\)|\bitems)\[{_NAME}\]",
+    rf"\$input\.all\(\)(?!\[{_NAME}\])|\bitems\b(?!\[{_NAME}\])",
+)
 
 #: What is asked of values of each kind.
 _METHODS = {
-    "number": {"toFixed", "toPrecision"},
+    "number": {
+        *("toFixed", "toPrecision"),
+        # Here and below: what n8n adds to values in its expressions.
+        *("round", "ceil", "floor", "abs", "isEven", "isOdd", "isInteger"),
+    },
     "string": {
         *("toUpperCase", "toLowerCase", "trim", "trimStart", "trimEnd", "split", "replace", "replaceAll"),
         *("match", "matchAll", "search", "startsWith", "endsWith", "charAt", "charCodeAt", "codePointAt"),
         *("padStart", "padEnd", "substring", "substr", "repeat", "normalize", "localeCompare"),
+        *("toTitleCase", "toSentenceCase", "toSnakeCase", "toCamelCase", "toKebabCase", "quote", "hash"),
+        *("extractEmail", "extractUrl", "extractUrlPath", "extractDomain", "isEmail", "isUrl", "isDomain"),
+        *("base64Encode", "base64Decode", "urlDecode", "removeTags", "removeMarkdown", "isNumeric"),
+        *("replaceSpecialChars", "parseJson", "toDate"),
     },
     "sized": {"length", "slice", "includes", "indexOf", "lastIndexOf", "concat", "at"},
 }
+#: What n8n asks of lists of numbers.
+_NUMBERS = ("sum", "average", "min", "max")
 #: What lists alone have: by what it gives, and which parameters of its callback are elements.
 _SAME, _ONE, _OTHER = "the same elements", "one of them", "something else"
 _OF_LISTS = {
@@ -107,6 +121,12 @@ _OF_LISTS = {
     **dict.fromkeys(("map", "flatMap", "forEach", "some", "every", "findIndex"), (_OTHER, (0,))),
     **dict.fromkeys(("reduce", "reduceRight"), (_OTHER, (1,))),
     **dict.fromkeys(("join", "push", "unshift", "splice", "fill"), (_OTHER, ())),
+    # What n8n adds to lists.
+    **dict.fromkeys(("unique", "removeDuplicates"), (_SAME, ())),
+    **dict.fromkeys(("first", "last", "randomItem"), (_ONE, ())),
+    **dict.fromkeys(("pluck", "chunk", "smartJoin", "renameKeys", "union", "difference"), (_OTHER, ())),
+    **dict.fromkeys(("intersection", "append"), (_OTHER, ())),
+    **dict.fromkeys(_NUMBERS, (_OTHER, ())),
 }
 
 _CALLBACK = re.compile(
@@ -320,7 +340,7 @@ class _Reading:
     def _of_list(self, method: str, view: _View, begin: int, close: int) -> _View:
         """Take down what is done with the elements of a list; returns what the method gives."""
         text, element = self.text, view.part(ELEMENT)
-        self._at(element)
+        self._at(element).kinds.update({"number"} if method in _NUMBERS else ())
         gives, places = _OF_LISTS[method]
         callback = _CALLBACK.match(text, begin, close)
         parameters = _PARAMETER.findall(callback["several"] or callback["one"] or "") if callback else []

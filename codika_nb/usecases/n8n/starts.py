@@ -16,7 +16,7 @@ from ..starters import BY_HAND, CHATS, CRON, ERROR, FORM, INTERVAL, SCHEDULE, tr
 from ..triggers import INSTANCE_PATH, webhook_url
 from . import inputs
 from .export import Read
-from .graph import Graph, Node
+from .graph import Graph, Node, expressions
 from .items import (
     CHAT_ITEM,
     EMPTY_ITEM,
@@ -223,6 +223,13 @@ def _translated(
             member = "query" if by_query else "body"
             form = inputs.form(members.get(member, Value()), [item.get(member) for item in recorded])
             form.tell(name, notes)
+            computed = " ".join(text for each in graph.nodes.values() for text in expressions(each))
+            if not any(form) and re.search(rf"\b{member}\b", computed):
+                notes.decide(
+                    f"Its {member} is read in a way that does not tell what is in it: declare that in the "
+                    "inputSchema.",
+                    name,
+                )
             for other in ("headers", "params", *(() if by_query else ("query",))):
                 if other in members:
                     notes.decide(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from ..starters import CRON, INTERVAL
@@ -52,11 +53,9 @@ def _old_rule(item: dict[str, Any]) -> dict[str, Any]:
     }
     mode = item.get("mode")
     if mode == "everyX":
-        every = _whole(item.get("value"), 2)
-        expression = f"0 */{every} * * *" if item.get("unit", "hours") == "hours" else f"*/{every} * * * *"
-    else:
-        expression = at.get(str(mode), f"{minute} {hour} * * *")
-    return {"field": "cronExpression", "expression": expression}
+        unit = "minutes" if item.get("unit", "hours") == "minutes" else "hours"
+        return {"field": unit, f"{unit}Interval": _whole(item.get("value"), 2)}
+    return {"field": "cronExpression", "expression": at.get(str(mode), f"{minute} {hour} * * *")}
 
 
 def _cron(rule: dict[str, Any]) -> tuple[str, bool]:  # noqa: PLR0911 - one for each way of saying it
@@ -64,26 +63,46 @@ def _cron(rule: dict[str, Any]) -> tuple[str, bool]:  # noqa: PLR0911 - one for 
     field = rule.get("field") or "days"
     hour, minute = _whole(rule.get("triggerAtHour"), 0), _whole(rule.get("triggerAtMinute"), 0)
     every = _whole(rule.get(f"{field}Interval"), 5 if field == "minutes" else 30 if field == "seconds" else 1)
+    fixed = not any(str(value).startswith("=") for value in rule.values())
+    if field == "minutes" and every > 0 and every % 60 == 0:
+        field, every, minute = "hours", every // 60, 0
     match field:
         case "cronExpression":
             expression = _text(rule.get("expression"), "").removeprefix("=").strip() or "0 0 * * *"
-            parts = expression.split()
+            parts = _WORDS.get(expression.lower(), expression).split()
+            if len(parts) not in (5, 6) or not all(re.fullmatch(r"[\w*/,#?-]+", part) for part in parts):
+                return "0 0 * * *", False
             # The platform's have five parts, as the first of six is for seconds.
-            return (" ".join(parts[1:]), parts[0] == "0") if len(parts) == 6 else (expression, True)
+            return " ".join(parts[-5:]), len(parts) == 5 or parts[0] == "0"
         case "seconds":
-            return "* * * * *", every == 60
+            return "* * * * *", every == 60 and fixed
         case "minutes":
-            return ("* * * * *" if every == 1 else f"*/{every} * * * *"), 60 % max(every, 1) == 0
+            at = "*" if every == 1 else f"*/{every}" if 0 < every < 60 else "0"
+            return f"{at} * * * *", 60 % max(every, 1) == 0 and fixed
         case "hours":
-            return f"{minute} {'*' if every == 1 else f'*/{every}'} * * *", 24 % max(every, 1) == 0
+            at = "*" if every == 1 else f"*/{every}" if 0 < every < 24 else "0"
+            return f"{minute} {at} * * *", 24 % max(every, 1) == 0 and fixed
         case "weeks":
             days = rule.get("triggerAtDay")
-            chosen = [str(day) for day in days if isinstance(day, int)] if isinstance(days, list) else []
-            return f"{minute} {hour} * * {','.join(chosen) or '0'}", every == 1
+            chosen = [str(day) for day in days if str(day).isdigit()] if isinstance(days, list) else []
+            return f"{minute} {hour} * * {','.join(chosen) or '0'}", every == 1 and fixed
         case "months":
             day = _whole(rule.get("triggerAtDayOfMonth"), 1)
-            return f"{minute} {hour} {day} {'*' if every == 1 else f'*/{every}'} *", 12 % max(every, 1) == 0
-    return f"{minute} {hour} * * *", every == 1
+            at = "*" if every == 1 else f"*/{every}"
+            return f"{minute} {hour} {day} {at} *", 12 % max(every, 1) == 0 and fixed
+    return f"{minute} {hour} * * *", every == 1 and fixed
+
+
+#: The names that cron has for some times.
+_WORDS = {
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+    "@monthly": "0 0 1 * *",
+    "@weekly": "0 0 * * 0",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@hourly": "0 * * * *",
+}
 
 
 def _whole(value: object, otherwise: int) -> int:
