@@ -892,6 +892,19 @@ def test_the_magic_writes_a_folder_and_says_what_comes_next(shell: Kernel, tmp_p
     assert UseCase.load(tmp_path / "there").configuration.title == "My flow"
 
 
+def test_the_magic_takes_a_pattern(shell: Kernel, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.json").write_text(json.dumps(after(MANUAL)), encoding="utf-8")
+
+    outcome = shell.run(f"imported = %codika_import {tmp_path}/*.json --into {tmp_path / 'both'}")
+
+    assert {file.name for file in (tmp_path / "both" / "workflows").iterdir()} == {"one.json", "two.json"}, (
+        outcome.traceback
+    )
+    refused = shell.run(f"%codika_import {tmp_path}/none-*.json")
+    assert "cannot be read" in "".join(refused.traceback)
+
+
 def test_a_lone_workflow_is_checked_and_mended(shell: Kernel, tmp_path: Path, greeter: Path) -> None:
     file = tmp_path / "greet.json"
     workflow = json.loads((greeter / "workflows" / "greet.json").read_text(encoding="utf-8"))

@@ -286,6 +286,10 @@ def test_without_an_account_a_magic_says_how_to_get_one(shell: Kernel) -> None:
         ("payload", "Ada $x {y}"),
         ('{"name": x}', "X"),
         ('{"name": payload["name"]}', "Ada $x {y}"),
+        ('{"name": {x}}', "X"),
+        ('{"name": {payload["name"]}}', "Ada $x {y}"),
+        ('{"name": $x, "language": "en"}', "X"),
+        ('{"name": $deployed.version}', "1.0"),
         ('{"name": "$deployed.version"}', "1.0"),
         ('{holder["p"]}', "Ada $x {y}"),
         ('{"name": "Ada"};', "Ada"),
@@ -337,6 +341,8 @@ def test_variables_are_parts_of_words_everywhere(shell: Kernel, sandbox: Sandbox
         ("%codika_deploy x --publsh", "--publish"),
         ("%codika_trigger greet --no-wiat", "--no-wait"),
         ("%codika_login zoe@example.com --organization x", "--organization-id"),
+        ("%codika_deploy x --DRY-RUN", "--dry-run"),
+        ("%codika_instances --hepl", "--help"),
     ],
 )
 def test_a_misspelt_option_is_found(shell: Kernel, line: str, meant: str) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+from array import array
+from collections import deque
 from collections.abc import Iterator
 from datetime import date, timedelta
 from decimal import Decimal
+from enum import Enum
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import numpy as np
@@ -152,6 +155,15 @@ def test_another_account_does_not_run_what_this_one_has_deployed(
 # --- what a payload is ------------------------------------------------------------------------------
 
 
+class Point(NamedTuple):
+    x: Any
+    y: Any
+
+
+class Colour(Enum):
+    RED = "red"
+
+
 VALUES: list[tuple[Any, Any]] = [
     (np.int64(3), 3),
     (np.float32(0.5), 0.5),
@@ -170,6 +182,14 @@ VALUES: list[tuple[Any, Any]] = [
     (timedelta(seconds=90), 90.0),
     (UUID(int=0), "00000000-0000-0000-0000-000000000000"),
     ({1: {"deep": np.int8(1)}}, {"1": {"deep": 1}}),
+    (np.ma.array([1, 2], mask=[False, True]), [1, None]),
+    (pd.DataFrame({"a": [1, 2], "b": [0.5, None]}), [{"a": 1, "b": 0.5}, {"a": 2}]),
+    (Point(np.int64(1), date(2026, 1, 2)), [1, "2026-01-02"]),
+    (deque([np.int64(1)]), [1]),
+    ({"a": np.int64(1)}.values(), [1]),
+    ({"a": 1}.keys(), ["a"]),
+    (array("i", [1, 2]), [1, 2]),
+    (Colour.RED, "red"),
     (None, None),
 ]
 

@@ -320,6 +320,10 @@ def test_what_is_no_schema_is_said_to_be_none(given: Any) -> None:
         (field("select", options=["a", "b"]), None),
         (field("select", options=[{"value": True}, {"label": "L"}]), None),
         (field("multiselect", options=[{"value": 1, "label": "One"}], defaultValue="1"), []),
+        (field("multiselect", options=[1, 2], defaultValue=[1]), ["1"]),
+        (field("radio", options=[True, False], defaultValue=True), "true"),
+        (field("string") | {"key": "x", "label": 7}, None),
+        (field("array", itemField={"type": "select", "options": [1, 2]}, defaultValue=["1"]), ["1"]),
         (field("array", itemField={"type": "number", "defaultValue": "x"}), []),
         (field("array", itemField={"type": "hologram"}), []),
         (
@@ -338,6 +342,18 @@ def test_an_odd_field_hides_no_other(odd: dict[str, Any], begins_with: Any) -> N
     )
     assert [each.key for each in fields(schema)] == ["before", "x", "after"]
     assert initial(schema)["x"] == begins_with
+
+
+def test_what_is_no_field_hides_none() -> None:
+    schema = read_schema([None, field("string"), "odd", field("number") | {"key": 5}], "here")
+    assert [each.key for each in fields(schema)] == ["x", "5"]
+
+
+def test_elements_are_chosen_from_texts_too() -> None:
+    options = [{"value": 1, "label": "One"}]
+    schema = read_schema([field("array", itemField={"type": "select", "options": options})], "here")
+    assert payload(schema, {"x": ["1"]}) == {"x": ["1"]}
+    assert problems(schema, {"x": ["2"]})
 
 
 def test_a_field_of_a_kind_that_is_not_known_takes_json() -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence, Set, ValuesView
 from datetime import date, timedelta
 from datetime import time as time_of_day
 from decimal import Decimal
+from enum import Enum
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -50,7 +51,8 @@ def rows_of(frame: DataFrame) -> Iterator[dict[str, Any]]:
 def as_json(value: Any) -> Any:
     """What Python, numpy and pandas hold, as JSON has it.
 
-    Arrays, series and sets become lists, moments ISO 8601, time spans seconds, decimals numbers, UUIDs texts.
+    Arrays, series, sets and other sequences become lists, a data frame the list of its rows, moments
+    ISO 8601, time spans seconds, decimals numbers, UUIDs texts, members of enumerations their values.
     What is missing (NaN, NaT, NA) is left out of an object, and null in a list. What has no form in JSON
     stays as it is, and is refused when it is sent.
     """
@@ -80,11 +82,14 @@ _LIBRARIES = ("numpy", "pandas")
 def _from_a_library(value: Any) -> Any:
     """A value of numpy or pandas; whoever has one has imported the library."""
     numpy, pandas = sys.modules["numpy"], sys.modules.get("pandas")
-    if isinstance(value, numpy.ndarray):
+    if isinstance(value, numpy.ndarray) and value is not numpy.ma.masked:
         return [as_json(each) for each in value] if value.ndim else _converted(value.item())
+    if is_frame(value):
+        return list(rows_of(value))
     if pandas and isinstance(value, pandas.Series | pandas.Index | pandas.api.extensions.ExtensionArray):
         return [as_json(each) for each in value]
-    if pandas and pandas.api.types.is_scalar(value) and pandas.isna(value):
+    is_missing = pandas and pandas.api.types.is_scalar(value) and pandas.isna(value)
+    if is_missing or value is numpy.ma.masked:
         return _MISSING
     if isinstance(value, numpy.datetime64 | numpy.timedelta64):
         return _moment(value, numpy, pandas)
@@ -108,4 +113,11 @@ def _plain(value: Any) -> Any:
         return value.total_seconds()
     if isinstance(value, Decimal):
         return _converted(float(value))
+    if isinstance(value, Enum):
+        return _converted(value.value)
+    if isinstance(value, Sequence | Set | ValuesView) and not isinstance(value, _BYTES):
+        return [as_json(each) for each in value]
     return str(value) if isinstance(value, UUID) else value
+
+
+_BYTES = (bytes, bytearray, memoryview)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import shlex
 from argparse import Namespace
 from pathlib import Path
@@ -16,7 +17,12 @@ from .magic import magic, option, show
 
 
 @magic(
-    option("files", nargs="+", metavar="FILE", help="an n8n workflow as a .json file, or a folder of them"),
+    option(
+        "files",
+        nargs="+",
+        metavar="FILE",
+        help="an n8n workflow: a .json file, a folder of them, or *.json",
+    ),
     option("--into", metavar="FOLDER", help="where the use case is written (default: use-cases/NAME)"),
     option("--name", help="what it is called (default: the first workflow's name)"),
     option("--force", action="store_true", help="write over the files of an earlier import"),
@@ -28,7 +34,7 @@ def codika_import(shell: InteractiveShell, arguments: Namespace) -> UseCase:
 
     Example: %codika_import my-n8n-export.json
     """
-    files = arguments.files
+    files = [found for given in arguments.files for found in _found(given)]
     use_case = UseCase.from_n8n(files[0] if len(files) == 1 else files, name=arguments.name)
     folder = Path(arguments.into or Path("use-cases", template_id(use_case.configuration.title, [])))
     folder = folder.expanduser()
@@ -51,3 +57,11 @@ def codika_import(shell: InteractiveShell, arguments: Namespace) -> UseCase:
     ]
     show(shell, use_case, deploy_cards.imported(use_case, rows, good=not musts))
     return use_case
+
+
+def _found(given: str) -> list[str]:
+    """The files that a pattern means, as in a shell; what is there, or means none, is taken as it is."""
+    path = Path(given).expanduser()
+    if not glob.has_magic(given) or path.exists():
+        return [given]
+    return sorted(map(str, Path(path.anchor).glob(str(path.relative_to(path.anchor))))) or [given]

@@ -102,8 +102,9 @@ class _Parser(MagicArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         unknown = re.match(r"unrecognized arguments: (-\S+)", message)
-        there = [name for action in self._actions for name in action.option_strings]
-        near = difflib.get_close_matches(unknown[1].partition("=")[0], there, n=1) if unknown else []
+        there = [*(name for action in self._actions for name in action.option_strings), "--help"]
+        given = unknown[1].partition("=")[0].lower() if unknown else ""
+        near = difflib.get_close_matches(given, there, n=1) if given else []
         raise UsageError(f"{message}: did you mean {near[0]}?" if near else message)
 
 

@@ -21,6 +21,10 @@ Names = Mapping[str, Any]
 _DOLLAR = re.compile(r"\$([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)")
 #: Braces around a variable, or what is to be evaluated; an object has a colon, or nothing, in them.
 _BRACED_VARIABLE = re.compile(r"\{[^{}:]+\}")
+#: Texts, and what stands for a value between them: ``{x}`` and ``$x``.
+_IN_A_PAYLOAD = re.compile(
+    r"""(?P<text>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')|\{(?P<braced>[^{}:*]+)\}|\$(?P<dollar>[A-Za-z_])"""
+)
 #: What stands for a value until the line has been split into words.
 _HELD = re.compile(r"\x00(\d+)\x00")
 
@@ -133,7 +137,8 @@ class Line:
         except (ValueError, SyntaxError):
             pass
         try:
-            return eval(text, {}, dict(self._names))  # noqa: S307 - `{"text": text}`, of whose line it is
+            expression = _IN_A_PAYLOAD.sub(_bare, text)
+            return eval(expression, {}, dict(self._names))  # noqa: S307 - `{"text": text}`, of whose line it is
         except Exception:
             hint = 'A variable goes in as it is: {"name": name}; or a whole payload as $payload.'
             raise UsageError(f"The payload is not JSON: {problem}. {hint}") from None
@@ -154,6 +159,11 @@ class Line:
             return match[0] if found is _NOTHING else str(found)
 
         return _DOLLAR.sub(written, value)
+
+
+def _bare(match: re.Match[str]) -> str:
+    """A variable as Python writes it: ``{x}`` would be a set of one."""
+    return match["text"] or (f"({match['braced']})" if match["braced"] else match["dollar"])
 
 
 def payload_of(words: list[str], names: Names) -> dict[str, Any] | None:

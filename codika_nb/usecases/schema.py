@@ -64,7 +64,7 @@ def read_schema(given: object, of: str) -> list[FormField]:
     """
     if given is None:
         return []
-    if isinstance(given, list) and all(isinstance(each, Mapping) for each in given):
+    if isinstance(given, list) and (not given or any(isinstance(each, Mapping) for each in given)):
         return _reader.validate_python(_usable(given))
     raise InvalidResponseError(
         f"The schema of {of} cannot be read: it is no list of fields.",
@@ -85,10 +85,13 @@ def _mended(given: Mapping[str, Any]) -> Mapping[str, Any] | JSONField | None:
     for name in ("schema", "itemSchema", "inputSchema"):
         if isinstance(mended.get(name), list):
             mended[name] = _usable(mended[name])
-    if isinstance(mended.get("options"), list):
-        mended["options"] = [_option(each) for each in mended["options"]]
+    _mend_choices(mended)
     if isinstance(mended.get("itemField"), Mapping):
-        mended["itemField"] = _fitting(dict(mended["itemField"]), _item_reader) or {"type": "string"}
+        mended["itemField"] = item = dict(mended["itemField"])
+        _mend_choices(item)
+        mended["itemField"] = _fitting(item, _item_reader) or {"type": "string"}
+    if isinstance(mended.get("key"), int):
+        mended["key"] = str(mended["key"])
     if mended.get("type") == "section":
         mended.setdefault("title", "")
     elif not isinstance(mended.get("key"), str):
@@ -101,6 +104,21 @@ def _mended(given: Mapping[str, Any]) -> Mapping[str, Any] | JSONField | None:
         return None
     what = f"“{plain(str(given.get('type')))}” is no kind of field that is known here: give it as JSON."
     return JSONField(key=mended["key"], label=mended["label"], description=what)
+
+
+def _mend_choices(field: dict[str, Any]) -> None:
+    """Make texts of a field's options, and of what is chosen at first."""
+    if isinstance(field.get("options"), list):
+        field["options"] = [_option(each) for each in field["options"]]
+        first = field.get("defaultValue")
+        if isinstance(first, list):
+            field["defaultValue"] = [_chosen(each) for each in first]
+        elif first is not None:
+            field["defaultValue"] = _chosen(first)
+
+
+def _chosen(given: Any) -> Any:
+    return Option(value=given, label="").value if isinstance(given, str | int | float) else given
 
 
 def _fitting(given: dict[str, Any], reader: TypeAdapter[Any]) -> dict[str, Any] | None:
