@@ -118,7 +118,9 @@ def _mend_choices(field: dict[str, Any]) -> None:
 
 
 def _chosen(given: Any) -> Any:
-    return Option(value=given, label="").value if isinstance(given, str | int | float) else given
+    if isinstance(given, str | int | float):
+        return Option.model_validate({"value": given, "label": ""}).value
+    return given
 
 
 def _fitting(given: dict[str, Any], reader: TypeAdapter[Any]) -> dict[str, Any] | None:
