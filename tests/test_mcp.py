@@ -126,6 +126,31 @@ def test_a_long_run_is_told_of_while_it_lasts(environment: dict[str, str], sandb
     assert told[0].startswith("greet has run for")
 
 
+def test_names_that_become_one_stay_two_tools(
+    environment: dict[str, str], sandbox: Sandbox, tmp_path: Path
+) -> None:
+    folder = tmp_path / "twins"
+    (folder / "workflows").mkdir(parents=True)
+    given = json.loads((GREETER / "config.json").read_text(encoding="utf-8"))
+    [flow] = given["workflows"]
+    text = (GREETER / "workflows" / "greet.json").read_text(encoding="utf-8")
+    twins = ("greet-one", "greet_one")
+    given["workflows"] = [json.loads(json.dumps(flow).replace("greet", name)) for name in twins]
+    (folder / "config.json").write_text(json.dumps(given), encoding="utf-8")
+    for name in twins:
+        (folder / "workflows" / f"{name}.json").write_text(text.replace("greet", name), encoding="utf-8")
+        sandbox.workflow(name)(lambda payload: payload)
+    with Client(auth=KEY[0], base_url=sandbox.url) as client:
+        project = client.create_project("Twins").project_id
+        deployed = client.deploy_use_case(folder, project_id=project, verify=False)
+
+    async def talk(session: Any) -> None:
+        tools = (await session.list_tools()).tools
+        assert {tool.name for tool in tools} == {"greet_one", "greet_one_2"}
+
+    conversation(environment, talk, "--instance", str(deployed.process_instance_id))
+
+
 def test_what_is_not_there_is_said_on_standard_error(environment: dict[str, str]) -> None:
     command = [sys.executable, "-m", "codika_nb", "mcp", "--only", "greet,nowhere"]
     ended = subprocess.run(

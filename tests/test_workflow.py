@@ -289,6 +289,46 @@ def test_what_fits_the_fields_fits_the_json_schema(values: dict[str, Any]) -> No
         judge.validate(json.loads(json.dumps(payload(schema, values))))
 
 
+def test_odd_schemas_are_functions_and_json_schemas_too() -> None:
+    text = {"type": "string", "label": "T", "key": "a", "required": True}
+    section = {"type": "section", "title": "S", "inputSchema": [text]}
+    options = {"type": "select", "label": "S", "key": "s", "options": ["x"], "defaultValue": "gone"}
+    patterns = [{**text, "key": f"p{n}", "regex": regex} for n, regex in enumerate(["[", r"\p{L}+", "a+"])]
+    unknown = {"type": "hologram", "label": "H", "key": "h"}
+    schema = read_schema([text, section, options, *patterns, unknown], "test")
+
+    described = json_schema(schema)
+    jsonschema.Draft202012Validator.check_schema(
+        described, format_checker=jsonschema.Draft202012Validator.FORMAT_CHECKER
+    )
+    assert described["required"] == ["a", "p0", "p1", "p2"]
+    assert [described["properties"][f"p{n}"].get("pattern") for n in range(3)] == [None, None, "a+"]
+    assert "Has to match [." in described["properties"]["p0"]["description"]
+    assert list(signature(schema).parameters) == ["a", "p0", "p1", "p2", "s", "h"]
+    assert signature(schema).parameters["s"].default is None
+    for value in ({"b": 1}, '{"b": 1}'):
+        assert payload(schema, {"h": value}) == {"h": {"b": 1}}
+        assert not [each for each in problems(schema, {"h": value}) if each.path == ("h",)]
+
+
+def test_a_misspelt_member_of_an_object_is_refused(claim: Workflow) -> None:
+    items = [{**CLAIMED["items"][0], "amuont": 3}]
+    with pytest.raises(TypeError, match=r"unexpected member items\[0\]\.amuont"):
+        claim(**CLAIMED | {"items": items})
+
+
+def test_a_member_may_be_called_like_the_function_itself(client: Client, greet: Workflow) -> None:
+    with pytest.raises(TypeError, match="unexpected keyword argument 'self'"):
+        greet(name="Ada", self="x")
+
+
+@pytest.mark.parametrize("rows", [["Ada", "Bob"], [("name", "Ada")], "Ada"])
+def test_rows_are_dicts(greet: Workflow, rows: Any) -> None:
+    with pytest.raises(ConfigError, match="A row of greet is a dict of its arguments, not ") as refusal:
+        greet.map(rows)
+    assert '{"name": …}' in str(refusal.value.next_action)
+
+
 def test_members_that_are_no_names_go_through_the_stars() -> None:
     schema = schema_of(required=False)
     assert list(signature(schema).parameters)[-1] == "others"

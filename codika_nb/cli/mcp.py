@@ -43,7 +43,7 @@ async def _serve(instance: str | None, only: Sequence[str], profile: str | None)
             raise ConfigError(
                 f"There is no workflow {', '.join(missing)}.", next_action=f"There is: {', '.join(flows)}."
             )
-        offered = {flows[name].tool_name: flows[name] for name in only or flows}
+        offered = _by_tool([flows[name] for name in only or flows])
 
         async def list_tools(_context: Any, _params: Any) -> types.ListToolsResult:
             tools = [
@@ -71,6 +71,18 @@ async def _serve(instance: str | None, only: Sequence[str], profile: str | None)
         )
         async with stdio_server() as (read, write):
             await server.run(read, write, server.create_initialization_options())
+
+
+def _by_tool(flows: Sequence[AsyncWorkflow]) -> dict[str, AsyncWorkflow]:
+    """Workflows by the names of their tools; ``a-b`` and ``a_b`` do not hide each other."""
+    offered: dict[str, AsyncWorkflow] = {}
+    for flow in flows:
+        name, n = flow.tool_name, 1
+        while name in offered:
+            n += 1
+            name = f"{flow.tool_name[:60]}_{n}"
+        offered[name] = flow
+    return offered
 
 
 def _named(offered: dict[str, AsyncWorkflow], name: str) -> AsyncWorkflow:

@@ -13,7 +13,7 @@ from ..errors import CodikaError, ConfigError
 from ..usecases.fields import Schema, fields
 from ..usecases.json_schema import DIALECT, is_needed, json_schema
 from ..usecases.schema import payload, problems
-from ..usecases.signature import bound, signature, with_files
+from ..usecases.signature import bound, signature, strangers, with_files
 from .api import API
 from .api.instances import which_instance
 from .offers import Offer, choose, offers_at
@@ -89,6 +89,8 @@ class Described:
         """
         schema: Schema = self._offer.inputs
         values = bound(schema, self.name, members)
+        if stranger := next(strangers(schema, members), None):
+            raise TypeError(f"{self.name}() got an unexpected member {stranger}")
         converted = as_json(with_files(schema, values))
         if not schema:
             return dict(converted)
@@ -103,6 +105,12 @@ class Described:
     def _rows(self, rows: Any, rename: Mapping[str, str] | None) -> Iterator[dict[str, Any]]:
         listed: Iterable[Mapping[str, Any]] = rows_of(rows) if is_frame(rows) else rows
         for row in listed:
+            if not isinstance(row, Mapping):
+                raise ConfigError(
+                    f"A row of {self.name} is a dict of its arguments, not {type(row).__name__}.",
+                    next_action=f"Give dicts, such as {_example(self._offer.inputs)}, or a data frame.",
+                    code="payload-invalid",
+                )
             yield self.payload({(rename or {}).get(name, name): value for name, value in row.items()})
 
     def _found(self, rows: Any, rename: Mapping[str, str] | None) -> Iterable[dict[str, Any]]:
@@ -141,7 +149,7 @@ class Workflow(Described):
 
     _client: Client
 
-    def __call__(self, **members: Any) -> Any:
+    def __call__(self, /, **members: Any) -> Any:
         """Run it, wait until it has ended, and return its result.
 
         Raises:
@@ -153,7 +161,7 @@ class Workflow(Described):
         run = self._client.run_workflow(self.name, sent, instance=self.instance, timeout=self._timeout)
         return run.result
 
-    def start(self, **members: Any) -> Triggered:
+    def start(self, /, **members: Any) -> Triggered:
         """Start a run and return it at once; ``client.wait_for(run)`` waits for its end.
 
         Example:
@@ -191,13 +199,13 @@ class AsyncWorkflow(Described):
 
     _client: AsyncClient
 
-    async def __call__(self, **members: Any) -> Any:
+    async def __call__(self, /, **members: Any) -> Any:
         """As in `Workflow`."""
         sent = self.payload(members)
         run = await self._client.run_workflow(self.name, sent, instance=self.instance, timeout=self._timeout)
         return run.result
 
-    async def start(self, **members: Any) -> Triggered:
+    async def start(self, /, **members: Any) -> Triggered:
         """As in `Workflow`."""
         return await self._client.trigger_workflow(self.name, self.payload(members), instance=self.instance)
 
@@ -284,6 +292,11 @@ def _documentation(offer: Offer, about: str) -> str:
     ]
     first = plain(about or offer.description or offer.title, 500)
     return "\n".join([first, "", "Args:", *arguments] if arguments else [first])
+
+
+def _example(schema: Schema) -> str:
+    key = next((field.key for field in fields(schema)), "name")
+    return f'{{"{plain(key)}": …}}'
 
 
 def _told(field: Any) -> str:

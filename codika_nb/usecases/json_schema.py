@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from .fields import (
@@ -11,6 +12,7 @@ from .fields import (
     FileField,
     FormField,
     ItemField,
+    JSONField,
     MultiselectField,
     NumberItem,
     ObjectArrayField,
@@ -56,8 +58,8 @@ def json_schema(schema: Schema, *, closed: bool = True) -> dict[str, Any]:
     """
     described = {field.key: _described(field) for field in fields(schema)}
     written: dict[str, Any] = {"type": "object", "properties": described}
-    if required := [field.key for field in fields(schema) if is_needed(field)]:
-        written["required"] = required
+    if required := dict.fromkeys(field.key for field in fields(schema) if is_needed(field)):
+        written["required"] = list(required)
     if closed:
         written["additionalProperties"] = False
     return written
@@ -74,7 +76,7 @@ def _described(field: FormField | ItemField) -> dict[str, Any]:
     if about[3]:
         words.append(f"For example: {about[3]}")
     words += _further(field)
-    written = _kind(field)
+    written = {} if isinstance(field, JSONField) else _kind(field)
     if words:
         written["description"] = ". ".join(dict.fromkeys(words)) + "."
     if getattr(field, "default_value", None) is not None:
@@ -86,6 +88,8 @@ def _further(field: Any) -> list[str]:
     """What has no word of its own in JSON Schema, or none that programs agree about."""
     if isinstance(field, NumberItem) and field.step and not _is_counted(field):
         return [f"In steps of {field.step}"]
+    if isinstance(field, StringItem | TextItem) and field.regex and not _is_pattern(field.regex):
+        return [f"Has to match {field.regex}"]
     if isinstance(field, SelectItem | RadioItem | MultiselectField):
         told = [f"{each.value} is {each.label}" for each in field.options if each.label != each.value]
         return ["; ".join(told)] if told else []
@@ -95,8 +99,8 @@ def _further(field: Any) -> list[str]:
 def _kind(field: Any) -> dict[str, Any]:  # noqa: PLR0911 - one for each kind of field
     match field:
         case StringItem() | TextItem():
-            # Patterns are JavaScript's, as JSON Schema's are.
-            return _text(field) | ({"pattern": field.regex} if field.regex else {})
+            pattern = {"pattern": field.regex} if field.regex and _is_pattern(field.regex) else {}
+            return _text(field) | pattern
         case NumberItem():
             kind = "integer" if field.number_type == "integer" else "number"
             steps = {"multipleOf": field.step} if _is_counted(field) else {}
@@ -126,6 +130,15 @@ def _text(field: StringItem | TextItem) -> dict[str, Any]:
     # What is blank counts as missing.
     least = max(field.min_length or 0, 1) if getattr(field, "required", None) else field.min_length
     return {"type": "string", **_given(minLength=least, maxLength=field.max_length)}
+
+
+def _is_pattern(regex: str) -> bool:
+    """Whether every program can read it: JSON Schema's patterns are JavaScript's, as these are."""
+    try:
+        re.compile(regex)
+    except re.error:
+        return False
+    return True
 
 
 def _is_counted(field: NumberItem) -> bool:

@@ -107,14 +107,17 @@ def _mended(given: Mapping[str, Any]) -> Mapping[str, Any] | JSONField | None:
 
 
 def _mend_choices(field: dict[str, Any]) -> None:
-    """Make texts of a field's options, and of what is chosen at first."""
+    """Make texts of a field's options, and of those that are chosen at first."""
     if isinstance(field.get("options"), list):
         field["options"] = [_option(each) for each in field["options"]]
+        values = [_chosen(each["value"]) for each in field["options"]]
         first = field.get("defaultValue")
         if isinstance(first, list):
-            field["defaultValue"] = [_chosen(each) for each in first]
-        elif first is not None:
+            field["defaultValue"] = [each for each in map(_chosen, first) if each in values]
+        elif first is not None and _chosen(first) in values:
             field["defaultValue"] = _chosen(first)
+        else:
+            field.pop("defaultValue", None)
 
 
 def _chosen(given: Any) -> Any:
@@ -316,7 +319,7 @@ def _misfit(field: FormField | ItemField, value: Any) -> Iterator[str]:
     """What is wrong with a plain value: at most a sentence."""
     match field:
         case JSONField():
-            yield _misfit_json(value)
+            yield _misfit_json(value) if isinstance(value, str) else ""
         case StringItem() | TextItem():
             yield _misfit_text(field, value)
         case NumberItem():

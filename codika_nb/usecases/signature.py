@@ -5,7 +5,7 @@ from __future__ import annotations
 import keyword
 import mimetypes
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
 from inspect import Parameter, Signature
 from pathlib import Path
@@ -29,7 +29,7 @@ from .fields import (
 from .json_schema import is_needed
 from .uploads import File
 
-__all__ = ["bound", "signature", "with_files"]
+__all__ = ["bound", "signature", "strangers", "with_files"]
 
 
 def signature(schema: Schema, returns: object = Any) -> Signature:
@@ -37,7 +37,7 @@ def signature(schema: Schema, returns: object = Any) -> Signature:
 
     Members whose names are none in Python go through ``**others``, as everything does without fields.
     """
-    listed = list(fields(schema))
+    listed = {field.key: field for field in fields(schema)}.values()
     named = [field for field in listed if _is_a_name(field.key)]
     parameters = [
         Parameter(
@@ -71,6 +71,21 @@ def bound(schema: Schema, function: str, members: Mapping[str, Any]) -> dict[str
         raise TypeError(f"{function}() missing {len(missing)} required keyword-only {several}")
     defaults = {key: getattr(field, "default_value", None) for key, field in known.items()}
     return {key: value for key, value in {**defaults, **members}.items() if value is not None}
+
+
+def strangers(schema: Schema, values: Mapping[str, Any], within: str = "") -> Iterator[str]:
+    """The members of objects, and of those in lists, that the schema does not have: ``address.zpi``."""
+    known = {field.key: field for field in fields(schema)}
+    if within and known:
+        yield from (f"{within}{name}" for name in values if name not in known)
+    for key, field in known.items():
+        value = values.get(key)
+        if isinstance(field, ObjectField) and isinstance(value, Mapping):
+            yield from strangers(field.schema_, value, f"{within}{key}.")
+        elif isinstance(field, ObjectArrayField) and isinstance(value, list | tuple):
+            for n, row in enumerate(value):
+                if isinstance(row, Mapping):
+                    yield from strangers(field.item_schema, row, f"{within}{key}[{n}].")
 
 
 def with_files(schema: Schema, values: Mapping[str, Any]) -> dict[str, Any]:
