@@ -233,6 +233,24 @@ NUMBERS = [
     node("Split", "splitOut", 1, fieldToSplitOut="body.n", options={"destinationFieldName": "each"}),
     code("Twice", "return $input.all().map(item => ({json: {twice: item.json.each * 2}}));"),
 ]
+METHODS = [
+    text(
+        "Tell",
+        sum="={{ $json.body.prices.sum() }}",
+        mean="={{ $json.body.prices.average() }}",
+        first="={{ $json.body.lines.first().price.round() }}",
+        tags="={{ $json.body.tags.unique().join() }}",
+        who="={{ $json.body.name.toTitleCase() }}",
+    )
+]
+INDEXED = [
+    code(
+        "Twice",
+        "const found = [];\n"
+        "for (let i = 0; i < items.length; i++) found.push({json: {twice: items[i].json.body.n * 2}});\n"
+        "return found;",
+    )
+]
 LINES = [{"id": 1, "price": 2.5, "qty": 2, "tags": ["a", "b"]}, {"id": 2, "price": 4, "qty": 1, "tags": []}]
 
 
@@ -263,6 +281,11 @@ LINES = [{"id": 1, "price": 2.5, "qty": 2, "tags": ["a", "b"]}, {"id": 2, "price
             [{"sure": True, "others": [True, False]}, {"sure": False}],
         ),
         (exported(*SPLIT, wires="Webhook > Split, Split > Price", path="objects-split"), [{"lines": LINES}]),
+        (
+            exported(*METHODS, wires="Webhook > Tell", path="methods-of-n8n"),
+            [{"prices": [1, 2.5], "lines": LINES, "tags": ["a", "b", "a"], "name": "ada l."}],
+        ),
+        (exported(*INDEXED, wires="Webhook > Twice", path="indexed"), [{"n": 4}, {"n": -0.5}]),
         (exported(*NUMBERS, wires="Webhook > Split, Split > Twice", path="numbers-split"), [{"n": [3, 4]}]),
     ],
     ids=lambda given: given["name"] if isinstance(given, dict) else "",

@@ -219,6 +219,30 @@ def test_payloads_of_a_data_scientist_are_run(ada: Profile, greeter: Path, sandb
         records: list[Any] = frame[["name"]].to_dict("records")
         rows = client.run_many("greet", records, progress=False)
         assert [each["got"]["name"] for each in rows.results] == ["a", "b"]
+        row: Any = frame[["name"]].iloc[0]
+        assert client.run_workflow("greet", row).result["got"]["name"] == "a"
+        two: Any = np.int64(2)
+        (again,) = client.run_many("greet", [row], progress=False, concurrency=two)
+        assert again.status == "success"
+        # A row knows its run, wherever one is asked for.
+        assert client.get_execution(again).status == "success"
+        assert client.wait_for(again).execution_id == again.execution_id
+        assert len(client.list_executions(limit=two)) == 2
+
+
+def test_what_is_no_name_of_a_workflow_is_said(ada: Profile, greeter: Path) -> None:
+    with Client() as client:
+        client.deploy_use_case(greeter)
+        for odd in (5, b"greet", ["greet"]):
+            with pytest.raises(ConfigError, match="A workflow is named by a text"):
+                client.workflow(odd)  # type: ignore[arg-type]
+            with pytest.raises(ConfigError, match="A workflow is named by a text"):
+                client.list_executions(workflow=odd)  # type: ignore[arg-type]
+        with pytest.raises(ConfigError, match="not an empty text"):
+            client.wait_for("")
+        (refused,) = client.run_many("greet", [{"name": 5}], progress=False)
+        with pytest.raises(ConfigError, match="not one that was never started"):
+            client.get_execution(refused)
 
 
 # --- deploying -------------------------------------------------------------------------------------

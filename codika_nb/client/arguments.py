@@ -6,7 +6,7 @@ import base64
 import math
 import re
 from collections.abc import Sequence
-from numbers import Real
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, Literal
 
@@ -32,22 +32,22 @@ def limit(entries: int | None) -> str | None:
     """How many entries a list may have."""
     if entries is None:
         return None
-    if not _is_number(entries, 1, 100):
+    if not is_number(entries, 1, 100):
         raise ConfigError(
             f"A list has 1 to 100 entries, not {entries!r}.", next_action="Give a limit from 1 to 100."
         )
-    return str(entries)
+    return str(int(entries))
 
 
 def days(lifetime: int | None) -> int | None:
     """How many days a key lasts; the tool sends anything, and gets a key that lasts for ever."""
-    if lifetime is not None and not _is_number(lifetime, 1, 365):
+    if lifetime is not None and not is_number(lifetime, 1, 365):
         raise ConfigError(
             f"A key can last 1 to 365 days, not {lifetime!r}.",
             code="INVALID_EXPIRES_IN_DAYS",
             next_action="Leave it out for a key that never expires.",
         )
-    return lifetime
+    return None if lifetime is None else int(lifetime)
 
 
 def seconds(duration: float | None) -> float:
@@ -71,8 +71,9 @@ def name(given: str, what: str) -> str:
     return given
 
 
-def _is_number(value: object, least: int, most: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
+def is_number(value: object, least: int, most: int) -> bool:
+    """Whether this is a whole number within bounds, of Python's or of numpy's."""
+    return isinstance(value, Integral) and not isinstance(value, bool) and least <= int(value) <= most
 
 
 def version(wanted: str | None, form: Literal["X.Y", "X.Y.Z"]) -> str | None:

@@ -362,8 +362,7 @@ def _check(payloads: Any, concurrency: Any, earlier: object) -> None:
             "The columns of the data frame cannot become the members of an object.",
             next_action="Give each a name of its own: frame.columns = […]",
         )
-    whole = isinstance(concurrency, int) and not isinstance(concurrency, bool)
-    if not whole or not 1 <= concurrency <= MOST_WORKERS:
+    if not arguments.is_number(concurrency, 1, MOST_WORKERS):
         raise ConfigError(
             f"1 to {MOST_WORKERS} runs can be under way at once, not {concurrency!r}.",
             next_action="Give a concurrency such as 16.",

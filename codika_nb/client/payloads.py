@@ -48,6 +48,12 @@ def rows_of(frame: DataFrame) -> Iterator[dict[str, Any]]:
         yield {name: value for name, value in members if value is not None and value is not _MISSING}
 
 
+def as_mapping(value: Any) -> Any:
+    """A row of a data frame by the names of its columns; anything else as it is."""
+    pandas = sys.modules.get("pandas")
+    return value.to_dict() if pandas is not None and isinstance(value, pandas.Series) else value
+
+
 def as_json(value: Any) -> Any:
     """What Python, numpy and pandas hold, as JSON has it.
 

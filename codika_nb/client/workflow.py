@@ -14,10 +14,11 @@ from ..usecases.fields import Schema, fields
 from ..usecases.json_schema import DIALECT, is_needed, json_schema
 from ..usecases.schema import payload, problems
 from ..usecases.signature import bound, signature, strangers, with_files
+from . import arguments
 from .api import API
 from .api.instances import which_instance
 from .offers import Offer, choose, offers_at
-from .payloads import as_json, is_frame, rows_of
+from .payloads import as_json, as_mapping, is_frame, rows_of
 from .steps import Steps
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ class Described:
         return payload(schema, converted)
 
     def _rows(self, rows: Any, rename: Mapping[str, str] | None) -> Iterator[dict[str, Any]]:
-        listed: Iterable[Mapping[str, Any]] = rows_of(rows) if is_frame(rows) else rows
+        listed: Iterable[Any] = rows_of(rows) if is_frame(rows) else map(as_mapping, rows)
         for row in listed:
             if not isinstance(row, Mapping):
                 raise ConfigError(
@@ -270,6 +271,7 @@ def described(
             "An instance key (ck_…) cannot read what workflows take.",
             next_action="Use run_workflow with it, or an organization's key here.",
         )
+    named = None if named is None else arguments.name(named, "A workflow")
     there = yield from which_instance(api, instance, named)
     known = yield from API.get_instance.describe(api, there, workflows=True)
     offers = choose(offers_at(known, named), named)

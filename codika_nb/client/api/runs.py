@@ -28,12 +28,13 @@ from ...models import (
 from .. import arguments
 from ..call import Call, path
 from ..endpoint import endpoint
-from ..payloads import as_json
+from ..payloads import as_json, as_mapping
+from ..runs import Run as Row
 from ..steps import Pause, Steps
 from .instances import which_instance
 from .platform import Platform
 
-Run = str | Triggered | Execution | ExecutionSummary
+Run = str | Triggered | Execution | ExecutionSummary | Row
 
 #: Seconds for which a fresh run may be unknown to the server that started it.
 UNKNOWN_AT_FIRST = 5.0
@@ -63,6 +64,7 @@ class RunsAPI(Platform):
             >>> client.wait_for(run).result
             {'greeting': 'Hello, Ada!', 'language': 'en'}
         """
+        payload = as_mapping(payload)
         if payload is not None and not isinstance(payload, Mapping):
             raise ConfigError(
                 f"The payload of a workflow is an object, not {type(payload).__name__}.",
@@ -270,7 +272,9 @@ class RunsAPI(Platform):
             Look into one by its number, where this list is `runs`: Client().get_execution(runs[0])
         """
         query = arguments.query(
-            workflowId=workflow, status="failed" if failed_only else None, limit=arguments.limit(limit)
+            workflowId=workflow if workflow is None else arguments.name(workflow, "A workflow"),
+            status="failed" if failed_only else None,
+            limit=arguments.limit(limit),
         )
         there = yield from which_instance(self, instance, workflow)
         where = path("listexecutionspublic", there)
@@ -281,18 +285,28 @@ class RunsAPI(Platform):
 def _instance_of(run: Run) -> str | None:
     """A run knows where it was started."""
     _ = _run_id(run)
+    if isinstance(run, Row):
+        return run.execution.instance if run.execution else None
     return None if isinstance(run, str) else run.instance
 
 
 def _run_id(run: Run) -> str:
-    if isinstance(run, str):
-        return run
+    if isinstance(run, str) and run.strip():
+        return run.strip()
+    if isinstance(run, Row) and run.execution_id:
+        return run.execution_id
     if not isinstance(run, Triggered | Execution | ExecutionSummary):
         raise ConfigError(
-            f"A run or its id is meant here, not {type(run).__name__}.",
+            f"A run or its id is meant here, not {_said(run)}.",
             next_action="Give what trigger_workflow has returned, or its execution_id.",
         )
     return run.execution_id
+
+
+def _said(what: object) -> str:
+    if isinstance(what, Row):
+        return "one that was never started"
+    return "an empty text" if isinstance(what, str) else type(what).__name__
 
 
 def _may_pass(error: CodikaError, waited: float) -> bool:
