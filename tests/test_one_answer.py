@@ -25,6 +25,7 @@ from codika_nb import (
     AsyncClient,
     Client,
     ConfigError,
+    ConflictError,
     InvalidRequestError,
     NotFoundError,
     NotSignedIn,
@@ -228,6 +229,15 @@ def test_payloads_of_a_data_scientist_are_run(ada: Profile, greeter: Path, sandb
         assert client.get_execution(again).status == "success"
         assert client.wait_for(again).execution_id == again.execution_id
         assert len(client.list_executions(limit=two)) == 2
+
+
+def test_what_is_switched_off_says_how_it_is_switched_on(ada: Profile, greeter: Path) -> None:
+    with Client() as client:
+        here = client.deploy_use_case(greeter).process_instance_id
+        client.deactivate_instance(here)
+        with pytest.raises(ConflictError) as refused:
+            client.run_workflow("greet", {"name": "x"}, instance=here)
+    assert "activate_instance(ID) switches it on" in str(refused.value)
 
 
 def test_what_is_no_name_of_a_workflow_is_said(ada: Profile, greeter: Path) -> None:

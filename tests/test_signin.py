@@ -383,12 +383,28 @@ def test_recipe_gives_up_on_no_code_at_all(script: Script, sandbox: Sandbox) -> 
         script(EMAIL, ask_code=lambda email: "none", base_url=sandbox.url)
 
 
+def test_recipe_says_what_a_script_does_next(script: Script, sandbox: Sandbox) -> None:
+    def wrong(email: str) -> str:
+        return f"{(int(sandbox.code_for(email)) + 1) % 1_000_000:06}"
+
+    with pytest.raises(OTPError) as refused:
+        script(EMAIL, ask_code=wrong, base_url=sandbox.url)
+    assert "sign_in" in (refused.value.next_action or "")
+    assert "signup-request" not in str(refused.value)
+
+
 def test_recipe_lets_the_caller_choose_the_organization(script: Script, sandbox: Sandbox) -> None:
     for name in ("Acme", "Beta"):
         sandbox.add_organization(EMAIL, name)
     with pytest.raises(OrganizationChoiceError) as refused:
         script(EMAIL, ask_code=sandbox.code_for, base_url=sandbox.url)
     assert {o["name"] for o in refused.value.organizations} == {"Acme", "Beta"}
+    assert "Give organization_id, one of: org_" in (refused.value.next_action or "")
+    sandbox.clock.advance(31)
+    with pytest.raises(OrganizationChoiceError) as refused:
+        script(EMAIL, ask_code=sandbox.code_for, base_url=sandbox.url, organization_id="org_other")
+    assert "(Acme)" in (refused.value.next_action or "")
+    assert "login-complete" not in str(refused.value)
     sandbox.clock.advance(31)
     chosen = script(
         EMAIL,

@@ -87,6 +87,7 @@ _NEXT_STEPS = {
 
 # The same, where the words depend on the place in which they are read.
 _STEPS: dict[str, Step] = {
+    "INSTANCE_INACTIVE": "switch-on",
     "INSTANCE_NOT_FOUND": "list-instances",
     "EXECUTION_NOT_FOUND": "list-runs",
     "PROJECT_NOT_FOUND": "list-projects",

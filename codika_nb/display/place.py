@@ -26,6 +26,7 @@ Step = Literal[
     "which-server",
     "name-instance",
     "deploy-first",
+    "switch-on",
     "list-runs",
     "list-instances",
     "list-projects",
@@ -90,6 +91,11 @@ _WORDS: dict[Step, dict[Place, str]] = {
     },
     "name-instance": {"notebook": "Give --instance ID", "script": "Give instance=…"},
     "deploy-first": {"notebook": "%codika_deploy first", "script": "deploy a use case first"},
+    "switch-on": {
+        "notebook": "Client().activate_instance(ID) switches it on, unless its deployment has failed.",
+        "script": "client.activate_instance(ID) switches it on, unless its deployment has failed.",
+        "form": "Whoever has deployed it can switch it on.",
+    },
     "list-runs": {
         "notebook": "%codika_executions lists them.",
         "script": "client.list_executions() lists them.",

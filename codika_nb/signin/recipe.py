@@ -9,7 +9,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ..client.steps import Steps, Work
-from ..errors import InvalidRequestError
+from ..display.text import plain
+from ..errors import CodikaError, InvalidRequestError
 from ..profiles import Profile, ProfileStore
 from ..profiles.credential import sign_in_server
 from .reactions import REACTIONS, Organization, Purpose
@@ -96,7 +97,7 @@ def _conversation(
     yield from signin.request_code(email)
     for _ in range(_TRIES):
         if signin.step == "email" or (signin.error and not _can_go_on(signin)):
-            raise signin.error or InvalidRequestError(
+            raise _refusal(signin) or InvalidRequestError(
                 signin.notice.text if signin.notice else "The code could not be requested.",
                 code=signin.notice.code if signin.notice else "",
             )
@@ -115,9 +116,28 @@ def _conversation(
             yield from signin.choose_organization((yield from Work(ask)))
         if signin.profile is not None:
             return signin.profile
-    raise signin.error or InvalidRequestError(
+    raise _refusal(signin) or InvalidRequestError(
         "No six-digit code was given.", code="OTP_INVALID", next_action="Return the digits from the mail."
     )
+
+
+def _refusal(signin: SignIn) -> CodikaError | None:
+    """Why there is no profile. The platform's next steps are commands; these are a program's."""
+    error = signin.error
+    if error and signin.step == "organization" and signin.organizations:
+        listed = [f"{plain(each.id)} ({plain(each.name, 60)})" for each in signin.organizations[:_MOST_SAID]]
+        more = len(signin.organizations) - len(listed)
+        listed += [f"or one of {more} more"] if more else []
+        error.next_action = f"Give organization_id, one of: {', '.join(listed)}."
+    elif error and error.code == "OTP_INVALID":
+        error.next_action = "Return the digits from the mail."
+    elif error and error.code in REACTIONS and not REACTIONS[error.code].code_lives:
+        error.next_action = "Call sign_in once more: it has a new code sent."
+    return error
+
+
+#: How many organizations a message names.
+_MOST_SAID = 5
 
 
 def _question(signin: SignIn, ask_code: Callable[[str], Any]) -> str:
