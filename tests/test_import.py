@@ -445,6 +445,39 @@ def test_a_call_that_leads_nowhere_is_said(parameters: Any, words: str) -> None:
     assert any(note.node == "Call" and words.lower() in note.message.lower() for note in imported.decide)
 
 
+def test_what_no_trigger_leads_to_is_said_of_each_kind() -> None:
+    kept = node(
+        "T", "executeWorkflowTrigger", 1.1, parameters={"workflowInputs": {"values": [{"name": "x"}]}}
+    )
+    second = {**kept, "name": "T2", "id": "t2"}
+    nodes = [kept, second, node("A", "noOp"), node("B", "noOp")]
+    assert "No trigger leads to B." in decided(UseCase.from_n8n(export(nodes, ("T", "A"), ("T2", "B"))))
+    # A trigger that is named elsewhere is there as a node that never runs, and that is no news.
+    other = {**HOOK, "name": "Other", "id": "o"}
+    both = node("Both", "set", 3.4, parameters={"a": "={{ $('Other').isExecuted }}"})
+    wires = [("Webhook", "A"), ("Other", "Both"), ("A", "Both")]
+    told = decided(UseCase.from_n8n(export([HOOK, other, node("A", "noOp"), both], *wires)))
+    assert "No trigger leads to" not in told
+
+
+def test_a_webhook_that_took_files_is_said() -> None:
+    hook = {**HOOK, "parameters": {**HOOK["parameters"], "options": {"binaryPropertyName": "data"}}}
+    assert "It took files" in decided(UseCase.from_n8n(after(hook)))
+    assert "It took files" not in decided(UseCase.from_n8n(after(HOOK)))
+
+
+def test_bytes_are_a_text() -> None:
+    written = json.dumps(after(MANUAL))
+    for mark in (b"", b"\xef\xbb\xbf"):
+        assert UseCase.from_n8n(mark + written.encode()).configuration.title == "My flow"
+
+
+@pytest.mark.parametrize("odd", [None, 5, b"x", 1.5, object()])
+def test_what_is_no_export_at_all_is_refused(odd: Any) -> None:
+    with pytest.raises(UseCaseError, match=r"n8n workflow|not JSON"):
+        UseCase.from_n8n(odd)
+
+
 def test_a_call_by_a_number_leads_to_what_is_imported_along() -> None:
     call = node("Call", "executeWorkflow", 1, parameters={"workflowId": 17})
     called = after(ORDINARY["sub-workflow with inputs"]["nodes"][0], id="17", name="Other")

@@ -650,6 +650,21 @@ def test_words_in_two_braces_that_nothing_fills_are_found(greeter: Path) -> None
 
 
 @pytest.mark.parametrize(
+    "given",
+    ["{{ USERDATA_USER_ID_ATADRESU }}", "{{userdata_USER_ID_ATADRESU}}", "{{USERDATA_USER_ID_ATADRESU }}"],
+)
+def test_placeholders_that_are_not_filled_as_they_are_written(greeter: Path, given: str) -> None:
+    def ask(workflow: Any) -> None:
+        its(workflow, "Greet")["parameters"]["jsCode"] += f"\n// {given} {{{{USERDATA_USER_ID_ATADRESU}}}}"
+
+    change(greeter / "workflows" / "greet.json", ask)
+
+    (found,) = UseCase.load(greeter).verify()
+    assert (found.rule, found.severity, found.node) == ("PLACEHOLDER-SYNTAX", "should", "Greet")
+    assert f"{given} is not filled: write {{{{USERDATA_USER_ID_ATADRESU}}}}" in found.message
+
+
+@pytest.mark.parametrize(
     "node_type",
     [
         *(

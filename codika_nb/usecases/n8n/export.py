@@ -17,7 +17,7 @@ from ..documents import json_value, text, without_mark
 from .graph import NO_OPERATION, Graph, Node, Wires, named_in
 from .report import Notes
 
-Given = str | os.PathLike[str] | Mapping[str, Any]
+Given = str | bytes | os.PathLike[str] | Mapping[str, Any]
 
 #: What n8n takes as a member of a node; any other makes it refuse the workflow.
 _MEMBERS = (
@@ -68,7 +68,7 @@ def exports(source: Given | Iterable[Given]) -> list[Export]:
     Raises:
         UseCaseError: there is none, or something is no workflow; names the place.
     """
-    if isinstance(source, str | os.PathLike | Mapping):
+    if isinstance(source, str | bytes | os.PathLike | Mapping) or not isinstance(source, Iterable):
         found = _one(source)
     else:
         found = [export for n, given in enumerate(source) for export in _one(given, f"[{n}]")]
@@ -80,12 +80,14 @@ def exports(source: Given | Iterable[Given]) -> list[Export]:
 def _one(given: object, member: str = "") -> list[Export]:
     if isinstance(given, Mapping):
         return _unwrapped(_plain(given), f"workflow{member}", "")
+    if isinstance(given, bytes):
+        return _read_text(text(without_mark(given), "the text"), "the text", "")
     if isinstance(given, str) and given.lstrip("\ufeff \t\r\n")[:1] in ("{", "["):
         return _read_text(given.lstrip("\ufeff"), "the text", "")
     if not isinstance(given, str | os.PathLike):
         raise UseCaseError(
             f"workflow{member}: an n8n workflow is a file, JSON text or a dictionary, "
-            f"not a {type(given).__name__}."
+            f"not {type(given).__name__}."
         )
     path = Path(given).expanduser()
     if path.is_dir():

@@ -182,9 +182,8 @@ def _parent(read: Read, start: Start, every: list[Start], title: str, notes: Not
     ends.close(graph, [start.node["name"]], notes)
     uids = leftovers.credentials(graph, notes)
     leftovers.remark(graph, read.settings, notes)
-    if first and (dead := _dead(graph, own_nodes)):
-        more = f" and {len(dead) - 5} more" if len(dead) > 5 else ""
-        notes.decide(f"No trigger leads to {', '.join(dead[:5])}{more}.")
+    if first:
+        _tell_dead(graph, own_nodes, read, notes)
     members: dict[str, Any] = {"triggers": [trigger], "integrationUids": uids}
     if schema := ends.output_schema(graph):
         members["outputSchema"] = schema
@@ -230,11 +229,15 @@ def _drop_triggers(graph: Graph, kept: Iterable[str], notes: Notes, said: str) -
                 graph.add(name, NO_OPERATION, 1, node["position"], {})
 
 
-def _dead(graph: Graph, starts: Iterable[str]) -> list[str]:
-    """The nodes that are no part of a run."""
+def _tell_dead(graph: Graph, starts: Iterable[str], read: Read, notes: Notes) -> None:
+    """Say which nodes are no part of a run; what was a trigger there is none of them."""
     alive = set(graph.reachable(starts))
     alive |= graph.parts_of(alive)
-    return [n for n, node in graph.nodes.items() if n not in alive and node["type"] != NOTE]
+    alive |= {name for name, node in read.graph.nodes.items() if trigger_kind(node["type"])}
+    dead = [n for n, node in graph.nodes.items() if n not in alive and node["type"] != NOTE]
+    if dead:
+        more = f" and {len(dead) - 5} more" if len(dead) > 5 else ""
+        notes.decide(f"No trigger leads to {', '.join(dead[:5])}{more}.")
 
 
 def _subworkflow(read: Read, own: str, notes: Notes) -> _Made:
@@ -246,6 +249,7 @@ def _subworkflow(read: Read, own: str, notes: Notes) -> _Made:
         graph, [name], notes, "A sub-workflow is called by others only: this trigger was left out."
     )
     _declare(node, graph, read, notes)
+    _tell_dead(graph, [name], read, notes)
     uids = leftovers.credentials(graph, notes)
     leftovers.remark(graph, read.settings, notes)
     for other in graph.nodes.values():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -218,30 +219,8 @@ def _translated(
     http: dict[str, Any] = {"type": "http", "url": webhook_url(template_id), "method": "POST"}
     match start.kind:
         case "webhook":
-            method = start.label.upper() or node["parameters"].get("httpMethod") or "GET"
-            by_query = method in ("GET", "HEAD") if isinstance(method, str) else False
-            member = "query" if by_query else "body"
-            form = inputs.form(members.get(member, Value()), [item.get(member) for item in recorded])
-            form.tell(name, notes)
-            computed = " ".join(text for each in graph.nodes.values() for text in expressions(each))
-            if not any(form) and re.search(rf"\b{member}\b", computed):
-                notes.decide(
-                    f"Its {member} is read in a way that does not tell what is in it: declare that in the "
-                    "inputSchema.",
-                    name,
-                )
-            for other in ("headers", "params", *(() if by_query else ("query",))):
-                if other in members:
-                    notes.decide(
-                        f"{other} is read, which a caller can no longer give: it is the platform's now.", name
-                    )
-            was = " and ".join(map(str, method)) if isinstance(method, list) else method
-            instead = "" if was == "POST" else f" instead of {was}"
-            notes.done(
-                f"The webhook is the platform's now: POST{instead}, locked, answered by the last node.", name
-            )
-            given = "query: body, body: {}" if by_query else "query: start.query ?? {}, body"
-            return http | {"inputSchema": form.fields}, webhook_item(given)
+            fields, code = _of_webhook(graph, start, members, recorded, notes)
+            return http | {"inputSchema": fields}, code
         case "form":
             schema, names, hidden = form_fields(node, notes)
             other = [field for field in schema if field["label"] != field["key"]]
@@ -287,3 +266,40 @@ def _translated(
     if node["type"] in BY_HAND:
         notes.done("The start by hand is an HTTP endpoint without input now.", name)
     return http | {"inputSchema": []}, EMPTY_ITEM
+
+
+def _of_webhook(
+    graph: Graph,
+    start: Start,
+    members: Mapping[str, Value],
+    recorded: list[dict[str, Any]],
+    notes: Notes,
+) -> tuple[list[dict[str, Any]], str]:
+    """The fields for what a webhook took, by whatever method, and the code that gives its item."""
+    node, name = start.node, start.node["name"]
+    method = start.label.upper() or node["parameters"].get("httpMethod") or "GET"
+    by_query = method in ("GET", "HEAD") if isinstance(method, str) else False
+    member = "query" if by_query else "body"
+    form = inputs.form(members.get(member, Value()), [item.get(member) for item in recorded])
+    form.tell(name, notes)
+    computed = " ".join(text for each in graph.nodes.values() for text in expressions(each))
+    if not any(form) and re.search(rf"\b{member}\b", computed):
+        notes.decide(
+            f"Its {member} is read in a way that does not tell what is in it: declare that in the "
+            "inputSchema.",
+            name,
+        )
+    for other in ("headers", "params", *(() if by_query else ("query",))):
+        if other in members:
+            notes.decide(
+                f"{other} is read, which a caller can no longer give: it is the platform's now.", name
+            )
+    options = node["parameters"].get("options")
+    given = {**node["parameters"], **(options if isinstance(options, dict) else {})}
+    if any(given.get(each) for each in ("binaryData", "binaryPropertyName", "rawBody")):
+        notes.decide("It took files, or the body as it was sent: the platform gives JSON.", name)
+    was = " and ".join(map(str, method)) if isinstance(method, list) else method
+    instead = "" if was == "POST" else f" instead of {was}"
+    notes.done(f"The webhook is the platform's now: POST{instead}, locked, answered by the last node.", name)
+    parts = "query: body, body: {}" if by_query else "query: start.query ?? {}, body"
+    return form.fields, webhook_item(parts)

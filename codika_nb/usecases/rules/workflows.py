@@ -129,6 +129,21 @@ def placeholders_close(view: View) -> Iterator[Note]:
             elif suffix is None and name.isupper():
                 note = flow.note(f"{{{{{name}}}}} begins like no placeholder.", flow.node_with(name))
                 yield note._replace(severity="should")
+        for given in dict.fromkeys(_LOOSE.findall(flow.text)):
+            kind, _, rest = given.strip().partition("_")
+            name = f"{kind.upper()}_{rest}"
+            if given != name:
+                note = flow.note(
+                    f"{{{{{given}}}}} is not filled: write {{{{{name}}}}}, without blanks and in capitals.",
+                    flow.node_with(given),
+                )
+                yield note._replace(severity="should")
+
+
+#: What is meant to be a placeholder, however it is written.
+_LOOSE = re.compile(
+    rf"\{{\{{(\s*(?:{'|'.join(PLACEHOLDER_SUFFIXES)})_[A-Za-z0-9_-]+\s*)\}}\}}", re.IGNORECASE
+)
 
 
 def parameters_are_bare(view: View) -> Iterator[Note]:
