@@ -112,7 +112,7 @@ def test_two_programs_at_once_find_no_keys_and_leave_nothing_changed(
 def test_keys_are_back_after_a_program_that_fails(greeter: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CODIKA_API_KEY", "cko_x")
     as_program(greeter, "import os; os.environ['CODIKA_API_KEY']")
-    with pytest.raises(UseCaseError, match="KeyError"):
+    with pytest.raises(UseCaseError, match="KeyError: reads CODIKA_API_KEY, which is withheld from it"):
         UseCase.load(greeter)
     assert os.environ["CODIKA_API_KEY"] == "cko_x"
 

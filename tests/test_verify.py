@@ -714,6 +714,7 @@ def test_parameters_within_others_need_no_label_either(
         ({"value": True, "label": "Yes"}, ("true", "Yes"), "[0].value is no text"),
         ({"value": 1.5, "label": "More"}, ("1.5", "More"), "[0].value is no text"),
         ({"value": "2", "label": 2}, ("2", "2"), "[0].label is no text"),
+        ({"value": "low"}, ("low", "low"), "[0].label is no text"),
         ("red", ("red", "red"), "[0] has no value and no label"),
         (7, ("7", "7"), "[0] has no value and no label"),
     ],

@@ -94,7 +94,6 @@ _WORDS: dict[Step, dict[Place, str]] = {
     "switch-on": {
         "notebook": "Client().activate_instance(ID) switches it on, unless its deployment has failed.",
         "script": "client.activate_instance(ID) switches it on, unless its deployment has failed.",
-        "form": "Whoever has deployed it can switch it on.",
     },
     "list-runs": {
         "notebook": "%codika_executions lists them.",

@@ -69,10 +69,10 @@ def stopped(execution_id: str, instance: str | None) -> WaitTimeoutError:
 
 def way_out(problem: CodikaError, instance: str | None) -> str:
     """What to do about a run that could not be started."""
-    if problem.next_action:
-        return problem.next_action
     if problem.status == 412:
         return f'The instance is off: Client().activate_instance("{instance}") switches it on.'
+    if problem.next_action:
+        return problem.next_action
     if problem.status == 404:
         return "It may have been removed, or live on another server: deploy it, and run this cell again."
     return "What was typed is still here: change what is wrong, or try again."

@@ -149,6 +149,8 @@ def _python_error(file: Path, error: BaseException) -> UseCaseError:
     place = f"{name}, line {line}" if line else str(name)
     if isinstance(error, ValidationError):
         message = problems(place, error, None)
+    elif isinstance(error, KeyError) and error.args[:1] and error.args[0] in withheld():
+        message = f"{place}: KeyError: reads {error.args[0]}, which is withheld from it: it may be a secret"
     else:
         text = error.msg if isinstance(error, SyntaxError) else str(error)
         message = f"{place}: {type(error).__name__}: {' '.join(text.split())}"

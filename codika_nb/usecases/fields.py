@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -19,7 +19,11 @@ class Option(Model):
     @model_validator(mode="before")
     @classmethod
     def _of_one(cls, given: Any) -> Any:
-        return {"value": given, "label": given} if isinstance(given, str | int | float) else given
+        """A plain value is its own label, and so is one that has none."""
+        if isinstance(given, str | int | float):
+            return {"value": given, "label": given}
+        unlabelled = isinstance(given, Mapping) and "value" in given and given.get("label") is None
+        return {**given, "label": given["value"]} if unlabelled else given
 
     @field_validator("value", "label", mode="before")
     @classmethod

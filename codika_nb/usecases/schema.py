@@ -150,7 +150,8 @@ _HOLD_TEXT = ("string", "text", "select", "radio", "date")
 
 def _option(given: Any) -> Any:
     if not isinstance(given, Mapping):
-        return {"value": str(given), "label": str(given)}
+        text = _chosen(given if isinstance(given, str | int | float) else str(given))
+        return {"value": text, "label": text}
     value = given.get("value", given.get("label"))
     label = given.get("label")
     return {**given, "value": value if isinstance(value, str | int | float) else str(value)} | {
