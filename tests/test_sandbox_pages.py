@@ -132,6 +132,9 @@ def test_what_is_new_is_put_in_and_said_and_the_focus_stays(taught: Sandbox) -> 
         client.request_signup_code("grace@example.com")
         page.goto(taught.inbox_url)
         accessible(page)
+        page.set_viewport_size({"width": 320, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth") == 320
+        page.set_viewport_size({"width": 1280, "height": 800})
         button = page.get_by_role("button", name="Copy code for grace@example.com")
         expect(button).to_have_text("Copy code")
         subject = "grace@example.com Your code to sign up for Codika"
