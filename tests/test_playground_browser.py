@@ -255,7 +255,11 @@ CUT = """form => {
     const seen = [...form.querySelectorAll("*")].filter(each => each.checkVisibility()
         && !each.closest(".codika-heard, style, .codika-row > .codika-field .widget-label, option"));
     const frames = "label, p, h4, button, .title, .codika-label, .widget-html-content";
+    const isBelow = (each, field) => field && getComputedStyle(each.parentElement).overflowY === "visible"
+        && each.getBoundingClientRect().bottom > field.getBoundingClientRect().bottom + 3;
     return seen.filter(each => each.getBoundingClientRect().right > edge
+        || (each.matches(".widget-checkbox, .widget-radio-box label")
+            && isBelow(each, each.closest(".codika-field")))
         || (each.matches(frames) && !each.matches(".widget-upload")
             && (each.scrollWidth > each.clientWidth + 1 || each.scrollHeight > each.clientHeight + 2)))
         .map(each => `${each.tagName} ${each.className}: ${each.innerText}`);
