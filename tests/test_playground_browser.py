@@ -358,6 +358,8 @@ def test_voila_serves_the_form_as_a_dashboard(tmp_path: Path, sandbox: Sandbox) 
         page.goto(address, timeout=120_000)
         form = page.locator(".codika-form").first
         form.wait_for(timeout=120_000)
+        button(form, "Run").wait_for()
+        expect(form.get_by_text("Copy as").filter(visible=True)).to_have_count(0)  # nothing for visitors
         button(form, "Run").click()
         expect(form.get_by_role("alert")).to_contain_text("7 fields need another look")
         fill_in(form)
