@@ -114,6 +114,8 @@ def test_a_person_signs_up_deploys_and_runs(tmp_path: Path) -> None:
             check=False,
         )
         assert not any(line.rpartition(":")[2] != "0" for line in history.stdout.splitlines())
+        # A terminal has the four lines, and nothing that JupyterLab or a kernel says of itself.
+        assert (tmp_path / "lab.log").read_text() == ""
         mine = running.process.pid
     children = subprocess.run(
         ["ps", "-o", "pid=", "--ppid", str(mine)], capture_output=True, text=True, check=False

@@ -96,6 +96,15 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path, words: list[str]) -> None
     assert len(done.stderr.splitlines()) <= 2
 
 
+def test_what_jupyterlab_says_is_shown_if_it_does_not_start(tmp_path: Path) -> None:
+    (tmp_path / "jupyter_lab_config.py").write_text("import sys\nsys.exit('Out of order.')")
+    folder = f"--folder={tmp_path / 'tutorials'}"
+    done = command("lab", "--no-browser", folder, JUPYTER_CONFIG_DIR=str(tmp_path))
+    assert done.returncode == 1
+    assert "Out of order." in done.stderr
+    assert "JupyterLab did not start.\nIts own message is above." in done.stderr
+
+
 def test_the_users_copy_of_the_tutorials_is_theirs(tmp_path: Path) -> None:
     folder = tmp_path / "mine"
     copy_tutorials(folder)

@@ -118,7 +118,8 @@ def test_picking_one_of_several_organizations_asks_for_no_second_code(
     assert visible(form) == {"organization", "submit", "back"}
     assert "Which organization?" in form._header.value
     assert form.code.value == ""
-    assert {label.split("\n")[0] for label, _ in form.organization.options} == {"Acme", "Beta Corp"}
+    assert {label for label, _ in form.organization.options} == {"Acme", "Beta Corp"}
+    assert f'content: "{beta}"' in form._header.value
     # Which one it is, is chosen by the person.
     assert form.organization.value is None
     assert form.submit.disabled
@@ -387,6 +388,7 @@ def test_already_signed_in_offers_another_account(form: SignInForm, sandbox: San
     assert "Signed in" in again._header.value
     assert "Signed in" not in message(again)  # once is enough
     assert "My Organization, profile my-organization" in message(again)
+    assert (again._header.value + message(again)).count(sandbox.url) == 1
     again.back.click()
     assert not again.done
     ask(again, "grace@example.com")
@@ -429,6 +431,11 @@ def test_many_organizations_are_found_by_typing(form: SignInForm, sandbox: Sandb
     assert len(form.organization.options) == 13
     typed(form.filter, "team 3")
     assert [each for _, each in form.organization.options] == [ids[3], last]
+    assert [each in form._header.value for each in (ids[2], ids[3], last)] == [False, True, True]
+    for each in (ids[3], last, ids[3]):
+        form.organization.value = each
+        assert form.organization.value == each
+    form.organization.value = None
     typed(form.filter, last[-6:])
     assert not form.submit.disabled  # the only one that is found
     enter(form.filter)

@@ -155,6 +155,15 @@ def test_the_search_for_addresses_finds_them() -> None:
 # --- by keyboard ------------------------------------------------------------------------------------
 
 
+#: What each label says, whether it is seen as a whole, and begins where its field does.
+LABELS = """labels => labels.filter(label => label.textContent).map(label => {
+    const text = document.createRange();
+    text.selectNodeContents(label);
+    const [begins, field] = [text, label.nextElementSibling].map(each => each.getBoundingClientRect().left);
+    return [label.textContent, label.scrollWidth <= label.clientWidth + 1, Math.abs(begins - field) < 2];
+})"""
+
+
 def sign_up(page: Page, sandbox: Sandbox, name: str) -> None:
     """Fill the sign-in form in by keyboard, until somebody is signed in."""
     form = page.locator(".codika-signin").last
@@ -162,6 +171,10 @@ def sign_up(page: Page, sandbox: Sandbox, name: str) -> None:
     email.focus()
     page.keyboard.type(EMAIL)
     expect(email).to_have_value(EMAIL)
+    assert form.locator("label.widget-label").evaluate_all(LABELS) == [
+        ["E-mail", True, True],
+        ["Organization (optional)", True, True],
+    ]
     keep(page, f"{name}-1-email")
     page.keyboard.press("Enter")
     code = form.get_by_label("Six-digit code")

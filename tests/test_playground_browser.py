@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import runpy
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from playwright.sync_api import Locator, Page, expect
 from codika_nb import Sandbox
 from tests.browser import (
     chromium,
+    in_theme,
     keep,
     keep_in_both_themes,
     needs_chromium,
@@ -33,9 +35,17 @@ CELLS = ["playground = Playground()\nplayground", "playground.run.result['due']"
 
 
 @contextmanager
-def playground(tmp_path: Path, sandbox: Sandbox, program: str, **options: str) -> Iterator[str]:
-    """A notebook with the form for expense claims, served; yields its address."""
+def playground(
+    tmp_path: Path, sandbox: Sandbox, program: str, called: Sequence[str] = (), **options: str
+) -> Iterator[str]:
+    """A notebook with the form for expense claims, served; yields its address.
+
+    Args:
+        called: what its parts are called in turn, and their items then have notes; as ever if left out.
+    """
     use_case = copy_of_expenses(tmp_path)
+    if called:
+        rename(use_case, called)
     deployment = deploy(sandbox, use_case)
     first = f"import os; os.chdir({str(use_case)!r})\nfrom codika_nb import Playground"
     cells = [first, *(CELLS[:1] if program == "voila" else CELLS)]
@@ -49,6 +59,22 @@ def playground(tmp_path: Path, sandbox: Sandbox, program: str, **options: str) -
         **options,
     ) as address:
         yield address
+
+
+def rename(use_case: Path, called: Sequence[str]) -> None:
+    names = itertools.cycle(called)
+
+    def renamed(part: dict[str, Any]) -> dict[str, Any]:
+        if isinstance(items := part.get("itemSchema"), list):
+            text = {"type": "string", "placeholder": "A note"}
+            items.append({"key": "notes", "type": "array", "label": "Notes", "itemField": text})
+        for name in ("label", "title", "description", "placeholder", "enabledLabel", "disabledLabel"):
+            if name in part and {"type", "value"} & {*part}:
+                part[name] = next(names)
+        return part
+
+    config = use_case / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text(), object_hook=renamed)))
 
 
 def accessible(page: Page) -> None:
@@ -95,6 +121,23 @@ def keys_stay_in_what_has_the_focus(page: Page, form: Locator) -> None:
     page.keyboard.press("ArrowUp")
     expect(transfer).to_be_checked()
     assert page.locator(".jp-CodeCell").count() == cells
+
+
+def code_is_copied(page: Page, form: Locator) -> None:
+    """A click copies; on a machine on which that takes too long, a browser does not let it any more."""
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    for _ in range(20):
+        button(form, "Copy as Python").click()
+        form.locator(".codika-code pre").wait_for()
+        with suppress(AssertionError):
+            expect(form.locator(".codika-code")).to_contain_text("Copied. Your key", timeout=3000)
+            break
+        expect(form.locator(".codika-code")).to_contain_text("A click selects all of it.")
+        button(form, "Copy as Python").click()
+        form.locator(".codika-code pre").wait_for(state="detached")
+    written = form.locator(".codika-code pre").text_content()
+    assert page.evaluate("navigator.clipboard.readText()") == written
+    assert "Hotel, two nights" in str(written)
 
 
 def picture_is_drawn(form: Locator) -> None:
@@ -170,6 +213,8 @@ def test_a_person_fills_in_corrects_and_runs(tmp_path: Path, sandbox: Sandbox) -
         assert preview.evaluate("each => each.decode().then(() => each.naturalWidth)") == 64
         keep_in_both_themes(page, "playground-2-filled", narrow=760, check=accessible)
 
+        code_is_copied(page, form)
+
         # While the run is under way, the kernel answers other cells.
         button(form, "Run").press("Enter")
         expect(button(form, "Stop waiting")).to_be_visible()
@@ -204,6 +249,97 @@ def test_a_person_fills_in_corrects_and_runs(tmp_path: Path, sandbox: Sandbox) -
         assert "ada@example.com" not in json.dumps(saved)
 
 
+#: What is cut, lies beyond the form, or on top of something else.
+CUT = """form => {
+    const edge = form.getBoundingClientRect().right;
+    const seen = [...form.querySelectorAll("*")].filter(each => each.checkVisibility()
+        && !each.closest(".codika-heard, style, .codika-row > .codika-field .widget-label, option"));
+    const frames = "label, p, h4, button, .title, .codika-label, .widget-html-content";
+    const isBelow = (each, field) => field && getComputedStyle(each.parentElement).overflowY === "visible"
+        && each.getBoundingClientRect().bottom > field.getBoundingClientRect().bottom + 3;
+    return seen.filter(each => each.getBoundingClientRect().right > edge
+        || (each.matches(".widget-checkbox, .widget-radio-box label")
+            && isBelow(each, each.closest(".codika-field")))
+        || (each.matches(frames) && !each.matches(".widget-upload")
+            && (each.scrollWidth > each.clientWidth + 1 || each.scrollHeight > each.clientHeight + 2)))
+        .map(each => `${each.tagName} ${each.className}: ${each.innerText}`);
+}"""
+WORD = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft"
+CALLED = (
+    "A name that goes on and on, as those do of people who like to say everything in it, and then some more",
+    WORD,
+    "الاسم الكامل للشخص (كما في جواز السفر)",
+    "Short",
+)
+
+
+def test_nothing_is_cut_whatever_it_is_called_and_nested_lists_work_by_keyboard(
+    tmp_path: Path, sandbox: Sandbox
+) -> None:
+    with (
+        playground(tmp_path, sandbox, "lab", CALLED) as address,
+        chromium(height=2600) as page,
+    ):
+        page.goto(address)
+        page.locator(".jp-CodeCell").first.wait_for(timeout=120_000)
+        page.keyboard.press("Control+b")  # without the files beside it
+        wait_for_kernel(address)
+        run_cell(page, "import os")
+        form = run_cell(page, "playground = ").locator(".codika-form").first
+        for fold in form.locator(".codika-fold:not(.codika-open)").all():
+            fold.click()
+
+        def go_to(title: str) -> None:
+            for _ in range(80):
+                page.keyboard.press("Tab")
+                if page.evaluate("document.activeElement.title") == title:
+                    return
+            raise AssertionError(title)
+
+        form.get_by_role("textbox").first.focus()
+        go_to("Add to Notes (item 1)")
+        page.keyboard.press("Space")
+        expect(form.get_by_label("Notes 1, item 1")).to_be_focused()
+        page.keyboard.type("by bus")
+        go_to("Add to Notes (item 1)")
+        page.keyboard.press("Enter")
+        expect(form.get_by_label("Notes 2, item 1")).to_be_focused()
+        page.keyboard.type("and back")
+        for _ in range(3):  # past the list that is within this one
+            page.keyboard.press("Tab")
+        page.keyboard.press("Space")
+        expect(form.locator(".codika-item")).to_have_count(2)
+        expect(form.locator(".codika-item").nth(1).get_by_role("textbox").first).to_be_focused()
+        go_to("Add to Notes (item 2)")
+        page.keyboard.press("Space")
+        expect(form.get_by_label("Notes 1, item 2")).to_be_focused()
+        page.keyboard.press("Shift+Tab")
+        for _ in range(30):
+            if page.evaluate("document.activeElement.title") == "Remove Notes 1 (item 1)":
+                break
+            page.keyboard.press("Shift+Tab")
+        page.keyboard.press("Space")
+        expect(form.get_by_title("Remove Notes 2 (item 1)")).to_have_count(0)
+        expect(form.get_by_label("Notes 1, item 1")).to_have_count(1)
+        expect(form.get_by_label("Notes 1, item 1")).to_be_focused()
+        expect(form.get_by_label("Notes 1, item 1")).to_have_value("and back")
+        form.get_by_label("Notes 1, item 1").press("Enter")
+        expect(form.get_by_role("alert")).to_contain_text("Nothing was sent.")
+
+        def is_whole(width: int, theme: str) -> None:
+            page.set_viewport_size({"width": width, "height": 2600})
+            accessible(page)
+            cut = form.evaluate(CUT)
+            keep(page, f"playground-5-{width}-{theme}")
+            assert cut == []
+
+        is_whole(1280, "light")
+        is_whole(320, "light")
+        with in_theme(page, "JupyterLab Dark"):
+            is_whole(320, "dark")
+            is_whole(1280, "dark")
+
+
 def notebook_with(file: Path, text: str) -> Any:
     for _ in range(600):
         with suppress(json.JSONDecodeError):  # while Jupyter writes it
@@ -222,6 +358,8 @@ def test_voila_serves_the_form_as_a_dashboard(tmp_path: Path, sandbox: Sandbox) 
         page.goto(address, timeout=120_000)
         form = page.locator(".codika-form").first
         form.wait_for(timeout=120_000)
+        button(form, "Run").wait_for()
+        expect(form.get_by_text("Copy as").filter(visible=True)).to_have_count(0)  # nothing for visitors
         button(form, "Run").click()
         expect(form.get_by_role("alert")).to_contain_text("7 fields need another look")
         fill_in(form)

@@ -58,6 +58,31 @@ def test_the_inbox_says_what_each_code_is_good_for(sandbox: Sandbox) -> None:
         assert states(sandbox)[0] == ("linus@example.com", "expired")
 
 
+def test_a_newer_code_changes_nothing_of_what_had_become_of_an_older_one(sandbox: Sandbox) -> None:
+    with Client(base_url=sandbox.url) as client:
+        for email in ("ada@example.com", "grace@example.com", "linus@example.com"):
+            client.request_signup_code(email)
+        client.complete_signup("ada@example.com", code=sandbox.code_for("ada@example.com"))
+        for _ in range(5):
+            with pytest.raises(Exception, match="code"):
+                client.complete_signup("grace@example.com", code="000000")
+        sandbox.clock.advance(601)
+        for _ in range(2):
+            client.request_login_code("ada@example.com")
+            sandbox.clock.advance(31)
+        for email in ("grace@example.com", "linus@example.com"):
+            client.request_signup_code(email)
+        became = {
+            each: [state for email, state in states(sandbox) if email == f"{each}@example.com"]
+            for each in ("ada", "grace", "linus")
+        }
+        assert became == {
+            "ada": ["waiting", "replaced", "used"],
+            "grace": ["waiting", "locked"],
+            "linus": ["waiting", "expired"],
+        }
+
+
 def test_the_class_page_tells_who_deployed_and_ran_what(taught: Sandbox) -> None:
     page = httpx.get(f"{taught.url}/class", headers={"Accept": "text/html"}).text
     assert "&lt;b&gt;Acme&lt;/b&gt;" in page
@@ -107,6 +132,9 @@ def test_what_is_new_is_put_in_and_said_and_the_focus_stays(taught: Sandbox) -> 
         client.request_signup_code("grace@example.com")
         page.goto(taught.inbox_url)
         accessible(page)
+        page.set_viewport_size({"width": 320, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth") == 320
+        page.set_viewport_size({"width": 1280, "height": 800})
         button = page.get_by_role("button", name="Copy code for grace@example.com")
         expect(button).to_have_text("Copy code")
         subject = "grace@example.com Your code to sign up for Codika"

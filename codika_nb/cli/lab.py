@@ -58,12 +58,18 @@ def run(arguments: argparse.Namespace) -> int:
         command.append("--ServerApp.allow_root=True")  # as in containers
     with stop_signals() as stopped, sandbox:
         environment["CODIKA_BASE_URL"] = sandbox.url
+        # What JupyterLab and the kernels say is for whoever looks into why something does not work.
+        log = folder / ".sandbox" / "jupyterlab.log"
         # A session of its own, so that Ctrl-C reaches us alone and the two end in order.
-        server = subprocess.Popen(command, env=environment, start_new_session=True)  # noqa: S603 - our own words
+        with log.open("wb") as said:
+            server = subprocess.Popen(  # noqa: S603 - our own words
+                command, env=environment, start_new_session=True, stdout=said, stderr=said
+            )
         try:
             if not _answers(f"http://127.0.0.1:{port}/api", server, stopped):
                 if stopped.is_set():
                     return 0
+                sys.stderr.write(log.read_text(errors="replace"))
                 raise ConfigError("JupyterLab did not start.", next_action="Its own message is above.")
             address = f"http://127.0.0.1:{port}/lab/tree/{FIRST_NOTEBOOK}?token={token}"
             print(f"JupyterLab   {address}")
@@ -74,7 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
             with contextlib.nullcontext() if arguments.no_browser else _in_the_browser(address):
                 while not stopped.wait(0.5):
                     if server.poll() is not None:
-                        print("JupyterLab has ended.", file=sys.stderr)
+                        print(f"JupyterLab has ended; what it said is in {log}", file=sys.stderr)
                         return server.returncode
         finally:
             _end(server)

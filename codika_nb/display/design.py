@@ -32,9 +32,10 @@ def form_style(form: str, more: str = "", *, shows: str | None = None) -> str:
         more: rules beside those that forms have in common.
         shows: the classes and elements that will be within it; None where that is not known yet.
     """
-    rules = _read("controls.css").replace(".codika-form", f".{form}")
+    # By one class stronger than what front ends bring for all widgets, which in some of them comes later.
+    rules = re.sub(rf"\.(codika-form|{form})\b", f".codika.{form}", _read("controls.css") + _short(more))
     within = "".join(_sections().values()) if shows is None else sheet(shows)
-    return f"<style>{within}{rules}{_short(more)}</style>"
+    return f"<style>{within}{rules}</style>"
 
 
 @cache

@@ -12,6 +12,7 @@ from collections.abc import Generator, Mapping
 from concurrent.futures import Future
 from concurrent.futures import wait as wait_for_any
 from typing import Any
+from uuid import uuid4
 
 import ipywidgets as widgets
 from IPython.core.getipython import get_ipython
@@ -38,6 +39,17 @@ from .texts import said
 
 #: Seconds in which a platform that is near has said what a workflow takes.
 SHORTLY = 1.0
+
+#: What a browser does with code that it shows: copies it, if a page may do so after a click, and says so
+#: then; not when the same is drawn again.
+_COPY = """
+const [told, code] = this.parentElement.children, copied = (window.codikaCopied ??= new Set());
+if (navigator.userActivation?.isActive && !copied.has('THIS')) {
+  copied.add('THIS');
+  navigator.clipboard?.writeText(code.textContent).then(
+    () => { told.textContent = 'Copied. Your key is not in it.'; }, () => {});
+}
+"""
 
 
 class Playground(Form[Execution]):
@@ -399,7 +411,7 @@ class Playground(Form[Execution]):
             self.message.value = said(f"Starting {self._offer.workflow}…", "info")
 
     def _render_code(self, how: str) -> None:
-        """Show what the form holds as code, whose whole text one click selects; the same button hides it."""
+        """Show what the form holds as code, and have it copied; the same button hides it."""
         self._written = "" if how == self._written else how
         if not self._written:
             self._code.value = ""
@@ -411,8 +423,10 @@ class Playground(Form[Execution]):
             self._complain(str(error))
             return
         about = "A click selects all of it. Your key is not in it."
+        copy = html.escape(_COPY.replace("THIS", uuid4().hex))
         # In reach of the keyboard, as it may be scrolled.
-        self._code.value = f'<p role="status">{about}</p><pre tabindex="0">{html.escape(written)}</pre>'
+        text = f'<pre tabindex="0">{html.escape(written)}</pre>'
+        self._code.value = f'<p role="status">{about}</p>{text}<style onload="{copy}">p {{}}</style>'
 
     def _render_stale(self) -> None:
         """Show that the result is not that of what the form holds now."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import math
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cached_property
@@ -19,10 +20,13 @@ from . import background
 from .cards import signed_in
 from .controls import KeyField, LineField, Parts, RadioButtons, SecretField
 from .form import Form
-from .texts import said
+from .texts import css_text, said
 
 #: From as many on, organizations are found by typing.
 FROM_WHICH_TO_FIND = 8
+
+#: A character without width.
+WORD_JOINER = "\u2060"
 
 #: What is there in each step: fields below one another, and buttons beside one another.
 FIELDS = {
@@ -61,6 +65,8 @@ class SignInView(Form[Profile]):
         #: When a new code can be had, and what is drawn of the time until then.
         self._counted_to: datetime | None = None
         self._countdown = ""
+        #: The class of the list of organizations, and the style that shows the id of each.
+        self._list, self._ids = f"codika-{uuid4().hex[:8]}", ""
         self._parts = Parts()
         self._header = self._parts.markup(self._heading())
         self._row = self._parts.row(self._buttons())
@@ -123,7 +129,7 @@ class SignInView(Form[Profile]):
     @cached_property
     def organization(self) -> RadioButtons:
         """The organizations to choose from."""
-        made = self._parts.make(RadioButtons)
+        made = self._parts.make(RadioButtons, self._list)
         made.observe(lambda _: self._render_submit(), "value")
         return made
 
@@ -236,10 +242,12 @@ class SignInView(Form[Profile]):
         state = self.signin
         title = "Create your account" if state.purpose == "signup" else "Sign in"
         title = {"done": "Signed in", "organization": "Which organization?"}.get(state.step, title)
-        where = "" if state.base_url == PRODUCTION else f"<small>at {html.escape(state.base_url)}</small>"
+        # Once it is done, where that is is said of the profile.
+        elsewhere = state.base_url != PRODUCTION and state.step != "done"
+        where = f"<small>at {html.escape(state.base_url)}</small>" if elsewhere else ""
         sent = f"<p>{on_its_way}</p>" if (on_its_way := self._on_its_way()) else ""
         name = f'<div class="title" role="heading" aria-level="2">Codika <span>{title}</span></div>'
-        return f"{self._countdown}{name}{where}{sent}"
+        return f"{self._countdown}{self._ids}{name}{where}{sent}"
 
     def _on_its_way(self) -> str:
         """What is said of the code that has been sent, as HTML."""
@@ -282,7 +290,14 @@ class SignInView(Form[Profile]):
 
     def _list_organizations(self) -> None:
         part = next((field.value for field in self._made("filter")), "")
-        choices = [(f"{plain(each.name)}\n{each.id}", each.id) for each in self.signin.matching(part)]
+        found = self.signin.matching(part)
+        # To ipywidgets two of one name are one: what nobody sees tells them apart.
+        names = Counter[str]()
+        choices = []
+        for each in found:
+            name = plain(each.name)
+            choices.append((f"{name}{WORD_JOINER * names[name]}", each.id))
+            names[name] += 1
         if choices != list(self.organization.options):
             chosen = self.organization.value
             ids = [each for _, each in choices]
@@ -290,7 +305,12 @@ class SignInView(Form[Profile]):
                 self.organization.options = choices
                 # Nobody but the person chooses.
                 self.organization.index = ids.index(chosen) if chosen in ids else None
+            self._ids = f"<style>{''.join(map(self._id_style, range(1, len(ids) + 1), ids))}</style>"
+            self._header.value = self._heading()
         self._render_submit()
+
+    def _id_style(self, row: int, organization_id: str) -> str:
+        return f".{self._list} label:nth-child({row})::after {{ content: {css_text(organization_id)} }}"
 
 
 def _who_is_signed_in(profile: Profile) -> str:

@@ -16,6 +16,7 @@ from email.message import EmailMessage
 from html import escape
 from typing import Any, SupportsIndex, overload
 from urllib.parse import unquote, urlsplit
+from weakref import WeakKeyDictionary
 
 from ..display.design import output
 from ..display.markup import Shown, code, line, moment
@@ -85,6 +86,8 @@ class Mailbox:
 
     def __init__(self, relay: Callable[[Mail], None] | None = None) -> None:
         self.mails: tuple[Mail, ...] = ()
+        #: What had become of a code by the time that a newer one was asked for.
+        self.ended: WeakKeyDictionary[Mail, str] = WeakKeyDictionary()
         self._relay = relay
 
     async def deliver(self, mail: Mail) -> None:

@@ -208,16 +208,27 @@ class Rows(Input):
     def _arrange(self, rows: list[_Row]) -> None:
         """Show these rows, and number them."""
         self._rows = rows
-        for n, row in enumerate(rows, 1):
-            row.input.rename(f"{self.label} {n}")
-            if isinstance(row.input, Group):
-                row.input.tell_apart(f"item {n}")
-            row.title.value = f'<div class="codika-nth">{n}</div>'
-            row.remove.tooltip = f"Remove {row.input.label}"
+        self._name()
         self._list.children = tuple(row.box for row in rows)
         self.more.disabled = not self._room()
         self._write_note()
         self._around.changed()
+
+    def _name(self) -> None:
+        """Number the rows, and say of each which item of another list it belongs to, if it does."""
+        within = f" ({self.item})" if self.item else ""
+        for n, row in enumerate(self._rows, 1):
+            row.input.rename(f"{self.label} {n}")
+            own = f"item {n}" if isinstance(row.input, Group) else ""
+            if item := ", ".join(filter(None, (self.item, own))):
+                row.input.tell_apart(item)
+            row.title.value = f'<div class="codika-nth">{n}</div>'
+            row.remove.tooltip = f"Remove {row.input.label}{within}"
+
+    def tell_apart(self, item: str) -> None:
+        super().tell_apart(item)
+        self.more.tooltip = f"Add to {self.full_label}"
+        self._name()
 
     def _hint(self) -> str:
         full = "" if self._room() else f"There may be {self.field.max_items}, and no more."

@@ -45,6 +45,8 @@ class Codes:
         now = self.now()
         code = f"{secrets.randbelow(10**6):06d}"
         digest = self._digest(email, purpose, code)
+        if last := next((mail for mail in self.mailbox.mails if mail.to == email), None):
+            self.mailbox.ended[last] = self.state_of(last)
         self.store.insert(
             "codes",
             replace=True,
@@ -135,12 +137,13 @@ class Codes:
             details={"attemptsRemaining": left},
         )
 
-    def state_of(self, mail: Mail) -> Literal["waiting", "used", "replaced", "expired", "locked"]:
-        """What has become of the code in a mail."""
+    def state_of(self, mail: Mail) -> str:
+        """What has become of the code in a mail: waiting, used, replaced, expired, or locked."""
         record = self.store.find("codes", email=mail.to)
         # To the microsecond, as a mail has it.
         if record is None or abs(record["sent_at"] - mail.sent_at.timestamp()) > 1e-5:
-            return "replaced"
+            before = self.mailbox.ended.get(mail, "waiting")
+            return "replaced" if before == "waiting" else before
         if record["state"] == "pending":
             fresh = _is_within(CODE_SECONDS, record["sent_at"], self.now())
             return "waiting" if fresh else "expired"
