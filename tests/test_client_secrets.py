@@ -273,6 +273,8 @@ def test_a_saved_key_is_not_shown(sandbox: Sandbox) -> None:
         {"isNewUser": "maybe"},
         {"organizationName": 5},
         {"organizationId": None, "organizationName": None},
+        {"apiKey": {"raw": f" cko_{CANARY}\n"}},
+        {"apiKey": {"apiKey": f"cko_{CANARY}", "more": {"key": f"cko_{CANARY}"}}},
     ],
 )
 def test_of_a_fresh_key_only_the_key_is_indispensable(odd: dict[str, Any]) -> None:
@@ -294,6 +296,7 @@ def test_of_a_fresh_key_only_the_key_is_indispensable(odd: dict[str, Any]) -> No
     assert saved.api_key == f"cko_{CANARY}"
     assert all(scope == "workflows:trigger" for scope in saved.scopes)
     assert signin.document()["success"]
+    assert CANARY not in str(signin.document())
     minted = MintedKey.model_validate({"apiKey": f"cko_{CANARY}", **odd.get("apiKey", {}), "raw": None})
     assert minted.raw.get_secret_value() == f"cko_{CANARY}"
 

@@ -7,6 +7,7 @@ An expected failure raises nothing; it becomes the next step and a `notice`.
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from ..display.place import next_step
 from ..errors import AuthenticationError, CodikaError, ConfigError, InvalidRequestError, RateLimitError
 from ..profiles import Profile, ProfileStore
 from ..profiles.credential import sign_in_server
-from ..profiles.profile import HoldsKey
+from ..profiles.profile import HoldsKey, mask
 from .reactions import (
     LONGEST_COMPANY,
     MOST_LISTED,
@@ -255,7 +256,20 @@ class SignIn(HoldsKey):
             data = self.bundle.model_dump(mode="json", by_alias=True, exclude_none=True)
             del data["apiKey"]["raw"]
             name = self.profile.name if self.profile else None
+            # Members that this version does not know may repeat the key.
+            raw = self.bundle.api_key.raw.get_secret_value()
+            data = json.loads(json.dumps(data, ensure_ascii=False).replace(raw, mask(raw)))
             return {"success": True, "data": {"profileName": name, **data}}
+        if self.profile is not None:
+            known = self.profile
+            return {
+                "success": True,
+                "data": {
+                    "profileName": known.name,
+                    "organizationId": known.organization_id,
+                    "organizationName": known.organization_name,
+                },
+            }
         return {"success": True, "data": self.sent.model_dump(by_alias=True) if self.sent else {}}
 
     @property

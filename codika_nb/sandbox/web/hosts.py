@@ -44,7 +44,9 @@ class Hosts:
         if proxied:
             # Under which name a proxy was asked, it may say in a line of its own; and it may have HTTPS.
             names = (host, headers.get("x-forwarded-host", "").rpartition(",")[2].strip())
-            welcome = _site(origin) in {_site(f"{way}://{name}") for way in ("http", "https") for name in names}
+            welcome = _site(origin) in {
+                _site(f"{way}://{name}") for way in ("http", "https") for name in names
+            }
         elif method in ("GET", "HEAD"):
             welcome = self._knows(origin.partition("://")[2])
         else:
@@ -78,7 +80,7 @@ class Hosts:
 
 
 def _site(origin: str) -> tuple[str, str, int] | None:
-    """An origin in one spelling: upper case and the scheme's own port make no difference. None if it is none."""
+    """An origin in one spelling, whatever its case, with its port; None if it is none."""
     try:
         parts = urlsplit(origin)
         port = parts.port or {"http": 80, "https": 443}[parts.scheme]
