@@ -117,7 +117,7 @@ def write_inside(folder: str | os.PathLike[str], files: Iterable[tuple[str, byte
     Raises:
         InvalidResponseError: a name leads out of the folder (it is absolute, climbs, has a drive letter, or
             goes through a link), or is none that a use case has: hidden (``.git/…``, ``.env``), or what
-            deployments keep there (``project.json``).
+            deployments (``project.json``, ``deployments/…``) or Python (``__pycache__/…``) keep there.
         ConfigError: the operating system refused, or something that is no file has that name.
     """
     root = Path(folder).expanduser()
@@ -146,7 +146,15 @@ def _place(root: Path, name: str) -> Path:
     # Backslash and colon are separators on Windows; refusing them everywhere keeps one rule for all.
     if "\\" in name or ":" in name or not name.isprintable() or not all(s.strip(" .") for s in segments):
         raise _unsafe(name, "would not stay in the chosen folder")
-    if name.casefold() in _KEPT or any(segment.startswith(".") for segment in segments):
+    # Windows does not see dots and blanks at an end, and would take such a name for another one.
+    if any(segment != segment.rstrip(" .") for segment in segments):
+        raise _unsafe(name, "would not stay in the chosen folder")
+    folded = name.casefold()
+    if (
+        folded in _KEPT
+        or any(segment.startswith(".") or segment == "__pycache__" for segment in segments)
+        or folded.startswith("deployments/")
+    ):
         raise _unsafe(name, "is no part of a use case")
     target = root
     for segment in segments:

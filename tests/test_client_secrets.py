@@ -232,6 +232,14 @@ def test_a_secret_is_not_in_the_traceback_of_a_message_that_is_not_genuine() -> 
         with pytest.raises(WebhookVerificationError) as refused:
             verify_webhook(f"whsec_{CANARY}", headers_given, body)
         assert HIDDEN not in ours(refused.value)
+    # One that is none, as a character is missing or wrong, is as good as the secret.
+    for written in (f"whsec_{CANARY}é", [f"whsec_{CANARY}", f"whsec_{CANARY}-"]):
+        with pytest.raises(ConfigError) as none:
+            verify_webhook(written, headers, b"{}")
+        assert HIDDEN not in ours(none.value)
+    with pytest.raises(ConfigError) as none:
+        WebhookSignature(f"whsec_{CANARY}é")
+    assert HIDDEN not in ours(none.value)
 
 
 def test_members_that_nobody_knows_are_not_shown() -> None:

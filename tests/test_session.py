@@ -186,6 +186,10 @@ def test_which_server(monkeypatch: pytest.MonkeyPatch, corrupt: Path) -> None:
     assert sign_in_server() == PRODUCTION  # whatever is the matter with the config file
     corrupt.unlink()
     save("acme", "cko_acme1234", STAGING)
+    assert sign_in_server(api_url="https://other.example/x/clirequestloginotp") == "https://other.example/x"
+    for none in ("https://", "clirequestloginotp", "//"):
+        with pytest.raises(ConfigError):
+            sign_in_server(api_url=none)
     assert sign_in_server() == STAGING
     monkeypatch.setenv("CODIKA_BASE_URL", "HTTPS://Api.Example.com:443/")
     assert server() == sign_in_server() == "https://api.example.com"

@@ -16,9 +16,10 @@ from IPython.core.magic_arguments import MagicArgumentParser
 from IPython.display import display
 
 from ..display.place import next_step
-from ..display.text import plain
-from ..errors import CodikaError, Interrupted, PermissionDeniedError
+from ..display.text import json_text, plain
+from ..errors import CodikaError, Interrupted, InvalidRequestError, PermissionDeniedError
 from ..profiles.credential import resolve
+from ..signin.signin import refusal_document
 from .history import refuse_keys
 from .reading import Line, payload_of
 
@@ -70,6 +71,11 @@ class Magic:
                 print(self.help)
                 return None
             return self._body(shell, arguments)
+        except UsageError as error:
+            if "--json" in text.split() and "--json" in self.parser.format_usage():
+                refused = InvalidRequestError(str(error), code="INVALID_REQUEST")
+                print(json_text(refusal_document(refused)))
+            raise
         except Interrupted:
             raise
         except KeyboardInterrupt:

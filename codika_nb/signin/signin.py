@@ -224,7 +224,7 @@ class SignIn(HoldsKey):
         if whole is None:
             text = "That is the key of one instance; here an organization key is needed: cko_…"
             other = "A key from the dashboard begins with cko_. Copy it again, whole."
-            self._say(Notice(text if key.strip().startswith("ck_") else other, "error", "key"))
+            self._say(Notice(text if key.strip().startswith("ck_") else other, "error", "key", "invalid-key"))
             return self
         try:
             if self.store:
@@ -464,7 +464,7 @@ def _api() -> API:
 
 def refusal_document(error: CodikaError) -> dict[str, Any]:
     """What was refused, as the JSON document that codika 3.6.0 prints."""
-    about: dict[str, Any] = {"code": error.code, "message": error.message}
+    about: dict[str, Any] = {"code": error.code or "INVALID_REQUEST", "message": error.message}
     if error.next_action:
         about["nextAction"] = error.next_action
     if error.details:
