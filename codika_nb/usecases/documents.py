@@ -158,7 +158,7 @@ def check_workflow(content: bytes, name: str) -> None:
     parse_workflow(content, name)
 
 
-_BARE_PARAMETER = re.compile(r'"(?:[^"\\]|\\.)*"|\{\{(INSTPARM_[A-Z0-9_]+_MRAPTSNI)\}\}', re.DOTALL)
+_BARE_PARAMETER = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|\{\{(INSTPARM_[A-Z0-9_]+_MRAPTSNI)\}\}', re.DOTALL)
 
 
 def parse_workflow(content: bytes, name: str) -> dict[str, Any]:
