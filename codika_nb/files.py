@@ -13,14 +13,24 @@ from pathlib import Path
 from .errors import ConfigError, InvalidResponseError
 from .loops import IN_BROWSER
 
-__all__ = ["Base64", "has_no_locks", "kept", "replace", "sync", "temporary", "write_inside", "write_whole"]
+__all__ = [
+    "Base64",
+    "is_not_supported",
+    "kept",
+    "replace",
+    "sync",
+    "temporary",
+    "where_supported",
+    "write_inside",
+    "write_whole",
+]
 
 # What keeps a file from reaching the disk. Anything else means that the system does not wait for disks, as
 # many a network or cluster home; some of them say so with numbers that Python has no name for.
 _LOST = (errno.EIO, errno.ENOSPC, errno.EDQUOT)
 
-# In which words a system says that it has no locks for a file.
-_NO_LOCKS = frozenset(
+# In which words a system says that it has no locks for a file, or no modes.
+_NOT_SUPPORTED = frozenset(
     {errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOTTY, 524}
 )
 
@@ -31,9 +41,15 @@ class Base64(str):
     __slots__ = ()
 
 
-def has_no_locks(error: OSError | NotImplementedError) -> bool:
-    """Whether this is how a file system without locks answers to locking a file."""
-    return not isinstance(error, OSError) or error.errno in _NO_LOCKS
+def is_not_supported(error: OSError | NotImplementedError) -> bool:
+    """Whether this is how a file system answers to what it cannot do: locking a file, changing its mode.
+
+    Also by a number that Python has no name for.
+    """
+    if not isinstance(error, OSError):
+        return True
+    number = error.errno
+    return number is not None and (number in _NOT_SUPPORTED or number not in errno.errorcode)
 
 
 def kept() -> Path | None:
@@ -64,10 +80,21 @@ def _give(descriptor: int, target: Path, mode: int) -> None:
     By the descriptor, never by name: whoever owns the folder could put a link in the file's place.
     """
     if hasattr(os, "geteuid") and target.exists() and (owner := target.stat()).st_uid != os.geteuid():
-        with suppress(PermissionError):
+        with where_supported():
             os.fchown(descriptor, owner.st_uid, owner.st_gid)
     if mode != 0o600 and hasattr(os, "fchmod"):
-        os.fchmod(descriptor, mode)
+        with where_supported():
+            os.fchmod(descriptor, mode)
+
+
+@contextmanager
+def where_supported() -> Iterator[None]:
+    """Change an owner or a mode where that is possible: a file is written all the same where it is not."""
+    try:
+        yield
+    except OSError as error:
+        if not isinstance(error, PermissionError) and not is_not_supported(error):
+            raise
 
 
 def _flush(descriptor: int) -> None:
@@ -117,7 +144,7 @@ def write_inside(folder: str | os.PathLike[str], files: Iterable[tuple[str, byte
     Raises:
         InvalidResponseError: a name leads out of the folder (it is absolute, climbs, has a drive letter, or
             goes through a link), or is none that a use case has: hidden (``.git/…``, ``.env``), or what
-            deployments keep there (``project.json``).
+            deployments (``project.json``, ``deployments/…``) or Python (``__pycache__/…``) keep there.
         ConfigError: the operating system refused, or something that is no file has that name.
     """
     root = Path(folder).expanduser()
@@ -146,7 +173,15 @@ def _place(root: Path, name: str) -> Path:
     # Backslash and colon are separators on Windows; refusing them everywhere keeps one rule for all.
     if "\\" in name or ":" in name or not name.isprintable() or not all(s.strip(" .") for s in segments):
         raise _unsafe(name, "would not stay in the chosen folder")
-    if name.casefold() in _KEPT or any(segment.startswith(".") for segment in segments):
+    # Windows does not see dots and blanks at an end, and would take such a name for another one.
+    if any(segment != segment.rstrip(" .") for segment in segments):
+        raise _unsafe(name, "would not stay in the chosen folder")
+    folded = name.casefold()
+    if (
+        folded in _KEPT
+        or any(segment.startswith(".") or segment == "__pycache__" for segment in segments)
+        or folded.startswith("deployments/")
+    ):
         raise _unsafe(name, "is no part of a use case")
     target = root
     for segment in segments:

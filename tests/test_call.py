@@ -95,8 +95,8 @@ def test_members_of_lists_are_checked_too() -> None:
         [None],
         ["x"],
         [{}],
-        [{"id": 7}],
-        [{"id": 7}, None],
+        [{"id": [7]}],
+        [{"id": True}, None],
     ]
     for projects in wrong:
         with pytest.raises(InvalidResponseError, match="projects"):
@@ -187,11 +187,39 @@ def test_a_flat_answer_may_leave_success_out_but_not_the_rest() -> None:
     api.instance = "i"
     pending = answer({"execution": {"executionId": "e", "status": "pending"}})
     assert outcome(api.get_execution_status("e"), pending).ended is False
-    for body in ({}, {"execution": "x"}, {"execution": {"status": "success"}}, {"success": False}):
+    for body in ({}, {"execution": "x"}, {"execution": {"executionId": "e"}}, {"success": False}):
         with pytest.raises(APIError):
             outcome(api.get_execution_status("e"), answer(body))
     with pytest.raises(InvalidResponseError, match="executionId"):
         outcome(api.trigger_workflow("w"), answer({"message": "Execution started"}))
+
+
+@pytest.mark.parametrize("given", [{}, {"executionId": None}, {"executionId": 7}, {"executionId": "other"}])
+def test_a_run_that_is_asked_for_by_its_id_need_not_repeat_it(given: dict[str, Any]) -> None:
+    api = API()
+    api.instance = "i"
+    run = {**given, "status": "success", "resultData": 1}
+    ended = outcome(api.get_execution_status("e"), answer({"success": None, "execution": run}))
+    assert (ended.execution_id, ended.result) == ("e", 1)
+    assert outcome(api.get_execution("e"), answer({"execution": run})).codika_execution_id == "e"
+
+
+def test_an_id_once_received_survives() -> None:
+    api = API()
+    api.instance = "i"
+    started = outcome(api.trigger_workflow("w"), answer({"success": None, "executionId": 4711}))
+    assert started.execution_id == "4711"
+    made = {"success": True, "data": {"projectId": 5}}
+    assert outcome(api.create_project("P"), answer(made)).project_id == "5"
+    deployed = models.Deployment.model_validate({"templateId": 1, "processInstanceId": 2, "version": "1.0"})
+    assert (deployed.template_id, deployed.process_instance_id) == ("1", "2")
+
+
+def test_text_that_is_not_in_its_encoding_keeps_nobody_from_the_rest() -> None:
+    latin = b'{"success": true, "executionId": "e", "message": "d\xe9marr\xe9"}'
+    api = API()
+    api.instance = "i"
+    assert outcome(api.trigger_workflow("w"), answer(latin)).execution_id == "e"
 
 
 def test_a_deletion_that_waits_is_a_result_with_any_status() -> None:

@@ -655,7 +655,11 @@ def test_files_inside_the_folder(make_client: MakeClient, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    "name", [".git/hooks/post-checkout", ".env", "a/.b/c", "project.json", "Version.JSON", ".gitattributes"]
+    "name",
+    [
+        *(".git/hooks/post-checkout", ".env", "a/.b/c", "project.json", "Version.JSON", ".gitattributes"),
+        *("deployments/p/process/1.0/x.json", "__pycache__/forms.cpython-311.pyc", "a/__pycache__/b.pyc"),
+    ],
 )
 def test_only_files_of_a_use_case_are_written(make_client: MakeClient, tmp_path: Path, name: str) -> None:
     documents = [{"relativePath": path, "contentBase64": "e30="} for path in ("config.json", name)]

@@ -232,6 +232,14 @@ def test_a_secret_is_not_in_the_traceback_of_a_message_that_is_not_genuine() -> 
         with pytest.raises(WebhookVerificationError) as refused:
             verify_webhook(f"whsec_{CANARY}", headers_given, body)
         assert HIDDEN not in ours(refused.value)
+    # One that is none, as a character is missing or wrong, is as good as the secret.
+    for written in (f"whsec_{CANARY}é", [f"whsec_{CANARY}", f"whsec_{CANARY}-"]):
+        with pytest.raises(ConfigError) as none:
+            verify_webhook(written, headers, b"{}")
+        assert HIDDEN not in ours(none.value)
+    with pytest.raises(ConfigError) as none:
+        WebhookSignature(f"whsec_{CANARY}é")
+    assert HIDDEN not in ours(none.value)
 
 
 def test_members_that_nobody_knows_are_not_shown() -> None:
@@ -273,6 +281,8 @@ def test_a_saved_key_is_not_shown(sandbox: Sandbox) -> None:
         {"isNewUser": "maybe"},
         {"organizationName": 5},
         {"organizationId": None, "organizationName": None},
+        {"apiKey": {"raw": f" cko_{CANARY}\n"}},
+        {"apiKey": {"apiKey": f"cko_{CANARY}", "more": {"key": f"cko_{CANARY}"}}},
     ],
 )
 def test_of_a_fresh_key_only_the_key_is_indispensable(odd: dict[str, Any]) -> None:
@@ -294,6 +304,7 @@ def test_of_a_fresh_key_only_the_key_is_indispensable(odd: dict[str, Any]) -> No
     assert saved.api_key == f"cko_{CANARY}"
     assert all(scope == "workflows:trigger" for scope in saved.scopes)
     assert signin.document()["success"]
+    assert CANARY not in str(signin.document())
     minted = MintedKey.model_validate({"apiKey": f"cko_{CANARY}", **odd.get("apiKey", {}), "raw": None})
     assert minted.raw.get_secret_value() == f"cko_{CANARY}"
 

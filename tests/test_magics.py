@@ -503,6 +503,11 @@ def test_the_documented_json_of_both_commands(shell: Kernel, sandbox: Sandbox) -
     nobody, error = printed("%codika_signup --prompt")
     assert nobody["error"]["code"] == "not-signed-in"  # type: ignore[index]
     assert (nobody["success"], error) == (False, "NotSignedIn")
+    for misread in ("--key-expires-in soon", "--nosuch", "a@b.example --email c@d.example", "$nosuch"):
+        outcome = shell.run(f"_ = %codika_login {misread} --json")
+        refused, _ = json.JSONDecoder().raw_decode(outcome.text)  # IPython says it, too, on stderr
+        assert refused["error"]["code"] == "INVALID_REQUEST"
+        assert (refused["success"], refused["status"], outcome.error) == (False, 0, "UsageError")
     no_key, error = printed("%codika_login --api-key nonsense")
     assert "begins with cko_" in no_key["error"]["message"]  # type: ignore[index]
     assert (no_key["success"], error) == (False, "InvalidRequestError")

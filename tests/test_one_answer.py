@@ -569,6 +569,8 @@ def test_the_next_cells_use_the_account_that_has_deployed(
     refused = shell.run('_ = %codika_trigger greet {"name": "Ada"}')
     assert refused.error == "ConfigError"
     assert "Nothing is deployed" in "".join(refused.traceback)
+    refused = shell.run('_ = %codika_trigger greet {"name": "Ada"} --instance $d.process_instance_id')
+    assert "In use is profile beta; %codika_use acme takes another one." in "".join(refused.traceback)
     shell.run("_ = %codika_use acme")
     assert "Hello, Ada!" in shell.run('_ = %codika_trigger greet {"name": "Ada"}').text
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import errno
 import json
 import os
 import pickle
@@ -906,13 +907,13 @@ def test_what_is_refused_leaves_nothing_behind(store: ProfileStore, tmp_path: Pa
     assert [each.name for each in far.iterdir()] == ["pipe"]
 
 
-@pytest.mark.parametrize("number", ["ENOLCK", "ENOSYS", "EINVAL", "EOPNOTSUPP", "ENOTTY"])
+@pytest.mark.parametrize("number", ["ENOLCK", "ENOSYS", "EINVAL", "EOPNOTSUPP", "ENOTTY", "9999"])
 def test_where_the_file_system_has_no_locks(store: ProfileStore, number: str) -> None:
     # The system call is made to answer as it does on a network home without a lock daemon.
     code = """
         import errno, fcntl, sys, threading
         def flock(descriptor, operation):
-            raise OSError(getattr(errno, sys.argv[2]), "No locks available")
+            raise OSError(getattr(errno, sys.argv[2], 9999), "No locks available")
         fcntl.flock = flock
         from codika_nb.profiles import Profile, ProfileStore
         store = ProfileStore(sys.argv[1])
@@ -928,6 +929,21 @@ def test_where_the_file_system_has_no_locks(store: ProfileStore, number: str) ->
         pytest.skip("Windows always has locks")
     assert run(code, str(store.path), number) == "20\n"
     assert not store.path.with_name("config.json.lock.soft").exists()
+
+
+@unix_modes
+@pytest.mark.parametrize("number", [errno.ENOTSUP, errno.ENOSYS, errno.EPERM, 9999])
+def test_where_the_file_system_has_no_modes(
+    store: ProfileStore, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refuse(*arguments: Any, **options: Any) -> None:
+        raise OSError(number, os.strerror(number))
+
+    store.path.parent.mkdir(parents=True, mode=0o755)
+    for name in ("chmod", "fchmod", "fchown"):
+        monkeypatch.setattr(os, name, refuse)
+    store.save(ACME)
+    assert names(store) == ["acme-inc"]
 
 
 def test_what_a_program_without_locks_writes_meanwhile_is_not_lost(store: ProfileStore) -> None:

@@ -410,14 +410,51 @@ def test_pages_of_other_sites_get_no_answer(host: str, origin: str, status: int)
         assert http.get(sandbox.url, headers={"Origin": origin}).status_code == status
 
 
-@pytest.mark.parametrize(("origin", "status"), [("https://hub.example", 200), ("https://evil.example", 403)])
-def test_behind_a_trusted_proxy_the_host_it_says_is_the_own_one(origin: str, status: int) -> None:
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [
+        ("https://hub.example", 200),
+        ("https://Hub.example:443", 200),
+        ("http://hub.example", 200),
+        ("https://evil.example", 403),
+        ("https://hub.example:8443", 403),
+        ("null", 403),
+        ("", 403),
+        ("http://", 403),
+        ("file://", 403),
+    ],
+)
+@pytest.mark.parametrize(
+    "through",
+    [
+        {"Host": "hub.example"},
+        {"Host": "hub.example:443"},
+        {"Host": "127.0.0.1", "X-Forwarded-Host": "hub.example"},
+        {"Host": "127.0.0.1", "X-Forwarded-Host": "evil.example, hub.example"},
+    ],
+)
+def test_behind_a_trusted_proxy_the_host_it_says_is_the_own_one(
+    through: dict[str, str], origin: str, status: int
+) -> None:
+    if origin == "http://hub.example" and ":" in through["Host"]:
+        status = 403  # that is its port for HTTPS
     with Sandbox(trusted_proxy="127.0.0.1") as sandbox:
         platform = Platform(sandbox)
         with platform.http:
-            headers = {"Host": "hub.example", "Origin": origin, "X-Forwarded-For": "198.51.100.9"}
+            headers = {"Origin": origin, "X-Forwarded-For": "198.51.100.9", **through}
             answer = platform.post("/clirequestsignupotp", {"email": new_email()}, **headers)
             assert answer.status_code == status
+            assert platform.http.get("/", headers=headers).status_code == status
+
+
+def test_what_a_page_says_that_has_not_come_through_the_proxy_does_not_count() -> None:
+    with Sandbox(trusted_proxy="127.0.0.1") as sandbox:
+        platform = Platform(sandbox)
+        with platform.http:
+            forged = {"X-Forwarded-Host": "evil.example", "Origin": "https://evil.example"}
+            assert platform.http.get("/", headers=forged).status_code == 403
+            nameless = {"Host": "", "X-Forwarded-For": "198.51.100.9"}
+            assert platform.http.get("/", headers=nameless).status_code == 421
 
 
 def test_beyond_loopback_the_inbox_takes_a_token() -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
+from codika_nb import ConfigError
 from codika_nb.sandbox import Sandbox
 from codika_nb.sandbox.engine import Engine, EngineError, Installation, Installed, Outcome, Run
 from codika_nb.sandbox.placeholders import fill
@@ -279,6 +280,14 @@ def test_an_engine_elsewhere_calls_back_under_another_name() -> None:
         for name, status in (("host.docker.internal", 200), ("elsewhere.example", 421)):
             answer = httpx.get(sandbox.url, headers={"Host": f"{name}:{port}"})
             assert answer.status_code == status
+
+
+@pytest.mark.parametrize(
+    "address", ["host.docker.internal:8321", "nonsense", "http://", "ftp://x", "http://a b"]
+)
+def test_what_is_no_address_is_not_called_back(address: str) -> None:
+    with pytest.raises(ConfigError, match="is no address"):
+        Sandbox(callback_url=address)
 
 
 def test_what_was_under_way_when_it_stopped_is_installed_at_the_next_start(tmp_path: Any) -> None:

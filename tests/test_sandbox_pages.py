@@ -174,6 +174,7 @@ def in_a_child(sandbox: Sandbox, answers: multiprocessing.Queue[str]) -> None:
         sandbox.add_organization("ada@example.com", "Acme")
     except ConfigError as error:
         answers.put(str(error))
+    answers.put(str(httpx.get(sandbox.url).status_code))
     sandbox.stop()
     answers.put("stopped")
 
@@ -186,6 +187,7 @@ def test_a_forked_process_is_told_where_the_sandbox_runs(sandbox: Sandbox) -> No
     child = context.Process(target=in_a_child, args=(sandbox, answers))
     child.start()
     assert "forked from" in answers.get(timeout=60)
+    assert answers.get(timeout=60) == "200"
     assert answers.get(timeout=60) == "stopped"
     child.join(60)
     assert httpx.get(sandbox.url).status_code == 200

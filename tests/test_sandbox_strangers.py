@@ -22,6 +22,7 @@ from codika_nb.sandbox.web import bodies, protocol
 from .test_sandbox import Platform, new_email
 
 HALF_A_HEAD = b"POST /verifyapikey HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+HALF_A_BODY = b"POST /clirequestsignupotp HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000\r\n\r\n{"
 
 
 @contextmanager
@@ -55,7 +56,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         b"",
         HALF_A_HEAD,
-        b"POST /clirequestsignupotp HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000\r\n\r\n{",
+        HALF_A_BODY,
         b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\nGET /half HTTP/1.1\r\n",
     ],
     ids=["nothing", "half a head", "half a body", "half a second head"],
@@ -92,7 +93,10 @@ with Sandbox() as sandbox:
 """
 
 
-def test_silent_connections_keep_neither_others_nor_the_process_from_working(tmp_path: Path) -> None:
+@pytest.mark.parametrize("sent", [HALF_A_HEAD, HALF_A_BODY], ids=["half a head", "half a body"])
+def test_silent_connections_keep_neither_others_nor_the_process_from_working(
+    tmp_path: Path, sent: bytes
+) -> None:
     program = tmp_path / "program.py"
     program.write_text(SILENT)
     with (
@@ -110,7 +114,7 @@ def test_silent_connections_keep_neither_others_nor_the_process_from_working(tmp
         url = httpx.URL(process.stdout.readline().strip())
         for _ in range(300):
             each = held.enter_context(socket.create_connection((url.host, url.port or 80), timeout=30))
-            each.sendall(HALF_A_HEAD)
+            each.sendall(sent)
         assert httpx.get(url, timeout=30, trust_env=False).status_code == 200
         process.stdin.write("\n")
         process.stdin.flush()
@@ -138,6 +142,18 @@ def test_bodies_of_strangers_have_a_limit_together(sandbox: Sandbox) -> None:
         assert second.recv(12) == b"HTTP/1.1 503"
     platform = Platform(sandbox)
     with platform.http:
+        assert platform.post("/clirequestsignupotp", {"email": new_email()}).status_code == 200
+
+
+def test_signing_in_does_not_wait_for_large_bodies_of_strangers(sandbox: Sandbox) -> None:
+    size = 55 * bodies.MEGABYTE
+    head = f"POST /submitworkflowresult HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {size + 1}\r\n\r\n"
+    platform = Platform(sandbox)
+    with platform.http, connected(sandbox, head.encode()) as one, connected(sandbox, head.encode()) as other:
+        one.sendall(b" " * size)
+        other.sendall(b" " * size)
+        while platform.post("/submitworkflowresult", {"x": 1}).status_code != 503:
+            time.sleep(0.05)  # they have not all arrived yet
         assert platform.post("/clirequestsignupotp", {"email": new_email()}).status_code == 200
 
 

@@ -186,6 +186,10 @@ def test_which_server(monkeypatch: pytest.MonkeyPatch, corrupt: Path) -> None:
     assert sign_in_server() == PRODUCTION  # whatever is the matter with the config file
     corrupt.unlink()
     save("acme", "cko_acme1234", STAGING)
+    assert sign_in_server(api_url="https://other.example/x/clirequestloginotp") == "https://other.example/x"
+    for none in ("https://", "clirequestloginotp", "//"):
+        with pytest.raises(ConfigError):
+            sign_in_server(api_url=none)
     assert sign_in_server() == STAGING
     monkeypatch.setenv("CODIKA_BASE_URL", "HTTPS://Api.Example.com:443/")
     assert server() == sign_in_server() == "https://api.example.com"
@@ -311,7 +315,7 @@ def test_a_script_is_not_told_to_run_a_magic() -> None:
 @pytest.mark.parametrize("place", get_args(Place))
 @pytest.mark.parametrize("what", get_args(Step))
 def test_every_place_has_words_for_every_step(place: Place, what: Step) -> None:
-    values = dict.fromkeys(("server", "profile", "email", "purpose"), "x")
+    values = dict.fromkeys(("server", "profile", "other", "email", "purpose"), "x")
     with read_in(place):
         said = next_step(what, **values)
     assert said

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -463,3 +464,11 @@ def test_the_archive_keeps_the_order_of_the_file(greeter: Path) -> None:
     [given], [kept] = config["workflows"], snapshot["workflows"]
     assert [name for name in kept if name in given] == list(given)
     assert kept["n8nWorkflowJsonBase64"] == "[archived in workflows/ folder]"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has other pipes")
+@pytest.mark.parametrize("name", ["project.json", "version.json"])
+def test_what_is_no_file_is_refused_at_once(tmp_path: Path, greeter: Path, name: str) -> None:
+    os.mkfifo(greeter / name)
+    with pytest.raises(UseCaseError, match="it is no file"):
+        UseCase.load(greeter).check_writable()

@@ -38,6 +38,11 @@ def path(*segments: str) -> str:
     return "".join("/" + (quote(s, safe="") if s.strip(".") else s.replace(".", "%2E")) for s in segments)
 
 
+def known(answer: Any, **members: str) -> Any:
+    """What an answer says of something, with the id by which it was asked for: no answer has to repeat it."""
+    return {**answer, **members} if isinstance(answer, dict) else answer
+
+
 #: Where an answer holds its result: ``data`` under ``data``; ``flat`` beside ``success``, which such
 #: answers may leave out when all is well (trigger, status); ``pending`` as ``data``, also in a refusal
 #: that only asks to confirm; ``none`` is no JSON at all, but a text.
@@ -121,7 +126,8 @@ class Call(Generic[T]):
             raise invalid(response, "it redirects elsewhere, and redirects are not followed")
         if not isinstance(answer, dict):
             raise invalid(response, "it is not a JSON object")
-        if not to_confirm and answer.get("success", self.envelope == "flat") is not True:
+        said = answer.get("success")
+        if not to_confirm and (self.envelope == "flat" if said is None else said) is not True:
             raise invalid(response, "it does not say whether the call succeeded")
         try:
             return self.read(answer if self.envelope == "flat" else answer.get("data"))

@@ -201,7 +201,10 @@ def decoded(content: bytes | str) -> Any:
         try:
             return json.loads(content)
         except ValueError:
-            # A whole number longer than Python reads is text, and keeps nobody from what is around it.
+            # Bytes that are no text, and whole numbers longer than Python reads (which become text), keep
+            # nobody from what is around them.
+            if isinstance(content, bytes):
+                content = content.decode(json.detect_encoding(content), "replace")
             return json.loads(content, parse_int=lambda digits: int(digits) if len(digits) < 4000 else digits)
     except (ValueError, RecursionError):
         return None

@@ -41,7 +41,11 @@ class WebhookSignature(httpx.Auth):
     public = True
 
     def __init__(self, secret: str) -> None:
-        self._secret = _secret_bytes(secret)
+        decoded = _secret_bytes(secret)
+        del secret  # a traceback may show the variables of this frame
+        if not decoded:
+            raise _no_secret()
+        self._secret = decoded
 
     def sign(
         self, body: bytes, *, message_id: str | None = None, timestamp: int | None = None
@@ -79,17 +83,19 @@ class WebhookSignature(httpx.Auth):
 
 
 def _secret_bytes(secret: str) -> bytes:
+    """What a secret signs with; nothing where it is no secret."""
     text = secret.strip().removeprefix("whsec_")
     try:
-        decoded = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except ValueError:
-        decoded = b""
-    if not decoded:
-        raise ConfigError(
-            "The webhook secret is not whsec_ followed by base64.",
-            next_action="Copy it again from the platform that signs.",
-        )
-    return decoded
+        return b""
+
+
+def _no_secret() -> ConfigError:
+    return ConfigError(
+        "The webhook secret is not whsec_ followed by base64.",
+        next_action="Copy it again from the platform that signs.",
+    )
 
 
 def _digest(secret: bytes, message_id: str, timestamp: str, body: bytes) -> bytes:
@@ -132,8 +138,16 @@ def verify_webhook(
         raise TypeError("verify_webhook needs the body as it arrived (bytes), not what was parsed from it")
     raw = body.encode("utf-8", "surrogatepass") if isinstance(body, str) else bytes(body)
     message_id, sent, signatures = _signed_with(headers)
-    matches = _matches(secret, signatures, message_id, sent, raw)
-    del secret  # what is raised from here on may be logged with the variables of this frame
+    keys = [_secret_bytes(each) for each in ([secret] if isinstance(secret, str) else secret)]
+    matches = _matches(keys, signatures, message_id, sent, raw)
+    there_is_one, all_are = bool(keys), all(keys)
+    del secret, keys  # what is raised from here on may be logged with the variables of this frame
+    if not there_is_one:
+        raise ConfigError(
+            "No webhook secret is configured.", next_action="Give the one that the signing platform shows."
+        )
+    if not all_are:
+        raise _no_secret()
     if not re.fullmatch(r"[!-~]+", message_id) or not re.fullmatch(r"[0-9]{1,15}", sent) or not signatures:
         raise WebhookVerificationError(
             "The message is not signed: one of webhook-id, -timestamp and -signature is missing or broken.",
@@ -175,15 +189,8 @@ def _signed_with(headers: Mapping[str, str]) -> tuple[str, str, str]:
     return message_id, sent, signatures
 
 
-def _matches(
-    secret: str | Iterable[str], signatures: str, message_id: str, timestamp: str, body: bytes
-) -> bool:
+def _matches(keys: list[bytes], signatures: str, message_id: str, timestamp: str, body: bytes) -> bool:
     """Whether one of the secrets has made one of the signatures."""
-    keys = [_secret_bytes(each) for each in ([secret] if isinstance(secret, str) else secret)]
-    if not keys:
-        raise ConfigError(
-            "No webhook secret is configured.", next_action="Give the one that the signing platform shows."
-        )
     matches = False
     for key in keys:
         expected = _digest(key, message_id, timestamp, body)

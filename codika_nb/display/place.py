@@ -59,8 +59,8 @@ _WORDS: dict[Step, dict[Place, str]] = {
         "command": "codika-nb auth login-request makes one.",
     },
     "use-another-profile": {
-        "notebook": "In use is profile {profile}; %codika_use NAME takes another one.",
-        "script": 'In use is profile {profile}; Client(profile="NAME") takes another one.',
+        "notebook": "In use is profile {profile}; %codika_use {other} takes another one.",
+        "script": 'In use is profile {profile}; Client(profile="{other}") takes another one.',
     },
     "new-code": {
         "notebook": "Ask for a new code: %codika_{purpose} {email} --no-form",

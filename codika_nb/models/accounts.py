@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import AliasChoices, Field, SecretStr
+from pydantic import AliasChoices, Field, SecretStr, field_validator
 
 from ..display.design import output
 from ..display.table import cell, html_table
 from ..display.text import LONGEST, plain
-from .answer import Answer
+from .answer import Answer, Id
 
 
 class CodeSent(Answer):
@@ -33,6 +33,12 @@ class MintedKey(Answer):
     created_at: str = ""
     expires_at: str | None = None
 
+    @field_validator("raw", mode="before")
+    @classmethod
+    def _alone(cls, raw: Any) -> Any:
+        """The key without blanks and line ends around it, with which it could not be sent."""
+        return raw.strip() if isinstance(raw, str) else raw
+
     def __getstate__(self) -> dict[Any, Any]:
         raise TypeError("A key is not pickled: it would be written to disk in clear.")
 
@@ -40,7 +46,7 @@ class MintedKey(Answer):
 class KeyBundle(Answer):
     """What completing a sign-up or a login yields: an organization and a key for it."""
 
-    organization_id: str = ""
+    organization_id: Id = ""
     organization_name: str = ""
     is_new_user: bool | None = None
     api_key: MintedKey
@@ -66,7 +72,7 @@ class VerifiedKey(Answer):
 class UpdatedKey(Answer):
     """A key after its name, description or scopes have been changed; the key itself is the same."""
 
-    key_id: str
+    key_id: Id
     name: str | None = None
     description: str | None = None
     scopes: tuple[str, ...] = ()
@@ -76,7 +82,7 @@ class UpdatedKey(Answer):
 class OrganizationCreated(Answer):
     """A new organization, known by its id; it has no key yet."""
 
-    organization_id: str
+    organization_id: Id
 
 
 @dataclass(frozen=True, repr=False)

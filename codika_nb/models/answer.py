@@ -6,9 +6,9 @@ import re
 import threading
 from collections.abc import Iterable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, get_args
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
 from pydantic.alias_generators import to_camel
 
 from ..display.design import output
@@ -23,6 +23,14 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 _building = threading.Lock()
+
+
+def _as_text(given: Any) -> Any:
+    return str(given) if isinstance(given, int) and not isinstance(given, bool) else given
+
+
+#: An id, also where a server writes it as a number: what was started or made by it must not be lost.
+Id = Annotated[str, BeforeValidator(_as_text)]
 
 
 class Answer(BaseModel):

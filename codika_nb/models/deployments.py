@@ -9,13 +9,13 @@ from pydantic import Field
 
 from ..display.markup import Bundle, Shown, card, code
 from ..display.text import redact
-from .answer import Answer, Table
+from .answer import Answer, Id, Table
 
 
 class DeployedWorkflow(Answer):
     """One workflow of a deployment, and whether it runs."""
 
-    workflow_template_id: str
+    workflow_template_id: Id
     n8n_workflow_id: str | None = Field(default=None, alias="n8nWorkflowId")
     status: Literal["active", "inactive", "failed"] | str = "active"
 
@@ -23,12 +23,12 @@ class DeployedWorkflow(Answer):
 class Deployment(Answer):
     """A use case as the platform now runs it: version, instance, workflows."""
 
-    template_id: str
+    template_id: Id
     version: str = ""
     is_new_process: bool = False
-    process_id: str
-    process_instance_id: str | None = None
-    deployment_instance_id: str
+    process_id: Id = ""
+    process_instance_id: Id | None = None
+    deployment_instance_id: Id = ""
     workflows_deployed: tuple[DeployedWorkflow, ...] = ()
     deployment_status: Literal["deployed", "failed", "pending"] | str = ""
     error: str | None = None
@@ -46,7 +46,7 @@ class Deployment(Answer):
 class Published(Answer):
     """A published version; `process_instance_id` is the production instance, if there is one."""
 
-    process_deployment_id: str
+    process_deployment_id: Id
     version: str | None = None
     process_instance_id: str | None = None
 
@@ -72,7 +72,7 @@ class AcceptedDocument(Answer):
     """A stage document that the platform has taken, and its version."""
 
     stage: int | None = None
-    document_id: str
+    document_id: Id
     version: str | None = None
     status: str | None = None
 
@@ -98,7 +98,7 @@ class WebhookUrls(Answer):
 class DataIngestion(Answer):
     """A deployed data ingestion; its versions count apart from the use case's."""
 
-    data_ingestion_id: str
+    data_ingestion_id: Id
     version: str = ""
     status: Literal["pending", "active", "failed", "inactive", "superseded"] | str = ""
     webhook_urls: WebhookUrls | None = None

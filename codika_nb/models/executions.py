@@ -28,7 +28,7 @@ from ..display.markup import (
 from ..display.table import Cell, cell, html_table, text_table
 from ..display.text import cut, duration_text, moment_text, plain, readable, redact
 from ..errors import ExecutionFailedError
-from .answer import Answer, Table
+from .answer import Answer, Id, Table
 
 #: Where a run is; no member of the platform's answers, but known to whoever has asked.
 INSTANCE: Any = Field(default=None, exclude=True, repr=False)
@@ -45,7 +45,7 @@ class _Run(Answer):
 class Triggered(_Run):
     """A run has been started; `execution_id` is the handle to wait for it."""
 
-    execution_id: str
+    execution_id: Id
     message: str = ""
     instance: str | None = INSTANCE
 
@@ -66,7 +66,7 @@ class ExecutionProblem(Answer):
 class Execution(_Run):
     """One run of a workflow: its state, and its result once it has ended well."""
 
-    execution_id: str
+    execution_id: Id
     status: Literal["pending", "success", "failed"] | str
     created_at: datetime | None = None
     duration: int | None = Field(default=None, description="milliseconds")
@@ -123,7 +123,7 @@ class NodeRun(NamedTuple):
 class ExecutionDetails(Answer):
     """A run as the workflow engine recorded it: its `nodes` in short, all of it in `n8n_execution`."""
 
-    codika_execution_id: str
+    codika_execution_id: Id
     n8n_execution_id: str | None = Field(default=None, alias="n8nExecutionId")
     status: str = ""
     n8n_execution: Any = Field(default=None, alias="n8nExecution", repr=False)
@@ -176,7 +176,7 @@ def _number(value: Any) -> float:
 class ExecutionSummary(_Run):
     """A run as it appears in a list."""
 
-    execution_id: str
+    execution_id: Id
     workflow_id: str | None = None
     trigger_id: str | None = None
     status: Literal["pending", "success", "failed"] | str | None = None

@@ -7,13 +7,13 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from .answer import Answer, Table
+from .answer import Answer, Id, Table
 
 
 class InstanceSummary(Answer):
     """A process instance as it appears in a list."""
 
-    process_instance_id: str
+    process_instance_id: Id
     process_id: str | None = None
     title: str | None = None
     environment: Literal["dev", "prod"] | str | None = None
@@ -41,7 +41,7 @@ class Instances(Table[InstanceSummary], row=InstanceSummary, member="instances")
 class InstanceWorkflow(Answer):
     """A workflow of an instance; from the fifth member on only when details were asked for."""
 
-    workflow_id: str
+    workflow_id: Id
     n8n_workflow_id: str | None = Field(default=None, alias="n8nWorkflowId")
     workflow_name: str | None = None
     n8n_workflow_is_active: bool | None = Field(default=None, alias="n8nWorkflowIsActive")
@@ -53,7 +53,7 @@ class InstanceWorkflow(Answer):
 class InstanceDeployment(Answer):
     """What an instance runs, and with which parameters."""
 
-    deployment_instance_id: str
+    deployment_instance_id: Id = ""
     deployment_status: Literal["pending", "deploying", "deployed", "failed", "updating"] | str | None = None
     deployment_parameters: dict[str, Any] | None = None
     deployment_input_schema: tuple[Any, ...] | None = None
@@ -70,6 +70,6 @@ class Instance(InstanceSummary):
 class InstanceState(Answer):
     """Whether an instance is switched on."""
 
-    process_instance_id: str
+    process_instance_id: Id
     is_active: bool
     workflow_count: int | None = None

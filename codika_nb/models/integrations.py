@@ -7,13 +7,13 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
-from .answer import Answer, Table
+from .answer import Answer, Id, Table
 
 
 class Integration(Answer):
     """A credential that an organization, a member or an instance has connected."""
 
-    integration_id: str
+    integration_id: Id
     context_type: Literal["organization", "member", "process_instance"] | str | None = None
     connected: bool | None = None
     connected_at: datetime | None = None
@@ -45,7 +45,7 @@ class IntegrationConnected(Answer):
 class PendingInstance(Answer):
     """An instance that needs the integration."""
 
-    process_instance_id: str
+    process_instance_id: Id
     title: str | None = None
 
 

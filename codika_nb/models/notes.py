@@ -6,15 +6,15 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from .answer import Answer, Table
+from .answer import Answer, Id, Table
 
 
 class NoteSaved(Answer):
     """A note in its new version."""
 
     project_id: str | None = None
-    document_id: str
-    document_type_id: str
+    document_id: Id
+    document_type_id: Id
     version: str = ""
     is_new: bool | None = None
 
@@ -22,9 +22,9 @@ class NoteSaved(Answer):
 class Note(Answer):
     """A note about a project, in one of its versions."""
 
-    id: str
+    id: Id
     project_id: str | None = None
-    document_type_id: str
+    document_type_id: Id
     title: str | None = None
     content: str = Field(default="", repr=False)
     summary: str | None = None

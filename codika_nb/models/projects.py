@@ -5,19 +5,19 @@ from __future__ import annotations
 from datetime import datetime
 from typing import ClassVar, Literal
 
-from .answer import Answer, Table
+from .answer import Answer, Id, Table
 
 
 class ProjectCreated(Answer):
     """A new project, known by its id."""
 
-    project_id: str
+    project_id: Id
 
 
 class ProjectSummary(Answer):
     """A project as it appears in a list."""
 
-    id: str
+    id: Id
     name: str | None = None
     description: str | None = None
     status: Literal["draft", "in_progress", "completed"] | str | None = None

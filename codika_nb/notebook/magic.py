@@ -15,10 +15,13 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic_arguments import MagicArgumentParser
 from IPython.display import display
 
+from ..client.deployed import latest
 from ..display.place import next_step
-from ..display.text import plain
-from ..errors import CodikaError, Interrupted, PermissionDeniedError
+from ..display.text import json_text, plain
+from ..errors import CodikaError, Interrupted, InvalidRequestError, PermissionDeniedError
+from ..profiles import ProfileStore, same_host
 from ..profiles.credential import resolve
+from ..signin.signin import refusal_document
 from .history import refuse_keys
 from .reading import Line, payload_of
 
@@ -63,6 +66,7 @@ class Magic:
 
     def run(self, shell: InteractiveShell, text: str, local_ns: Mapping[str, Any]) -> Any:
         """Read the line, do it; an expected failure is shown in a line or two."""
+        arguments: Namespace | None = None
         try:
             refuse_keys(shell, text)
             arguments = self._read(text, {**shell.user_ns, **local_ns})
@@ -70,13 +74,18 @@ class Magic:
                 print(self.help)
                 return None
             return self._body(shell, arguments)
+        except UsageError as error:
+            if "--json" in text.split() and "--json" in self.parser.format_usage():
+                refused = InvalidRequestError(str(error), code="INVALID_REQUEST")
+                print(json_text(refusal_document(refused)))
+            raise
         except Interrupted:
             raise
         except KeyboardInterrupt:
             raise Interrupted("Stopped.", next_action="Repeat the cell to try again.") from None
         except CodikaError as error:
             if isinstance(error, PermissionDeniedError) and not error.next_action:
-                error.next_action = _who_is_refused()
+                error.next_action = _who_is_refused(getattr(arguments, "instance", None))
             lines = [plain(f"{type(error).__name__}: {error.message}", 1000)]
             lines += [plain(error.next_action, 1000)] if error.next_action else []
             # IPython prints what this returns instead of a traceback.
@@ -113,11 +122,16 @@ def magic(*options: Option, payload: bool = False) -> Callable[[Body], Magic]:
     return lambda body: Magic(body, options, payload=payload)
 
 
-def _who_is_refused() -> str | None:
+def _who_is_refused(instance: str | None) -> str | None:
+    """Who is in use, and who may be meant: who has deployed it here, or this server's only other profile."""
     profile = resolve().profile
     if profile is None or not profile.name:
         return None
-    return next_step("use-another-profile", profile=profile.name)
+    made = [each.account.profile for each in latest() if each.instance == instance]
+    others = made or [each for each in ProfileStore().list() if same_host(each.host, profile.host)]
+    names = {each.name for each in others if each and each.name} - {profile.name}
+    other = names.pop() if len(names) == 1 else "NAME"
+    return next_step("use-another-profile", profile=profile.name, other=other)
 
 
 # --- showing the outcome ---------------------------------------------------------------------------

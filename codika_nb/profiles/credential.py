@@ -117,7 +117,10 @@ def sign_in_server(base_url: str | None = None, api_url: str | None = None) -> s
     Raises:
         ConfigError: the code and the key would travel to it in clear, or from a browser's page.
     """
-    named = server(api_url.rstrip("/").rpartition("/")[0] if api_url else base_url)
+    if api_url:
+        above = api_url.strip().rstrip("/").rpartition("/")[0]
+        base_url = above if "://" in above else api_url
+    named = server(base_url)
     if named:
         Environment().refuse_plain_http(named)
     else:

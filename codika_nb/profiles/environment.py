@@ -138,6 +138,7 @@ class Environment:
             raise ConfigError(
                 f"{url} is not encrypted: codes and keys would travel in clear.",
                 next_action=f"Use https, or set CODIKA_ALLOW_HTTP=1{where} if you trust the network.",
+                code="not-encrypted",
             )
 
 

@@ -9,7 +9,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
@@ -312,7 +312,8 @@ def _locked(path: Path) -> Iterator[Path]:
     # Some network homes have no locks; a file that exists while somebody writes does there. It has a name
     # of its own, because trying the first leaves that one's file behind.
     hard = FileLock(f"{target}.lock", mode=0o600, fallback_to_soft=False)
-    locks = hard, SoftFileLock(f"{target}.lock.soft", mode=0o600)
+    # It needs no mode of its own, which such a home may not have either.
+    locks = hard, SoftFileLock(f"{target}.lock.soft")
     with ExitStack() as afterwards:
         for lock in locks * 2:
             # Twice: Ctrl-C in the first release must not leave this kernel holding the lock for good.
@@ -321,7 +322,7 @@ def _locked(path: Path) -> Iterator[Path]:
             try:
                 locks[0].acquire(_PATIENCE, poll_interval=0.01)
             except (OSError, NotImplementedError) as error:
-                if not files.has_no_locks(error):
+                if not files.is_not_supported(error):
                     raise
                 locks[1].acquire(_PATIENCE, poll_interval=0.01)
         except Timeout:
@@ -339,7 +340,7 @@ def _private_folder(folder: Path) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     # Only the tool's own folder is made private: a config file may have been put beside other things.
     if os.name == "posix" and folder.name == "codika" and folder.stat().st_mode & 0o077:
-        with suppress(PermissionError):  # somebody else's folder, and still a place to write
+        with files.where_supported():  # somebody else's folder is still a place to write
             folder.chmod(0o700)
 
 

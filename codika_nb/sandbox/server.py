@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
+from urllib.parse import urlsplit
 
 from ..errors import ConfigError
 from ..loops import IN_BROWSER
@@ -123,7 +124,7 @@ class Sandbox:
             make_engine=lambda: (
                 StandInsFirst(self._stand_ins, engine()) if engine else StandInEngine(self._stand_ins)
             ),
-            callback_url=None if callback_url is None else callback_url.rstrip("/"),
+            callback_url=None if callback_url is None else _url(callback_url),
             trusted_proxy=None if trusted_proxy is None else _address(trusted_proxy),
         )
         self._lock = threading.Lock()
@@ -201,8 +202,9 @@ class Sandbox:
 
     @property
     def url(self) -> str:
-        """The base URL, without a slash at its end."""
-        return self._live().url
+        """The base URL, without a slash at its end; also in a process that was forked from this one."""
+        running = self._running
+        return self._live().url if running is None else running.url
 
     @property
     def runs_workflows(self) -> str:
@@ -417,6 +419,20 @@ class Sandbox:
             if refusal.status == 404:
                 raise LookupError(refusal.message) from None
             raise ConfigError(refusal.message) from None
+
+
+def _url(text: str) -> str:
+    try:
+        parts = urlsplit(text.strip())
+        is_one = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except (ValueError, AttributeError):
+        is_one = False
+    if not is_one or any(c.isspace() for c in text.strip()):
+        raise ConfigError(
+            f"The engine cannot call back to {text!r}, which is no address.",
+            next_action="For example: http://host.docker.internal:8765",
+        )
+    return text.strip().rstrip("/")
 
 
 def _address(text: str) -> str:

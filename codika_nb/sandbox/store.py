@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigError
-from ..files import has_no_locks, write_whole
+from ..files import is_not_supported, write_whole
 
 __all__ = ["Store", "may_keep_in"]
 
@@ -298,7 +298,7 @@ def _owned(folder: Path) -> Iterator[None]:
             except Timeout:
                 raise _in_use(folder) from None
             except (OSError, NotImplementedError) as error:
-                if not has_no_locks(error):
+                if not is_not_supported(error):
                     raise
                 # No locks here, and whoever shares such a folder has to know.
             write_whole(folder / "owner", f"{os.getpid()}\n".encode())

@@ -7,6 +7,7 @@ An expected failure raises nothing; it becomes the next step and a `notice`.
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from ..display.place import next_step
 from ..errors import AuthenticationError, CodikaError, ConfigError, InvalidRequestError, RateLimitError
 from ..profiles import Profile, ProfileStore
 from ..profiles.credential import sign_in_server
-from ..profiles.profile import HoldsKey
+from ..profiles.profile import HoldsKey, mask
 from .reactions import (
     LONGEST_COMPANY,
     MOST_LISTED,
@@ -223,7 +224,7 @@ class SignIn(HoldsKey):
         if whole is None:
             text = "That is the key of one instance; here an organization key is needed: cko_…"
             other = "A key from the dashboard begins with cko_. Copy it again, whole."
-            self._say(Notice(text if key.strip().startswith("ck_") else other, "error", "key"))
+            self._say(Notice(text if key.strip().startswith("ck_") else other, "error", "key", "invalid-key"))
             return self
         try:
             if self.store:
@@ -255,7 +256,20 @@ class SignIn(HoldsKey):
             data = self.bundle.model_dump(mode="json", by_alias=True, exclude_none=True)
             del data["apiKey"]["raw"]
             name = self.profile.name if self.profile else None
+            # Members that this version does not know may repeat the key.
+            raw = self.bundle.api_key.raw.get_secret_value()
+            data = json.loads(json.dumps(data, ensure_ascii=False).replace(raw, mask(raw)))
             return {"success": True, "data": {"profileName": name, **data}}
+        if self.profile is not None:
+            known = self.profile
+            return {
+                "success": True,
+                "data": {
+                    "profileName": known.name,
+                    "organizationId": known.organization_id,
+                    "organizationName": known.organization_name,
+                },
+            }
         return {"success": True, "data": self.sent.model_dump(by_alias=True) if self.sent else {}}
 
     @property
@@ -450,7 +464,7 @@ def _api() -> API:
 
 def refusal_document(error: CodikaError) -> dict[str, Any]:
     """What was refused, as the JSON document that codika 3.6.0 prints."""
-    about: dict[str, Any] = {"code": error.code, "message": error.message}
+    about: dict[str, Any] = {"code": error.code or "INVALID_REQUEST", "message": error.message}
     if error.next_action:
         about["nextAction"] = error.next_action
     if error.details:

@@ -44,8 +44,14 @@ def read(folder: Path, name: str) -> bytes:
     Raises:
         UseCaseError: it cannot be read, or a link leads out of the folder.
     """
+    place = inside(folder, name)
+    if place.exists() and not place.is_file():  # reading a pipe may wait for ever
+        raise UseCaseError(
+            f"{folder / name} cannot be read: it is no file.",
+            next_action="Move it away; nothing was changed.",
+        )
     try:
-        return without_mark(inside(folder, name).read_bytes())
+        return without_mark(place.read_bytes())
     except OSError as error:
         raise UseCaseError(f"{folder / name} cannot be read: {error.strerror}.") from error
 
@@ -152,7 +158,7 @@ def check_workflow(content: bytes, name: str) -> None:
     parse_workflow(content, name)
 
 
-_BARE_PARAMETER = re.compile(r'"(?:[^"\\]|\\.)*"|\{\{(INSTPARM_[A-Z0-9_]+_MRAPTSNI)\}\}', re.DOTALL)
+_BARE_PARAMETER = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|\{\{(INSTPARM_[A-Z0-9_]+_MRAPTSNI)\}\}', re.DOTALL)
 
 
 def parse_workflow(content: bytes, name: str) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from ..errors import ConfigError, UseCaseError
 from ..profiles import PRODUCTION, is_loopback, normalize_base_url, same_host
 from .complaints import problems
 from .configuration import Configuration
-from .documents import check_path_segment, inside, json_file, read_object, write
+from .documents import check_path_segment, inside, json_file, read, read_object, write
 from .versions import raised
 
 if TYPE_CHECKING:
@@ -310,8 +310,8 @@ def archived_configuration(folder: Path, instance: str, version: str | None = No
     for link in Record(folder).links:
         if instance in (link.dev_process_instance_id, link.prod_process_instance_id):
             known = version or next(reversed(link.deployments or {}), "")
-            snapshot = inside(folder, f"{_archive_of(link.project_id, known)}/{_SNAPSHOT}")
-            return Configuration.model_validate_json(snapshot.read_bytes())
+            snapshot = read(folder, f"{_archive_of(link.project_id, known)}/{_SNAPSHOT}")
+            return Configuration.model_validate_json(snapshot)
     return None
 
 

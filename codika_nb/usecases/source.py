@@ -273,7 +273,12 @@ def _subfolders(folder: Path) -> tuple[str, ...]:
     # Jupyter leaves .ipynb_checkpoints everywhere; hidden folders are nobody's skills.
     if not folder.is_dir():
         return ()
-    return tuple(sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and entry.name[0] != "."))
+    try:
+        return tuple(
+            sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and entry.name[0] != ".")
+        )
+    except OSError as error:
+        raise UseCaseError(f"{folder} cannot be read: {error.strerror}.") from error
 
 
 def made_source(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from ...display.place import next_step
 from ...display.text import plain
 from ...errors import ConfigError, NotFoundError, PermissionDeniedError
 from ...models import Instance, Instances, InstanceState, InstanceSummary
 from .. import arguments
-from ..call import Call
+from ..call import Call, known
 from ..endpoint import endpoint
 from ..steps import Steps
 from .platform import Platform
@@ -152,15 +152,13 @@ class InstancesAPI(Platform):
             >>> client.get_instance(deployed.process_instance_id).current_version
             '1.0'
         """
-        body = arguments.given(
-            processInstanceId=(yield from which_instance(self, instance)),
-            includeWorkflowDetails=workflows or None,
-        )
-        return (
-            yield from Call(
-                "POST", "/getprocessinstancepublic", Instance.model_validate, body=body, repeatable=True
-            )
-        )
+        there = yield from which_instance(self, instance)
+        body = arguments.given(processInstanceId=there, includeWorkflowDetails=workflows or None)
+
+        def read(answer: Any) -> Instance:
+            return Instance.model_validate(known(answer, processInstanceId=there))
+
+        return (yield from Call("POST", "/getprocessinstancepublic", read, body=body, repeatable=True))
 
     @endpoint
     def activate_instance(self, instance: str | None = None) -> Steps[InstanceState]:
@@ -190,4 +188,8 @@ class InstancesAPI(Platform):
 
     def _switch(self, route: str, instance: str | None) -> Steps[InstanceState]:
         body = {"processInstanceId": (yield from which_instance(self, instance))}
-        return (yield from Call("POST", route, InstanceState.model_validate, body=body, repeatable=True))
+
+        def read(answer: Any) -> InstanceState:
+            return InstanceState.model_validate(known(answer, **body))
+
+        return (yield from Call("POST", route, read, body=body, repeatable=True))

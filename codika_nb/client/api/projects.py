@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...models import Project, ProjectCreated, Projects
 from .. import arguments
-from ..call import Call
+from ..call import Call, known
 from ..endpoint import endpoint
 from .platform import Platform
 
@@ -74,4 +74,10 @@ class ProjectsAPI(Platform):
             ProjectVersion(version='1.0', deployed_at=...)
         """
         body = {"projectId": project_id}
-        return Call("POST", "/getprojectpublic", Project.model_validate, body=body, repeatable=True)
+        return Call(
+            "POST",
+            "/getprojectpublic",
+            lambda answer: Project.model_validate(known(answer, id=project_id)),
+            body=body,
+            repeatable=True,
+        )

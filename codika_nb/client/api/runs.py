@@ -26,7 +26,7 @@ from ...models import (
     Triggered,
 )
 from .. import arguments
-from ..call import Call, path
+from ..call import Call, known, path
 from ..endpoint import endpoint
 from ..payloads import as_json, as_mapping
 from ..runs import Run as Row
@@ -104,11 +104,14 @@ class RunsAPI(Platform):
         return (yield from self._status(execution, there))
 
     def _status(self, execution: Run, instance: str) -> Call[Execution]:
-        base_url, where = self._address("status", instance, _run_id(execution))
+        run = _run_id(execution)
+        base_url, where = self._address("status", instance, run)
         return Call(
             "GET",
             where,
-            lambda answer: Execution.model_validate(answer.get("execution")).at(instance),
+            lambda answer: Execution.model_validate(known(answer.get("execution"), executionId=run)).at(
+                instance
+            ),
             envelope="flat",
             repeatable=True,
             base_url=base_url,
@@ -232,12 +235,17 @@ class RunsAPI(Platform):
             >>> list(client.get_execution(run).n8n_execution["data"]["resultData"]["runData"])
             ['Codika Init', 'Codika Submit Result']
         """
-        there = yield from which_instance(self, instance or _instance_of(execution))
+        there, run = (
+            (yield from which_instance(self, instance or _instance_of(execution))),
+            _run_id(execution),
+        )
         return (
             yield from Call(
                 "GET",
-                path("getexecutiondetailspublic", there, _run_id(execution)),
-                lambda answer: ExecutionDetails.model_validate(answer.get("execution")),
+                path("getexecutiondetailspublic", there, run),
+                lambda answer: ExecutionDetails.model_validate(
+                    known(answer.get("execution"), codikaExecutionId=run)
+                ),
                 query=arguments.query(deep=deep, slim=slim),
                 envelope="flat",
                 repeatable=True,

@@ -35,6 +35,8 @@ _LARGEST_FORM = 101 * MEGABYTE
 _LARGEST_SIGN_IN = MEGABYTE // 16
 # All together, of those who have shown a key and of those of whom nothing is known yet.
 _MOST_OF_MEMBERS, _MOST_OF_STRANGERS = 512 * MEGABYTE, 110 * MEGABYTE
+# Who signs in is a stranger, too, and is not to wait for large bodies of others.
+_MOST_OF_SIGN_INS = 64 * MEGABYTE
 _IN_EVERY_ANSWER = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
 _KEY_IN_TEXT = re.compile(r"(c(?:k|ko|kp|ka)_[A-Za-z0-9_-]{4})[A-Za-z0-9_-]+")
 
@@ -158,6 +160,7 @@ class Application:
         self._hosts = hosts
         self._trusted_proxy = trusted_proxy
         self._members, self._strangers = Bodies(_MOST_OF_MEMBERS), Bodies(_MOST_OF_STRANGERS)
+        self._sign_ins = Bodies(_MOST_OF_SIGN_INS)
         self._routes: dict[str, list[tuple[list[str], Endpoint]]] = {}
         for endpoint in _endpoints(platform):
             segments = endpoint.path.strip("/").split("/")
@@ -211,7 +214,8 @@ class Application:
             # Strangers' bodies are not even read: only what is signed has to be known first.
             door = _door(endpoint, request.headers, query)
             caller = None if door is Door.SIGNATURE else self._let_in(endpoint, door, request.headers, query)
-            bodies = self._members if caller and endpoint.doors else self._strangers
+            strangers = self._sign_ins if envelope is Envelope.CODE else self._strangers
+            bodies = self._members if caller and endpoint.doors else strangers
             body = b"" if request.method == "GET" else await bodies.read(request, endpoint.largest_body)
             # No await from here on: a transaction is never interleaved with another one.
             if caller is None:

@@ -41,13 +41,17 @@ class Hosts:
         origin = headers.get("origin")
         if origin is None:
             return
-        if method in ("GET", "HEAD"):
-            welcome = proxied or self._knows(origin.partition("://")[2])
+        if proxied:
+            # Under which name a proxy was asked, it may say in a line of its own; and it may have HTTPS.
+            names = (host, headers.get("x-forwarded-host", "").rpartition(",")[2].strip())
+            welcome = _site(origin) in {
+                _site(f"{way}://{name}") for way in ("http", "https") for name in names
+            }
+        elif method in ("GET", "HEAD"):
+            welcome = self._knows(origin.partition("://")[2])
         else:
-            # A proxy may be reached by HTTPS.
-            own = {f"http://{host}", f"https://{host}"} if proxied else {f"http://{host}"}
-            welcome = origin in own
-        if not welcome:
+            welcome = _site(origin) == _site(f"http://{host}")
+        if not welcome or _site(origin) is None:
             raise Refusal("FORBIDDEN", "The sandbox does not answer to pages of other sites.")
 
     def _is_elsewhere(self, netloc: str) -> bool:
@@ -56,7 +60,8 @@ class Hosts:
         But it cannot choose another port than the one at which it reaches the sandbox.
         """
         try:
-            return urlsplit(f"//{netloc}").port != self._port
+            parts = urlsplit(f"//{netloc}")
+            return bool(parts.hostname) and parts.port != self._port
         except ValueError:
             return False
 
@@ -72,3 +77,14 @@ class Hosts:
         except ValueError:
             return self._wildcard and name == socket.gethostname().lower()
         return self._wildcard
+
+
+def _site(origin: str) -> tuple[str, str, int] | None:
+    """An origin in one spelling, whatever its case, with its port; None if it is none."""
+    try:
+        parts = urlsplit(origin)
+        port = parts.port or {"http": 80, "https": 443}[parts.scheme]
+    except (ValueError, KeyError):
+        return None
+    has_more = parts.path or parts.query or parts.fragment or "@" in parts.netloc
+    return (parts.scheme, parts.hostname, port) if parts.hostname and not has_more else None

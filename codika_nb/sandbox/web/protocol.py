@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import chain
 from typing import Any
 
 import h11
@@ -19,24 +20,26 @@ _FULL = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: c
 
 
 class Connections:
-    """The connections that are open, and which of them have nothing to say yet.
+    """The connections that are open, and which of them have nothing to say yet, or have not said all of it.
 
     Args:
-        most: how many there may be at once; the one that is silent for longest makes room for a new one.
+        most: how many there may be at once; the one that is silent for longest makes room for a new one, and
+            where none is silent, the one that has been sending for longest.
     """
 
     def __init__(self, most: int) -> None:
         self._most = most
         self._open: set[Protocol] = set()
-        #: In the order in which they fell silent.
+        #: In the order in which they fell silent, and in which they began to send.
         self.silent: dict[Protocol, None] = {}
+        self.sending: dict[Protocol, None] = {}
 
     def enter(self, connection: Protocol) -> bool:
         """Let one in; False if there is no room."""
         if len(self._open) >= self._most:
-            if not self.silent:
+            longest = next(chain(self.silent, self.sending), None)
+            if longest is None:
                 return False
-            longest = next(iter(self.silent))
             self.leave(longest)
             longest.transport.abort()
         self._open.add(connection)
@@ -47,6 +50,7 @@ class Connections:
         """One is gone."""
         self._open.discard(connection)
         self.silent.pop(connection, None)
+        self.sending.pop(connection, None)
 
 
 class _Joined:
@@ -118,10 +122,12 @@ class Protocol(H11Protocol):
         silent = self.cycle is None or self.cycle.response_complete
         if silent != (self in self._all.silent):
             self._began = self.loop.time()
-            if silent and not self.transport.is_closing():
-                self._all.silent[self] = None
+        sends = not silent and self.cycle is not None and self.cycle.more_body
+        for listed, belongs in ((self._all.silent, silent), (self._all.sending, sends)):
+            if not belongs or self.transport.is_closing():
+                listed.pop(self, None)
             else:
-                self._all.silent.pop(self, None)
+                listed.setdefault(self)
 
     def _look(self) -> None:
         """Look whether what is waited for takes too long."""
