@@ -66,7 +66,8 @@ def run(arguments: argparse.Namespace) -> int:
                 command, env=environment, start_new_session=True, stdout=said, stderr=said
             )
         try:
-            if not _answers(f"http://127.0.0.1:{port}/api", server, stopped):
+            # With the token, which no other server that has just taken the port would accept.
+            if not _answers(f"http://127.0.0.1:{port}/api/status?token={token}", server, stopped):
                 if stopped.is_set():
                     return 0
                 sys.stderr.write(log.read_text(errors="replace"))
