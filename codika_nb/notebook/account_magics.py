@@ -108,7 +108,11 @@ def codika_logout(shell: InteractiveShell, arguments: Namespace) -> Profile:
         context.base_url = kernel.sandbox_url if kernel.running_sandbox else None
     until = f"until it is revoked at {DASHBOARD}" if profile.host == PRODUCTION else f"at {profile.host}"
     what = f"profile {profile.name} is removed" if profile.name else "this kernel has forgotten the key"
-    show(shell, profile, line(f"Logged out of {who(profile)}: {what}. The key itself still works {until}."))
+    gone = f"Logged out of {who(profile)}: {what}. The key itself still works {until}."
+    now = resolve().profile
+    went_on = now and now.name and used and used.name == name
+    next_one = f" In use from now on: {who(now)}, profile {now.name}." if now and went_on else ""
+    show(shell, profile, line(gone + next_one))
     return profile
 
 
