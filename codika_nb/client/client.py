@@ -211,7 +211,7 @@ class Client(Performer, Connected[httpx.Client]):
             >>> greet(nmae="Ada")
             Traceback (most recent call last):
             ...
-            TypeError: greet() got an unexpected keyword argument 'nmae'
+            TypeError: greet() got an unexpected keyword argument 'nmae'. Did you mean 'name'?
         """
         from .workflow import Workflow, described  # noqa: PLC0415 - with form schemas, which few scripts need
 
