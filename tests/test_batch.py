@@ -398,6 +398,7 @@ def test_payloads_that_are_taken_away_afterwards(client: Any) -> None:
     runs = client.run_many("greet", payloads)
     payloads.clear()
     assert "Hello, 2!" in runs._repr_html_()
+    assert "runs.to_frame()" in runs._repr_html_()
     assert runs.to_frame()["greeting"].tolist() == [f"Hello, {n}!" for n in range(3)]
 
 

@@ -706,6 +706,16 @@ def test_a_signature_covers_the_bytes_that_are_sent(platform: Platform, make_cli
         wrong.trigger_workflow("greet", {"name": "Ada"}, instance=platform.instance)
 
 
+def test_what_is_no_key_is_looked_for_where_it_is(
+    make_client: MakeClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CODIKA_API_KEY", "secret-of-another-service")
+    with pytest.raises(ConfigError, match="a key that begins with cko_") as refused:
+        make_client().list_projects()
+    assert "env (CODIKA_API_KEY)" in str(refused.value)
+    assert "another" not in str(refused.value)
+
+
 def test_a_regenerated_key_from_the_environment(
     platform: Platform, make_client: MakeClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

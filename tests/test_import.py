@@ -180,6 +180,23 @@ def test_what_a_payload_calls_the_fields_of_a_form_is_said() -> None:
     assert told.endswith("in a payload “E-mail” is E_mail, “Wohin?” is Wohin.")
 
 
+@pytest.mark.parametrize(
+    ("parameters", "said"),
+    [
+        ({"formTitle": "Contact us", "formDescription": "We answer."}, ("Contact us", "We answer.")),
+        ({"formTitle": "={{ $json.title }}", "formDescription": " "}, (None, None)),
+        ({"formTitle": 3}, (None, None)),
+    ],
+)
+def test_a_form_keeps_its_title_and_its_words(
+    parameters: dict[str, Any], said: tuple[object, object]
+) -> None:
+    use_case = UseCase.from_n8n(after(node("F", "formTrigger", 2.2, parameters=parameters)))
+
+    (trigger,) = use_case.configuration.to_json()["workflows"][0]["triggers"]
+    assert (trigger.get("title"), trigger.get("description")) == said
+
+
 def test_recorded_items_tell_kinds_and_are_left_out() -> None:
     use_case = UseCase.from_n8n(ORDINARY["recorded data"])
 

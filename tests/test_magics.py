@@ -349,6 +349,21 @@ def test_a_misspelt_option_is_found(shell: Kernel, line: str, meant: str) -> Non
     refused(shell.run(line), f"did you mean {meant}?")
 
 
+def test_a_line_that_cannot_be_read_is_answered_with_one_that_can(shell: Kernel, tmp_path: Path) -> None:
+    refused(shell.run("%codika_deploy"), "required: path", "Example: %codika_deploy ")
+    other = shell.run("%codika_trigger greet --name Ada")
+    refused(other, "--name Ada", 'Example: run = %codika_trigger greet {"name": "Ada"}')
+    assert "did you mean" not in "".join(other.traceback)
+    refused(shell.run('%codika_trigger greet {"name": "Ada"'), "A closing } is missing.")
+    refused(shell.run('%codika_trigger greet {"a": {"name": "Ada"}'), "A closing } is missing.")
+    shell.run("from pathlib import Path\n_ = Path('ada.json').write_text('{}')")
+    refused(shell.run("%codika_trigger greet ada.json"), "A file is given as @ada.json")
+    refused(shell.run("%codika_trigger greet eve.json"), "'eve.json' is no payload")
+    shell.run("Path('use-cases/desk').mkdir(parents=True)")
+    refused(shell.run("%codika_deploy desk"), "There is no folder", "Did you mean use-cases/desk?")
+    refused(shell.run("%codika_sandbox --forget"), "--forget is for a kernel in the browser")
+
+
 def test_what_there_is_is_listed_with_how_to_go_on(shell: Kernel, profile_name: str, greeter: Path) -> None:
     assert "No projects" in shell.run("%codika_projects").text
     shell.run(f"d = %codika_deploy {greeter}")

@@ -404,7 +404,11 @@ def test_a_failed_run_shows_what_each_node_did(platform: Platform, n8n: FakeN8n)
                 {"executionIndex": 0, "executionTime": 3, "executionStatus": "success", "data": None}
             ],
         }
+        record["data"]["resultData"]["error"] = {"message": "No <name> here"}
         details = client.get_execution(run)
+    assert details.reason == "No <name> here"
+    assert "No <name> here" in repr(details)
+    assert "No &lt;name&gt; here" in details._repr_html_()
     assert details.nodes == [("Webhook", "success", 3, 0), ("Greet", "error", 7, 0)]
     assert "Greet  " in repr(details)
     assert "<td" in details._repr_html_()
@@ -413,10 +417,11 @@ def test_a_failed_run_shows_what_each_node_did(platform: Platform, n8n: FakeN8n)
 
 
 @pytest.mark.parametrize(
-    "record", [None, 3, {}, {"data": {"resultData": {"runData": {"A": [3, {}], "B": 1}}}}]
+    "record", [None, 3, {}, {"data": {"resultData": {"error": 4, "runData": {"A": [3, {}], "B": 1}}}}]
 )
 def test_a_record_of_another_form_is_no_error(record: Any) -> None:
     details = ExecutionDetails(codika_execution_id="x", n8nExecution=record)
     assert len(details.nodes) == (1 if isinstance(record, dict) and record else 0)
     assert repr(details).startswith("ExecutionDetails(")
     assert details._repr_html_()
+    assert details.reason == ""

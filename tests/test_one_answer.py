@@ -573,6 +573,26 @@ def test_the_next_cells_use_the_account_that_has_deployed(
     assert "In use is profile beta; %codika_use acme takes another one." in "".join(refused.traceback)
     shell.run("_ = %codika_use acme")
     assert "Hello, Ada!" in shell.run('_ = %codika_trigger greet {"name": "Ada"}').text
+    left = shell.run("_ = %codika_logout beta")
+    assert not left.error
+    assert "In use" not in left.text, "acme was in use, and is"
+
+
+def test_the_account_that_has_deployed_may_be_gone(
+    shell: Kernel, ada: Profile, sandbox: Sandbox, greeter: Path
+) -> None:
+    sign_in("beta@example.com", ask_code=sandbox.code_for, company="Beta")
+    shell.run("_ = %codika_use acme --save")
+    shell.run(f"_ = %codika_deploy {greeter}")
+    assert "In use from now on: Beta, profile beta." in shell.run("_ = %codika_logout").text
+    refused = shell.run('_ = %codika_trigger greet {"name": "Ada"}')
+    said = "\n".join(refused.traceback)
+    assert "Acme deployed it; profile acme is gone from here." in said
+    assert "Deploy it" in said
+    assert "who deployed it" not in refused.text
+    (greeter / "project.json").unlink()
+    shell.run(f"_ = %codika_deploy {greeter}")
+    assert "Hello, Ada!" in shell.run('_ = %codika_trigger greet {"name": "Ada"}').text
 
 
 def test_two_use_cases_and_a_restart(

@@ -1381,7 +1381,7 @@ def test_several_workflows_are_chosen_from_and_keep_what_was_typed(
         Playground(workflow="nope")
     assert "claim, short, weekly" in (caught.value.next_action or "")
     del configuration["workflows"][:2]
-    with pytest.raises(ConfigError, match="None of the workflows is started by HTTP"):
+    with pytest.raises(ConfigError, match="No workflow of this instance is started by HTTP: weekly"):
         Playground(use_case=UseCase(configuration, {"weekly": {"nodes": [], "connections": {}}}))
 
 

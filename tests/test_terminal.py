@@ -157,3 +157,15 @@ def test_a_wait_is_shown_on_one_line_that_goes_away(
     assert any(line.startswith("greet is running") for line in lines)
     assert all(len(line) < 80 for line in lines)
     assert lines[-1] == "greet succeeded"
+
+
+def test_where_no_form_can_be_drawn_the_line_that_does_the_same_is_said(
+    terminal: Terminal, sandbox: Sandbox, greeter: Path
+) -> None:
+    sign_in(EMAIL, ask_code=sandbox.code_for, base_url=sandbox.url)
+    terminal.type(f"_ = %codika_deploy {greeter}")
+    terminal.expect("Greeter is deployed")
+    terminal.type("p = %codika_playground greet")
+    terminal.expect(
+        re.escape('Form for greet: Name, Language. Here in words: %codika_trigger greet {"name": "Ada"}')
+    )

@@ -80,7 +80,8 @@ def test_it_is_called_like_any_function(greet: Workflow) -> None:
 @pytest.mark.parametrize(
     ("members", "error", "words"),
     [
-        ({"nmae": "Ada"}, TypeError, "unexpected keyword argument 'nmae'"),
+        ({"nmae": "Ada"}, TypeError, "unexpected keyword argument 'nmae'. Did you mean 'name'"),
+        ({"who": "Ada"}, TypeError, "unexpected keyword argument 'who'. It takes name, language"),
         ({}, TypeError, "missing 1 required keyword-only argument: 'name'"),
         ({"name": "x" * 101}, ConfigError, "greet: name: At most 100 characters"),
         ({"name": "Ada", "language": "xx"}, ConfigError, "greet: language: Choose one of the options"),
@@ -105,6 +106,18 @@ def test_what_is_wrong_is_said_before_anything_is_sent(
     finally:
         client._pool.event_hooks["request"].remove(note)
     assert not sent
+
+
+def test_what_is_given_without_a_name_is_told_how_to_be_given(client: Client, greet: Workflow) -> None:
+    for call in (greet, greet.start):
+        with pytest.raises(
+            TypeError, match=r"^greet\(\) takes its input by name: greet\(name=…, language='en'\)"
+        ):
+            call("Ada")
+    with pytest.raises(TypeError, match=r"^run_workflow\(\) got an unexpected keyword argument 'name'"):
+        client.run_workflow("greet", name="Ada")  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match=r"^create_organization_key\(\) missing .* 'scopes'"):
+        client.create_organization_key("Bob")  # type: ignore[call-arg]
 
 
 def test_a_run_that_fails_raises(greet: Workflow) -> None:

@@ -148,14 +148,13 @@ class Client(Performer, Connected[httpx.Client]):
         Stopped by hand or by an error, ``client.interrupted`` has what was done by then, and
         ``client.run_many(workflow, payloads, resume=client.interrupted)`` goes on: what has ended is not
         run again, and what has been started is waited for, not started again. ``resume`` also takes what an
-        earlier call returned, to wait for runs whose time was up. What it takes is filled further, and
-        returned again.
+        earlier call returned, to wait for runs whose time was up; it is completed, and returned.
 
         Args:
             workflow: the workflow's template id, as in the use case.
             payloads: a list, a pandas data frame (each row an object, without the cells that hold nothing;
-                moments as ISO 8601, time spans in seconds), or an iterator. That one is asked for the next
-                payload when a hand is free (by `Client` on other threads), and what it gave is not kept.
+                moments as ISO 8601, time spans in seconds), or an iterator. An iterator gives one
+                payload after the other as runs end (to `Client` on other threads); they are not kept.
             instance: process instance id; the one that is meant if left out (see `Client`).
             concurrency: how many runs are under way at once, 1 to 100.
             timeout: seconds to wait for each run at most; the run itself goes on after that.
@@ -212,7 +211,7 @@ class Client(Performer, Connected[httpx.Client]):
             >>> greet(nmae="Ada")
             Traceback (most recent call last):
             ...
-            TypeError: greet() got an unexpected keyword argument 'nmae'
+            TypeError: greet() got an unexpected keyword argument 'nmae'. Did you mean 'name'?
         """
         from .workflow import Workflow, described  # noqa: PLC0415 - with form schemas, which few scripts need
 

@@ -70,6 +70,8 @@ class endpoint(Generic[P, T]):  # noqa: N801 - used as a decorator
 
     def __init__(self, describe: Callable[Concatenate[Any, P], Exchange[T]]) -> None:
         self.describe = describe
+        # Python says of a wrong argument whose it is: of the method, not of the class that it is kept in.
+        describe.__qualname__ = describe.__name__
 
         # Under the name, signature and text of what it stands for: completion and `?` show them.
         @functools.wraps(describe)

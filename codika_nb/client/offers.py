@@ -114,7 +114,7 @@ def choose(offers: dict[str, Offer], workflow: str | None) -> dict[str, Offer]:
     startable = {name: offer for name, offer in offers.items() if offer.http}
     if not startable:
         raise ConfigError(
-            "None of the workflows is started by HTTP, and so none has a form.",
-            next_action="Name one with a schedule to run it all the same.",
+            f"No workflow of this instance is started by HTTP: {', '.join(offers) or 'it has none'}.",
+            next_action="Name one to run it all the same, or another instance.",
         )
     return startable

@@ -36,9 +36,9 @@ def overview(runs: Runs) -> str:
     parts += [part("First rows") if len(runs) > _ROWS or failed else "", _first_rows(runs, first)]
     if failed:
         parts += [part("Failures"), _failures(failed)]
-    more = ["runs.to_frame() has all rows."] if len(runs) > _ROWS else []
+    more = ["As a pandas data frame, with all rows: runs.to_frame()."]
     more += ["runs.retry() runs once more what has failed."] if failed else []
-    parts += [after(" ".join(more))] if more else []
+    parts.append(after(" ".join(more)))
     return output(f'<div class="codika-card codika-wide">{"".join(parts)}</div>')
 
 

@@ -152,7 +152,11 @@ class Settings:
             named = server(base_url, environment) or environment.server(public=_is_public(auth))
             return Credential(named or PRODUCTION, source="argument"), auth
         credential = resolve(base_url=base_url, profile=profile, environment=environment)
-        return credential, auth_for(credential.key) if credential.key else None
+        try:
+            return credential, auth_for(credential.key) if credential.key else None
+        except ConfigError as error:
+            error.next_action = f"It is the one from {credential.source}: copy it again, whole."
+            raise
 
 
 def _is_public(auth: httpx.Auth | None) -> bool:

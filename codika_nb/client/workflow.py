@@ -103,6 +103,17 @@ class Described:
             )
         return payload(schema, converted)
 
+    @property
+    def _call(self) -> str:
+        """How it is called, in Python."""
+        return f"{self.tool_name}{_short(self.__signature__)}"
+
+    def _named(self, unnamed: tuple[object, ...], members: Mapping[str, Any]) -> dict[str, Any]:
+        """The payload of a call, whose arguments all have names."""
+        if unnamed:
+            raise TypeError(f"{self.name}() takes its input by name: {self._call}")
+        return self.payload(members)
+
     def _rows(self, rows: Any, rename: Mapping[str, str] | None) -> Iterator[dict[str, Any]]:
         listed: Iterable[Any] = rows_of(rows) if is_frame(rows) else map(as_mapping, rows)
         for row in listed:
@@ -125,7 +136,7 @@ class Described:
         rows: list[tuple[str, str | Shown]] = [
             ("Takes", ", ".join(takes) or "anything: it says nothing about its input"),
             ("Gives", ", ".join(gives)),
-            ("Call", code(f"{self.name}{_short(self.__signature__)}")),
+            ("Call", code(self._call)),
             ("Instance", code(self.instance)),
         ]
         return card(self.name, rows, about=self.about)
@@ -150,19 +161,19 @@ class Workflow(Described):
 
     _client: Client
 
-    def __call__(self, /, **members: Any) -> Any:
+    def __call__(self, /, *unnamed: Any, **members: Any) -> Any:
         """Run it, wait until it has ended, and return its result.
 
         Raises:
-            TypeError: an argument is misspelt, or missing.
+            TypeError: an argument has no name, is misspelt, or missing.
             ConfigError: a value does not fit; nothing was sent.
             ExecutionFailedError: the run has failed.
         """
-        sent = self.payload(members)
+        sent = self._named(unnamed, members)
         run = self._client.run_workflow(self.name, sent, instance=self.instance, timeout=self._timeout)
         return run.result
 
-    def start(self, /, **members: Any) -> Triggered:
+    def start(self, /, *unnamed: Any, **members: Any) -> Triggered:
         """Start a run and return it at once; ``client.wait_for(run)`` waits for its end.
 
         Example:
@@ -170,7 +181,7 @@ class Workflow(Described):
             >>> client.wait_for(run).result["greeting"]
             'Hello, Ada!'
         """
-        return self._client.trigger_workflow(self.name, self.payload(members), instance=self.instance)
+        return self._client.trigger_workflow(self.name, self._named(unnamed, members), instance=self.instance)
 
     def map(
         self,
@@ -200,15 +211,17 @@ class AsyncWorkflow(Described):
 
     _client: AsyncClient
 
-    async def __call__(self, /, **members: Any) -> Any:
+    async def __call__(self, /, *unnamed: Any, **members: Any) -> Any:
         """As in `Workflow`."""
-        sent = self.payload(members)
+        sent = self._named(unnamed, members)
         run = await self._client.run_workflow(self.name, sent, instance=self.instance, timeout=self._timeout)
         return run.result
 
-    async def start(self, /, **members: Any) -> Triggered:
+    async def start(self, /, *unnamed: Any, **members: Any) -> Triggered:
         """As in `Workflow`."""
-        return await self._client.trigger_workflow(self.name, self.payload(members), instance=self.instance)
+        return await self._client.trigger_workflow(
+            self.name, self._named(unnamed, members), instance=self.instance
+        )
 
     async def map(
         self,
@@ -313,5 +326,6 @@ def _short(found: inspect.Signature) -> str:
         if each.default is each.empty
         else f"{each.name}={each.default!r}"
         for each in found.parameters.values()
+        if each.default is not None
     ]
     return f"({', '.join(names)})"

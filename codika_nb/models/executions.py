@@ -133,15 +133,31 @@ class ExecutionDetails(Answer):
         """Which nodes ran, in their order."""
         return [node for _, node in sorted(_nodes(self.n8n_execution), key=itemgetter(0))]
 
+    @property
+    def reason(self) -> str:
+        """Why the run failed, in the engine's words; empty if it did not fail, or nothing was recorded."""
+        data = self.n8n_execution.get("data") if isinstance(self.n8n_execution, dict) else None
+        result = data.get("resultData") if isinstance(data, dict) else None
+        error = result.get("error") if isinstance(result, dict) else None
+        message = error.get("message") if isinstance(error, dict) else error
+        return plain(message) if isinstance(message, str) else ""
+
     def __repr__(self) -> str:
         rows = [[*map(cell, node)] for node in self.nodes]
         table = text_table(_NODE_HEADINGS, rows) if rows else "no node has been recorded"
-        return redact(f"ExecutionDetails({plain(self.status)}, id={self.codika_execution_id!r})\n{table}")
+        why = f"\n{reason}" if (reason := self.reason) else ""
+        return redact(
+            f"ExecutionDetails({plain(self.status)}, id={self.codika_execution_id!r}){why}\n{table}"
+        )
 
     def _repr_html_(self) -> str:
         rows = [[redact(cell(value)) for value in node] for node in self.nodes]
         title = f"Run {self.codika_execution_id} in the engine"
-        about = [("Status", self.status), ("Engine's id", self.n8n_execution_id or "")]
+        about = [
+            ("Status", self.status),
+            ("Reason", redact(self.reason)),
+            ("Engine's id", self.n8n_execution_id or ""),
+        ]
         table = html_table(_NODE_HEADINGS, rows, numbers=_NODE_HEADINGS[2:]) if rows else ""
         return card(title, about, rich=table)["text/html"]
 
@@ -207,7 +223,7 @@ class ExecutionSummary(_Run):
 
 
 #: How a row leads to its run.
-OPEN_ONE = "Look into one by its number, where this list is `runs`: Client().get_execution(runs[0])"
+OPEN_ONE = "With this list as `runs`, Client().get_execution(runs[0]) shows run 0 node by node."
 
 
 class Executions(Table[ExecutionSummary], row=ExecutionSummary, member="executions"):

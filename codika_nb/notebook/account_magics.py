@@ -90,13 +90,20 @@ def codika_login(shell: InteractiveShell, arguments: Namespace) -> Any:
     return _sign_in(shell, "login", arguments)
 
 
+def _in_use() -> Profile | None:
+    try:
+        return resolve().profile
+    except ConfigError:  # who is meant is of no concern here
+        return None
+
+
 @magic(option("name", nargs="?", help="the profile to remove; the one in use if left out"))
 def codika_logout(shell: InteractiveShell, arguments: Namespace) -> Profile:
     """Remove a saved profile from this machine; its key lives on until it is revoked in the dashboard.
 
     Example: %codika_logout acme-inc
     """
-    name = arguments.name
+    name, before = arguments.name, _in_use()
     if name is None:
         used = resolve().profile
         if used is None:
@@ -108,7 +115,11 @@ def codika_logout(shell: InteractiveShell, arguments: Namespace) -> Profile:
         context.base_url = kernel.sandbox_url if kernel.running_sandbox else None
     until = f"until it is revoked at {DASHBOARD}" if profile.host == PRODUCTION else f"at {profile.host}"
     what = f"profile {profile.name} is removed" if profile.name else "this kernel has forgotten the key"
-    show(shell, profile, line(f"Logged out of {who(profile)}: {what}. The key itself still works {until}."))
+    gone = f"Logged out of {who(profile)}: {what}. The key itself still works {until}."
+    after = _in_use()
+    is_another = after and after.name and after != before
+    next_one = f" In use from now on: {who(after)}, profile {after.name}." if after and is_another else ""
+    show(shell, profile, line(gone + next_one))
     return profile
 
 

@@ -99,8 +99,14 @@ def client_for_run(workflow: str | None, instance: str | None = None) -> Client:
         owner = made.account.profile if made else None
         if owner and owner.name and owner.name != profile.name:
             client.close()
+            try:
+                client = open_client(profile=owner.name)
+            except ConfigError as error:
+                if error.code == "unknown-profile":
+                    error.message = f"{who(owner)} deployed it; profile {owner.name} is gone from here."
+                    error.next_action = "Deploy it as who is signed in now, or %codika_login there again."
+                raise
             display(line(f"As {who(owner)}, profile {owner.name}, who deployed it."), raw=True)
-            client = open_client(profile=owner.name)
     return _checked(client)
 
 

@@ -110,11 +110,14 @@ class _Parser(MagicArgumentParser):
     """Says of an option that there is not which one may have been meant."""
 
     def error(self, message: str) -> NoReturn:
-        unknown = re.match(r"unrecognized arguments: (-\S+)", message)
-        there = [*(name for action in self._actions for name in action.option_strings), "--help"]
-        given = unknown[1].partition("=")[0].lower() if unknown else ""
-        near = difflib.get_close_matches(given, there, n=1) if given else []
-        raise UsageError(f"{message}: did you mean {near[0]}?" if near else message)
+        unknown = re.match(r"unrecognized arguments: -+([^\s=]+)", message)
+        options = *(name for action in self._actions for name in action.option_strings), "--help"
+        there = [name.lstrip("-") for name in options]
+        near = difflib.get_close_matches(unknown[1].lower(), there, n=1) if unknown else []
+        if near:
+            raise UsageError(f"{message}: did you mean --{near[0]}?")
+        example = re.search(r"^ *(Example: .+)", self.description or "", re.MULTILINE)
+        raise UsageError(f"{message}. {example[1]}" if example else message)
 
 
 def magic(*options: Option, payload: bool = False) -> Callable[[Body], Magic]:

@@ -18,13 +18,16 @@ import ipywidgets as widgets
 from IPython.core.getipython import get_ipython
 
 from ..client.client import Client
+from ..client.elsewhere import magic_line
 from ..client.offers import Offer
 from ..client.payloads import as_json
 from ..display.design import output
+from ..display.front_end import in_kernel
 from ..display.text import plain, readable
 from ..errors import CodikaError, ConfigError, WaitTimeoutError
 from ..models import Execution
 from ..profiles import PRODUCTION
+from ..usecases.example import example
 from ..usecases.fields import fields
 from ..usecases.schema import Problem, payload, problems
 from ..usecases.usecase import UseCase
@@ -494,6 +497,8 @@ class Playground(Form[Execution]):
         if self._forms:
             asked = ", ".join(plain(each.label) for each in fields(self._offer.inputs)) or "no input"
             text = f"Form for {self._offer.workflow}: {asked}."
+        if self._forms and not in_kernel():  # a terminal draws no form at all
+            return f"{text} Here in words: {magic_line(self._offer.workflow, example(self._offer.inputs))}"
         in_code = "playground.fill({…}), playground.submit.click(), playground.wait()"
         return f"{text} (No fields here? Use {in_code}.)"
 

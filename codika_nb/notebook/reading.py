@@ -120,7 +120,7 @@ class Line:
             except ValueError as problem:
                 if _BRACED_VARIABLE.match(text):
                     continue
-                end = text.rfind("}") + 1
+                end = text.rfind("}") + 1 or len(text)
                 value = self._literal(text[:end], problem)
             if not isinstance(value, dict):
                 kind = type(value).__name__
@@ -141,6 +141,8 @@ class Line:
             return eval(expression, {}, dict(self._names))  # noqa: S307 - `{"text": text}`, of whose line it is
         except Exception:
             hint = 'A variable goes in as it is: {"name": name}; or a whole payload as $payload.'
+            if text.count("{") > text.count("}"):
+                hint = "A closing } is missing."
             raise UsageError(f"The payload is not JSON: {problem}. {hint}") from None
 
     def _with_variables(self, value: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from argparse import Namespace
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from IPython.core.error import UsageError
@@ -56,6 +57,9 @@ def codika_trigger(shell: InteractiveShell, arguments: Namespace) -> Triggered |
     Example: run = %codika_trigger greet {"name": "Ada"}
     """
     if arguments.extra:
+        word = arguments.extra[0]
+        if len(arguments.extra) == 1 and word.endswith(".json") and Path(word).is_file():
+            raise UsageError(f"A file is given as @{word}")
         forms = 'JSON, $variable, key=value words or @file.json: %codika_trigger greet {"name": "Ada"}'
         raise UsageError(f"{' '.join(arguments.extra)!r} is no payload. It is {forms}")
     timeout = seconds(arguments.timeout)

@@ -96,7 +96,10 @@ def _forget(shell: InteractiveShell) -> None:
     """Delete what this browser keeps: the profiles of sandboxes, and the data of the sandbox."""
     kept = files.kept()
     if kept is None:
-        raise UsageError("Only a browser keeps something without being asked: delete the --data folder.")
+        raise UsageError(
+            "--forget is for a kernel in the browser. Here a sandbox forgets when it stops; "
+            "to clear one that keeps its data, stop it and delete its folder."
+        )
     kernel.leave_sandbox()
     context.reset()
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import keyword
 import mimetypes
 import os
@@ -64,7 +65,9 @@ def bound(schema: Schema, function: str, members: Mapping[str, Any]) -> dict[str
         return dict(members)
     for name in members:
         if name not in known:
-            raise TypeError(f"{function}() got an unexpected keyword argument {name!r}")
+            near = difflib.get_close_matches(name, known, n=1)
+            takes = f"Did you mean {near[0]!r}?" if near else f"It takes {', '.join(known)}."
+            raise TypeError(f"{function}() got an unexpected keyword argument {name!r}. {takes}")
     missing = [repr(key) for key, field in known.items() if is_needed(field) and key not in members]
     if missing:
         several = f"arguments: {', '.join(missing)}" if len(missing) > 1 else f"argument: {missing[0]}"

@@ -117,9 +117,11 @@ class UseCase(Kept):
         """
         folder = Path(path).expanduser().absolute()
         if not folder.is_dir():
+            beside = Path("use-cases", path)  # where an import puts it
+            near = f"Did you mean {beside}?" if beside.is_dir() else ""
             raise UseCaseError(
                 f"There is no folder {folder}.",
-                next_action="Give the folder that holds the configuration and workflows/.",
+                next_action=near or "Give the folder that holds the configuration and workflows/.",
             )
         use_case = cls.__new__(cls)
         use_case.path = folder

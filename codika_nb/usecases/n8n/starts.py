@@ -204,6 +204,15 @@ def _webhook(graph: Graph, template_id: str, at: list[float]) -> str:
     )
 
 
+def _plain_texts(texts: dict[str, Any]) -> dict[str, str]:
+    """Those that say something themselves: no expressions, nothing empty."""
+    return {
+        member: text.strip()
+        for member, text in texts.items()
+        if isinstance(text, str) and text.strip() and not text.startswith("=")
+    }
+
+
 def _translated(
     graph: Graph,
     start: Start,
@@ -227,7 +236,9 @@ def _translated(
             called = ", ".join(f"“{field['label']}” is {field['key']}" for field in other)
             also = f"; in a payload {called}" if called else ""
             notes.done(f"The form's fields are the input form now{also}.", name)
-            return http | {"inputSchema": schema}, form_item(names, hidden)
+            about = {"title": "formTitle", "description": "formDescription"}
+            texts = {member: node["parameters"].get(parameter) for member, parameter in about.items()}
+            return http | _plain_texts(texts) | {"inputSchema": schema}, form_item(names, hidden)
         case "chat":
             notes.done("The chat is a form with a message now; nothing keeps a session but sessionId.", name)
             schema = [
