@@ -16,6 +16,7 @@ import time
 import tracemalloc
 import zlib
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -32,7 +33,7 @@ from codika_nb import (
     TransportError,
     WaitTimeoutError,
 )
-from codika_nb.client import call
+from codika_nb.client import call, http
 from codika_nb.client.http import httpx
 
 from .colours import MakeClient, make_client
@@ -143,6 +144,68 @@ PAGE = b"<!DOCTYPE html><html><head><title>Oops</title></head><body>nginx</body>
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """The pauses between attempts are tested elsewhere."""
     monkeypatch.setattr(call, "FIRST_PAUSE", 0.001)
+
+
+class Keeping(ThreadingHTTPServer):
+    """Keeps its connections open, and answers triggers only when `at_once` of them wait for that."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, at_once: int = 1) -> None:
+        super().__init__(("127.0.0.1", 0), _Kept)
+        self.gate = threading.Barrier(at_once)
+        self.opened: list[socket.socket] = []
+        self.url = f"http://127.0.0.1:{self.server_address[1]}"
+        self._thread = threading.Thread(target=self.serve_forever)
+        self._thread.start()
+
+    def server_close(self) -> None:
+        self.shutdown()
+        self._thread.join()
+        super().server_close()
+
+
+class _Kept(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Keeping
+
+    def setup(self) -> None:
+        self.server.opened.append(self.request)
+        super().setup()
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.gate.wait(60)
+        self._answer(STARTED)
+
+    def do_GET(self) -> None:
+        self._answer(ENDED)
+
+    def _answer(self, response: bytes) -> None:
+        self.wfile.write(response.replace(b"Connection: close\r\n", b""))
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+# --- connections that are kept ----------------------------------------------------------------------
+
+
+def test_as_many_connections_are_kept_as_runs_are_under_way(
+    make_client: MakeClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # However slow the machine is, none gets too old meanwhile.
+    monkeypatch.setattr(http, "limits", lambda kept=20: httpx.Limits(max_keepalive_connections=kept))
+    with Keeping(at_once=30) as server:
+        client = make_client(auth=KEY, base_url=server.url)
+        runs = client.run_many("w", [{}] * 30, instance="i", concurrency=30, progress=False)
+        assert [each.result for each in runs] == [7] * 30
+        assert len(server.opened) == 30
+        # Where few are under way, the connections of the client itself do.
+        for _ in range(2):
+            assert client.get_execution_status("e-1", instance="i").ended
+        assert len(server.opened) == 31
 
 
 # --- nothing arrives -------------------------------------------------------------------------------

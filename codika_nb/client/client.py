@@ -185,10 +185,10 @@ class Client(Performer, Connected[httpx.Client]):
                 resume=resume,
             )
         )
-        with self._keeping(batch):
+        with self._with_room_for(batch.workers) as crew, self._keeping(batch):
             try:
                 with shown(batch, progress) as move:
-                    on_threads(self, batch, move)
+                    on_threads(crew, batch, move)
             except KeyboardInterrupt:
                 batch.give_up(batch.interruption("client.run_many"))
             return self.perform(batch.outcome())
@@ -399,13 +399,14 @@ class AsyncClient(AsyncPerformer, Connected[httpx.AsyncClient]):
                 resume=resume,
             )
         )
-        with self._keeping(batch):
-            try:
-                with shown(batch, progress) as move:
-                    await as_tasks(self, batch, move)
-            except asyncio.CancelledError as cancelled:
-                batch.give_up(_in_two_lines(cancelled, batch.interruption("await client.run_many")))
-            return await self.perform(batch.outcome())
+        async with self._with_room_for(batch.workers) as crew:
+            with self._keeping(batch):
+                try:
+                    with shown(batch, progress) as move:
+                        await as_tasks(crew, batch, move)
+                except asyncio.CancelledError as cancelled:
+                    batch.give_up(_in_two_lines(cancelled, batch.interruption("await client.run_many")))
+                return await self.perform(batch.outcome())
 
     run_many.__doc__ = Client.run_many.__doc__
 

@@ -22,14 +22,15 @@ import httpx
 from ..display.text import redact
 
 __all__ = [
-    "CONNECTIONS",
     "FAILURES",
+    "KEPT",
     "AwaitedPool",
     "BlockingPool",
     "Body",
     "Unusable",
     "bounded",
     "httpx",
+    "limits",
     "timeout",
     "tls",
     "url",
@@ -372,9 +373,18 @@ class AwaitedPool(httpx.AsyncClient):
     cookies = property(lambda self: _NO_COOKIES)
 
 
-#: All that may be under way at once are kept open: `run_many` has up to a hundred. Not for long: many servers
-#: close what is idle after 5 s, and where that meets a trigger on its way, nobody knows whether it has run.
-CONNECTIONS = httpx.Limits(max_connections=100, max_keepalive_connections=100, keepalive_expiry=4.0)
+#: How many connections are kept open for the next calls. For each call the library looks at all of them.
+KEPT = 20
+
+
+def limits(kept: int = KEPT) -> httpx.Limits:
+    """How many connections there may be, and how many are kept open when nothing is under way on them.
+
+    Not for long: many servers close what is idle after 5 s, and where that meets a trigger on its way,
+    nobody knows whether it has run.
+    """
+    return httpx.Limits(max_connections=100, max_keepalive_connections=kept, keepalive_expiry=4.0)
+
 
 #: An address taken apart. A run's is asked for again and again; keys are never in it.
 url = functools.lru_cache(maxsize=512)(httpx.URL)

@@ -107,7 +107,6 @@ class Settings:
                 "Accept-Encoding": "gzip, deflate",
                 "User-Agent": f"codika-nb/{__version__}",
             },
-            "limits": http.CONNECTIONS,
         }
 
     @property
@@ -214,8 +213,8 @@ class Connected(HoldsKey, API, Generic[Pool]):
         #: Whether the connections end with this client; they are another one's where options were changed.
         self._owner = True
 
-    def _new_pool(self) -> Pool:
-        options = {**self._settings.options, "transport": self._transport}
+    def _new_pool(self, kept: int = http.KEPT) -> Pool:
+        options = {**self._settings.options, "transport": self._transport, "limits": http.limits(kept)}
         if self._transport is None:
             options["mounts"] = {within.PATTERN: within.WithinProcess()}
         pool: Pool = usable(lambda: self._library(**options))
@@ -364,6 +363,17 @@ class Connected(HoldsKey, API, Generic[Pool]):
         other = copy.copy(self)
         other._timeout = _checked(timeout)
         other._owner = False
+        return other
+
+    def _with_room_for(self: Self, workers: int) -> Self:
+        """The same client, with connections of its own where so many at work need more than are kept open.
+
+        They would be made anew for each call. Those of its own end with it.
+        """
+        other = copy.copy(self)
+        other._owner = workers > http.KEPT and self._transport is None
+        if other._owner:
+            other._connections = Connections(self._new_pool(workers), repr(self))
         return other
 
     def __repr__(self) -> str:

@@ -170,7 +170,8 @@ def pack(side: str, folder: str) -> None:
     began = time.perf_counter()
     if side == "ours":
         use_case = UseCase.load(folder)
-        call = Call("POST", "/", dict, body=use_case.deployment(project_id=PROJECT))
+        # Encoded beforehand, as `deploy_use_case` does it.
+        call = Call("POST", "/", dict, body=use_case.deployment(project_id=PROJECT)).encoded()
         body = next(iter(call)).content  # type: ignore[union-attr]  # the first thing to do is to send it
     else:
         body = _pack_by_hand(Path(folder))
