@@ -937,6 +937,11 @@ def test_the_magic_writes_a_folder_and_says_what_comes_next(shell: Kernel, tmp_p
     assert "--force" in refused.traceback[1]
     again = shell.run("u = %codika_import orders.json --name 'Order desk' --force")
     assert "Order desk was imported" in again.text
+    # Without a name, folder and workflow are called like the file: one word for deploying and for running.
+    alone = shell.run("u = %codika_import orders.json")
+    assert "%codika_deploy use-cases/orders --dry-run" in alone.text
+    made = UseCase.load(tmp_path / "use-cases" / "orders").configuration.workflows
+    assert [each.workflow_template_id for each in made] == ["orders"]
     elsewhere = shell.run("u = %codika_import orders.json --into there")
     assert not elsewhere.error
     assert UseCase.load(tmp_path / "there").configuration.title == "My flow"

@@ -410,6 +410,7 @@ def test_a_failed_run_shows_what_each_node_did(platform: Platform, n8n: FakeN8n)
     assert "No <name> here" in repr(details)
     assert "No &lt;name&gt; here" in details._repr_html_()
     assert details.nodes == [("Webhook", "success", 3, 0), ("Greet", "error", 7, 0)]
+    assert " ms " in repr(details)
     assert "Greet  " in repr(details)
     assert "<td" in details._repr_html_()
     card = execution_card(run.model_copy(update={"status": "failed"}), "greet", details=details)
@@ -423,5 +424,6 @@ def test_a_record_of_another_form_is_no_error(record: Any) -> None:
     details = ExecutionDetails(codika_execution_id="x", n8nExecution=record)
     assert len(details.nodes) == (1 if isinstance(record, dict) and record else 0)
     assert repr(details).startswith("ExecutionDetails(")
+    assert " ms " not in repr(details)  # a column for what has not been recorded would be empty
     assert details._repr_html_()
     assert details.reason == ""

@@ -142,27 +142,34 @@ class ExecutionDetails(Answer):
         message = error.get("message") if isinstance(error, dict) else error
         return plain(message) if isinstance(message, str) else ""
 
+    def _rows(self) -> tuple[list[str], list[list[str]]]:
+        """Headings and cells of a table of the nodes, without a column in which nothing was recorded."""
+        nodes, columns = self.nodes, range(len(_NODE_HEADINGS))
+        told = [n for n in columns if any(node[n] is not None for node in nodes)]
+        return [_NODE_HEADINGS[n] for n in told], [[cell(node[n]) for n in told] for node in nodes]
+
     def __repr__(self) -> str:
-        rows = [[*map(cell, node)] for node in self.nodes]
-        table = text_table(_NODE_HEADINGS, rows) if rows else "no node has been recorded"
+        headings, rows = self._rows()
+        table = text_table(headings, rows) if rows else "no node has been recorded"
         why = f"\n{reason}" if (reason := self.reason) else ""
         return redact(
             f"ExecutionDetails({plain(self.status)}, id={self.codika_execution_id!r}){why}\n{table}"
         )
 
     def _repr_html_(self) -> str:
-        rows = [[redact(cell(value)) for value in node] for node in self.nodes]
+        headings, rows = self._rows()
+        shown = [[redact(value) for value in row] for row in rows]
         title = f"Run {self.codika_execution_id} in the engine"
         about = [
             ("Status", self.status),
             ("Reason", redact(self.reason)),
             ("Engine's id", self.n8n_execution_id or ""),
         ]
-        table = html_table(_NODE_HEADINGS, rows, numbers=_NODE_HEADINGS[2:]) if rows else ""
+        table = html_table(headings, shown, numbers=headings[2:]) if rows else ""
         return card(title, about, rich=table)["text/html"]
 
 
-_NODE_HEADINGS = ["Node", "Status", "ms", "Items"]
+_NODE_HEADINGS = ("Node", "Status", "ms", "Items")
 
 
 def _nodes(record: Any) -> Iterator[tuple[tuple[float, float], NodeRun]]:

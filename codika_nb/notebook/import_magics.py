@@ -36,8 +36,11 @@ def codika_import(shell: InteractiveShell, arguments: Namespace) -> UseCase:
     """
     files = [found for given in arguments.files for found in _found(given)]
     use_case = UseCase.from_n8n(files[0] if len(files) == 1 else files, name=arguments.name)
-    folder = Path(arguments.into or Path("use-cases", template_id(use_case.configuration.title, [])))
-    folder = folder.expanduser()
+    workflows = use_case.configuration.workflows
+    # A single workflow and its folder have the same name, unless they are given another one.
+    alone = workflows[0].workflow_template_id if len(workflows) == 1 and not arguments.name else ""
+    own = alone or template_id(use_case.configuration.title, [])
+    folder = Path(arguments.into or Path("use-cases", own)).expanduser()
     if (folder / "config.json").exists() and not arguments.force:
         raise UseCaseError(
             f"{folder} holds a use case already.",
