@@ -65,7 +65,7 @@ def _calls(client: Client, offer: Offer, instance: str, *, is_named: bool) -> li
         ("Endpoint", code(endpoint_url(client, offer.workflow, instance=instance))),
         ("Notebook", code(magic_line(offer.workflow, payload, instance=instance if is_named else None))),
         ("Terminal", code(curl(client, offer.workflow, payload, instance=instance))),
-        ("", "where CODIKA_API_KEY holds a key; Client().create_organization_key(…) makes one"),
+        ("", "where CODIKA_API_KEY holds a key: see help(Client.create_organization_key)"),
     ]
 
 

@@ -97,7 +97,8 @@ class KeysAPI(Platform):
 
         Args:
             name: label of the key.
-            scopes: what it may do, none of it beyond the key in use: ``["workflows:trigger", …]``.
+            scopes: what it may do, none of it beyond the key in use: ``"workflows:trigger"`` to run workflows,
+                ``"instances:read"`` to find them by their names, … (`verify_key` lists yours).
             organization_id: whose it is; that of the key in use if left out.
             description: what it is for, optional.
             expires_in_days: 1 to 365; never if left out.
@@ -108,7 +109,8 @@ class KeysAPI(Platform):
             ConfigError: the key in use belongs to no single organization, and `organization_id` is left out.
 
         Example:
-            >>> key = client.create_organization_key("CI", scopes=["workflows:trigger"], expires_in_days=90)
+            >>> scopes = ["workflows:trigger", "instances:read"]
+            >>> key = client.create_organization_key("CI", scopes=scopes, expires_in_days=90)
             >>> key.raw.get_secret_value()
             'cko_...'
         """
