@@ -97,8 +97,8 @@ class KeysAPI(Platform):
 
         Args:
             name: label of the key.
-            scopes: what it may do, none of it beyond the key in use: ``"workflows:trigger"`` to run workflows,
-                ``"instances:read"`` to find them by their names, … (`verify_key` lists yours).
+            scopes: what it may do, none of it beyond the key in use: ``"workflows:trigger"`` runs workflows,
+                ``"instances:read"`` finds them by their names, … (`verify_key` lists yours).
             organization_id: whose it is; that of the key in use if left out.
             description: what it is for, optional.
             expires_in_days: 1 to 365; never if left out.
