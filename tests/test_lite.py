@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tarfile
 import threading
 import time
 import zipfile
@@ -290,3 +291,10 @@ def test_what_is_missing_is_named(tmp_path: Path, folder: Path) -> None:
     (tmp_path / "pyodide").mkdir()
     with pytest.raises(ConfigError, match=r"not the npm package pyodide: pyodide\.mjs"):
         lite.build(tmp_path / "site", pyodide=tmp_path / "pyodide")
+    # Nor is a file that is no archive, or one of something else.
+    other = tmp_path / "other.tgz"
+    with tarfile.open(other, "w:gz") as archive:
+        archive.add(__file__, "package/pyodide-lock.json")
+    for file in (Path(__file__), other):
+        with pytest.raises(ConfigError, match=r"not the npm package pyodide: pyodide\.mjs"):
+            lite.build(tmp_path / "site", pyodide=file)

@@ -19,6 +19,7 @@ import tarfile
 import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from email.parser import HeaderParser
 from importlib import metadata
 from importlib.resources import files
@@ -186,21 +187,29 @@ def _add_pyodide(python: Path, scratch: Path, given: Path | None) -> dict[str, A
             )
         _command([npm, "pack", "--silent", f"pyodide@{PYODIDE}"], f"npm pack pyodide@{PYODIDE}", cwd=scratch)
         given = next(scratch.glob("pyodide-*.tgz"))
-    package = given
-    if given.is_file():
-        with tarfile.open(given) as archive:
-            archive.extractall(scratch / "npm", filter="data")
-        package = scratch / "npm" / "package"
-    missing = [name for name in (*_OF_PYODIDE, "pyodide-lock.json") if not (package / name).is_file()]
-    if missing:
+    wanted = (*_OF_PYODIDE, "pyodide-lock.json")
+    found = _files_of(given, wanted)
+    if missing := [name for name in wanted if name not in found]:
         raise ConfigError(
             f"{given} is not the npm package pyodide: {', '.join(missing)} is missing.",
             next_action=f"npm pack pyodide@{PYODIDE}",
         )
     for name in _OF_PYODIDE:
-        shutil.copy(package / name, python / name)
-    lock: dict[str, Any] = json.loads((package / "pyodide-lock.json").read_text(encoding="utf-8"))
+        (python / name).write_bytes(found[name])
+    lock: dict[str, Any] = json.loads(found["pyodide-lock.json"])
     return lock
+
+
+def _files_of(package: Path, names: Iterable[str]) -> dict[str, bytes]:
+    """Those of these files that are in an npm package, as it was packed or in its folder."""
+    if not package.is_file():
+        return {name: (package / name).read_bytes() for name in names if (package / name).is_file()}
+    found = {}
+    with suppress(tarfile.TarError, KeyError), tarfile.open(package) as archive:
+        for name in names:
+            if file := archive.extractfile(f"package/{name}"):
+                found[name] = file.read()
+    return found
 
 
 def _own_wheel(scratch: Path) -> Path:
