@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
 from collections.abc import Iterator
@@ -276,7 +277,9 @@ def package(name: str, folder: Path) -> None:
     """Put the files of an npm package there, without what it depends on."""
     with tempfile.TemporaryDirectory() as scratch:
         npm(Path(scratch), "pack", name)
-        shutil.unpack_archive(next(Path(scratch).glob("*.tgz")), scratch, filter="data")
+        # The first versions of Python 3.11 know no filter.
+        filtered: Any = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+        shutil.unpack_archive(next(Path(scratch).glob("*.tgz")), scratch, **filtered)
         # Everything in a package is in one folder, which some call after themselves.
         (inside,) = (each for each in Path(scratch).iterdir() if each.is_dir())
         shutil.copytree(inside, folder)
