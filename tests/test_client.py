@@ -605,6 +605,8 @@ def test_secrets_come_from_the_environment(
         client.set_integration("cstm_other", instance=platform.instance)
     with pytest.raises(ConfigError, match="Did you mean google_gemini"):
         client.set_integration("google-gemini")
+    with pytest.raises(ConfigError, match="Give secrets="):  # one's own may be called like another
+        client.set_integration("cstm_openai", instance=platform.instance)
 
 
 def test_the_encryption_key_has_to_be_one(

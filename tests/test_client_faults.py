@@ -206,6 +206,10 @@ def test_as_many_connections_are_kept_as_runs_are_under_way(
         for _ in range(2):
             assert client.get_execution_status("e-1", instance="i").ended
         assert len(server.opened) == 31
+        client.close()
+        with pytest.raises(ConfigError, match="has been closed"):
+            client.run_many("w", [{}] * 30, instance="i", concurrency=30, progress=False)
+        assert len(server.opened) == 31
 
 
 # --- nothing arrives -------------------------------------------------------------------------------

@@ -135,7 +135,8 @@ def checked(
         )
     if not secrets or not all(isinstance(s, str) and s for each in secrets.items() for s in each):
         wanted = ", ".join(f'"{name}": …' for name in _SECRETS.get(integration_id, ("NAME",)))
-        near = [] if integration_id in _SECRETS else get_close_matches(integration_id, _SECRETS, n=1)
+        is_known = integration_id in _SECRETS or integration_id.startswith("cstm_")
+        near = [] if is_known else get_close_matches(integration_id, _SECRETS, n=1)
         raise ConfigError(
             f"{integration_id} cannot be connected without its secrets, all of them texts.",
             next_action=f"Did you mean {near[0]}?" if near else f"Give secrets={{{wanted}}}.",

@@ -371,7 +371,8 @@ class Connected(HoldsKey, API, Generic[Pool]):
         They would be made anew for each call. Those of its own end with it.
         """
         other = copy.copy(self)
-        other._owner = workers > http.KEPT and self._transport is None
+        needs_more = workers > http.KEPT and self._transport is None
+        other._owner = needs_more and not self._pool.is_closed  # one that is closed stays it
         if other._owner:
             other._connections = Connections(self._new_pool(workers), repr(self))
         return other

@@ -87,7 +87,7 @@ def _mended(given: Mapping[str, Any]) -> Mapping[str, Any] | JSONField | None:
             mended[name] = _usable(mended[name])
     _mend_choices(mended)
     if isinstance(mended.get("itemField"), Mapping):
-        mended["itemField"] = item = dict(mended["itemField"])
+        item = dict(mended["itemField"])
         _mend_choices(item)
         mended["itemField"] = _fitting(item, _item_reader) or {"type": "string"}
     if isinstance(mended.get("key"), int):

@@ -235,10 +235,8 @@ class RunsAPI(Platform):
             >>> list(client.get_execution(run).n8n_execution["data"]["resultData"]["runData"])
             ['Codika Init', 'Codika Submit Result']
         """
-        there, run = (
-            (yield from which_instance(self, instance or _instance_of(execution))),
-            _run_id(execution),
-        )
+        run = _run_id(execution)
+        there = yield from which_instance(self, instance or _instance_of(execution))
         return (
             yield from Call(
                 "GET",

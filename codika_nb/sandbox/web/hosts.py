@@ -41,17 +41,16 @@ class Hosts:
         origin = headers.get("origin")
         if origin is None:
             return
+        site = _site(origin)
         if proxied:
             # Under which name a proxy was asked, it may say in a line of its own; and it may have HTTPS.
             names = (host, headers.get("x-forwarded-host", "").rpartition(",")[2].strip())
-            welcome = _site(origin) in {
-                _site(f"{way}://{name}") for way in ("http", "https") for name in names
-            }
+            welcome = site in {_site(f"{way}://{name}") for way in ("http", "https") for name in names}
         elif method in ("GET", "HEAD"):
             welcome = self._knows(origin.partition("://")[2])
         else:
-            welcome = _site(origin) == _site(f"http://{host}")
-        if not welcome or _site(origin) is None:
+            welcome = site == _site(f"http://{host}")
+        if not welcome or site is None:
             raise Refusal("FORBIDDEN", "The sandbox does not answer to pages of other sites.")
 
     def _is_elsewhere(self, netloc: str) -> bool:
