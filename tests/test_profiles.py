@@ -15,6 +15,7 @@ import sys
 import tempfile
 import textwrap
 import threading
+import time
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
@@ -963,14 +964,25 @@ def test_what_a_program_without_locks_writes_meanwhile_is_not_lost(store: Profil
 
 
 @pytest.mark.parametrize("begun", [b"", b'{"activeProfile": "the'])
-def test_a_file_that_is_being_written_is_waited_for(store: ProfileStore, begun: bytes) -> None:
+def test_a_file_that_is_being_written_is_waited_for(
+    store: ProfileStore, begun: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
     theirs = {"activeProfile": "theirs", "profiles": {"theirs": {"apiKey": "cko_theirs"}}}
     store.save(ACME)
     store.path.write_bytes(begun)
-    finish = threading.Timer(0.03, lambda: store.path.write_text(json.dumps(theirs)))
-    finish.start()
+    begins = store.path.stat().st_mtime
+    waits: list[float] = []
+
+    def finish(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 2:
+            store.path.write_text(json.dumps(theirs))
+
+    # Within the time that it is waited for, however busy the machine is.
+    monkeypatch.setattr(time, "time", lambda: begins + 0.01)
+    monkeypatch.setattr(time, "sleep", finish)
     store.save(BETA)
-    finish.join()
+    assert len(waits) >= 2
     assert names(store) == ["theirs", "beta-corp"]
     assert list(store.path.parent.glob("*corrupt*")) == []
 
