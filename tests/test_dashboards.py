@@ -94,7 +94,7 @@ class Recorder:
 
     def places_of_keys(self) -> set[str]:
         """Where anything is that looks like a key, whoever's, or like the masked form of one."""
-        return self._where(re.compile(rb"(?<![A-Za-z0-9_])ck[oap]?_[A-Za-z0-9]{4}"))
+        return self._where(re.compile(rb"(?<![A-Za-z0-9_])ck[oap]?_[A-Za-z0-9_-]{4}"))
 
     def _where(self, pattern: re.Pattern[bytes]) -> set[str]:
         places = self.bodies() | {f"frame {n}": frame for n, frame in enumerate(self.frames)}
