@@ -154,7 +154,8 @@ def test_people_are_told_in_words(
     code = sandbox.code_for("ada@example.com")
     assert main(["auth", "signup-complete", "--email", "ada@example.com", "--code", code]) == 0
     assert re.fullmatch(
-        r"Signed in: My Organization, profile my-organization, key cko_[\w-]{4}…\n", capsys.readouterr().out
+        r"Signed in: My Organization, profile my-organization, key cko_[\w-]{4}\.\.\.\n",
+        capsys.readouterr().out,
     )
 
 

@@ -667,7 +667,7 @@ def test_without_a_stand_in_the_payload_comes_back(greeter: Deployed) -> None:
     assert set(execution) == {"executionId", "status", "createdAt", "duration", "resultData"}
     assert execution["status"] == "success"
     assert execution["resultData"]["echo"] == payload
-    assert execution["resultData"]["note"].startswith("Nothing has run")
+    assert execution["resultData"]["note"].startswith("An echo of the payload")
     assert 'no stand-in for "greet"' in execution["resultData"]["note"]
 
 

@@ -55,7 +55,7 @@ def _told(signin: SignIn) -> str:
         again = f"codika-nb auth {signin.purpose}-complete --email {signin.email} --code CODE"
         return f"A code is on its way to {signin.email}, good for 10 minutes. Then:\n  {again}"
     organization = plain(profile.organization_name or profile.organization_id)
-    return f"Signed in: {organization}, profile {profile.name}, key {profile.api_key[:8]}…"
+    return f"Signed in: {organization}, profile {profile.name}, key {profile.masked_key}"
 
 
 def _refused(error: CodikaError, document: dict[str, Any], *, as_json: bool) -> int:

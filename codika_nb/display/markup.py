@@ -29,6 +29,8 @@ MOST_TEXT = 200_000
 #: Characters of a result as text.
 LONGEST_RESULT = 50_000
 
+#: Characters of what is to be copied and in a table is never broken.
+_ONE_LINE = 24
 #: Branches of a tree with no more members than these are open at first.
 _OPEN_MEMBERS = 20
 #: Members of the objects in a list that is shown as a table.
@@ -62,16 +64,17 @@ def state(status: str, good: bool | None) -> Shown:
     word = plain(status)
     return Shown(
         f"{mark} {word}",
-        f'<span class="codika-{kind}"><span aria-hidden="true">{mark}</span> {html.escape(word)}</span>',
+        f'<span class="codika-{kind}"><span aria-hidden="true">{mark}</span>&nbsp;{html.escape(word)}</span>',
     )
 
 
 def code(text: str) -> Shown:
     """What is there to be typed or copied: one click selects the whole of it, also where no script may run."""
     text = plain(text, LONGEST)
+    narrow = " codika-narrow" if len(text) <= _ONE_LINE else ""  # a name that is broken is hard to read
     return Shown(
         text,
-        f'<code class="codika-copy" style="{_COPY}" title="A click selects it">{html.escape(text)}</code>',
+        f'<code class="codika-copy{narrow}" style="{_COPY}" title="A click selects it">{html.escape(text)}</code>',
     )
 
 

@@ -128,10 +128,8 @@ def deployment_card(
     good = deployed.deployment_status != "failed"
     workflows = ", ".join(f"{w.workflow_template_id} ({w.status})" for w in deployed.workflows_deployed)
     shown = [
-        (
-            "Version",
-            f"{deployed.version} on the platform, {folder} in the folder" if folder else deployed.version,
-        ),
+        ("Version", deployed.version),
+        ("In the folder", f"version {folder}" if folder else ""),
         ("Workflows", "" if text else workflows),
         ("Instance", code(deployed.process_instance_id) if deployed.process_instance_id else ""),
         ("Error", deployed.error or ""),

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from ..display.design import output
 from ..display.markup import Bundle, Shown, after, card, code, folded, line
 from ..display.table import cell, html_table, text_table
-from ..display.text import plain
+from ..display.text import moment_text, plain
 from ..in_process import is_inside
+from ..profiles.profile import instant
 
 if TYPE_CHECKING:
     from ..models import Identity
@@ -23,8 +24,8 @@ def signed_in(profile: Profile, note: str = "") -> Bundle:
     """The one sentence that stays: who, which profile, which key; and what else has to be said."""
     where = f" at {profile.host}" if profile.base_url else ""
     name = f"profile {profile.name}" if profile.name else "for this kernel only"
-    text = f"Signed in: {who(profile)}, {name}, key {profile.masked_key.rstrip('.')}…{where}"
-    text = f"{text}. {note}" if note else text
+    text = f"Signed in: {who(profile)}, {name}, key {profile.masked_key}{where}"
+    text = f"{text}{'' if text.endswith('.') else '.'} {note}" if note else text
     return line(text, good=True)
 
 
@@ -53,7 +54,7 @@ def identity(known: Identity) -> Bundle:
         ("Key", code(known.key) if known.key else ""),
         ("Its name", plain(known.key_name) if known.key_name else ""),
         ("Its kind", known.kind),
-        ("Expires", known.expires_at or ("" if known.note else "never")),
+        ("Expires", _moment(known.expires_at, "" if known.note else "never")),
         ("Scopes", Shown(scopes, folded(count, chips)) if known.scopes else ""),
         ("Found in", known.source),
         ("In place of", ", ".join(known.hides)),
@@ -77,15 +78,16 @@ def profiles(listed: Sequence[Profile], used: Profile | None) -> Bundle:
     """The saved profiles: who each is, where, and until when; and how to take another."""
     if not listed:
         return line("No profile is saved on this machine: %codika_signup or %codika_login makes one.")
-    headings = ["", "Profile", "Organization", "Server", "Key", "Until"]
+    headings = ["", "Profile", "Organization", "Server", "Key", "Made", "Until"]
     rows = [
         [
             "in use" if used and used.name == each.name else "",
             cell(each.name),
             cell(each.organization_name or each.organization_id),
             cell(each.host),
-            f"{each.api_key[:8]}…",
-            cell(each.expires_at or "never"),
+            each.masked_key,
+            _moment(each.created_at, ""),
+            _moment(each.expires_at, "never"),
         ]
         for each in listed
     ]
@@ -95,6 +97,12 @@ def profiles(listed: Sequence[Profile], used: Profile | None) -> Bundle:
         "text/plain": text,
         "text/html": output(html_table(headings, rows, label="Profiles") + after(go_on)),
     }
+
+
+def _moment(written: str | None, otherwise: str) -> str:
+    """What the config file says of a time: as everywhere, or as it is written where it cannot be read."""
+    when = instant(written)
+    return moment_text(when) if when else cell(written or otherwise)
 
 
 def listing(found: Table[Any], go_on: str) -> Bundle:

@@ -147,7 +147,7 @@ def _about(
         about = "A new project was made for it; its id is in project.json."
         if before:
             was = f"project {before[0].project_id} at {before[0].server}"
-            rows.append(("Before", f"{was}; project.json still has it"))
+            rows.append(("Elsewhere", f"{was}; project.json keeps its id, too"))
     if owner and owner != in_use:
         # What comes next is about this deployment, and so is done with its account.
         context.choose(owner, by_person=False)

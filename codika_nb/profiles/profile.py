@@ -134,7 +134,7 @@ class Profile(HoldsKey):
             >>> Profile("cko_0123456789", expires_at="2030-01-31").days_left(new_year)
             30
         """
-        end = _instant(self.expires_at)
+        end = instant(self.expires_at)
         if end is None:
             return None
         now = (now or datetime.now(UTC)).astimezone(UTC)
@@ -159,7 +159,8 @@ _ISO = re.compile(
 )
 
 
-def _instant(text: str | None) -> datetime | None:
+def instant(text: str | None) -> datetime | None:
+    """A moment as the config file writes it; None where it is no such text."""
     # Python reads other forms than the tool does, and from version to version not the same.
     match = _ISO.fullmatch(text or "")
     if match is None:

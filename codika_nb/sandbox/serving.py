@@ -203,7 +203,8 @@ class Serving(Start):
             raise self._problem
 
     def stop(self) -> None:
-        self._server.should_exit = True
+        with contextlib.suppress(RuntimeError):  # it has stopped by itself
+            self._loop.call_soon_threadsafe(self._server.end)
         self.thread.join()
 
     def has_ended(self, within: float) -> bool:
@@ -228,13 +229,13 @@ class Serving(Start):
         try:
             import uvicorn  # noqa: PLC0415 - as above
 
-            from .web.protocol import Connections, Protocol  # noqa: PLC0415
+            from .web.protocol import Connections, Protocol, Server  # noqa: PLC0415
         except ModuleNotFoundError as error:
             raise _missing(error) from None
         self._loop = asyncio.get_running_loop()
         async with self._opened(self.host) as application:
             most = _most_connections()
-            self._server = uvicorn.Server(
+            self._server = Server(
                 uvicorn.Config(
                     application,
                     http=partial(Protocol, Connections(most)),  # type: ignore[arg-type]
@@ -259,7 +260,7 @@ class Serving(Start):
             try:
                 watching = await self._begin()
             except BaseException:
-                self._server.should_exit = True
+                self._server.end()
                 await serving
                 raise
             self._ready.set()

@@ -199,7 +199,8 @@ class StandInEngine(Engine):
         stand_in = self._stand_ins.by_workflow.get(run.workflow_id)
         if stand_in is None:
             note = (
-                f'Nothing has run: this sandbox has no engine, and no stand-in for "{run.workflow_id}". '
+                "An echo of the payload: this sandbox has no engine, "
+                f'and no stand-in for "{run.workflow_id}". '
                 "With --engine n8n it runs workflows in n8n; with --stand-ins FILE, or "
                 f'@sandbox.workflow("{run.workflow_id}"), a Python function answers.'
             )

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
 from itertools import chain
 from typing import Any
 
 import h11
+import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from ..wire import Refusal
 from .answers import Envelope, failure
 
-__all__ = ["Connections", "Protocol"]
+__all__ = ["Connections", "Protocol", "Server"]
 
 # Seconds for the head of a request; between two pieces of its body; for all of it.
 _HEAD, _PIECE, _WHOLE = 20.0, 20.0, 600.0
@@ -76,6 +79,37 @@ class _Joined:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
+
+
+class Server(uvicorn.Server):
+    """uvicorn's, which ends at once: its own looks ten times a second whether it should, and then waits."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._ending = asyncio.Event()
+
+    def end(self) -> None:
+        """Have it end, from its own thread."""
+        self.should_exit = True
+        self._ending.set()
+
+    async def main_loop(self) -> None:
+        while not await self.on_tick(0):  # it writes the date of the answers
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._ending.wait(), 1)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            server.close()
+        state = self.server_state
+        for connection in list(state.connections):
+            connection.shutdown()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self.config.timeout_graceful_shutdown):
+                while state.connections or state.tasks:  # noqa: ASYNC110 - uvicorn offers sets and no event
+                    await asyncio.sleep(0.005)
+        for task in state.tasks:
+            task.cancel()
 
 
 class Protocol(H11Protocol):

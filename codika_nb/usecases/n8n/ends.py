@@ -169,8 +169,8 @@ def _submit(graph: Graph, ends: list[tuple[str, int]], right: float, notes: Note
         if len(ends) > 1:
             notes.decide(f"The workflow has {len(ends)} ends, and the first to finish is its result.", submit)
     notes.decide(
-        "Submit Result sends the first item of the run. Put an Aggregate node before it if all are meant; "
-        "where the last node may give no item, switch on its Always Output Data.",
+        "The result is the first item that reaches Submit Result. To return all items, put an Aggregate node "
+        "before it. Where the last node may give no item, switch on its Always Output Data.",
         submit,
     )
 

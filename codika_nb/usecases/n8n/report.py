@@ -29,7 +29,7 @@ class ImportReport(list[ImportNote]):
     Example:
         >>> use_case = UseCase.from_n8n("my-n8n-export.json")
         >>> [note.message for note in use_case.imported.decide]
-        ['Submit Result sends the first item of the run. ...']
+        ['The result is the first item that reaches Submit Result. ...']
     """
 
     _COLUMNS = ("Workflow", "Node", "What")
