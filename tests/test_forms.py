@@ -352,7 +352,7 @@ def test_when_done_one_line_stays_and_every_field_is_empty(form: SignInForm, san
     bundle: Any = form._repr_mimebundle_()
     assert set(bundle) == {"text/plain", "text/html"}
     assert bundle["text/plain"].startswith(
-        f"Signed in: My Organization, profile my-organization, key {profile.api_key[:8]}…"
+        f"Signed in: My Organization, profile my-organization, key {profile.masked_key}"
     )
     leaves = (*form._made(*FIELDS_AND_BUTTONS), form.message, form._header)
     state = [(w.description, getattr(w, "value", ""), getattr(w, "options", "")) for w in leaves]

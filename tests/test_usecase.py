@@ -88,6 +88,13 @@ def test_the_path_may_be_relative_and_a_text(greeter: Path, monkeypatch: pytest.
     assert read(greeter / "project.json") == {"projectId": "p1"}
 
 
+def test_a_path_in_the_place_of_a_configuration_is_told_how_it_is_read(greeter: Path) -> None:
+    for path in (greeter, str(greeter)):
+        with pytest.raises(UseCaseError, match=r"this is a path") as refused:
+            UseCase(path)  # type: ignore[arg-type]
+        assert "UseCase.load(path)" in str(refused.value)
+
+
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     assert str(tmp_path / "nowhere") in refusal(tmp_path / "nowhere").message
 

@@ -67,7 +67,7 @@ class UseCase(Kept):
         imported: what `from_n8n` has done and leaves to a person; None for others.
 
     Raises:
-        UseCaseError: something does not fit; names the member.
+        UseCaseError: something does not fit; names the member. Or it is a path, which `load` reads.
 
     Example:
         >>> from codika_nb.configuration import Configuration, HttpTrigger, Workflow, webhook_url
@@ -88,6 +88,11 @@ class UseCase(Kept):
         *,
         skills: Iterable[Skill] = (),
     ) -> None:
+        if isinstance(configuration, str | os.PathLike):
+            raise UseCaseError(
+                "A use case is made of a configuration, and this is a path.",
+                next_action="UseCase.load(path) reads a folder, UseCase.from_n8n(path) an n8n export.",
+            )
         self.path = None
         self.configuration = validated(
             configuration.to_json() if isinstance(configuration, Configuration) else configuration,
