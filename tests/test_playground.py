@@ -778,7 +778,7 @@ def click(form: Playground) -> Playground:
 
 
 def said(form: Playground) -> dict[str, str]:
-    return {each.label: each.problem for each in form._marked}
+    return {each.label: each.problem for each in form._form._marked}
 
 
 def eventually(condition: Callable[[], bool]) -> None:
@@ -1103,24 +1103,24 @@ def test_stop_says_how_to_wait_for_the_run(form: Playground, held: threading.Eve
 def test_what_the_form_holds_is_there_as_code_and_without_a_key(form: Playground) -> None:
     form.fill(CLAIM)
     form.as_curl.click()
-    curl = html.unescape(re.sub("<[^>]*>", "", form._code.value))
+    curl = html.unescape(re.sub("<[^>]*>", "", form._code.box.value))
     assert "curl http" in curl
     assert "$CODIKA_API_KEY" in curl
     form.as_python.click()
-    shown = re.search("<pre[^>]*>(.*)</pre>", form._code.value, re.DOTALL)
+    shown = re.search("<pre[^>]*>(.*)</pre>", form._code.box.value, re.DOTALL)
     assert shown
     active = ProfileStore().active()
     assert active
-    assert active.api_key not in form._code.value + curl
+    assert active.api_key not in form._code.box.value + curl
     scope: dict[str, Any] = {}
     exec(html.unescape(shown[1]), scope)  # noqa: S102 - it is there to be run
     assert scope["run"].result["total"] == 162.5
     form.as_python.click()
-    assert form._code.value == ""
+    assert form._code.box.value == ""
     form["name"].value = ""
     form.as_curl.click()
     form["name"].value = "Ada"
-    assert form._code.value == ""  # it would be of another input
+    assert form._code.box.value == ""  # it would be of another input
 
 
 def test_a_result_of_another_input_is_dimmed(form: Playground) -> None:
