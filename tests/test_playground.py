@@ -1450,7 +1450,7 @@ def test_a_platform_that_takes_its_time_keeps_nobody_waiting(
     form = Playground(client, "claim")
     assert time.monotonic() - began < 5
     assert repr(form).startswith("Playground('claim'")
-    assert "being looked up" in form._repr_mimebundle_()[0]["text/plain"]
+    assert "being looked up" in form._repr_mimebundle_()["text/plain"]
     assert "Looking up what the workflow takes…" in message(form)
     assert form.submit.disabled
 
@@ -1464,7 +1464,7 @@ def test_a_platform_that_takes_its_time_keeps_nobody_waiting(
     assert form.payload()["name"] == "Ada"
     form.settle(20)
     assert (form.submit.disabled, message(form)) == (False, texts.said(""))
-    assert "Form for claim: Name" in form._repr_mimebundle_()[0]["text/plain"]
+    assert "Form for claim: Name" in form._repr_mimebundle_()["text/plain"]
     assert click(form).wait(0)["total"] == 162.5
 
 
@@ -1518,7 +1518,7 @@ def widgets_in(widget: Any) -> Iterator[Any]:
 
 def test_reprs_tell_nothing_that_was_typed_and_no_keystroke_is_echoed(form: Playground) -> None:
     form.fill(CLAIM | {"name": "canary", "purpose": "canary canary", "tags": ["canary"]})
-    bundle, _ = form._repr_mimebundle_()
+    bundle = form._repr_mimebundle_()
     assert "Name, E-mail" in bundle["text/plain"]
     texts = [repr(form), repr(form["name"]), bundle["text/plain"], bundle["text/html"]]
     controls = [w for w in widgets_in(form) if isinstance(w, ipywidgets.ValueWidget | ipywidgets.Dropdown)]

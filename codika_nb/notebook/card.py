@@ -35,19 +35,14 @@ class Card:
             self._handle = display(bundle, raw=True, display_id=True)
 
     def give_up(self, bundle: dict[str, str]) -> None:
-        """Show how it stood at the end; the error that follows says why."""
-        self._clear_line()
+        """Show how it stood at the end, where something was shown; the error that follows says why."""
+        if self._line:
+            print("\r\x1b[K", end="", flush=True)
+            self._line = False
         if self._handle:
             self._handle.update(bundle, raw=True)
 
     def finish(self, value: Any, bundle: dict[str, str]) -> None:
         """Show the outcome, and the value no second time."""
-        self._clear_line()
-        if self._handle:
-            self._handle.update(bundle, raw=True)
+        self.give_up(bundle)
         show(self._shell, value, {} if self._handle else bundle)
-
-    def _clear_line(self) -> None:
-        if self._line:
-            print("\r\x1b[K", end="", flush=True)
-            self._line = False

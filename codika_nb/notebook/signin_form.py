@@ -288,7 +288,7 @@ class SignInForm(SignInView):
         ways = next_step("without-widgets", purpose=self.signin.purpose)
         return f"Codika sign-in form. No fields here? {ways}"
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
         return self._line or super()._repr_mimebundle_(**kwargs)
 
     def show(self) -> None:

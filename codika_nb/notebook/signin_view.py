@@ -59,6 +59,14 @@ class SignInView(Form[Profile]):
         email: what the e-mail field holds at first.
     """
 
+    # What a click does, which is for the form.
+    _request: Callable[[], None]
+    _resend: Callable[[], None]
+    _submit: Callable[[], None]
+    _submit_when_complete: Callable[[], None]
+    _start_over: Callable[[], None]
+    _cancel: Callable[[], None]
+
     def __init__(self, signin: SignIn, email: str) -> None:
         self.signin = signin
         self._email = email
@@ -72,26 +80,6 @@ class SignInView(Form[Profile]):
         self._row = self._parts.row(self._buttons())
         first = self._notice(busy=False)
         super().__init__("signin", "sign-in form", self._parts, first, self._fields())
-
-    # --- what a click does, which is for the form ---------------------------------------------------
-
-    def _request(self) -> None:
-        raise NotImplementedError
-
-    def _resend(self) -> None:
-        raise NotImplementedError
-
-    def _submit(self) -> None:
-        raise NotImplementedError
-
-    def _submit_when_complete(self) -> None:
-        raise NotImplementedError
-
-    def _start_over(self) -> None:
-        raise NotImplementedError
-
-    def _cancel(self) -> None:
-        raise NotImplementedError
 
     # --- its fields and buttons, each made when it is first needed ----------------------------------
 
