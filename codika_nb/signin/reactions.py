@@ -121,15 +121,15 @@ def notice_of(code: str, error: CodikaError | None = None, *, new_code: str = ""
         error: the failure itself, where there was an answer.
         new_code: how a new code is asked for in this place.
     """
-    reaction = REACTIONS[code]
-    attempts = error.details.get("attemptsRemaining") if error else None
+    reaction, error = REACTIONS[code], error or CodikaError("")
+    attempts = error.details.get("attemptsRemaining")
     left = f": {attempts} attempt{'' if attempts == 1 else 's'} left" if isinstance(attempts, int) else ""
     retry = getattr(error, "retry_in", None)
     text = reaction.say.format(
         attempts=left,
         retry=f"{retry:.0f}" if retry is not None else "30",
-        message=error.message if error else "",
-        next_action=(error.next_action or "") if error else "",
+        message=error.message,
+        next_action=error.next_action or "",
         new_code=new_code,
     )
     return Notice(text.strip(), "info" if code == "MULTIPLE_ORGANIZATIONS" else "error", reaction.field, code)

@@ -142,11 +142,8 @@ class SignIn(HoldsKey):
         self.email = visible(email).strip()
         if company is not None:
             self.company = company.strip()
-        self._say(None)
-        problem = self._wrong_input()
-        if problem:
-            self._say(problem)
-        else:
+        self._say(self._wrong_input())
+        if self.notice is None:
             yield from self._request()
         return self
 
@@ -178,13 +175,10 @@ class SignIn(HoldsKey):
         digits = six_digits(code)
         if company is not None:
             self.company = company.strip()
-        self._say(None)
-        problem = self._wrong_input()
+        self._say(self._wrong_input())
         if digits is None and self.follow:
-            problem = Notice("The code is the six digits in the mail.", "error", "code", "OTP_INVALID")
-        if problem:
-            self._say(problem)
-        else:
+            self._say(Notice("The code is the six digits in the mail.", "error", "code", "OTP_INVALID"))
+        if self.notice is None:
             self._code = digits or code
             yield from self._complete()
         return self
@@ -252,25 +246,19 @@ class SignIn(HoldsKey):
             return refusal_document(self.error)
         if self.notice and self.notice.kind == "error" and self.step != "done":
             return refusal_document(InvalidRequestError(self.notice.text, code=self.notice.code))
+        data: dict[str, Any] = {"profileName": self.profile.name} if self.profile else {}
         if self.bundle is not None:
-            data = self.bundle.model_dump(mode="json", by_alias=True, exclude_none=True)
-            del data["apiKey"]["raw"]
-            name = self.profile.name if self.profile else None
+            told = self.bundle.model_dump(mode="json", by_alias=True, exclude_none=True)
+            del told["apiKey"]["raw"]
             # Members that this version does not know may repeat the key.
             raw = self.bundle.api_key.raw.get_secret_value()
-            data = json.loads(json.dumps(data, ensure_ascii=False).replace(raw, mask(raw)))
-            return {"success": True, "data": {"profileName": name, **data}}
-        if self.profile is not None:
-            known = self.profile
-            return {
-                "success": True,
-                "data": {
-                    "profileName": known.name,
-                    "organizationId": known.organization_id,
-                    "organizationName": known.organization_name,
-                },
-            }
-        return {"success": True, "data": self.sent.model_dump(by_alias=True) if self.sent else {}}
+            data |= json.loads(json.dumps(told, ensure_ascii=False).replace(raw, mask(raw)))
+        elif self.profile is not None:
+            data["organizationId"] = self.profile.organization_id
+            data["organizationName"] = self.profile.organization_name
+        elif self.sent is not None:
+            data = self.sent.model_dump(by_alias=True)
+        return {"success": True, "data": data}
 
     @property
     def suggested(self) -> str | None:
@@ -368,10 +356,13 @@ class SignIn(HoldsKey):
         self.step = "done"
 
     def _completion(self) -> Steps[KeyBundle]:
-        given: dict[str, Any] = {"code": self._code, "key_name": self.key_name}
-        given |= {"key_expires_in": self.key_expires_in}
+        given: dict[str, Any] = {
+            "code": self._code,
+            "key_name": self.key_name,
+            "key_expires_in": self.key_expires_in,
+        }
         if self.purpose == "login":
-            given |= {"organization_id": self.organization_id}
+            given["organization_id"] = self.organization_id
             return (yield from _api().complete_login(self.email, **given))
         given |= {"company": self.company or None, "description": self.description or None}
         return (yield from _api().complete_signup(self.email, **given))
