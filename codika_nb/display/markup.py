@@ -168,6 +168,21 @@ def named(rows: Iterable[tuple[str, str | Shown]]) -> str:
     return f'<dl class="codika-rows">{cells}</dl>' if cells else ""
 
 
+def table_of(label: str, heads: str, rows: Iterable[str]) -> str:
+    """A table as markup; one that is wider than the page is scrolled by itself, by keyboard, too.
+
+    Args:
+        label: what it is a table of, for screen readers.
+        heads: its headings; there may be none.
+        rows: its rows.
+    """
+    head = f"<thead><tr>{heads}</tr></thead>" if heads else ""
+    return (
+        f'<div class="codika-table" role="region" tabindex="0" aria-label="{html.escape(label)}">'
+        f"<table>{head}<tbody>{''.join(rows)}</tbody></table></div>"
+    )
+
+
 def heading(title: str, beside: str = "") -> str:
     """The title of a card, as markup, and quietly what else belongs to it."""
     quiet = f" <small>{html.escape(beside)}</small>" if beside else ""
@@ -258,16 +273,14 @@ class _Walk:
 
     def table(self, rows: Any, columns: list[str]) -> str:
         """A list of flat objects."""
-        heads = [html.escape(plain(name, LONGEST)) for name in columns]
-        numbers = [
-            all(isinstance(row.get(name, 0), int | float) for row in rows[:MOST_MEMBERS]) for name in columns
-        ]
+        first = rows[:MOST_MEMBERS]
+        numbers = [all(isinstance(row.get(name, 0), int | float) for row in first) for name in columns]
         kinds = [' class="codika-number"' if number else "" for number in numbers]
-        lines = [
-            "<tr>"
-            + "".join(f'<th scope="col"{kind}>{name}</th>' for kind, name in zip(kinds, heads, strict=True))
-            + "</tr>"
-        ]
+        heads = "".join(
+            f'<th scope="col"{kind}>{html.escape(plain(name, LONGEST))}</th>'
+            for kind, name in zip(kinds, columns, strict=True)
+        )
+        lines = []
         for n, row in enumerate(rows):
             if self.budget.is_spent:
                 self.left += len(rows) - n
@@ -278,10 +291,7 @@ class _Walk:
                 for kind, name in zip(kinds, columns, strict=True)
             )
             lines.append(self.budget.take(f"<tr>{''.join(cells)}</tr>"))
-        return (
-            '<div class="codika-table" role="region" tabindex="0" aria-label="Items"><table>'
-            f"<thead>{lines[0]}</thead><tbody>{''.join(lines[1:])}</tbody></table></div>"
-        )
+        return table_of("Items", heads, lines)
 
     def members(self, value: Any, around: tuple[int, ...]) -> str:
         """The members of a value that is inside of others, which are known by their ids."""
