@@ -368,17 +368,15 @@ class SignIn(HoldsKey):
         return (yield from _api().complete_signup(self.email, **given))
 
     def _keep(self, profile: Profile) -> Steps[None]:
-        store = self.store
-        if store is None:
-            self.profile = profile
+        # The key exists by now and is not shown again: it is kept for as long as this process lives.
+        self.profile = profile
+        if (store := self.store) is None:
             return
         try:
             self.profile = yield from Work(
                 lambda: store.save(profile, name=self.name, activate=self.activate)
             )
         except ConfigError as error:
-            # The key exists by now and is not shown again: keep it for as long as this process lives.
-            self.profile = profile
             self._say(Notice(f"You are signed in, but only until this kernel ends: {error.message}", "error"))
 
     def _wrong_input(self) -> Notice | None:
