@@ -136,13 +136,11 @@ class Playground(Form[Execution]):
     @property
     def workflow(self) -> str:
         """The workflow that the form is for at the moment."""
-        self._wait_until_ready()
-        return self._offer.workflow
+        return self._fields.offer.workflow
 
     def __getitem__(self, key: str) -> Any:
         """The field with this key, an `Input`; those of objects and lists are reached in the same way."""
-        self._wait_until_ready()
-        return self._form[key]
+        return self._fields[key]
 
     def fill(self, values: Mapping[str, Any]) -> Playground:
         """Put values into the fields with these keys; the others stay as they are.
@@ -158,8 +156,7 @@ class Playground(Form[Execution]):
             >>> playground["language"].value
             'fr'
         """
-        self._wait_until_ready()
-        self._form.value = as_json(values)
+        self._fields.value = as_json(values)
         return self
 
     def payload(self) -> dict[str, Any]:
@@ -172,8 +169,7 @@ class Playground(Form[Execution]):
             >>> Playground(workflow="greet").fill({"name": "Ada"}).payload()
             {'name': 'Ada', 'language': 'en'}
         """
-        self._wait_until_ready()
-        return self._form.checked()
+        return self._fields.checked()
 
     def settle(self, timeout: float | None = 60.0) -> Playground:
         """Wait until the last click has been answered: the run has ended, or could not be started.
@@ -258,9 +254,11 @@ class Playground(Form[Execution]):
             return error
         return None
 
-    def _wait_until_ready(self) -> None:
-        late = "What the workflow takes has not been looked up yet."
-        background.outcome_of(self._ready, None, late)
+    @property
+    def _fields(self) -> Whole:
+        """Those of the form that is chosen, once they are known."""
+        background.outcome_of(self._ready, None, "What the workflow takes has not been looked up yet.")
+        return self._form
 
     # --- what a click does -------------------------------------------------------------------------
 
@@ -389,9 +387,6 @@ class Playground(Form[Execution]):
         shown = outcome(offer, run)
         self._output.value, self.message.value = shown.output, shown.message
         self._output.remove_class("codika-stale")
-        if run.status == "success":
-            took = f", {run.duration} ms" if run.duration is not None else ""
-            self.message.value = f'<p class="codika-heard">The run succeeded{took}.</p>'
         alone = output(f'<div class="codika-card">{shown.alone["text/html"]}</div>')
         self._static = {**shown.alone, "text/html": self._kept(alone)}
         self._publish()

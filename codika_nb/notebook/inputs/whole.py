@@ -23,7 +23,7 @@ class Whole(Group):
     """
 
     def __init__(self, offer: Offer, around: Around, mended: Callable[[], None]) -> None:
-        self._offer = offer
+        self.offer = offer
         self._changed, self._mended = around.changed, mended
         self._marked: list[Input] = []
         super().__init__(None, offer.inputs, offer.title, replace(around, changed=self._look_again))
@@ -31,11 +31,11 @@ class Whole(Group):
     @property
     def sent(self) -> dict[str, Any]:
         """What is sent of them, whether it fits or not."""
-        return payload(self._offer.inputs, self.value)
+        return payload(self.offer.inputs, self.value)
 
     def problems(self) -> list[Problem]:
         """Everything that keeps them from being sent."""
-        return problems(self._offer.inputs, self.value)
+        return problems(self.offer.inputs, self.value)
 
     def checked(self) -> dict[str, Any]:
         """What is sent of them.
@@ -64,7 +64,7 @@ class Whole(Group):
         listed = "".join(f"\n  {self.at(each.path).label} ({each.place}): {each.text}" for each in found)
         count = f"{len(found)} field{'' if len(found) == 1 else 's'}"
         return ConfigError(
-            f"{count} of the form for {self._offer.workflow} cannot be sent like this:{listed}",
+            f"{count} of the form for {self.offer.workflow} cannot be sent like this:{listed}",
             next_action="Correct them and try again.",
             code="invalid-input",
             details={problem.place: problem.text for problem in found},
