@@ -248,10 +248,7 @@ class SignInForm(SignInView):
         name: str = at_fault if at_fault and at_fault in FIELDS[step] else step
         if name == "organization":
             name = "filter"
-        if self._is_there(name):
-            self._focus_on(getattr(self, name))
-        else:
-            self._focus_on(self._sentence)
+        self._focus_on(getattr(self, name) if self._is_there(name) else self._sentence)
 
     def _forget_what_was_used(self) -> None:
         """Empty the code and key fields once their content has been used, or is known to be useless."""

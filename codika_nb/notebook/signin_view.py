@@ -171,7 +171,8 @@ class SignInView(Form[Profile]):
         if not busy:
             self._forget_what_was_used()
         self._arrange()
-        self._render_texts(busy)
+        self._header.value = self._heading()
+        self.message.value = self._notice(busy=busy)
         for control in self._made(*FIELDS_AND_BUTTONS):
             control.disabled = busy and control is not vars(self).get("cancel")
         self._render_submit()
@@ -222,10 +223,6 @@ class SignInView(Form[Profile]):
             button.description = "Checking…" if "submit" in self._under_way else does
             button.disabled = busy or (state.step == "organization" and self._chosen() is None)
 
-    def _render_texts(self, busy: bool) -> None:
-        self._header.value = self._heading()
-        self.message.value = self._notice(busy=busy)
-
     def _heading(self) -> str:
         state = self.signin
         title = "Create your account" if state.purpose == "signup" else "Sign in"
@@ -250,12 +247,12 @@ class SignInView(Form[Profile]):
         if busy:
             return said("Waiting for the answer…", "info", passing=True)
         if state.step == "done" and state.profile:
-            return f"<p>{html.escape(_who_is_signed_in(state.profile))}</p>"
-        notice = state.notice
-        if notice and notice.code == "MULTIPLE_ORGANIZATIONS":
-            notice = None  # the title asks
-        if notice:
-            return said(notice.text, notice.kind)
+            # The title has the first words already.
+            who = signed_in(state.profile)["text/plain"].removeprefix("Signed in: ")
+            return f"<p>{html.escape(who)}</p>"
+        # Which organization it is, the title asks.
+        if state.notice and state.notice.code != "MULTIPLE_ORGANIZATIONS":
+            return said(state.notice.text, state.notice.kind)
         # What is seen at the top is heard where all is said.
         return f'<p class="codika-heard">{self._on_its_way()}</p>'
 
@@ -299,11 +296,6 @@ class SignInView(Form[Profile]):
 
     def _id_style(self, row: int, organization_id: str) -> str:
         return f".{self._list} label:nth-child({row})::after {{ content: {css_text(organization_id)} }}"
-
-
-def _who_is_signed_in(profile: Profile) -> str:
-    """The finished line without its first words, for below a title that has them."""
-    return signed_in(profile)["text/plain"].removeprefix("Signed in: ")
 
 
 def _countdown(seconds: float) -> str:

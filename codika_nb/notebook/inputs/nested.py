@@ -173,10 +173,8 @@ class Rows(Input):
     def _make_row(self) -> _Row:
         parts = self._around.parts.further()
         around = replace(self._around, parts=parts)
-        title, remove = (
-            parts.markup(""),
-            parts.button("Remove", lambda: self._clicked_remove(row), "codika-quiet"),
-        )
+        title = parts.markup("")
+        remove = parts.button("Remove", lambda: self._clicked_remove(row), "codika-quiet")
         made: Input
         if isinstance(self.field, ObjectArrayField):
             made = Group(None, self.field.item_schema, self.label, around)
