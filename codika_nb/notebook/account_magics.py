@@ -23,8 +23,9 @@ from ..errors import (
 )
 from ..profiles import PRODUCTION, Profile, ProfileStore, same_host
 from ..profiles.credential import context, may_activate, resolve, sign_in_server, signed_in
+from ..signin.outcome import profile_of_key, refusal_document
 from ..signin.reactions import Purpose
-from ..signin.signin import SignIn, profile_of_key, refusal_document
+from ..signin.signin import SignIn
 from ..signin.typed import organization_key
 from .cards import identity, who
 from .cards import profiles as profiles_card
