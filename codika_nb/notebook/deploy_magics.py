@@ -32,7 +32,7 @@ from . import deploy_cards
 from .card import Card
 from .cards import account, who
 from .kernel import client_for_folder, folders_profile
-from .magic import magic, option, show
+from .magic import Option, magic, option, show
 
 #: The folders of which it has been said that their configuration is a program.
 _told: set[Path] = set()
@@ -47,17 +47,15 @@ _STAGES = {
 }
 
 
+def _raising(part: str, told: str) -> Option:
+    return option(f"--{part}", action="append_const", dest="version", const=part, help=told)
+
+
 @magic(
     option("path", help="the use-case folder; with --dry-run also a single workflow"),
-    option(
-        "--patch",
-        action="append_const",
-        dest="version",
-        const="patch",
-        help="raise the last part of the version (default)",
-    ),
-    option("--minor", action="append_const", dest="version", const="minor", help="raise the middle part"),
-    option("--major", action="append_const", dest="version", const="major", help="raise the first part"),
+    _raising("patch", "raise the last part of the version (default)"),
+    _raising("minor", "raise the middle part"),
+    _raising("major", "raise the first part"),
     option("--target-version", action="append", dest="version", metavar="X.Y", help="deploy as this version"),
     option("--project", "--project-id", metavar="ID", help="deploy to this project"),
     option("--create-project", metavar="NAME", help="make a project with this name for it"),

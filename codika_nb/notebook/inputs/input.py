@@ -37,9 +37,11 @@ class Input:
 
     Attributes:
         label: what it is called.
+        value: what it holds, as it would be sent; None or empty if it is blank.
         box: all that is seen of it, a widget.
     """
 
+    value: Any
     box: widgets.Box
     item = ""
 
@@ -49,15 +51,6 @@ class Input:
         self._around = around
         self._problem = ""
         self._note = around.parts.markup(self._told(), "codika-note")
-
-    @property
-    def value(self) -> Any:
-        """What the field holds, as it would be sent; None or empty if it is blank."""
-        raise NotImplementedError
-
-    @value.setter
-    def value(self, value: Any) -> None:
-        raise NotImplementedError
 
     @property
     def problem(self) -> str:
