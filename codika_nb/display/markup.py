@@ -71,11 +71,8 @@ def state(status: str, good: bool | None) -> Shown:
 def code(text: str) -> Shown:
     """What is there to be typed or copied: one click selects the whole of it, also where no script may run."""
     text = plain(text, LONGEST)
-    narrow = " codika-narrow" if len(text) <= _ONE_LINE else ""  # a name that is broken is hard to read
-    return Shown(
-        text,
-        f'<code class="codika-copy{narrow}" style="{_COPY}" title="A click selects it">{html.escape(text)}</code>',
-    )
+    # A name that is broken is hard to read.
+    return _to_copy(text, html.escape(text), "A click selects it", is_narrow=len(text) <= _ONE_LINE)
 
 
 def identifier(text: str) -> Shown:
@@ -83,10 +80,13 @@ def identifier(text: str) -> Shown:
     text = plain(text, LONGEST)
     head, tail = html.escape(text[:-_TAIL]), html.escape(text[-_TAIL:])
     rest = f'<span class="codika-rest">{head}</span>' if head else ""
-    return Shown(
-        text,
-        f'<code class="codika-copy codika-narrow" style="{_COPY}" title="{html.escape(text)}">{rest}{tail}</code>',
-    )
+    return _to_copy(text, f"{rest}{tail}", html.escape(text), is_narrow=True)
+
+
+def _to_copy(text: str, markup: str, title: str, *, is_narrow: bool) -> Shown:
+    narrow = " codika-narrow" if is_narrow else ""
+    style = "user-select: all"  # all that a front end may leave of a style sheet that it takes away
+    return Shown(text, f'<code class="codika-copy{narrow}" style="{style}" title="{title}">{markup}</code>')
 
 
 def folded(summary: str, markup: str, *, is_open: bool = False) -> str:
@@ -94,8 +94,6 @@ def folded(summary: str, markup: str, *, is_open: bool = False) -> str:
     return f"<details{' open' if is_open else ''}><summary>{html.escape(summary)}</summary>{markup}</details>"
 
 
-#: What a front end may leave of a style sheet that it takes away.
-_COPY = "user-select: all"
 #: Characters at the end of an id that tell it from others: it begins with the time.
 _TAIL = 8
 

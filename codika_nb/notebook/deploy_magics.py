@@ -321,10 +321,8 @@ def _checked(arguments: Namespace) -> str:
             raise UsageError(f"--additional-file {given}: give FILE:PATH, as in notes.md:docs/notes.md.")
     if arguments.create_project is not None and not arguments.create_project.strip():
         raise UsageError("A new project needs a name: --create-project NAME.")
-    others = (
-        versions or arguments.project or arguments.create_project or arguments.publish or arguments.dry_run
-    )
-    if arguments.rerun and (others or arguments.fix or arguments.additional_file):
+    others = ("version", "project", "create_project", "publish", "dry_run", "fix", "additional_file")
+    if arguments.rerun and any(getattr(arguments, name) for name in others):
         raise UsageError(
             "--rerun deploys what is there already: no version, project or publishing goes with it."
         )

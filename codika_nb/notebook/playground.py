@@ -249,8 +249,7 @@ class Playground(Form[Execution]):
                 self.message.value = said(error.message, "error", again)
             else:
                 self._unexpected(error)
-            if not self._ready.done():
-                self._ready.set_exception(error)
+            self._ready.set_exception(error)
             return error
         return None
 

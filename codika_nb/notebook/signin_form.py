@@ -134,9 +134,7 @@ class SignInForm(SignInView):
         self._verb("resend", lambda: self.signin.resend() if self.signin.step == "code" else None)
 
     def _submit(self) -> None:
-        code, company, key = (
-            next((field.value for field in self._made(name)), "") for name in ("code", "company", "key")
-        )
+        code, company, key = map(self._typed, ("code", "company", "key"))
         organization = self._chosen()
 
         def verb() -> Generator[Any, Any, SignIn] | None:
@@ -154,7 +152,7 @@ class SignInForm(SignInView):
         if not self._made("organization"):
             return None
         found = [each for _, each in self.organization.options]
-        only = found[0] if len(found) == 1 and any(field.value for field in self._made("filter")) else None
+        only = found[0] if len(found) == 1 and self._typed("filter") else None
         return self.organization.value or only
 
     def _submit_when_complete(self) -> None:

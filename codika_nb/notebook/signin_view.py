@@ -163,6 +163,10 @@ class SignInView(Form[Profile]):
         """Those of these that have been made."""
         return [vars(self)[name] for name in names if name in vars(self)]
 
+    def _typed(self, name: str) -> str:
+        """What has been typed there; nothing where the field has not been made."""
+        return next((field.value for field in self._made(name)), "")
+
     # --- what is seen ------------------------------------------------------------------------------
 
     def _render(self) -> None:
@@ -274,8 +278,7 @@ class SignInView(Form[Profile]):
             self._render_resend(busy=False)
 
     def _list_organizations(self) -> None:
-        part = next((field.value for field in self._made("filter")), "")
-        found = self.signin.matching(part)
+        found = self.signin.matching(self._typed("filter"))
         # To ipywidgets two of one name are one: what nobody sees tells them apart.
         names = Counter[str]()
         choices = []
