@@ -1452,7 +1452,8 @@ def test_a_platform_that_takes_its_time_keeps_nobody_waiting(
     assert repr(form).startswith("Playground('claim'")
     assert "being looked up" in form._repr_mimebundle_()["text/plain"]
     assert "Looking up what the workflow takes…" in message(form)
-    assert form.submit.disabled
+    buttons = (form.submit, form.as_python, form.as_curl)
+    assert all(button.disabled for button in buttons)
 
     async def use_it_there() -> None:
         form.fill(CLAIM)
@@ -1463,7 +1464,7 @@ def test_a_platform_that_takes_its_time_keeps_nobody_waiting(
     assert form.fill(CLAIM).workflow == "claim"
     assert form.payload()["name"] == "Ada"
     form.settle(20)
-    assert (form.submit.disabled, message(form)) == (False, texts.said(""))
+    assert (any(button.disabled for button in buttons), message(form)) == (False, texts.said(""))
     assert "Form for claim: Name" in form._repr_mimebundle_()["text/plain"]
     assert click(form).wait(0)["total"] == 162.5
 

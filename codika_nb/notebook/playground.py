@@ -28,7 +28,7 @@ from ..models import Execution
 from ..profiles import PRODUCTION
 from ..usecases.example import example
 from ..usecases.fields import fields
-from ..usecases.schema import Problem
+from ..usecases.schema import Problem, payload, problems
 from ..usecases.usecase import UseCase
 from . import background
 from .as_code import AsCode
@@ -222,7 +222,8 @@ class Playground(Form[Execution]):
     # --- what the workflow takes -------------------------------------------------------------------
 
     def _wait_for_the_platform(self, looking: Future[dict[str, Offer]]) -> None:
-        self.submit.disabled = True
+        for button in self._at_rest:
+            button.disabled = True
         self.message.value = said("Looking up what the workflow takes…", "info")
 
         async def offers() -> dict[str, Offer]:
@@ -239,7 +240,8 @@ class Playground(Form[Execution]):
             if isinstance(offers, BaseException):
                 raise offers
             self._offers = offers
-            self.submit.disabled = False
+            for button in self._at_rest:
+                button.disabled = False
             self.chooser.options = self._choices()
             self.chooser.index = 0
             self._ready.set_result(None)
@@ -272,7 +274,9 @@ class Playground(Form[Execution]):
             self._ready.result()
             self.run = None
             offer, form = self._offer, self._form
-            found = form.problems()
+            # What is looked at is what is sent, whatever is typed meanwhile.
+            values = form.value
+            found = problems(offer.inputs, values)
             form.mark(found)
             if found:
                 self._focus_on(form.at(found[0].path))
@@ -280,7 +284,7 @@ class Playground(Form[Execution]):
                 self._render_stale()
                 raise form.unfit(found)
             self.execution_id = ""
-            sent = form.sent
+            sent = payload(offer.inputs, values)
             self._render_running(True)
         except Exception as error:
             if not isinstance(error, CodikaError):

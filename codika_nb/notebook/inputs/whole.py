@@ -33,20 +33,16 @@ class Whole(Group):
         """What is sent of them, whether it fits or not."""
         return payload(self.offer.inputs, self.value)
 
-    def problems(self) -> list[Problem]:
-        """Everything that keeps them from being sent."""
-        return problems(self.offer.inputs, self.value)
-
     def checked(self) -> dict[str, Any]:
         """What is sent of them.
 
         Raises:
             ConfigError: something does not fit; names every field and what is wrong with it.
         """
-        found = self.problems()
-        if found:
+        values = self.value
+        if found := problems(self.offer.inputs, values):
             raise self.unfit(found)
-        return self.sent
+        return payload(self.offer.inputs, values)
 
     def mark(self, found: Iterable[Problem]) -> None:
         """Say at each field what is wrong with it, and of the others nothing."""
@@ -72,7 +68,7 @@ class Whole(Group):
 
     def _look_again(self) -> None:
         if self._marked:
-            wrong = self._texts(self.problems())
+            wrong = self._texts(problems(self.offer.inputs, self.value))
             self._say({each: wrong[each] for each in self._marked if each in wrong})
             if not self._marked:
                 self._mended()
