@@ -139,15 +139,9 @@ def codika_executions(shell: InteractiveShell, arguments: Namespace) -> Executio
         return runs
     # Without runs there is nothing to draw, and one sentence says so.
     chart = runs.chart() if arguments.chart else None
-    parts: list[Any] = [*([chart] if chart else []), runs]
-    show(
-        shell,
-        runs,
-        {
-            "text/plain": "\n".join(repr(part) for part in parts),
-            "text/html": output("".join(part.markup() for part in parts)),
-        },
-    )
+    parts: list[Any] = [chart, runs] if chart else [runs]
+    text, markup = "\n".join(map(repr, parts)), "".join(part.markup() for part in parts)
+    show(shell, runs, {"text/plain": text, "text/html": output(markup)})
     return runs
 
 
