@@ -115,14 +115,14 @@ def test_forms_are_made_of_what_ipywidgets_brings(client: Client, make: str) -> 
         assert {state[name] for name in ("_model_module", "_view_module") if state.get(name)} <= CORE, state
         texts = [value for value in state.values() if isinstance(value, str)]
         assert [found for text in texts for found in elsewhere(text)] == []
-    data, _ = form._repr_mimebundle_()
+    data = form._repr_mimebundle_()
     assert {"application/vnd.jupyter.widget-view+json", "text/plain"} <= set(data)
 
 
 def test_what_stands_in_a_shells_place_may_have_little_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """As on servers of dashboards."""
     monkeypatch.setattr("IPython.get_ipython", lambda: SimpleNamespace(kernel=None))
-    data, _ = SignInForm()._repr_mimebundle_()
+    data = SignInForm()._repr_mimebundle_()
     assert "codika_nb.sign_in(" in data["text/html"]
 
 

@@ -778,7 +778,7 @@ def click(form: Playground) -> Playground:
 
 
 def said(form: Playground) -> dict[str, str]:
-    return {each.label: each.problem for each in form._marked}
+    return {each.label: each.problem for each in form._form._marked}
 
 
 def eventually(condition: Callable[[], bool]) -> None:
@@ -1103,24 +1103,24 @@ def test_stop_says_how_to_wait_for_the_run(form: Playground, held: threading.Eve
 def test_what_the_form_holds_is_there_as_code_and_without_a_key(form: Playground) -> None:
     form.fill(CLAIM)
     form.as_curl.click()
-    curl = html.unescape(re.sub("<[^>]*>", "", form._code.value))
+    curl = html.unescape(re.sub("<[^>]*>", "", form._code.box.value))
     assert "curl http" in curl
     assert "$CODIKA_API_KEY" in curl
     form.as_python.click()
-    shown = re.search("<pre[^>]*>(.*)</pre>", form._code.value, re.DOTALL)
+    shown = re.search("<pre[^>]*>(.*)</pre>", form._code.box.value, re.DOTALL)
     assert shown
     active = ProfileStore().active()
     assert active
-    assert active.api_key not in form._code.value + curl
+    assert active.api_key not in form._code.box.value + curl
     scope: dict[str, Any] = {}
     exec(html.unescape(shown[1]), scope)  # noqa: S102 - it is there to be run
     assert scope["run"].result["total"] == 162.5
     form.as_python.click()
-    assert form._code.value == ""
+    assert form._code.box.value == ""
     form["name"].value = ""
     form.as_curl.click()
     form["name"].value = "Ada"
-    assert form._code.value == ""  # it would be of another input
+    assert form._code.box.value == ""  # it would be of another input
 
 
 def test_a_result_of_another_input_is_dimmed(form: Playground) -> None:
@@ -1450,9 +1450,10 @@ def test_a_platform_that_takes_its_time_keeps_nobody_waiting(
     form = Playground(client, "claim")
     assert time.monotonic() - began < 5
     assert repr(form).startswith("Playground('claim'")
-    assert "being looked up" in form._repr_mimebundle_()[0]["text/plain"]
+    assert "being looked up" in form._repr_mimebundle_()["text/plain"]
     assert "Looking up what the workflow takes…" in message(form)
-    assert form.submit.disabled
+    buttons = (form.submit, form.as_python, form.as_curl)
+    assert all(button.disabled for button in buttons)
 
     async def use_it_there() -> None:
         form.fill(CLAIM)
@@ -1463,8 +1464,8 @@ def test_a_platform_that_takes_its_time_keeps_nobody_waiting(
     assert form.fill(CLAIM).workflow == "claim"
     assert form.payload()["name"] == "Ada"
     form.settle(20)
-    assert (form.submit.disabled, message(form)) == (False, texts.said(""))
-    assert "Form for claim: Name" in form._repr_mimebundle_()[0]["text/plain"]
+    assert (any(button.disabled for button in buttons), message(form)) == (False, texts.said(""))
+    assert "Form for claim: Name" in form._repr_mimebundle_()["text/plain"]
     assert click(form).wait(0)["total"] == 162.5
 
 
@@ -1518,7 +1519,7 @@ def widgets_in(widget: Any) -> Iterator[Any]:
 
 def test_reprs_tell_nothing_that_was_typed_and_no_keystroke_is_echoed(form: Playground) -> None:
     form.fill(CLAIM | {"name": "canary", "purpose": "canary canary", "tags": ["canary"]})
-    bundle, _ = form._repr_mimebundle_()
+    bundle = form._repr_mimebundle_()
     assert "Name, E-mail" in bundle["text/plain"]
     texts = [repr(form), repr(form["name"]), bundle["text/plain"], bundle["text/html"]]
     controls = [w for w in widgets_in(form) if isinstance(w, ipywidgets.ValueWidget | ipywidgets.Dropdown)]

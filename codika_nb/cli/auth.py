@@ -11,7 +11,8 @@ from ..display.text import json_text, plain
 from ..errors import CodikaError, ConfigError
 from ..profiles import ProfileStore
 from ..profiles.credential import may_activate, sign_in_server
-from ..signin.signin import SignIn, refusal_document
+from ..signin.outcome import refusal_document
+from ..signin.signin import SignIn
 
 
 def run(arguments: argparse.Namespace) -> int:

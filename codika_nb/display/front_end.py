@@ -14,24 +14,21 @@ def in_kernel() -> bool:
 
 def somebody_sees_widgets() -> bool:
     """Whether a person could click: exactly what the front end has told the kernel, no guessing by brand."""
-    kernel = _kernel()
     # Voilà offers no prompts, but its widgets work.
     in_voila = os.environ.get("SERVER_SOFTWARE", "").startswith("voila/")
-    return kernel is not None and (can_answer_prompts() or in_voila)
+    return in_kernel() and (can_answer_prompts() or in_voila)
 
 
 def can_answer_prompts() -> bool:
     """Whether a question at a prompt could be answered: in a terminal, or where the front end says so."""
-    kernel = _kernel()
-    return kernel is None or bool(getattr(kernel, "_allow_stdin", False))
+    return not in_kernel() or bool(getattr(_kernel(), "_allow_stdin", False))
 
 
 def somebody_is_there() -> bool:
     """Whether a person reads along and takes the next step; else what is wrong has to be an error."""
     if in_kernel():
         return somebody_sees_widgets()
-    ipython = sys.modules.get("IPython")
-    application = getattr(ipython and ipython.get_ipython(), "parent", None)
+    application = getattr(shell(), "parent", None)
     return sys.stdin.isatty() and bool(getattr(application, "interact", True))
 
 
@@ -44,6 +41,11 @@ def updates_arrive() -> bool:
     return not any(isinstance(each, widgets.Output) and each.msg_id for each in alive)
 
 
-def _kernel() -> Any:
+def shell() -> Any:
+    """IPython's shell, or what a server of dashboards has put in its place; None where IPython is not used."""
     ipython = sys.modules.get("IPython")
-    return getattr(ipython and ipython.get_ipython(), "kernel", None)
+    return ipython and ipython.get_ipython()
+
+
+def _kernel() -> Any:
+    return getattr(shell(), "kernel", None)

@@ -71,11 +71,8 @@ def state(status: str, good: bool | None) -> Shown:
 def code(text: str) -> Shown:
     """What is there to be typed or copied: one click selects the whole of it, also where no script may run."""
     text = plain(text, LONGEST)
-    narrow = " codika-narrow" if len(text) <= _ONE_LINE else ""  # a name that is broken is hard to read
-    return Shown(
-        text,
-        f'<code class="codika-copy{narrow}" style="{_COPY}" title="A click selects it">{html.escape(text)}</code>',
-    )
+    # A name that is broken is hard to read.
+    return _to_copy(text, html.escape(text), "A click selects it", is_narrow=len(text) <= _ONE_LINE)
 
 
 def identifier(text: str) -> Shown:
@@ -83,10 +80,13 @@ def identifier(text: str) -> Shown:
     text = plain(text, LONGEST)
     head, tail = html.escape(text[:-_TAIL]), html.escape(text[-_TAIL:])
     rest = f'<span class="codika-rest">{head}</span>' if head else ""
-    return Shown(
-        text,
-        f'<code class="codika-copy codika-narrow" style="{_COPY}" title="{html.escape(text)}">{rest}{tail}</code>',
-    )
+    return _to_copy(text, f"{rest}{tail}", html.escape(text), is_narrow=True)
+
+
+def _to_copy(text: str, markup: str, title: str, *, is_narrow: bool) -> Shown:
+    narrow = " codika-narrow" if is_narrow else ""
+    style = "user-select: all"  # all that a front end may leave of a style sheet that it takes away
+    return Shown(text, f'<code class="codika-copy{narrow}" style="{style}" title="{title}">{markup}</code>')
 
 
 def folded(summary: str, markup: str, *, is_open: bool = False) -> str:
@@ -94,8 +94,6 @@ def folded(summary: str, markup: str, *, is_open: bool = False) -> str:
     return f"<details{' open' if is_open else ''}><summary>{html.escape(summary)}</summary>{markup}</details>"
 
 
-#: What a front end may leave of a style sheet that it takes away.
-_COPY = "user-select: all"
 #: Characters at the end of an id that tell it from others: it begins with the time.
 _TAIL = 8
 
@@ -166,6 +164,21 @@ def named(rows: Iterable[tuple[str, str | Shown]]) -> str:
     told = [(name, both(value)) for name, value in rows]
     cells = "".join(f"<dt>{html.escape(name)}</dt><dd>{each.markup}</dd>" for name, each in told if each.text)
     return f'<dl class="codika-rows">{cells}</dl>' if cells else ""
+
+
+def table_of(label: str, heads: str, rows: Iterable[str]) -> str:
+    """A table as markup; one that is wider than the page is scrolled by itself, by keyboard, too.
+
+    Args:
+        label: what it is a table of, for screen readers.
+        heads: its headings; there may be none.
+        rows: its rows.
+    """
+    head = f"<thead><tr>{heads}</tr></thead>" if heads else ""
+    return (
+        f'<div class="codika-table" role="region" tabindex="0" aria-label="{html.escape(label)}">'
+        f"<table>{head}<tbody>{''.join(rows)}</tbody></table></div>"
+    )
 
 
 def heading(title: str, beside: str = "") -> str:
@@ -258,16 +271,14 @@ class _Walk:
 
     def table(self, rows: Any, columns: list[str]) -> str:
         """A list of flat objects."""
-        heads = [html.escape(plain(name, LONGEST)) for name in columns]
-        numbers = [
-            all(isinstance(row.get(name, 0), int | float) for row in rows[:MOST_MEMBERS]) for name in columns
-        ]
+        first = rows[:MOST_MEMBERS]
+        numbers = [all(isinstance(row.get(name, 0), int | float) for row in first) for name in columns]
         kinds = [' class="codika-number"' if number else "" for number in numbers]
-        lines = [
-            "<tr>"
-            + "".join(f'<th scope="col"{kind}>{name}</th>' for kind, name in zip(kinds, heads, strict=True))
-            + "</tr>"
-        ]
+        heads = "".join(
+            f'<th scope="col"{kind}>{html.escape(plain(name, LONGEST))}</th>'
+            for kind, name in zip(kinds, columns, strict=True)
+        )
+        lines = []
         for n, row in enumerate(rows):
             if self.budget.is_spent:
                 self.left += len(rows) - n
@@ -278,10 +289,7 @@ class _Walk:
                 for kind, name in zip(kinds, columns, strict=True)
             )
             lines.append(self.budget.take(f"<tr>{''.join(cells)}</tr>"))
-        return (
-            '<div class="codika-table" role="region" tabindex="0" aria-label="Items"><table>'
-            f"<thead>{lines[0]}</thead><tbody>{''.join(lines[1:])}</tbody></table></div>"
-        )
+        return table_of("Items", heads, lines)
 
     def members(self, value: Any, around: tuple[int, ...]) -> str:
         """The members of a value that is inside of others, which are known by their ids."""

@@ -5,12 +5,13 @@ A notebook has magics, a script functions, a command line commands, a form butto
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Literal
 from weakref import WeakSet
+
+from .front_end import shell
 
 Place = Literal["notebook", "script", "command", "form", "prompt"]
 
@@ -165,7 +166,5 @@ def is_open(form: object, wanted: bool) -> None:
 
 
 def _has_magics() -> bool:
-    ipython = sys.modules.get("IPython")
-    # Servers of dashboards put something in a shell's place that has little of one.
-    magics = getattr(ipython and ipython.get_ipython(), "magics_manager", None)
+    magics = getattr(shell(), "magics_manager", None)
     return magics is not None and "codika_login" in magics.magics["line"]

@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError
-from .markup import Shown, both
+from .markup import Shown, both, table_of
 from .text import moment_text, plain
 
 if TYPE_CHECKING:
@@ -75,10 +75,7 @@ def html_table(
         first = "" if headings else f'<th scope="row">{cells.pop(0)}</th>'
         of_kinds = zip(kinds if headings else [""] * len(cells), cells, strict=True)
         lines.append(f"<tr>{first}{''.join(f'<td{kind}>{each}</td>' for kind, each in of_kinds)}</tr>")
-    return (
-        f'<div class="codika-table" role="region" tabindex="0" aria-label="{html.escape(label)}"><table>'
-        f"{f'<thead><tr>{head}</tr></thead>' if headings else ''}<tbody>{''.join(lines)}</tbody></table></div>"
-    )
+    return table_of(label, head, lines)
 
 
 def data_frame(

@@ -34,10 +34,10 @@ def secrets_in(text: str) -> list[str]:
     return [found["secret"] for found in _SECRETS.finditer(text)]
 
 
-def without_secrets(text: str, secrets: Iterable[str], instead: str = "***") -> str:
+def without_secrets(text: str, secrets: Iterable[str]) -> str:
     """The text with these secrets taken out, where they are words of their own; nothing else changes."""
     taken = set(secrets)
-    return _replaced(text, lambda found: instead if found["secret"] in taken else found["secret"])
+    return _replaced(text, lambda found: "***" if found["secret"] in taken else found["secret"])
 
 
 def redact(text: str) -> str:
@@ -105,12 +105,11 @@ def ago(when: datetime, now: datetime | None = None) -> str:
 
 def duration_text(milliseconds: float) -> str:
     """How long something took: "682 ms", "4.2 s", "3 min 5 s", "2 h 4 min"."""
-    seconds = round(milliseconds / 1000)
     if milliseconds < 1000:
         return f"{milliseconds:.0f} ms"
     if milliseconds < 59_950:
         return f"{milliseconds / 1000:.1f} s"
-    minutes, seconds = divmod(seconds, 60)
+    minutes, seconds = divmod(round(milliseconds / 1000), 60)
     if minutes < 60:
         return f"{minutes} min {seconds} s" if seconds else f"{minutes} min"
     hours, minutes = divmod(minutes, 60)

@@ -23,8 +23,9 @@ from ..errors import (
 )
 from ..profiles import PRODUCTION, Profile, ProfileStore, same_host
 from ..profiles.credential import context, may_activate, resolve, sign_in_server, signed_in
+from ..signin.outcome import profile_of_key, refusal_document
 from ..signin.reactions import Purpose
-from ..signin.signin import SignIn, profile_of_key, refusal_document
+from ..signin.signin import SignIn
 from ..signin.typed import organization_key
 from .cards import identity, who
 from .cards import profiles as profiles_card
@@ -56,11 +57,10 @@ SIGN_IN_OPTIONS = (
     option("--api-url", help="the full address of one of its sign-in endpoints"),
     option("--json", action="store_true", help="print the outcome as the codika tool's JSON"),
 )
+#: What a `SignIn` takes as it stands on the line.
+TAKEN = ("company", "description", "organization_id", "key_name", "key_expires_in", "name")
 #: What counts when the code is sent back.
-REPEATED = (
-    *("--company", "--description", "--organization-id", "--key-name", "--key-expires-in"),
-    *("--name", "--ephemeral", "--base-url", "--api-url"),
-)
+REPEATED = (*TAKEN, "ephemeral", "base_url", "api_url")
 
 
 @magic(*SIGN_IN_OPTIONS)
@@ -194,15 +194,10 @@ def _new_sign_in(purpose: Purpose, arguments: Namespace) -> SignIn:
         email=arguments.email or arguments.email_option or "",
         base_url=server,
         store=None if arguments.ephemeral else ProfileStore(),
-        company=arguments.company,
-        description=arguments.description,
-        key_name=arguments.key_name,
-        key_expires_in=arguments.key_expires_in,
-        name=arguments.name,
-        organization_id=arguments.organization_id,
         activate=may_activate(server),
         # The two documented commands say themselves what to do next.
         follow=not arguments.json,
+        **{name: getattr(arguments, name) for name in TAKEN},
     )
 
 
@@ -224,7 +219,7 @@ def _carried_out(signin: SignIn, arguments: Namespace) -> SignInForm | None:
         by_prompts(signin)
         return None
     # Whatever the line says means that account, and not whoever is signed in.
-    asked_for = bool(signin.email) or any(_given(arguments, name) for name in REPEATED)
+    asked_for = bool(signin.email) or any(getattr(arguments, name) for name in REPEATED)
     profile = None if asked_for else _who_is_signed_in(signin.base_url)
     if can_show_a_form():
         return _form(signin, email=signin.email, already=profile)
@@ -257,21 +252,15 @@ def _form(signin: SignIn, **options: Any) -> SignInForm:
     return SignInForm(signin=signin, on_done=use, **options)
 
 
-def _given(arguments: Namespace, name: str) -> Any:
-    return getattr(arguments, name[2:].replace("-", "_"))
-
-
 def _how_to_complete(signin: SignIn, arguments: Namespace) -> str:
     """What to say after the first of the platform's two commands; ``--code`` is the second."""
-    asked = [
-        name if value is True else f"{name} {shlex.quote(str(value))}"
-        for name in REPEATED
-        if (value := _given(arguments, name))
-    ]
-    command = " ".join([f"%codika_{signin.purpose} {signin.email} --code $code", *asked])
-    said = (
-        signin.notice.text if signin.notice and signin.error else f"A code is on its way to {signin.email}."
-    )
+    command = f"%codika_{signin.purpose} {signin.email} --code $code"
+    for name in REPEATED:
+        if value := getattr(arguments, name):
+            command += f" --{name.replace('_', '-')}"
+            command += "" if value is True else f" {shlex.quote(str(value))}"
+    sent = f"A code is on its way to {signin.email}."
+    said = signin.notice.text if signin.notice and signin.error else sent
     return f"{said} Complete with: {command}"
 
 

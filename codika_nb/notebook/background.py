@@ -18,18 +18,13 @@ from ..loops import Loop, can_wait_here, in_worker, wait_here
 
 T = TypeVar("T")
 
-__all__ = ["call_later", "call_soon", "in_worker", "log", "may_wait", "outcome_of", "submit"]
+__all__ = ["call_later", "in_worker", "log", "may_wait", "outcome_of", "submit"]
 
 log = logging.getLogger(__name__)
 
 
 _network = Loop("codika-network")
 submit = _network.submit
-
-
-def call_soon(function: Callable[[], object]) -> Future[None]:
-    """Have this function called, on a thread of its own."""
-    return call_later(0.0, function)
 
 
 def call_later(seconds: float, function: Callable[[], object]) -> Future[None]:

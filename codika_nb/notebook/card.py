@@ -36,18 +36,16 @@ class Card:
 
     def give_up(self, bundle: dict[str, str]) -> None:
         """Show how it stood at the end; the error that follows says why."""
-        self._clear_line()
-        if self._handle:
-            self._handle.update(bundle, raw=True)
+        self._end(bundle)
 
     def finish(self, value: Any, bundle: dict[str, str]) -> None:
         """Show the outcome, and the value no second time."""
-        self._clear_line()
-        if self._handle:
-            self._handle.update(bundle, raw=True)
+        self._end(bundle)
         show(self._shell, value, {} if self._handle else bundle)
 
-    def _clear_line(self) -> None:
+    def _end(self, bundle: dict[str, str]) -> None:
         if self._line:
             print("\r\x1b[K", end="", flush=True)
             self._line = False
+        if self._handle:
+            self._handle.update(bundle, raw=True)

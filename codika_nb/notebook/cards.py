@@ -92,11 +92,7 @@ def profiles(listed: Sequence[Profile], used: Profile | None) -> Bundle:
         for each in listed
     ]
     go_on = "Take another: %codika_use PROFILE"
-    text = f"{text_table(headings, rows)}\n{go_on}"
-    return {
-        "text/plain": text,
-        "text/html": output(html_table(headings, rows, label="Profiles") + after(go_on)),
-    }
+    return _going_on(text_table(headings, rows), html_table(headings, rows, label="Profiles"), go_on)
 
 
 def _moment(written: str | None, otherwise: str) -> str:
@@ -109,10 +105,11 @@ def listing(found: Table[Any], go_on: str) -> Bundle:
     """A list of the platform's, and how to go on with one of its rows."""
     if not found:
         return {"text/plain": repr(found), "text/html": found._repr_html_()}
-    return {
-        "text/plain": f"{found!r}\n{go_on}",
-        "text/html": output(found.markup() + after(go_on)),
-    }
+    return _going_on(repr(found), found.markup(), go_on)
+
+
+def _going_on(text: str, markup: str, go_on: str) -> Bundle:
+    return {"text/plain": f"{text}\n{go_on}", "text/html": output(markup + after(go_on))}
 
 
 def who(profile: Profile) -> str:

@@ -11,6 +11,7 @@ import re
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
+from functools import cache
 from itertools import pairwise
 from typing import Any, TypeVar
 from weakref import WeakSet
@@ -146,15 +147,10 @@ class RadioButtons(_Private, widgets.RadioButtons):
     index = Int(None, allow_none=True).tag(sync=True, echo_update=False)
 
 
-_lean_kinds: dict[type, Any] = {}
-
-
-def _lean(kind: type[W]) -> type[W]:
+@cache
+def _lean(kind: type) -> Any:
     """The same kind of widget, of which no more is told than is needed."""
-    if kind not in _lean_kinds:
-        _lean_kinds[kind] = kind if issubclass(kind, Lean) else type(kind.__name__, (Lean, kind), {})
-    lean: type[W] = _lean_kinds[kind]
-    return lean
+    return kind if issubclass(kind, Lean) else type(kind.__name__, (Lean, kind), {})
 
 
 class Parts:
@@ -185,7 +181,7 @@ class Parts:
             if style.klass not in self._styles:
                 self._styles[style.klass] = _lean(style.klass)()
             state["style"] = self._styles[style.klass]
-        made: W = _lean(kind)(_dom_classes=classes, layout=self.layout, **state)
+        made: W = _lean(kind)(_dom_classes=classes, layout=self.layout, **state)  # type: ignore[arg-type]
         self._made.append(made)
         return made
 

@@ -123,19 +123,15 @@ def imported(use_case: UseCase, rows: Iterable[tuple[str, str]], good: bool) -> 
     """What an import has made, what it leaves to a person, and what it has done."""
     title = f"{use_case.configuration.title} was imported"
     report = use_case.imported
-    if not report:
-        return card(title, rows, good=good)
-    decide, done = report.decide, report.done
-    parts = [("To decide", decide), ("Done", done)]
+    parts = [("To decide", report.decide), ("Done", report.done)] if report else []
+    told = [(name, part) for name, part in parts if part]
     return card(
         title,
         rows,
         good=good,
-        text="\n".join(f"{name}:\n{part!r}" for name, part in parts if part),
+        text="\n".join(f"{name}:\n{part!r}" for name, part in told),
         rich="".join(
-            folded(f"{name} ({len(part)})", part.markup(), is_open=part is decide)
-            for name, part in parts
-            if part
+            folded(f"{name} ({len(part)})", part.markup(), is_open=name == "To decide") for name, part in told
         ),
-        wide=True,
+        wide=bool(told),
     )

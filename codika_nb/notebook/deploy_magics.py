@@ -32,7 +32,7 @@ from . import deploy_cards
 from .card import Card
 from .cards import account, who
 from .kernel import client_for_folder, folders_profile
-from .magic import magic, option, show
+from .magic import Option, magic, option, show
 
 #: The folders of which it has been said that their configuration is a program.
 _told: set[Path] = set()
@@ -47,17 +47,15 @@ _STAGES = {
 }
 
 
+def _raising(part: str, told: str) -> Option:
+    return option(f"--{part}", action="append_const", dest="version", const=part, help=told)
+
+
 @magic(
     option("path", help="the use-case folder; with --dry-run also a single workflow"),
-    option(
-        "--patch",
-        action="append_const",
-        dest="version",
-        const="patch",
-        help="raise the last part of the version (default)",
-    ),
-    option("--minor", action="append_const", dest="version", const="minor", help="raise the middle part"),
-    option("--major", action="append_const", dest="version", const="major", help="raise the first part"),
+    _raising("patch", "raise the last part of the version (default)"),
+    _raising("minor", "raise the middle part"),
+    _raising("major", "raise the first part"),
     option("--target-version", action="append", dest="version", metavar="X.Y", help="deploy as this version"),
     option("--project", "--project-id", metavar="ID", help="deploy to this project"),
     option("--create-project", metavar="NAME", help="make a project with this name for it"),
@@ -323,10 +321,8 @@ def _checked(arguments: Namespace) -> str:
             raise UsageError(f"--additional-file {given}: give FILE:PATH, as in notes.md:docs/notes.md.")
     if arguments.create_project is not None and not arguments.create_project.strip():
         raise UsageError("A new project needs a name: --create-project NAME.")
-    others = (
-        versions or arguments.project or arguments.create_project or arguments.publish or arguments.dry_run
-    )
-    if arguments.rerun and (others or arguments.fix or arguments.additional_file):
+    others = ("version", "project", "create_project", "publish", "dry_run", "fix", "additional_file")
+    if arguments.rerun and any(getattr(arguments, name) for name in others):
         raise UsageError(
             "--rerun deploys what is there already: no version, project or publishing goes with it."
         )

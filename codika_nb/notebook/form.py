@@ -31,8 +31,13 @@ from .background import log, outcome_of
 from .controls import Lean, Parts
 
 T = TypeVar("T")
-
 R = TypeVar("R")
+
+#: What talks to the platform, and runs on the network's thread.
+Work = Callable[[], Coroutine[Any, Any, T]]
+#: Shows what came of it, which is an error if it failed or was stopped, on a thread of its own; returns what
+#: whoever waits for the form is told, None if they go on waiting.
+Over = Callable[[T | BaseException], R | Exception | None]
 
 #: Seconds, enough for one more message to a browser.
 FOCUS_AFTER = 0.15
@@ -128,31 +133,14 @@ class Form(Lean, widgets.VBox, Generic[R]):
             self._clicks = [*(each for each in self._clicks if not each.done()), clicked]
             return True
 
-    def _do(
-        self,
-        name: str,
-        work: Callable[[], Coroutine[Any, Any, T]],
-        over: Callable[[T | BaseException], R | Exception | None],
-    ) -> None:
-        """Do what was clicked after what is under way.
-
-        Args:
-            name: the click, which has been noted.
-            work: what talks to the platform, and runs on the network's thread.
-            over: shows what came of it, which is an error if it failed or was stopped, on a thread of its
-                own; returns what whoever waits for the form is told, None if they go on waiting.
-        """
+    def _do(self, name: str, work: Work[T], over: Over[T, R]) -> None:
+        """Do what was clicked, and has been noted, after what is under way."""
         try:
             background.submit(self._perform(name, work, over))
         except ConfigError as error:
             self._end(name, error, over)
 
-    async def _perform(
-        self,
-        name: str,
-        work: Callable[[], Coroutine[Any, Any, T]],
-        over: Callable[[T | BaseException], R | Exception | None],
-    ) -> None:
+    async def _perform(self, name: str, work: Work[T], over: Over[T, R]) -> None:
         async def in_turn() -> T:
             await turn.enter_async_context(self._turn)
             return await work()
@@ -170,9 +158,7 @@ class Form(Lean, widgets.VBox, Generic[R]):
             self._tasks.discard(task)
             await background.in_worker(lambda: self._end(name, outcome, over))
 
-    def _end(
-        self, name: str, outcome: T | BaseException, over: Callable[[T | BaseException], R | Exception | None]
-    ) -> None:
+    def _end(self, name: str, outcome: T | BaseException, over: Over[T, R]) -> None:
         try:
             told = over(outcome)
         except Exception as error:
@@ -265,19 +251,16 @@ class Form(Lean, widgets.VBox, Generic[R]):
         """What is seen where the form cannot be drawn."""
         raise NotImplementedError
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        bundle = super()._repr_mimebundle_(**kwargs) or {}
-        data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
         # Never the default repr, which tells what was typed.
         words = self._in_words()
-        return {**data, "text/plain": words, "text/html": f"<p>{html.escape(words)}</p>"}, metadata
+        bundle: dict[str, Any] = super()._repr_mimebundle_(**kwargs)
+        return bundle | {"text/plain": words, "text/html": f"<p>{html.escape(words)}</p>"}
 
     def _draw(self, beside: Bundle) -> None:
         """Display the form here, and beside it what stands there when the notebook is opened again."""
         # Its bundle and not itself, for which IPython would make all its formatters the first time.
-        bundle = self._repr_mimebundle_()
-        data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
-        self._handle = display(data, metadata=metadata, raw=True, display_id=True)
+        self._handle = display(self._repr_mimebundle_(), raw=True, display_id=True)
         if self._beside:
             self._beside.display(beside, raw=True)
         else:

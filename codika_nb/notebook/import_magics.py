@@ -49,13 +49,11 @@ def codika_import(shell: InteractiveShell, arguments: Namespace) -> UseCase:
     use_case.save(folder, replace=arguments.force)
     findings = use_case.verify()
     musts = len(findings.must)
+    check = f"{musts} findings keep it from running" if musts else "nothing keeps it from being deployed"
     rows = [
         ("Workflows", "; ".join(use_case._workflow_lines())),
         ("Folder", str(folder)),
-        (
-            "Check",
-            f"{musts} findings keep it from running" if musts else "nothing keeps it from being deployed",
-        ),
+        ("Check", check),
         ("Next", f"%codika_deploy {shlex.quote(str(folder))} --dry-run"),
     ]
     show(shell, use_case, deploy_cards.imported(use_case, rows, good=not musts))

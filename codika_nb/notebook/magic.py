@@ -21,7 +21,7 @@ from ..display.text import json_text, plain
 from ..errors import CodikaError, Interrupted, InvalidRequestError, PermissionDeniedError
 from ..profiles import ProfileStore, same_host
 from ..profiles.credential import resolve
-from ..signin.signin import refusal_document
+from ..signin.outcome import refusal_document
 from .history import refuse_keys
 from .reading import Line, payload_of
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ..client.offers import Offer
-from ..display.markup import DEEPEST, Bundle
+from ..display.markup import DEEPEST, Bundle, heading
 from ..display.place import next_step
 from ..display.text import cut, plain
 from ..errors import CodikaError, WaitTimeoutError
@@ -21,7 +20,7 @@ from .texts import said
 
 @dataclass(frozen=True)
 class Outcome:
-    """What is seen of a run that has ended: a result, or a message that says why there is none."""
+    """What is seen and heard of a run that has ended: a result, or a message that says why there is none."""
 
     output: str
     message: str
@@ -34,10 +33,8 @@ def outcome(offer: Offer, run: Execution) -> Outcome:
     took = f"{run.duration} ms" if run.duration is not None else ""
     if run.status == "success":
         shown = result_html(offer.outputs, run.result_data)
-        output, message = (
-            f'<div class="title" role="heading" aria-level="3">Result <span>{took}</span></div>{shown}',
-            said(""),
-        )
+        output = f'<div class="title" role="heading" aria-level="3">Result <span>{took}</span></div>{shown}'
+        message = f'<p class="codika-heard">The run succeeded{took and f", {took}"}.</p>'
     else:
         problem = run.error_details
         node = f" at node “{problem.failed_node_name}”" if problem and problem.failed_node_name else ""
@@ -45,9 +42,9 @@ def outcome(offer: Offer, run: Execution) -> Outcome:
         details = " · ".join(part for part in (f"Run {run.execution_id}", took) if part)
         output = ""
         shown = message = said(f"The run failed{node}: {reason}", "error", details)
-    title = f'<div class="codika-title">{html.escape(plain(offer.title))} <small>{took}</small></div>'
-    text = execution_card(_abridged(run), offer.workflow)["text/plain"]
-    return Outcome(output, message, {"text/plain": _cut(text, LONGEST_TEXT), "text/html": title + shown})
+    text = _cut(execution_card(_abridged(run), offer.workflow)["text/plain"], LONGEST_TEXT)
+    rich = heading(plain(offer.title), took) + shown
+    return Outcome(output, message, {"text/plain": text, "text/html": rich})
 
 
 def stopped(execution_id: str, instance: str | None) -> WaitTimeoutError:

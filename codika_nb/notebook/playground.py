@@ -12,7 +12,6 @@ from collections.abc import Generator, Mapping
 from concurrent.futures import Future
 from concurrent.futures import wait as wait_for_any
 from typing import Any
-from uuid import uuid4
 
 import ipywidgets as widgets
 from IPython.core.getipython import get_ipython
@@ -24,7 +23,7 @@ from ..client.payloads import as_json
 from ..display.design import output
 from ..display.front_end import in_kernel
 from ..display.text import plain, readable
-from ..errors import CodikaError, ConfigError, WaitTimeoutError
+from ..errors import CodikaError, WaitTimeoutError
 from ..models import Execution
 from ..profiles import PRODUCTION
 from ..usecases.example import example
@@ -32,27 +31,17 @@ from ..usecases.fields import fields
 from ..usecases.schema import Problem, payload, problems
 from ..usecases.usecase import UseCase
 from . import background
+from .as_code import AsCode
 from .controls import Dropdown, Parts
 from .form import Form
-from .inputs.input import Around, Input
-from .inputs.nested import Group
+from .inputs.input import Around
+from .inputs.whole import Whole
 from .offers import Workflows
 from .outcome import outcome, refused_place, stopped, way_out
 from .texts import said
 
 #: Seconds in which a platform that is near has said what a workflow takes.
 SHORTLY = 1.0
-
-#: What a browser does with code that it shows: copies it, if a page may do so after a click, and says so
-#: then; not when the same is drawn again.
-_COPY = """
-const [told, code] = this.parentElement.children, copied = (window.codikaCopied ??= new Set());
-if (navigator.userActivation?.isActive && !copied.has('THIS')) {
-  copied.add('THIS');
-  navigator.clipboard?.writeText(code.textContent).then(
-    () => { told.textContent = 'Copied. Your key is not in it.'; }, () => {});
-}
-"""
 
 
 class Playground(Form[Execution]):
@@ -109,8 +98,7 @@ class Playground(Form[Execution]):
         self._offers = looking.result() if looking.done() else {}
         self._ready: Future[None] = Future()
         self._offer = Offer(workflow or "", workflow or "Playground")
-        self._forms: dict[str, Group] = {}
-        self._marked: list[Input] = []
+        self._forms: dict[str, Whole] = {}
         self._static: dict[str, str] = {}
         self.run: Execution | None = None
         self.execution_id = ""
@@ -120,14 +108,12 @@ class Playground(Form[Execution]):
         self.chooser.observe(lambda _: self._render_form(), "value")
         self.submit = parts.button("Run", self._start, kind="primary")
         self.stop = parts.button("Stop waiting", self._stop)
-        self.as_python = parts.button("Copy as Python", lambda: self._render_code("python"), "codika-link")
-        self.as_curl = parts.button("Copy as curl", lambda: self._render_code("curl"), "codika-link")
+        self._code = AsCode(parts, self._written, self._complain)
+        self.as_python, self.as_curl = self._code.python, self._code.curl
         self._at_rest = (self.submit, self.as_python, self.as_curl)
         self._buttons = parts.row(self._at_rest)
         self._elapsed = parts.markup("", "codika-elapsed")
         self._output = parts.markup("", "codika-output")
-        #: What the form holds as a call from elsewhere, once somebody has asked for it.
-        self._code, self._written = parts.markup("", "codika-code"), ""
         self._choose()
         self._header = parts.markup(self._heading())
         super().__init__("playground", "playground", parts, said(""), self._seen())
@@ -150,13 +136,11 @@ class Playground(Form[Execution]):
     @property
     def workflow(self) -> str:
         """The workflow that the form is for at the moment."""
-        self._wait_until_ready()
-        return self._offer.workflow
+        return self._fields.offer.workflow
 
     def __getitem__(self, key: str) -> Any:
         """The field with this key, an `Input`; those of objects and lists are reached in the same way."""
-        self._wait_until_ready()
-        return self._form[key]
+        return self._fields[key]
 
     def fill(self, values: Mapping[str, Any]) -> Playground:
         """Put values into the fields with these keys; the others stay as they are.
@@ -172,8 +156,7 @@ class Playground(Form[Execution]):
             >>> playground["language"].value
             'fr'
         """
-        self._wait_until_ready()
-        self._form.value = as_json(values)
+        self._fields.value = as_json(values)
         return self
 
     def payload(self) -> dict[str, Any]:
@@ -186,11 +169,7 @@ class Playground(Form[Execution]):
             >>> Playground(workflow="greet").fill({"name": "Ada"}).payload()
             {'name': 'Ada', 'language': 'en'}
         """
-        self._wait_until_ready()
-        found = problems(self._offer.inputs, self._form.value)
-        if found:
-            raise self._unfit(found)
-        return payload(self._offer.inputs, self._form.value)
+        return self._fields.checked()
 
     def settle(self, timeout: float | None = 60.0) -> Playground:
         """Wait until the last click has been answered: the run has ended, or could not be started.
@@ -243,7 +222,8 @@ class Playground(Form[Execution]):
     # --- what the workflow takes -------------------------------------------------------------------
 
     def _wait_for_the_platform(self, looking: Future[dict[str, Offer]]) -> None:
-        self.submit.disabled = True
+        for button in self._at_rest:
+            button.disabled = True
         self.message.value = said("Looking up what the workflow takes…", "info")
 
         async def offers() -> dict[str, Offer]:
@@ -260,7 +240,8 @@ class Playground(Form[Execution]):
             if isinstance(offers, BaseException):
                 raise offers
             self._offers = offers
-            self.submit.disabled = False
+            for button in self._at_rest:
+                button.disabled = False
             self.chooser.options = self._choices()
             self.chooser.index = 0
             self._ready.set_result(None)
@@ -270,14 +251,15 @@ class Playground(Form[Execution]):
                 self.message.value = said(error.message, "error", again)
             else:
                 self._unexpected(error)
-            if not self._ready.done():
-                self._ready.set_exception(error)
+            self._ready.set_exception(error)
             return error
         return None
 
-    def _wait_until_ready(self) -> None:
-        late = "What the workflow takes has not been looked up yet."
-        background.outcome_of(self._ready, None, late)
+    @property
+    def _fields(self) -> Whole:
+        """Those of the form that is chosen, once they are known."""
+        background.outcome_of(self._ready, None, "What the workflow takes has not been looked up yet.")
+        return self._form
 
     # --- what a click does -------------------------------------------------------------------------
 
@@ -291,22 +273,22 @@ class Playground(Form[Execution]):
         try:
             self._ready.result()
             self.run = None
-            offer, values = self._offer, self._form.value
+            offer, form = self._offer, self._form
+            # What is looked at is what is sent, whatever is typed meanwhile.
+            values = form.value
             found = problems(offer.inputs, values)
-            self._find_fault(found)
+            form.mark(found)
             if found:
-                need = "One field needs" if len(self._marked) == 1 else f"{len(self._marked)} fields need"
-                names = ", ".join(each.full_label for each in reversed(self._marked))
-                self.message.value = said(f"{need} another look: {names}. Nothing was sent.", "error")
+                self._focus_on(form.at(found[0].path))
+                self._complain(f"{form.marked} Nothing was sent.")
                 self._render_stale()
-                raise self._unfit(found)
+                raise form.unfit(found)
             self.execution_id = ""
             sent = payload(offer.inputs, values)
             self._render_running(True)
-        except CodikaError as error:
-            self._answer("run", error)
         except Exception as error:
-            self._unexpected(error)
+            if not isinstance(error, CodikaError):
+                self._unexpected(error)
             self._answer("run", error)
         else:
             self._do("run", lambda: self._carry_out(offer, sent), lambda ended: self._ended(offer, ended))
@@ -349,16 +331,17 @@ class Playground(Form[Execution]):
         self._offer = self._offers[self.chooser.value]
         if self._offer.workflow not in self._forms:
             around = Around(self._changed, self._start, self._parts)
-            self._forms[self._offer.workflow] = Group(None, self._offer.inputs, self._offer.title, around)
+            self._forms[self._offer.workflow] = Whole(self._offer, around, self._say_nothing)
         self._form = self._forms[self._offer.workflow]
 
     def _render_form(self) -> None:
-        self._find_fault([])
+        for form in self._forms.values():
+            form.mark(())
         self._choose()
         self._header.value = self._heading()
         self._see(self._seen())
         self._output.value = ""
-        self.message.value = said("")
+        self._say_nothing()
 
     def _heading(self) -> str:
         offer = self._offer
@@ -374,32 +357,12 @@ class Playground(Form[Execution]):
     def _seen(self) -> tuple[widgets.Widget, ...]:
         chooser = (self.chooser,) if len(self._offers) > 1 else ()
         fields = (self._form.box,) if self._offers else ()
-        return (self._header, *chooser, *fields, self._buttons, self._code, self._output)
+        return (self._header, *chooser, *fields, self._buttons, self._code.box, self._output)
 
     def _changed(self) -> None:
-        """Take back what has been said of a field and is no longer so; the result is of another input now."""
+        """The result and the code are of another input now."""
         self._render_stale()
-        self._code.value = self._written = ""
-        if self._marked:
-            found = problems(self._offer.inputs, self._form.value)
-            still = {self._form.at(problem.path): problem.text for problem in reversed(found)}
-            for each in self._marked:
-                each.problem = still.get(each, "")
-            self._marked = [each for each in self._marked if each.problem]
-            if not self._marked:
-                self.message.value = said("")
-
-    def _find_fault(self, found: list[Problem]) -> None:
-        """Say at each field what is wrong with it, and go to the first one."""
-        # A field that has several problems says the first one.
-        at = {self._form.at(problem.path): problem.text for problem in reversed(found)}
-        for each in self._marked:
-            each.problem = at.get(each, "")
-        for each, text in at.items():
-            each.problem = text
-        self._marked = list(at)
-        if found:
-            self._focus_on(self._form.at(found[0].path))
+        self._code.hide()
 
     def _render_running(self, running: bool) -> None:
         # Not disabled: a button that is loses the keyboard's place in the form.
@@ -410,26 +373,10 @@ class Playground(Form[Execution]):
         self._elapsed.value = '<span class="codika-passing" aria-hidden="true"></span>' if running else ""
         if running:
             self._render_stale()
-        if running:
             self.message.value = said(f"Starting {self._offer.workflow}…", "info")
 
-    def _render_code(self, how: str) -> None:
-        """Show what the form holds as code, and have it copied; the same button hides it."""
-        self._written = "" if how == self._written else how
-        if not self._written:
-            self._code.value = ""
-            return
-        try:
-            sent = payload(self._offer.inputs, self._form.value)
-            written = self._workflows.written(how, self._offer.workflow, sent)
-        except (CodikaError, ValueError) as error:
-            self._complain(str(error))
-            return
-        about = "A click selects all of it. Your key is not in it."
-        copy = html.escape(_COPY.replace("THIS", uuid4().hex))
-        # In reach of the keyboard, as it may be scrolled.
-        text = f'<pre tabindex="0">{html.escape(written)}</pre>'
-        self._code.value = f'<p role="status">{about}</p>{text}<style onload="{copy}">p {{}}</style>'
+    def _written(self, how: str) -> str:
+        return self._workflows.written(how, self._offer.workflow, self._form.sent)
 
     def _render_stale(self) -> None:
         """Show that the result is not that of what the form holds now."""
@@ -443,9 +390,6 @@ class Playground(Form[Execution]):
         shown = outcome(offer, run)
         self._output.value, self.message.value = shown.output, shown.message
         self._output.remove_class("codika-stale")
-        if run.status == "success":
-            took = f", {run.duration} ms" if run.duration is not None else ""
-            self.message.value = f'<p class="codika-heard">The run succeeded{took}.</p>'
         alone = output(f'<div class="codika-card">{shown.alone["text/html"]}</div>')
         self._static = {**shown.alone, "text/html": self._kept(alone)}
         self._publish()
@@ -461,28 +405,17 @@ class Playground(Form[Execution]):
 
     def _render_failure(self, problem: CodikaError) -> None:
         place = refused_place(problem)
-        if place and self._form.at(place) is not self._form:
-            self._find_fault([Problem(place, readable(problem.message))])
+        if place and (at_fault := self._form.at(place)) is not self._form:
+            self._form.mark([Problem(place, readable(problem.message))])
+            self._focus_on(at_fault)
         kind = "info" if problem.code == "cancelled" else "error"
         self.message.value = said(problem.message, kind, way_out(problem, self.instance))
 
     def _complain(self, text: str) -> None:
         self.message.value = said(text, "error")
 
-    def _unfit(self, found: list[Problem]) -> ConfigError:
-        """Why nothing was sent."""
-        listed = "".join(f"\n  {self._name(problem)}: {problem.text}" for problem in found)
-        count = f"{len(found)} field{'' if len(found) == 1 else 's'}"
-        return ConfigError(
-            f"{count} of the form for {self._offer.workflow} cannot be sent like this:{listed}",
-            next_action="Correct them and try again.",
-            code="invalid-input",
-            details={problem.place: problem.text for problem in found},
-        )
-
-    def _name(self, problem: Problem) -> str:
-        """A problem's place in the words of the form."""
-        return f"{self._form.at(problem.path).label} ({problem.place})"
+    def _say_nothing(self) -> None:
+        self.message.value = said("")
 
     def show(self) -> None:
         """Display the form here; the last result stays beside it as plain HTML when the notebook is saved."""

@@ -6,7 +6,7 @@ import ast
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -64,15 +64,20 @@ class Line:
     def _with_values_held(self, text: str) -> str:
         """The line with marks in the place of variables, which no quotes or blanks of values break."""
         text = re.sub(r"\{([^{}]*)\}", lambda match: self._hold(self._evaluated(match[1])), text)
-        return _DOLLAR.sub(lambda match: self._hold_variable(match[0], match[1]), text)
+        return self._without_variables(text, self._hold)
 
     def _hold(self, value: Any) -> str:
         self._values.append(value)
         return f"\0{len(self._values) - 1}\0"
 
-    def _hold_variable(self, written: str, path: str) -> str:
-        value = self._looked_up(path)
-        return written if value is _NOTHING else self._hold(value)
+    def _without_variables(self, text: str, written: Callable[[Any], str]) -> str:
+        """The text with values in the place of ``$x``, as they are written."""
+
+        def value(match: re.Match[str]) -> str:
+            found = self._looked_up(match[1])
+            return match[0] if found is _NOTHING else written(found)
+
+        return _DOLLAR.sub(value, text)
 
     def _looked_up(self, path: str) -> Any:
         """What ``x.y`` is; nothing where there is no such variable."""
@@ -155,12 +160,7 @@ class Line:
         whole = _DOLLAR.fullmatch(value)
         if whole and (found := self._looked_up(whole[1])) is not _NOTHING:
             return found
-
-        def written(match: re.Match[str]) -> str:
-            found = self._looked_up(match[1])
-            return match[0] if found is _NOTHING else str(found)
-
-        return _DOLLAR.sub(written, value)
+        return self._without_variables(value, str)
 
 
 def _bare(match: re.Match[str]) -> str:

@@ -10,7 +10,7 @@ from decimal import Decimal
 from itertools import groupby
 from typing import Any
 
-from ..display.markup import MOST_MARKUP, Budget, tree
+from ..display.markup import MOST_MARKUP, Budget, table_of, tree
 from ..display.text import LONGEST, plain, readable
 from ..usecases.fields import (
     ArrayField,
@@ -191,11 +191,7 @@ def _table(field: ObjectArrayField, rows: list[Any], budget: Budget) -> str:
     budget.take(heads)
     shown = _as_many(objects, cells, budget)[0]
     left = len(rows) - len(shown)
-    # A table that is wider than the page is scrolled by itself, by keyboard, too.
-    return (
-        f'<div class="codika-table" role="region" tabindex="0" aria-label="{html.escape(field.label)}">'
-        f"<table><thead><tr>{heads}</tr></thead><tbody>{''.join(shown)}</tbody></table></div>{_more(left)}"
-    )
+    return table_of(field.label, heads, shown) + _more(left)
 
 
 def _file_html(field: FileField, value: Any, budget: Budget) -> str:

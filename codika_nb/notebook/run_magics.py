@@ -94,13 +94,12 @@ def codika_trigger(shell: InteractiveShell, arguments: Namespace) -> Triggered |
 
         try:
             ended = client.perform(observed(API.wait_for.describe(client, run, timeout=timeout), tell))
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, CodikaError) as error:
             card.give_up(line(f"Stopped waiting for run {run.execution_id} of {workflow}."))
+            if isinstance(error, CodikaError):
+                raise
             text = f"Stopped waiting; run {run.execution_id} goes on."
             raise Interrupted(text, next_action=f"Take it up again: {wait}") from None
-        except CodikaError:
-            card.give_up(line(f"Stopped waiting for run {run.execution_id} of {workflow}."))
-            raise
         details = None
         if ended.status == "failed":
             with suppress(CodikaError):  # a key may not be allowed to look into the engine
@@ -140,15 +139,9 @@ def codika_executions(shell: InteractiveShell, arguments: Namespace) -> Executio
         return runs
     # Without runs there is nothing to draw, and one sentence says so.
     chart = runs.chart() if arguments.chart else None
-    parts: list[Any] = [*([chart] if chart else []), runs]
-    show(
-        shell,
-        runs,
-        {
-            "text/plain": "\n".join(repr(part) for part in parts),
-            "text/html": output("".join(part.markup() for part in parts)),
-        },
-    )
+    parts: list[Any] = [chart, runs] if chart else [runs]
+    text, markup = "\n".join(map(repr, parts)), "".join(part.markup() for part in parts)
+    show(shell, runs, {"text/plain": text, "text/html": output(markup)})
     return runs
 
 

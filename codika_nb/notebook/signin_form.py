@@ -134,9 +134,7 @@ class SignInForm(SignInView):
         self._verb("resend", lambda: self.signin.resend() if self.signin.step == "code" else None)
 
     def _submit(self) -> None:
-        code, company, key = (
-            next((field.value for field in self._made(name)), "") for name in ("code", "company", "key")
-        )
+        code, company, key = map(self._typed, ("code", "company", "key"))
         organization = self._chosen()
 
         def verb() -> Generator[Any, Any, SignIn] | None:
@@ -154,7 +152,7 @@ class SignInForm(SignInView):
         if not self._made("organization"):
             return None
         found = [each for _, each in self.organization.options]
-        only = found[0] if len(found) == 1 and any(field.value for field in self._made("filter")) else None
+        only = found[0] if len(found) == 1 and self._typed("filter") else None
         return self.organization.value or only
 
     def _submit_when_complete(self) -> None:
@@ -248,10 +246,7 @@ class SignInForm(SignInView):
         name: str = at_fault if at_fault and at_fault in FIELDS[step] else step
         if name == "organization":
             name = "filter"
-        if self._is_there(name):
-            self._focus_on(getattr(self, name))
-        else:
-            self._focus_on(self._sentence)
+        self._focus_on(getattr(self, name) if self._is_there(name) else self._sentence)
 
     def _forget_what_was_used(self) -> None:
         """Empty the code and key fields once their content has been used, or is known to be useless."""
@@ -288,7 +283,7 @@ class SignInForm(SignInView):
         ways = next_step("without-widgets", purpose=self.signin.purpose)
         return f"Codika sign-in form. No fields here? {ways}"
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
         return self._line or super()._repr_mimebundle_(**kwargs)
 
     def show(self) -> None:

@@ -59,6 +59,14 @@ class SignInView(Form[Profile]):
         email: what the e-mail field holds at first.
     """
 
+    # What a click does, which is for the form.
+    _request: Callable[[], None]
+    _resend: Callable[[], None]
+    _submit: Callable[[], None]
+    _submit_when_complete: Callable[[], None]
+    _start_over: Callable[[], None]
+    _cancel: Callable[[], None]
+
     def __init__(self, signin: SignIn, email: str) -> None:
         self.signin = signin
         self._email = email
@@ -72,26 +80,6 @@ class SignInView(Form[Profile]):
         self._row = self._parts.row(self._buttons())
         first = self._notice(busy=False)
         super().__init__("signin", "sign-in form", self._parts, first, self._fields())
-
-    # --- what a click does, which is for the form ---------------------------------------------------
-
-    def _request(self) -> None:
-        raise NotImplementedError
-
-    def _resend(self) -> None:
-        raise NotImplementedError
-
-    def _submit(self) -> None:
-        raise NotImplementedError
-
-    def _submit_when_complete(self) -> None:
-        raise NotImplementedError
-
-    def _start_over(self) -> None:
-        raise NotImplementedError
-
-    def _cancel(self) -> None:
-        raise NotImplementedError
 
     # --- its fields and buttons, each made when it is first needed ----------------------------------
 
@@ -175,6 +163,10 @@ class SignInView(Form[Profile]):
         """Those of these that have been made."""
         return [vars(self)[name] for name in names if name in vars(self)]
 
+    def _typed(self, name: str) -> str:
+        """What has been typed there; nothing where the field has not been made."""
+        return next((field.value for field in self._made(name)), "")
+
     # --- what is seen ------------------------------------------------------------------------------
 
     def _render(self) -> None:
@@ -183,7 +175,8 @@ class SignInView(Form[Profile]):
         if not busy:
             self._forget_what_was_used()
         self._arrange()
-        self._render_texts(busy)
+        self._header.value = self._heading()
+        self.message.value = self._notice(busy=busy)
         for control in self._made(*FIELDS_AND_BUTTONS):
             control.disabled = busy and control is not vars(self).get("cancel")
         self._render_submit()
@@ -234,10 +227,6 @@ class SignInView(Form[Profile]):
             button.description = "Checking…" if "submit" in self._under_way else does
             button.disabled = busy or (state.step == "organization" and self._chosen() is None)
 
-    def _render_texts(self, busy: bool) -> None:
-        self._header.value = self._heading()
-        self.message.value = self._notice(busy=busy)
-
     def _heading(self) -> str:
         state = self.signin
         title = "Create your account" if state.purpose == "signup" else "Sign in"
@@ -262,12 +251,12 @@ class SignInView(Form[Profile]):
         if busy:
             return said("Waiting for the answer…", "info", passing=True)
         if state.step == "done" and state.profile:
-            return f"<p>{html.escape(_who_is_signed_in(state.profile))}</p>"
-        notice = state.notice
-        if notice and notice.code == "MULTIPLE_ORGANIZATIONS":
-            notice = None  # the title asks
-        if notice:
-            return said(notice.text, notice.kind)
+            # The title has the first words already.
+            who = signed_in(state.profile)["text/plain"].removeprefix("Signed in: ")
+            return f"<p>{html.escape(who)}</p>"
+        # Which organization it is, the title asks.
+        if state.notice and state.notice.code != "MULTIPLE_ORGANIZATIONS":
+            return said(state.notice.text, state.notice.kind)
         # What is seen at the top is heard where all is said.
         return f'<p class="codika-heard">{self._on_its_way()}</p>'
 
@@ -289,8 +278,7 @@ class SignInView(Form[Profile]):
             self._render_resend(busy=False)
 
     def _list_organizations(self) -> None:
-        part = next((field.value for field in self._made("filter")), "")
-        found = self.signin.matching(part)
+        found = self.signin.matching(self._typed("filter"))
         # To ipywidgets two of one name are one: what nobody sees tells them apart.
         names = Counter[str]()
         choices = []
@@ -311,11 +299,6 @@ class SignInView(Form[Profile]):
 
     def _id_style(self, row: int, organization_id: str) -> str:
         return f".{self._list} label:nth-child({row})::after {{ content: {css_text(organization_id)} }}"
-
-
-def _who_is_signed_in(profile: Profile) -> str:
-    """The finished line without its first words, for below a title that has them."""
-    return signed_in(profile)["text/plain"].removeprefix("Signed in: ")
 
 
 def _countdown(seconds: float) -> str:

@@ -50,21 +50,26 @@ class Reaction(NamedTuple):
     code_lives: bool = True
 
 
+def _other_kind(purpose: Purpose, say: str) -> Reaction:
+    """The account is of the other kind, for which no code has been sent."""
+    return Reaction(None, say, switch=purpose, code_lives=False)
+
+
+def _code_is_gone(say: str) -> Reaction:
+    """The code never works any more: a new one has to be asked for."""
+    return Reaction("code", f"{say} {{new_code}}", "code", code_lives=False)
+
+
 #: Every error code of the platform's one-time-code page, and the client's own two.
 REACTIONS: dict[str, Reaction] = {
     "EMAIL_REQUIRED": Reaction("email", "Type your e-mail address.", "email"),
     "EMAIL_INVALID": Reaction("email", "That is not an e-mail address. Check it and send again.", "email"),
-    "USER_ALREADY_HAS_ORGANIZATION": Reaction(
-        None, "This e-mail already has an account, so this is a login.", switch="login", code_lives=False
+    "USER_ALREADY_HAS_ORGANIZATION": _other_kind(
+        "login", "This e-mail already has an account, so this is a login."
     ),
-    "USER_NOT_FOUND": Reaction(
-        None, "This e-mail has no account yet, so this is a sign-up.", switch="signup", code_lives=False
-    ),
-    "USER_HAS_NO_ORGANIZATION": Reaction(
-        None,
-        "The account has no organization yet, so this is a sign-up.",
-        switch="signup",
-        code_lives=False,
+    "USER_NOT_FOUND": _other_kind("signup", "This e-mail has no account yet, so this is a sign-up."),
+    "USER_HAS_NO_ORGANIZATION": _other_kind(
+        "signup", "The account has no organization yet, so this is a sign-up."
     ),
     "OTP_RESEND_COOLDOWN": Reaction(
         "code", "A code was sent a moment ago: type that one, or ask for another in {retry} s.", "code"
@@ -76,19 +81,11 @@ REACTIONS: dict[str, Reaction] = {
         None, "Too many codes were asked for from this network within an hour. Try again later.", "email"
     ),
     "OTP_INVALID": Reaction("code", "That code is not right{attempts}. Look at the mail again.", "code"),
-    "OTP_NOT_FOUND": Reaction(
-        "code", "There is no code waiting for this e-mail. {new_code}", "code", code_lives=False
-    ),
-    "OTP_EXPIRED": Reaction("code", "That code is too old. {new_code}", "code", code_lives=False),
-    "OTP_ALREADY_USED": Reaction(
-        "code", "That code has been used already. {new_code}", "code", code_lives=False
-    ),
-    "OTP_PURPOSE_MISMATCH": Reaction(
-        "code", "That code was made for something else. {new_code}", "code", code_lives=False
-    ),
-    "OTP_LOCKED_OUT": Reaction(
-        "code", "Too many wrong codes, so the code is gone. {new_code}", "code", code_lives=False
-    ),
+    "OTP_NOT_FOUND": _code_is_gone("There is no code waiting for this e-mail."),
+    "OTP_EXPIRED": _code_is_gone("That code is too old."),
+    "OTP_ALREADY_USED": _code_is_gone("That code has been used already."),
+    "OTP_PURPOSE_MISMATCH": _code_is_gone("That code was made for something else."),
+    "OTP_LOCKED_OUT": _code_is_gone("Too many wrong codes, so the code is gone."),
     "COMPANY_NAME_TOO_LONG": Reaction(
         None, f"The organization's name is too long: at most {LONGEST_COMPANY} characters.", "company"
     ),
@@ -121,15 +118,15 @@ def notice_of(code: str, error: CodikaError | None = None, *, new_code: str = ""
         error: the failure itself, where there was an answer.
         new_code: how a new code is asked for in this place.
     """
-    reaction = REACTIONS[code]
-    attempts = error.details.get("attemptsRemaining") if error else None
+    reaction, error = REACTIONS[code], error or CodikaError("")
+    attempts = error.details.get("attemptsRemaining")
     left = f": {attempts} attempt{'' if attempts == 1 else 's'} left" if isinstance(attempts, int) else ""
     retry = getattr(error, "retry_in", None)
     text = reaction.say.format(
         attempts=left,
         retry=f"{retry:.0f}" if retry is not None else "30",
-        message=error.message if error else "",
-        next_action=(error.next_action or "") if error else "",
+        message=error.message,
+        next_action=error.next_action or "",
         new_code=new_code,
     )
     return Notice(text.strip(), "info" if code == "MULTIPLE_ORGANIZATIONS" else "error", reaction.field, code)

@@ -7,7 +7,6 @@ An expected failure raises nothing; it becomes the next step and a `notice`.
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -15,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 from ..client.arguments import days
 from ..client.steps import Work
 from ..display.place import next_step
-from ..errors import AuthenticationError, CodikaError, ConfigError, InvalidRequestError, RateLimitError
+from ..errors import AuthenticationError, CodikaError, ConfigError, RateLimitError
 from ..profiles import Profile, ProfileStore
 from ..profiles.credential import sign_in_server
-from ..profiles.profile import HoldsKey, mask
+from ..profiles.profile import HoldsKey
+from .outcome import document_of, profile_of_bundle, profile_of_key
 from .reactions import (
     LONGEST_COMPANY,
     MOST_LISTED,
@@ -36,7 +36,7 @@ from .typed import looks_like_an_address, organization_key, six_digits, visible
 if TYPE_CHECKING:
     from ..client.api import API
     from ..client.steps import Steps
-    from ..models import CodeSent, KeyBundle, VerifiedKey
+    from ..models import CodeSent, KeyBundle
 
 
 class SignIn(HoldsKey):
@@ -142,11 +142,8 @@ class SignIn(HoldsKey):
         self.email = visible(email).strip()
         if company is not None:
             self.company = company.strip()
-        self._say(None)
-        problem = self._wrong_input()
-        if problem:
-            self._say(problem)
-        else:
+        self._say(self._wrong_input())
+        if self.notice is None:
             yield from self._request()
         return self
 
@@ -178,13 +175,10 @@ class SignIn(HoldsKey):
         digits = six_digits(code)
         if company is not None:
             self.company = company.strip()
-        self._say(None)
-        problem = self._wrong_input()
+        self._say(self._wrong_input())
         if digits is None and self.follow:
-            problem = Notice("The code is the six digits in the mail.", "error", "code", "OTP_INVALID")
-        if problem:
-            self._say(problem)
-        else:
+            self._say(Notice("The code is the six digits in the mail.", "error", "code", "OTP_INVALID"))
+        if self.notice is None:
             self._code = digits or code
             yield from self._complete()
         return self
@@ -248,29 +242,7 @@ class SignIn(HoldsKey):
             >>> client.perform(SignIn("login").request_code("ada@example.com")).document()
             {'success': True, 'data': {'email': 'ada@example.com', 'expiresInSeconds': 600}}
         """
-        if self.error is not None and self.step != "done":
-            return refusal_document(self.error)
-        if self.notice and self.notice.kind == "error" and self.step != "done":
-            return refusal_document(InvalidRequestError(self.notice.text, code=self.notice.code))
-        if self.bundle is not None:
-            data = self.bundle.model_dump(mode="json", by_alias=True, exclude_none=True)
-            del data["apiKey"]["raw"]
-            name = self.profile.name if self.profile else None
-            # Members that this version does not know may repeat the key.
-            raw = self.bundle.api_key.raw.get_secret_value()
-            data = json.loads(json.dumps(data, ensure_ascii=False).replace(raw, mask(raw)))
-            return {"success": True, "data": {"profileName": name, **data}}
-        if self.profile is not None:
-            known = self.profile
-            return {
-                "success": True,
-                "data": {
-                    "profileName": known.name,
-                    "organizationId": known.organization_id,
-                    "organizationName": known.organization_name,
-                },
-            }
-        return {"success": True, "data": self.sent.model_dump(by_alias=True) if self.sent else {}}
+        return document_of(self)
 
     @property
     def suggested(self) -> str | None:
@@ -351,43 +323,31 @@ class SignIn(HoldsKey):
         self._code, self.email, self.sent = "", "", None  # what was typed is not needed any more
         self._say(None)
         self.bundle = bundle
-        minted = bundle.api_key
-        yield from self._keep(
-            Profile(
-                api_key=minted.raw.get_secret_value(),
-                organization_id=bundle.organization_id or None,
-                organization_name=bundle.organization_name or None,
-                key_name=minted.name or None,
-                key_prefix=minted.key_prefix or None,
-                scopes=tuple(minted.scopes),
-                created_at=minted.created_at or None,
-                expires_at=minted.expires_at,
-                base_url=self.base_url,
-            )
-        )
+        yield from self._keep(profile_of_bundle(bundle, self.base_url))
         self.step = "done"
 
     def _completion(self) -> Steps[KeyBundle]:
-        given: dict[str, Any] = {"code": self._code, "key_name": self.key_name}
-        given |= {"key_expires_in": self.key_expires_in}
+        given: dict[str, Any] = {
+            "code": self._code,
+            "key_name": self.key_name,
+            "key_expires_in": self.key_expires_in,
+        }
         if self.purpose == "login":
-            given |= {"organization_id": self.organization_id}
+            given["organization_id"] = self.organization_id
             return (yield from _api().complete_login(self.email, **given))
         given |= {"company": self.company or None, "description": self.description or None}
         return (yield from _api().complete_signup(self.email, **given))
 
     def _keep(self, profile: Profile) -> Steps[None]:
-        store = self.store
-        if store is None:
-            self.profile = profile
+        # The key exists by now and is not shown again: it is kept for as long as this process lives.
+        self.profile = profile
+        if (store := self.store) is None:
             return
         try:
             self.profile = yield from Work(
                 lambda: store.save(profile, name=self.name, activate=self.activate)
             )
         except ConfigError as error:
-            # The key exists by now and is not shown again: keep it for as long as this process lives.
-            self.profile = profile
             self._say(Notice(f"You are signed in, but only until this kernel ends: {error.message}", "error"))
 
     def _wrong_input(self) -> Notice | None:
@@ -460,29 +420,3 @@ def _api() -> API:
     from ..client.api import API  # noqa: PLC0415 - its models are imported while the person types
 
     return API()
-
-
-def refusal_document(error: CodikaError) -> dict[str, Any]:
-    """What was refused, as the JSON document that codika 3.6.0 prints."""
-    about: dict[str, Any] = {"code": error.code or "INVALID_REQUEST", "message": error.message}
-    if error.next_action:
-        about["nextAction"] = error.next_action
-    if error.details:
-        about["details"] = error.details
-    return {"success": False, "status": error.status, "error": about}
-
-
-def profile_of_key(key: str, known: VerifiedKey, base_url: str) -> Profile:
-    """The profile of a key that the platform has verified."""
-    return Profile(
-        api_key=key,
-        type=known.type,
-        organization_id=known.organization_id,
-        organization_name=known.organization_name,
-        key_name=known.key_name,
-        key_prefix=known.key_prefix,
-        scopes=tuple(known.scopes),
-        created_at=known.created_at,
-        expires_at=known.expires_at,
-        base_url=base_url,
-    )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,8 +16,10 @@ import ipywidgets as widgets
 
 from ...errors import ConfigError
 from ...usecases.fields import FormField, Section
+from ...usecases.schema import initial_value
 from ...usecases.words import hint
 from ..controls import Parts
+from ..texts import heading, required
 
 
 @dataclass(frozen=True)
@@ -34,9 +37,11 @@ class Input:
 
     Attributes:
         label: what it is called.
+        value: what it holds, as it would be sent; None or empty if it is blank.
         box: all that is seen of it, a widget.
     """
 
+    value: Any
     box: widgets.Box
     item = ""
 
@@ -46,15 +51,6 @@ class Input:
         self._around = around
         self._problem = ""
         self._note = around.parts.markup(self._told(), "codika-note")
-
-    @property
-    def value(self) -> Any:
-        """What the field holds, as it would be sent; None or empty if it is blank."""
-        raise NotImplementedError
-
-    @value.setter
-    def value(self, value: Any) -> None:
-        raise NotImplementedError
 
     @property
     def problem(self) -> str:
@@ -69,6 +65,15 @@ class Input:
             if text:
                 self._unfold()
             (self.box.add_class if text else self.box.remove_class)("codika-wrong")
+
+    def _name_above(self) -> widgets.HTML:
+        """What it is called, above several controls that have names of their own."""
+        return self._around.parts.markup(heading(self.label), *required(self.field))
+
+    def _fill_in_default(self) -> None:
+        # A default that does not fit is the schema's mistake: the field is there all the same.
+        with suppress(ConfigError):
+            self.value = initial_value(self.field)
 
     def focus(self) -> None:
         """Open what the field is hidden in, and put the cursor into it."""

@@ -19,9 +19,7 @@ from ...usecases.fields import (
     ObjectField,
     Section,
 )
-from ...usecases.schema import initial_value
 from ..controls import Parts
-from ..texts import heading, required
 from .input import Around, Fold, Input
 from .several import Several, Upload
 from .single import Single
@@ -40,7 +38,7 @@ class Group(Input):
         inside = parts.stack(self._make(schema, around), "codika-fields", *within)
         head = []
         if described is not None:
-            head = [parts.markup(heading(label), *required(described))]
+            head = [self._name_above()]
             self._put_default(described.default_value or {})
         self.box = parts.stack([*head, self._note, inside], "codika-field")
 
@@ -117,10 +115,8 @@ class Rows(Input):
         self.more = parts.button(
             "Add item", self._clicked_add, "codika-quiet", "codika-more", tooltip=f"Add to {label}"
         )
-        name = parts.markup(heading(label), *required(described))
-        self.box = parts.stack([name, self._list, self._note, self.more], "codika-field")
-        with suppress(ConfigError):
-            self.value = initial_value(described)
+        self.box = parts.stack([self._name_above(), self._list, self._note, self.more], "codika-field")
+        self._fill_in_default()
 
     @property
     def items(self) -> list[Input]:
@@ -177,10 +173,8 @@ class Rows(Input):
     def _make_row(self) -> _Row:
         parts = self._around.parts.further()
         around = replace(self._around, parts=parts)
-        title, remove = (
-            parts.markup(""),
-            parts.button("Remove", lambda: self._clicked_remove(row), "codika-quiet"),
-        )
+        title = parts.markup("")
+        remove = parts.button("Remove", lambda: self._clicked_remove(row), "codika-quiet")
         made: Input
         if isinstance(self.field, ObjectArrayField):
             made = Group(None, self.field.item_schema, self.label, around)

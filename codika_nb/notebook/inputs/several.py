@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import mimetypes
 import os
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +13,10 @@ import ipywidgets as widgets
 from ...display.text import plain
 from ...errors import ConfigError
 from ...usecases.fields import FileField, MultiselectField
-from ...usecases.schema import initial_value
 from ...usecases.uploads import File
 from ...usecases.words import size_text
 from ..controls import Checkbox
-from ..texts import heading, named, required
+from ..texts import named
 from .input import Around, Input
 
 
@@ -35,10 +33,8 @@ class Several(Input):
             for option in described.options
         }
         ticks = parts.stack(self._ticks.values(), "codika-ticks")
-        name = parts.markup(heading(label), *required(described))
-        self.box = parts.stack([name, ticks, self._note], "codika-field")
-        with suppress(ConfigError):
-            self.value = initial_value(described)
+        self.box = parts.stack([self._name_above(), ticks, self._note], "codika-field")
+        self._fill_in_default()
         for tick in self._ticks.values():
             tick.observe(lambda _: around.changed(), "value")
 
@@ -85,8 +81,7 @@ class Upload(Input):
         self.remove = parts.button("Remove", self._clear, "codika-quiet", tooltip=f"Remove {label}")
         self._chosen = parts.markup("")
         self._row = parts.row([self.upload])
-        name = parts.markup(heading(label), *required(described))
-        self.box = parts.stack([name, self._row, self._note], "codika-field", "codika-file")
+        self.box = parts.stack([self._name_above(), self._row, self._note], "codika-field", "codika-file")
 
     @property
     def value(self) -> dict[str, Any] | None:

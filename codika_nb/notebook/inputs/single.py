@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import date
 from typing import Any
 from uuid import uuid4
@@ -13,7 +12,6 @@ from uuid import uuid4
 import ipywidgets as widgets
 from traitlets import TraitError
 
-from ...errors import ConfigError
 from ...usecases.fields import (
     BooleanItem,
     DateItem,
@@ -24,7 +22,6 @@ from ...usecases.fields import (
     SelectItem,
     TextItem,
 )
-from ...usecases.schema import initial_value
 from ...usecases.words import read_date
 from ..controls import Checkbox, DatePicker, Dropdown, LineField, RadioButtons, Textarea, W
 from ..texts import css_text, named, required
@@ -41,9 +38,7 @@ class Single(Input):
         is_short = isinstance(described, NumberItem | DateItem | BooleanItem | SelectItem)
         short = ("codika-short",) if is_short else ()
         self.box = around.parts.stack([self.widget, self._note], "codika-field", *short)
-        # A default that does not fit is the schema's mistake: the field is there all the same.
-        with suppress(ConfigError):
-            self.value = initial_value(described)
+        self._fill_in_default()
         self.widget.observe(lambda _: self._changed(), "value")
 
     @property
