@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+import time
 from array import array
 from collections import deque
 from collections.abc import Iterator
@@ -89,6 +90,29 @@ def test_what_a_client_has_deployed_is_what_it_runs(ada: Profile, greeter: Path,
         assert Playground(client, "greet").instance == greeting.process_instance_id
     with Client() as another:
         assert another.run_workflow("greet", {"name": "x"}).result
+
+
+def test_workflows_of_one_name_are_each_answered_by_the_functions_of_their_use_case(
+    ada: Profile, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    folder = tmp_path / "use-cases"
+    UseCase.init(folder / "words", name="Words")
+    assert sandbox.load_stand_ins(folder) == ["main-workflow"]
+    # Made while the sandbox runs; its file is loaded last, and answers its own workflow alone.
+    UseCase.init(folder / "letters", name="Letters")
+    (folder / "letters" / "stand_ins.py").write_text(
+        "from codika_nb.sandbox import stand_in\n"
+        '@stand_in("main-workflow")\n'
+        "def count(payload):\n"
+        "    return {'text': payload['text'], 'words': -len(payload['text'])}\n"
+    )
+    with Client() as client:
+        words, letters = (
+            client.deploy_use_case(folder / name).process_instance_id for name in ("words", "letters")
+        )
+        while client.run_workflow("main-workflow", {"text": "a b"}, instance=letters).result["words"] != -3:
+            time.sleep(0.05)
+        assert client.run_workflow("main-workflow", {"text": "a b"}, instance=words).result["words"] == 2
 
 
 def test_the_order_is_the_same_in_every_place(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
+import pydoc
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
@@ -75,6 +76,11 @@ def test_it_is_called_like_any_function(greet: Workflow) -> None:
     assert "    language: Language" in greet.__doc__
     assert "greet(name=…, language='en')" in repr(greet)
     assert "Takes" in greet._repr_html_()
+    assert "language (select; one of en, fr" in greet._repr_html_()
+    helped = pydoc.plain(pydoc.render_doc(greet))
+    assert "\ngreet(*, name: str, language: " in helped
+    assert "Greets a person by name" in helped
+    assert "One of en, fr" in helped
 
 
 @pytest.mark.parametrize(
@@ -84,8 +90,12 @@ def test_it_is_called_like_any_function(greet: Workflow) -> None:
         ({"who": "Ada"}, TypeError, "unexpected keyword argument 'who'. It takes name, language"),
         ({}, TypeError, "missing 1 required keyword-only argument: 'name'"),
         ({"name": "x" * 101}, ConfigError, "greet: name: At most 100 characters"),
-        ({"name": "Ada", "language": "xx"}, ConfigError, "greet: language: Choose one of the options"),
-        ({"name": 3, "language": "xx"}, ConfigError, "name: .*; language: "),
+        (
+            {"name": "Ada", "language": "xx"},
+            ConfigError,
+            "language: Choose one of the options: en, .*fr",
+        ),
+        ({"name": 3, "language": "xx"}, ConfigError, r"name: .*text; language: .*\w\.\n"),
     ],
 )
 def test_what_is_wrong_is_said_before_anything_is_sent(

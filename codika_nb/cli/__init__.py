@@ -101,7 +101,7 @@ def _add_sandbox(commands: Any) -> None:
         type=Path,
         default=[],
         metavar="FILE",
-        help="Python file that answers workflows",
+        help="Python file that answers workflows, or a folder of use cases with such files",
     )
     sandbox.add_argument(
         "--smtp",

@@ -40,8 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     changes = logging.getLogger("codika_nb.sandbox.stand_ins")
     changes.setLevel(logging.INFO)
     changes.addHandler(logging.StreamHandler())
-    for file in sorted(folder.glob("use-cases/*/stand_ins.py")):
-        sandbox.load_stand_ins(file)
+    sandbox.load_stand_ins(folder / "use-cases")
     token = secrets.token_urlsafe(24)
     # In the environment, not on the command line: every user of a machine can read those.
     environment = os.environ | {"CODIKA_BASE_URL": "", "JUPYTER_TOKEN": token}

@@ -5,14 +5,14 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sized
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from ..display.markup import Bundle, Shown, card, code
 from ..display.text import plain
 from ..errors import CodikaError, ConfigError
 from ..usecases.fields import Schema, fields
 from ..usecases.json_schema import DIALECT, is_needed, json_schema
-from ..usecases.schema import payload, problems
+from ..usecases.schema import choices, payload, problems
 from ..usecases.signature import bound, signature, strangers, with_files
 from . import arguments
 from .api import API
@@ -39,10 +39,14 @@ class Described:
         self._timeout = timeout
         self._offer = offer
         self.instance = instance
-        self.__name__ = self.__qualname__ = offer.workflow
+        self.__name__ = self.__qualname__ = self.tool_name
         self.__signature__ = signature(offer.inputs)
         self.__doc__ = _documentation(offer, about)
         self._about = about
+
+    def __get__(self, instance: object, owner: object = None) -> Self:
+        """Itself: only what has this is shown by ``help`` as a function is, with its signature."""
+        return self
 
     @property
     def name(self) -> str:
@@ -96,8 +100,9 @@ class Described:
         if not schema:
             return dict(converted)
         if found := problems(schema, converted):
+            told = "; ".join(f"{each.place}: {each.text.rstrip('.')}" for each in found)
             raise ConfigError(
-                f"{self.name}: {'; '.join(f'{each.place}: {each.text}' for each in found)}",
+                f"{self.name}: {told}.",
                 next_action="Nothing was sent.",
                 code="payload-invalid",
             )
@@ -301,12 +306,14 @@ def _words(api: API, instance: str) -> Steps[dict[str, str]]:
 
 
 def _documentation(offer: Offer, about: str) -> str:
-    arguments = [
-        f"    {plain(field.key)}: {plain('. '.join(filter(None, (field.label, field.description))), 500)}"
-        for field in fields(offer.inputs)
-    ]
+    arguments = [f"    {plain(field.key)}: {plain(_described(field), 500)}" for field in fields(offer.inputs)]
     first = plain(about or offer.description or offer.title, 500)
     return "\n".join([first, "", "Args:", *arguments] if arguments else [first])
+
+
+def _described(field: Any) -> str:
+    one_of = f"One of {choices(field)}" if getattr(field, "options", None) else ""
+    return ". ".join(filter(None, (field.label, field.description, one_of)))
 
 
 def _example(schema: Schema) -> str:
@@ -315,7 +322,10 @@ def _example(schema: Schema) -> str:
 
 
 def _told(field: Any) -> str:
-    return f"{plain(field.key)} ({plain(field.type)}{'' if is_needed(field) else ', optional'})"
+    about = [plain(field.type)]
+    about += [f"one of {choices(field)}"] if getattr(field, "options", None) else []
+    about += [] if is_needed(field) else ["optional"]
+    return f"{plain(field.key)} ({'; '.join(about)})"
 
 
 def _short(found: inspect.Signature) -> str:

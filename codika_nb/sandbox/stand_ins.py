@@ -31,6 +31,8 @@ changes = logging.getLogger("codika_nb.sandbox.stand_ins")
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 _MARK = "__codika_stand_in__"
+#: What the file is called that `UseCase.init` writes beside a use case.
+_NAME = "stand_ins.py"
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ def stand_in(workflow_id: str, *, time_limit: float = 60.0) -> Callable[[Functio
 
 class _Loaded(NamedTuple):
     state: tuple[int, int] | None
-    workflows: list[str]
+    by_workflow: dict[str, StandIn]
 
 
 def _state(path: Path) -> tuple[int, int] | None:
@@ -70,12 +72,32 @@ def _state(path: Path) -> tuple[int, int] | None:
     return found.st_mtime_ns, found.st_size
 
 
+def _in_folder(folder: Path) -> list[Path]:
+    return sorted(folder.glob(f"*/{_NAME}"))
+
+
 class StandIns:
     """Which Python function answers which workflow."""
 
     def __init__(self) -> None:
         self.by_workflow: dict[str, StandIn] = {}
         self._files: dict[Path, _Loaded] = {}
+        self._folders: list[Path] = []
+
+    def answering(self, run: Run) -> StandIn | None:
+        """Who answers a run; of several files, the one beside the use case that was deployed there."""
+        latest = self.by_workflow.get(run.workflow_id)
+        files = [
+            (path, each)
+            for path, loaded in self._files.items()
+            if (each := loaded.by_workflow.get(run.workflow_id))
+        ]
+        if len(files) > 1 and any(each is latest for _, each in files):
+            for path, each in files:
+                with contextlib.suppress(OSError, ValueError):
+                    if run.instance_id in path.with_name("project.json").read_text(encoding="utf-8"):
+                        return each
+        return latest
 
     def register(self, workflow_id: str, function: Callable[..., Any], time_limit: float) -> None:
         """Let `function` answer a workflow from now on."""
@@ -86,7 +108,13 @@ class StandIns:
         self.by_workflow[workflow_id] = StandIn(function, time_limit)
 
     def load(self, path: Path) -> list[str]:
-        """Register every marked function of a Python file; returns the workflows they answer."""
+        """Register every marked function of a Python file; returns the workflows they answer.
+
+        Of a folder each `_NAME` in its folders is taken, those that are written later as well.
+        """
+        if path.is_dir():
+            self._folders.append(path)
+            return [name for file in _in_folder(path) for name in self.load(file)]
         if not path.is_file():
             raise ConfigError(f"There is no stand-in file {path}.")
         state = _state(path)
@@ -115,11 +143,13 @@ class StandIns:
             workflow_id, time_limit = getattr(function, _MARK)
             self.register(workflow_id, function, time_limit)
         answered = [getattr(function, _MARK)[0] for function in marked]
-        self._files[path.resolve()] = _Loaded(state, answered)
+        self._files[path.resolve()] = _Loaded(state, {name: self.by_workflow[name] for name in answered})
         return answered
 
     def load_what_has_changed(self) -> None:
-        """Load files anew that were written since; the functions before go on where that does not work."""
+        """Load files that were written since; the functions before go on where that does not work."""
+        for file in (file for folder in self._folders for file in _in_folder(folder)):
+            self._files.setdefault(file.resolve(), _Loaded(None, {}))
         for path, loaded in list(self._files.items()):
             state = _state(path)
             if state in (None, loaded.state):
@@ -130,9 +160,10 @@ class StandIns:
             except ConfigError as error:
                 changes.warning("%s The functions before go on.", error.message)
                 continue
-            for gone in set(loaded.workflows) - set(answered):
-                self.by_workflow.pop(gone, None)
-            changes.info("%s has changed; it answers %s", path, ", ".join(answered))
+            for gone in set(loaded.by_workflow) - set(answered):
+                if self.by_workflow.get(gone) is loaded.by_workflow[gone]:
+                    del self.by_workflow[gone]
+            changes.info("%s is new or has changed; it answers %s", path, ", ".join(answered))
 
 
 class _ShortTurns:
@@ -196,7 +227,7 @@ class StandInEngine(Engine):
         return Installed(installed.engine_ids, problems)
 
     async def run(self, run: Run) -> Outcome | None:
-        stand_in = self._stand_ins.by_workflow.get(run.workflow_id)
+        stand_in = self._stand_ins.answering(run)
         if stand_in is None:
             note = (
                 "An echo of the payload: this sandbox has no engine, "

@@ -44,6 +44,9 @@ Path = tuple[str | int, ...]
 #: Rows that a form begins with, and what of a result is shown; a notebook has to stay a file that opens.
 MOST_AT_FIRST = 50
 
+#: Options that a sentence names.
+_MOST_CHOICES = 12
+
 _reader: TypeAdapter[list[FormField]] = TypeAdapter(list[FormField])
 _field_reader: TypeAdapter[FormField] = TypeAdapter(FormField)
 _item_reader: TypeAdapter[ItemField] = TypeAdapter(ItemField)
@@ -330,7 +333,7 @@ def _misfit(field: FormField | ItemField, value: Any) -> Iterator[str]:
         case DateItem():
             yield _misfit_date(field, value)
         case SelectItem() | RadioItem():
-            yield "" if _is_option(value, field.options) else "Choose one of the options."
+            yield "" if _is_option(value, field.options) else f"Choose one of the options: {choices(field)}."
         case MultiselectField():
             yield _misfit_choices(field, value)
         case FileField():
@@ -407,9 +410,15 @@ def _misfit_date(field: DateItem, value: Any) -> str:
 
 def _misfit_choices(field: MultiselectField, value: Any) -> str:
     if not isinstance(value, list) or not all(_is_option(item, field.options) for item in value):
-        return "Choose from the options."
+        return f"Choose from the options: {choices(field)}."
     text = _out_of_range(len(value), field.min_selections, field.max_selections, "Choose at {} {}, not {}.")
     return text or ("" if len({*value}) == len(value) else "Choose each option once.")
+
+
+def choices(field: Any) -> str:
+    """The values of a field with options, the first of many."""
+    values = [plain(option.value, 40) for option in field.options]
+    return ", ".join(values[:_MOST_CHOICES]) + (", …" if len(values) > _MOST_CHOICES else "")
 
 
 def _is_option(value: Any, options: Iterable[Option]) -> bool:
