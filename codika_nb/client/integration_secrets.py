@@ -21,18 +21,13 @@ from ..errors import ConfigError, InvalidResponseError
 
 Context = Literal["organization", "member", "process_instance"]
 
+_WITH_A_KEY_ALONE = (
+    *("openai", "anthropic", "google_gemini", "mistral", "deep_seek", "cohere"),
+    *("x_ai", "open_router", "tavily", "pinecone", "folk"),
+)
+
 _ORGANIZATION = {
-    "openai": ("OPENAI_API_KEY",),
-    "anthropic": ("ANTHROPIC_API_KEY",),
-    "google_gemini": ("GOOGLE_GEMINI_API_KEY",),
-    "mistral": ("MISTRAL_API_KEY",),
-    "deep_seek": ("DEEP_SEEK_API_KEY",),
-    "cohere": ("COHERE_API_KEY",),
-    "x_ai": ("X_AI_API_KEY",),
-    "open_router": ("OPEN_ROUTER_API_KEY",),
-    "tavily": ("TAVILY_API_KEY",),
-    "pinecone": ("PINECONE_API_KEY",),
-    "folk": ("FOLK_API_KEY",),
+    **{name: (f"{name.upper()}_API_KEY",) for name in _WITH_A_KEY_ALONE},
     "pipedrive": ("PIPEDRIVE_API_TOKEN",),
     "odoo": ("ODOO_URL", "ODOO_DATABASE", "ODOO_USERNAME", "ODOO_PASSWORD"),
     "twilio": ("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN"),
