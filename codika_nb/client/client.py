@@ -174,17 +174,8 @@ class Client(Performer, Connected[httpx.Client]):
             >>> runs.failed[0].error.message
             'The workflow failed at node “greet”: ...A name is required.'
         """
-        batch = self.perform(
-            prepared(
-                self,
-                workflow,
-                payloads,
-                instance=instance,
-                concurrency=concurrency,
-                timeout=timeout,
-                resume=resume,
-            )
-        )
+        asked = prepared(self, workflow, payloads, instance, concurrency, timeout=timeout, resume=resume)
+        batch = self.perform(asked)
         with self._with_room_for(batch.workers) as crew, self._keeping(batch):
             try:
                 with shown(batch, progress) as move:
@@ -388,17 +379,8 @@ class AsyncClient(AsyncPerformer, Connected[httpx.AsyncClient]):
         progress: bool = True,
         resume: Runs | None = None,
     ) -> Runs:
-        batch = await self.perform(
-            prepared(
-                self,
-                workflow,
-                payloads,
-                instance=instance,
-                concurrency=concurrency,
-                timeout=timeout,
-                resume=resume,
-            )
-        )
+        asked = prepared(self, workflow, payloads, instance, concurrency, timeout=timeout, resume=resume)
+        batch = await self.perform(asked)
         async with self._with_room_for(batch.workers) as crew:
             with self._keeping(batch):
                 try:
