@@ -11,7 +11,7 @@ import re
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Generic, Literal
+from typing import Any, Generic, Literal, TypeVar
 from urllib.parse import quote
 
 from pydantic import ValidationError
@@ -26,8 +26,11 @@ from ..errors import (
     TransportError,
 )
 from ..files import Base64
+from ..models.answer import Answer
 from .refusals import decoded, invalid, refusal
 from .steps import Pause, Request, Response, Steps, T
+
+A = TypeVar("A", bound=Answer)
 
 
 def path(*segments: str) -> str:
@@ -38,9 +41,21 @@ def path(*segments: str) -> str:
     return "".join("/" + (quote(s, safe="") if s.strip(".") else s.replace(".", "%2E")) for s in segments)
 
 
-def known(answer: Any, **members: str) -> Any:
-    """What an answer says of something, with the id by which it was asked for: no answer has to repeat it."""
-    return {**answer, **members} if isinstance(answer, dict) else answer
+def known(kind: type[A], within: str = "", **ids: str) -> Callable[[Any], A]:
+    """Reads what an answer says of something, with the id by which it was asked for: no answer has to
+    repeat it.
+
+    Args:
+        kind: what it is.
+        within: under which member of the answer it is.
+        ids: the ids, in the platform's spelling.
+    """
+
+    def read(answer: Any) -> A:
+        said = answer.get(within) if within else answer
+        return kind.model_validate({**said, **ids} if isinstance(said, dict) else said)
+
+    return read
 
 
 #: Where an answer holds its result: ``data`` under ``data``; ``flat`` beside ``success``, which such

@@ -15,7 +15,6 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from .. import __version__, in_process
-from ..display.place import next_step
 from ..errors import AuthenticationError, ConfigError
 from ..models import Identity
 from ..profiles import PRODUCTION, MaskedKey, is_loopback, mask, normalize_base_url
@@ -24,7 +23,7 @@ from ..profiles.environment import Environment, Source
 from ..profiles.profile import HoldsKey
 from . import arguments, http, within
 from .api import API
-from .api.instances import known_instance
+from .api.instances import public_instance
 from .auth import InstanceKey, QueryKey, TriggerURL, auth_for
 from .batch import Batch
 from .deployed import Account, Deployed, latest, remember
@@ -318,13 +317,7 @@ class Connected(HoldsKey, API, Generic[Pool]):
                 next_action="Copy the instance's key from its trigger panel in the dashboard, under "
                 "“Public API Access”, and make a client with it: Client(auth=key).",
             )
-        there = known_instance(self, instance, arguments.name(workflow, "A workflow"))
-        if not there:
-            raise ConfigError(
-                "Which process instance is meant?",
-                next_action=f"{next_step('name-instance')}, or set PROCESS_INSTANCE_ID.",
-                code="which-instance",
-            )
+        there = public_instance(self, instance, arguments.name(workflow, "A workflow"))
         base_url, where = self._address("webhook", there, workflow)
         return TriggerURL((base_url or self.base_url) + where, self.auth)
 
