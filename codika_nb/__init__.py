@@ -104,12 +104,7 @@ __all__ = [
 
 # Names are imported when they are first used, so that loading the extension costs next to nothing.
 _HOMES = {
-    "client.auth": (
-        "InstanceKey",
-        "OrganizationKey",
-        "QueryKey",
-        "TriggerURL",
-    ),
+    "client.auth": ("InstanceKey", "OrganizationKey", "QueryKey", "TriggerURL"),
     "client.webhooks": ("WebhookSignature", "verify_webhook"),
     "client.runs": ("Runs",),
     "client.client": ("AsyncClient", "Client"),
