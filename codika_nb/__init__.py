@@ -25,29 +25,7 @@ if TYPE_CHECKING:
     from .client.client import AsyncClient, Client
     from .client.runs import Runs
     from .client.webhooks import WebhookSignature, verify_webhook
-    from .errors import (
-        APIError,
-        AuthenticationError,
-        CodikaError,
-        ConfigError,
-        ConflictError,
-        ExecutionFailedError,
-        Interrupted,
-        InvalidRequestError,
-        InvalidResponseError,
-        NotFoundError,
-        NotSignedIn,
-        OrganizationChoiceError,
-        OTPError,
-        PermissionDeniedError,
-        RateLimitError,
-        RequestTimeoutError,
-        ServerError,
-        TransportError,
-        UseCaseError,
-        WaitTimeoutError,
-        WebhookVerificationError,
-    )
+    from .errors import *
     from .notebook.playground import Playground
     from .notebook.signin_form import SignInForm
     from .profiles import Profile, ProfileStore
