@@ -170,11 +170,10 @@ _KEPT = ("project.json", "version.json")
 
 def _place(root: Path, name: str) -> Path:
     segments = name.split("/")
-    # Backslash and colon are separators on Windows; refusing them everywhere keeps one rule for all.
-    if "\\" in name or ":" in name or not name.isprintable() or not all(s.strip(" .") for s in segments):
-        raise _unsafe(name, "would not stay in the chosen folder")
-    # Windows does not see dots and blanks at an end, and would take such a name for another one.
-    if any(segment != segment.rstrip(" .") for segment in segments):
+    # Backslash and colon are separators on Windows, which does not see dots and blanks at an end, either, and
+    # would take such a name for another one; refusing all of them everywhere keeps one rule for all.
+    is_plain = "\\" not in name and ":" not in name and name.isprintable()
+    if not is_plain or not all(segment and segment == segment.rstrip(" .") for segment in segments):
         raise _unsafe(name, "would not stay in the chosen folder")
     folded = name.casefold()
     if (

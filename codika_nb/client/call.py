@@ -101,16 +101,9 @@ class Call(Generic[T]):
 
     def __iter__(self) -> Steps[T]:
         """Send, read, and for repeatable calls try again after passing failures."""
-        request = Request(
-            self.method,
-            self.path,
-            self.query,
-            self.body if isinstance(self.body, bytes | None) else _encoded(self.body, _at_once),
-            self.authenticated,
-            self.base_url,
-            self.timeout,
-            self.stage,
-        )
+        content = self.body if isinstance(self.body, bytes | None) else _encoded(self.body, _at_once)
+        where = self.method, self.path, self.query
+        request = Request(*where, content, self.authenticated, self.base_url, self.timeout, self.stage)
         attempts = ATTEMPTS if self.repeatable else 1
         for attempt in range(1, attempts + 1):
             try:

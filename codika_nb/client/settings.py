@@ -8,7 +8,7 @@ import os
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from numbers import Real
@@ -27,6 +27,7 @@ from .api.instances import public_instance
 from .auth import InstanceKey, QueryKey, TriggerURL, auth_for
 from .batch import Batch
 from .deployed import Account, Deployed, latest, remember
+from .elsewhere import endpoint_url
 from .endpoint import endpoint
 from .http import httpx
 from .runs import Runs
@@ -204,7 +205,7 @@ class Connected(HoldsKey, API, Generic[Pool]):
             auth = MaskedKey(auth)  # some tracebacks show the variables of every frame
         self._settings = settings = _settings or Settings(auth, profile, base_url, env_file)
         self.base_url, self.instance = settings.base_url, settings.instance
-        self.public_key_url = settings.public_key_url
+        self.public_key_url, self.public_bases = settings.public_key_url, settings.public_bases
         self._timeout = _checked(timeout)
         self._largest_answer = _limit(largest_answer, "The largest answer is a number of bytes")
         self._transport = transport
@@ -240,11 +241,6 @@ class Connected(HoldsKey, API, Generic[Pool]):
     def public(self) -> bool:
         """Whether the credential belongs to one process instance, which has addresses of its own."""
         return _is_public(self.auth)
-
-    @property
-    def public_bases(self) -> Mapping[str, str]:
-        """Those addresses, as far as the environment names any."""
-        return self._settings.public_bases
 
     @endpoint
     def whoami(self) -> Steps[Identity]:
@@ -318,8 +314,7 @@ class Connected(HoldsKey, API, Generic[Pool]):
                 "“Public API Access”, and make a client with it: Client(auth=key).",
             )
         there = public_instance(self, instance, arguments.name(workflow, "A workflow"))
-        base_url, where = self._address("webhook", there, workflow)
-        return TriggerURL((base_url or self.base_url) + where, self.auth)
+        return TriggerURL(endpoint_url(self, workflow, instance=there), self.auth)
 
     @property
     def interrupted(self) -> Runs | None:
