@@ -13,18 +13,6 @@ from pathlib import Path
 from .errors import ConfigError, InvalidResponseError
 from .loops import IN_BROWSER
 
-__all__ = [
-    "Base64",
-    "is_not_supported",
-    "kept",
-    "replace",
-    "sync",
-    "temporary",
-    "where_supported",
-    "write_inside",
-    "write_whole",
-]
-
 # What keeps a file from reaching the disk. Anything else means that the system does not wait for disks, as
 # many a network or cluster home; some of them say so with numbers that Python has no name for.
 _LOST = (errno.EIO, errno.ENOSPC, errno.EDQUOT)

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 _building = threading.Lock()
 
 
+def _in_camel_case(name: str) -> str:
+    return to_camel(name).replace("n8N", "n8n")
+
+
 def _as_text(given: Any) -> Any:
     return str(given) if isinstance(given, int) and not isinstance(given, bool) else given
 
@@ -45,7 +49,7 @@ class Answer(BaseModel):
     _whole: ClassVar[bool] = False
 
     model_config = ConfigDict(
-        alias_generator=to_camel,
+        alias_generator=_in_camel_case,
         populate_by_name=True,
         frozen=True,
         extra="allow",
