@@ -43,22 +43,17 @@ _LOGGERS = (
 )
 
 
-class _Redaction(logging.Filter):
+def _redacted(record: logging.LogRecord) -> bool:
     """Lets every record pass, after masking the keys in it."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        text = record.getMessage()
-        masked = redact(text)
-        if masked != text:
-            record.msg, record.args = masked, None
-        return True
-
-
-_redaction = _Redaction()
+    text = record.getMessage()
+    masked = redact(text)
+    if masked != text:
+        record.msg, record.args = masked, None
+    return True
 
 
 for _name in _LOGGERS:
-    logging.getLogger(_name).addFilter(_redaction)
+    logging.getLogger(_name).addFilter(_redacted)
 
 
 #: Everything that going over the network can end in, short of an answer.

@@ -18,13 +18,7 @@ from ...errors import (
     TransportError,
     WaitTimeoutError,
 )
-from ...models import (
-    Execution,
-    ExecutionDetails,
-    Executions,
-    ExecutionSummary,
-    Triggered,
-)
+from ...models import Execution, ExecutionDetails, Executions, ExecutionSummary, Triggered
 from .. import arguments
 from ..call import Call, known, path
 from ..endpoint import endpoint
