@@ -97,11 +97,11 @@ class Call(Generic[T]):
 
         Written in pieces, between which other threads get their turn: a large body takes long.
         """
-        return replace(self, body=_encoded(self.body, _in_pieces))
+        return replace(self, body=_encoded(self.body, in_pieces=True))
 
     def __iter__(self) -> Steps[T]:
         """Send, read, and for repeatable calls try again after passing failures."""
-        content = self.body if isinstance(self.body, bytes | None) else _encoded(self.body, _at_once)
+        content = self.body if isinstance(self.body, bytes | None) else _encoded(self.body)
         where = self.method, self.path, self.query
         request = Request(*where, content, self.authenticated, self.base_url, self.timeout, self.stage)
         attempts = ATTEMPTS if self.repeatable else 1
@@ -156,10 +156,6 @@ class Call(Generic[T]):
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 
 
-def _at_once(body: Any) -> Iterable[bytes]:
-    return (_ENCODER.encode(body).encode(),)
-
-
 def _in_pieces(body: Any) -> Iterable[bytes]:
     """Files need no escapes in base64: they are put in as they are, and not looked through."""
     files: dict[str, Base64] = {}
@@ -182,9 +178,9 @@ def _without_files(value: Any, mark: str, files: dict[str, Base64]) -> Any:
     return value
 
 
-def _encoded(body: Any, written: Callable[[Any], Iterable[bytes]]) -> bytes:
+def _encoded(body: Any, *, in_pieces: bool = False) -> bytes:
     try:
-        return b"".join(written(body))
+        return b"".join(_in_pieces(body)) if in_pieces else _ENCODER.encode(body).encode()
     except (TypeError, ValueError, RecursionError) as error:
         problem = str(error)
     raise ConfigError(

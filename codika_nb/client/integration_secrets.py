@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from difflib import get_close_matches
+from importlib.util import find_spec
 from typing import Any, Literal
 
 from ..errors import ConfigError, InvalidResponseError
@@ -187,13 +188,12 @@ def require_cryptography() -> None:
     Raises:
         ConfigError: the package it takes is not installed.
     """
-    try:
-        import cryptography  # noqa: F401, PLC0415 - an extra, which most notebooks do without
-    except ImportError:
-        problem = "Secrets are encrypted before they are sent, which takes the package cryptography."
-    else:
-        return
-    raise ConfigError(problem, next_action="pip install 'codika-nb[integrations]'", code="missing-package")
+    if find_spec("cryptography") is None:
+        raise ConfigError(
+            "Secrets are encrypted before they are sent, which takes the package cryptography.",
+            next_action="pip install 'codika-nb[integrations]'",
+            code="missing-package",
+        )
 
 
 def seal(secrets: Mapping[str, str], public_key: str) -> dict[str, dict[str, Any]]:
@@ -202,7 +202,7 @@ def seal(secrets: Mapping[str, str], public_key: str) -> dict[str, dict[str, Any
     Raises:
         InvalidResponseError: what the server gave as its public key is none, or a weak one.
     """
-    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415 - as above
+    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415 - an extra, which most do without
     from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415
     from cryptography.hazmat.primitives.asymmetric import padding, rsa  # noqa: PLC0415
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415
