@@ -122,9 +122,8 @@ class Call(Generic[T]):
 
     def parse(self, response: Response) -> T:
         """The result in `response`, or the error it stands for."""
-        if self.envelope == "none":
-            return self._parse_text(response)
-        answer = decoded(response.content)
+        is_text = self.envelope == "none"
+        answer = None if is_text else decoded(response.content)
         members = answer if isinstance(answer, dict) else {}
         refused = members.get("success") is False
         to_confirm = self.envelope == "pending" and refused and "error" not in members and "data" in members
@@ -132,6 +131,8 @@ class Call(Generic[T]):
             raise refusal(response)
         if 300 <= response.status < 400:
             raise invalid(response, "it redirects elsewhere, and redirects are not followed")
+        if is_text:
+            return self.read(response.content.decode("utf-8", "replace"))
         if not isinstance(answer, dict):
             raise invalid(response, "it is not a JSON object")
         said = answer.get("success")
@@ -144,13 +145,6 @@ class Call(Generic[T]):
             where = ".".join(str(part) for part in first["loc"]) or "data"
         # Raised only now: the library's error holds what it could not read, which may be a fresh key.
         raise invalid(response, f"{where}: {first['msg']}")
-
-    def _parse_text(self, response: Response) -> T:
-        if response.status >= 400:
-            raise refusal(response)
-        if response.status != 200:
-            raise invalid(response, "it redirects elsewhere, and redirects are not followed")
-        return self.read(response.content.decode("utf-8", "replace"))
 
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
