@@ -145,9 +145,11 @@ class _Stream:
             self._stream.write(bytes(view[start : start + _PIECE]), timeout.left(httpcore.WriteTimeout))
         return None
 
-    def start_tls(self, *args: Any, timeout: float | None = None, **options: Any) -> Any:
+    def start_tls(
+        self, ssl_context: Any, server_hostname: str | None = None, timeout: float | None = None
+    ) -> Any:
         left = _left(timeout, httpcore.ConnectTimeout)
-        return _Stream(self._stream.start_tls(*args, timeout=left, **options))
+        return _Stream(self._stream.start_tls(ssl_context, server_hostname, left))
 
 
 class _Backend:
@@ -157,9 +159,9 @@ class _Backend:
         self._backend = backend
         self.sleep = backend.sleep
 
-    def connect_tcp(self, *args: Any, timeout: float | None = None, **options: Any) -> Any:
+    def connect_tcp(self, host: str, port: int, timeout: float | None = None, **named: Any) -> Any:
         left = _left(timeout, httpcore.ConnectTimeout)
-        return _Stream(self._backend.connect_tcp(*args, timeout=left, **options))
+        return _Stream(self._backend.connect_tcp(host, port, left, **named))
 
 
 class _AsyncStream(_Stream):
@@ -168,17 +170,19 @@ class _AsyncStream(_Stream):
     def write(self, buffer: bytes, timeout: float | None = None) -> Any:
         return self._stream.write(buffer, _left(timeout, httpcore.WriteTimeout))
 
-    async def start_tls(self, *args: Any, timeout: float | None = None, **options: Any) -> Any:
+    async def start_tls(
+        self, ssl_context: Any, server_hostname: str | None = None, timeout: float | None = None
+    ) -> Any:
         left = _left(timeout, httpcore.ConnectTimeout)
-        return _AsyncStream(await self._stream.start_tls(*args, timeout=left, **options))
+        return _AsyncStream(await self._stream.start_tls(ssl_context, server_hostname, left))
 
 
 class _AsyncBackend(_Backend):
     """As `_Backend`, awaited."""
 
-    async def connect_tcp(self, *args: Any, timeout: float | None = None, **options: Any) -> Any:
+    async def connect_tcp(self, host: str, port: int, timeout: float | None = None, **named: Any) -> Any:
         left = _left(timeout, httpcore.ConnectTimeout)
-        return _AsyncStream(await self._backend.connect_tcp(*args, timeout=left, **options))
+        return _AsyncStream(await self._backend.connect_tcp(host, port, left, **named))
 
 
 def _left(timeout: float | None, late: type[Exception]) -> float | None:
