@@ -25,29 +25,7 @@ if TYPE_CHECKING:
     from .client.client import AsyncClient, Client
     from .client.runs import Runs
     from .client.webhooks import WebhookSignature, verify_webhook
-    from .errors import (
-        APIError,
-        AuthenticationError,
-        CodikaError,
-        ConfigError,
-        ConflictError,
-        ExecutionFailedError,
-        Interrupted,
-        InvalidRequestError,
-        InvalidResponseError,
-        NotFoundError,
-        NotSignedIn,
-        OrganizationChoiceError,
-        OTPError,
-        PermissionDeniedError,
-        RateLimitError,
-        RequestTimeoutError,
-        ServerError,
-        TransportError,
-        UseCaseError,
-        WaitTimeoutError,
-        WebhookVerificationError,
-    )
+    from .errors import *
     from .notebook.playground import Playground
     from .notebook.signin_form import SignInForm
     from .profiles import Profile, ProfileStore
@@ -104,12 +82,7 @@ __all__ = [
 
 # Names are imported when they are first used, so that loading the extension costs next to nothing.
 _HOMES = {
-    "client.auth": (
-        "InstanceKey",
-        "OrganizationKey",
-        "QueryKey",
-        "TriggerURL",
-    ),
+    "client.auth": ("InstanceKey", "OrganizationKey", "QueryKey", "TriggerURL"),
     "client.webhooks": ("WebhookSignature", "verify_webhook"),
     "client.runs": ("Runs",),
     "client.client": ("AsyncClient", "Client"),

@@ -13,18 +13,6 @@ from pathlib import Path
 from .errors import ConfigError, InvalidResponseError
 from .loops import IN_BROWSER
 
-__all__ = [
-    "Base64",
-    "is_not_supported",
-    "kept",
-    "replace",
-    "sync",
-    "temporary",
-    "where_supported",
-    "write_inside",
-    "write_whole",
-]
-
 # What keeps a file from reaching the disk. Anything else means that the system does not wait for disks, as
 # many a network or cluster home; some of them say so with numbers that Python has no name for.
 _LOST = (errno.EIO, errno.ENOSPC, errno.EDQUOT)
@@ -170,11 +158,10 @@ _KEPT = ("project.json", "version.json")
 
 def _place(root: Path, name: str) -> Path:
     segments = name.split("/")
-    # Backslash and colon are separators on Windows; refusing them everywhere keeps one rule for all.
-    if "\\" in name or ":" in name or not name.isprintable() or not all(s.strip(" .") for s in segments):
-        raise _unsafe(name, "would not stay in the chosen folder")
-    # Windows does not see dots and blanks at an end, and would take such a name for another one.
-    if any(segment != segment.rstrip(" .") for segment in segments):
+    # Backslash and colon are separators on Windows, which does not see dots and blanks at an end, either, and
+    # would take such a name for another one; refusing all of them everywhere keeps one rule for all.
+    is_plain = "\\" not in name and ":" not in name and name.isprintable()
+    if not is_plain or not all(segment and segment == segment.rstrip(" .") for segment in segments):
         raise _unsafe(name, "would not stay in the chosen folder")
     folded = name.casefold()
     if (

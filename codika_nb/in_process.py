@@ -14,8 +14,6 @@ from urllib.parse import urlsplit
 from .errors import ConfigError
 from .loops import IN_BROWSER, Loop
 
-__all__ = ["HOST", "Server", "find", "is_inside", "offer", "refuse_outside", "reserve", "take_back"]
-
 #: Under this name nobody else answers: such an address never goes to a network.
 HOST = "sandbox.localhost"
 

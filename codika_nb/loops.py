@@ -19,8 +19,6 @@ from weakref import WeakSet
 
 from .errors import ConfigError
 
-__all__ = ["IN_BROWSER", "Loop", "can_wait_here", "in_worker", "on_a_thread", "pause", "wait_here"]
-
 T = TypeVar("T")
 
 #: Whether this Python is a page's, which everything in the page can look into.

@@ -343,6 +343,28 @@ def test_a_proxy_that_fails_is_named(make_client: MakeClient, monkeypatch: pytes
         make_client(auth=KEY, base_url=FAR).verify_key()
 
 
+@pytest.mark.usefixtures("no_proxies")
+def test_what_is_encrypted_goes_through_a_proxy(
+    make_client: MakeClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(self_signed(tmp_path / "server.pem"))
+
+    def tunnel(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        with contextlib.suppress(OSError):
+            context.wrap_socket(connection, server_side=True).close()
+
+    with Server(tunnel) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        # The server at the end of the tunnel is asked who it is, with a deadline and without.
+        for timeout in (20, None):
+            with pytest.raises(TransportError, match="certificate is not valid"):
+                make_client(auth=KEY, base_url=FAR, timeout=timeout).verify_key()
+    asked = {request.split(b"\r\n")[0] for request in proxy.requests}
+    assert asked == {b"CONNECT server.invalid:443 HTTP/1.1"}
+
+
 def test_other_programs_variables_for_certificates_are_mentioned(
     make_client: MakeClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

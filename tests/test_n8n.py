@@ -421,7 +421,7 @@ def test_a_failed_run_shows_what_each_node_did(platform: Platform, n8n: FakeN8n)
     "record", [None, 3, {}, {"data": {"resultData": {"error": 4, "runData": {"A": [3, {}], "B": 1}}}}]
 )
 def test_a_record_of_another_form_is_no_error(record: Any) -> None:
-    details = ExecutionDetails(codika_execution_id="x", n8nExecution=record)
+    details = ExecutionDetails(codika_execution_id="x", n8n_execution=record)
     assert len(details.nodes) == (1 if isinstance(record, dict) and record else 0)
     assert repr(details).startswith("ExecutionDetails(")
     assert " ms " not in repr(details)  # a column for what has not been recorded would be empty

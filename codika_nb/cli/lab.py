@@ -45,11 +45,8 @@ def run(arguments: argparse.Namespace) -> int:
     # In the environment, not on the command line: every user of a machine can read those.
     environment = os.environ | {"CODIKA_BASE_URL": "", "JUPYTER_TOKEN": token}
     # JupyterLab's question about news of its own would stand over the first tutorial.
-    settings = [
-        str(Path(__file__).with_name("jupyter")),
-        *filter(None, [os.environ.get("JUPYTER_CONFIG_PATH")]),
-    ]
-    environment["JUPYTER_CONFIG_PATH"] = os.pathsep.join(settings)
+    settings = str(Path(__file__).with_name("jupyter")), os.environ.get("JUPYTER_CONFIG_PATH")
+    environment["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, settings))
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", f"--ServerApp.port={port}"]
     command += ["--ServerApp.ip=127.0.0.1", "--ServerApp.port_retries=0", f"--ServerApp.root_dir={folder}"]
     command += ["--Application.log_level=WARN"]

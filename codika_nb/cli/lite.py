@@ -88,11 +88,9 @@ def build(folder: Path, *, pyodide: Path | None = None) -> None:
         python = scratch / "static" / "pyodide"
         python.mkdir(parents=True)
         lock = _add_pyodide(python, scratch, pyodide)
-        wheels = [
-            _own_wheel(scratch),
-            *_wheels_of_the_kernel(),
-            *_downloaded(scratch / "wheels", lock["info"]),
-        ]
+        # What JupyterLite's kernel has instead of packages that want a server counts more than those.
+        instead = sorted(_extension(_KERNEL).glob("static/pypi/*.whl"))
+        wheels = [_own_wheel(scratch), *instead, *_downloaded(scratch / "wheels", lock["info"])]
         lock["packages"] = _locked(wheels, python, lock["info"]["python"])
         (python / "pyodide-lock.json").write_text(json.dumps(lock), encoding="utf-8")
         if node := shutil.which("node"):
@@ -228,11 +226,6 @@ def _own_wheel(scratch: Path) -> Path:
         wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
         wheel.writestr(f"{info}/RECORD", "".join(f"{name},,\n" for name in wheel.namelist()))
     return path
-
-
-def _wheels_of_the_kernel() -> Iterable[Path]:
-    """What JupyterLite's kernel has instead of packages that want a server."""
-    return sorted(_extension(_KERNEL).glob("static/pypi/*.whl"))
 
 
 def _extension(name: str) -> Path:

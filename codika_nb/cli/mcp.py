@@ -54,7 +54,10 @@ async def _serve(instance: str | None, only: Sequence[str], profile: str | None)
 
         async def call_tool(context: Any, params: types.CallToolRequestParams) -> types.CallToolResult:
             try:
-                result = await _run(client, _named(offered, params.name), params.arguments or {}, context)
+                if (flow := offered.get(params.name)) is None:
+                    there = f"There is: {', '.join(offered)}."
+                    raise ConfigError(f"There is no tool {params.name!r}.", next_action=there)
+                result = await _run(client, flow, params.arguments or {}, context)
             except (CodikaError, TypeError) as error:
                 said = types.TextContent(text=str(error))
                 return types.CallToolResult(content=[said], is_error=True)
@@ -83,15 +86,6 @@ def _by_tool(flows: Sequence[AsyncWorkflow]) -> dict[str, AsyncWorkflow]:
             name = f"{flow.tool_name[:60]}_{n}"
         offered[name] = flow
     return offered
-
-
-def _named(offered: dict[str, AsyncWorkflow], name: str) -> AsyncWorkflow:
-    try:
-        return offered[name]
-    except KeyError:
-        raise ConfigError(
-            f"There is no tool {name!r}.", next_action=f"There is: {', '.join(offered)}."
-        ) from None
 
 
 async def _run(client: AsyncClient, flow: AsyncWorkflow, arguments: dict[str, Any], context: Any) -> Any:

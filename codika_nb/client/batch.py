@@ -69,31 +69,17 @@ class Batch:
 
     Args:
         api: what describes the calls.
-        workflow, payloads, instance, concurrency, timeout, resume: as in ``run_many``.
-        again: whether those of `resume` that failed are run once more.
+        runs: what they fill, and no other batch meanwhile (see `_claimed`).
+        concurrency, timeout: as in ``run_many``.
     """
 
-    def __init__(
-        self,
-        api: API,
-        workflow: str,
-        payloads: Any,
-        *,
-        instance: str,
-        concurrency: int,
-        timeout: float,
-        resume: Runs | None,
-        again: bool = False,
-    ) -> None:
+    def __init__(self, api: API, runs: Runs, concurrency: int, timeout: float) -> None:
         self._api = api
         self._timeout = timeout
-        known = self.runs = _claimed(resume, workflow, instance, payloads)
-        known._client = weakref.ref(api)
-        if again:
-            known._renew()
-        self._source = self.runs._source
-        self._left = deque(run for run in known if run.status == "pending")
-        unknown = concurrency if self.runs.total is None else max(self.runs.total - len(known), 0)
+        self.runs = runs
+        self._source = runs._source
+        self._left = deque(run for run in runs if run.status == "pending")
+        unknown = concurrency if runs.total is None else max(runs.total - len(runs), 0)
         #: How many workers there is work for.
         self.workers = min(concurrency, len(self._left) + unknown)
 
@@ -102,8 +88,8 @@ class Batch:
         #: Why it ends before its time: what is raised then.
         self.error: BaseException | None = None
         #: How many rows there is nothing more to do for, and how many of these failed.
-        self.done = len(known) - len(self._left)
-        self.failed = sum(run.status == "failed" for run in known)
+        self.done = len(runs) - len(self._left)
+        self.failed = len(runs.failed)
         # Nobody sends anything before this moment; when it was last put off, and how often in a row.
         self._opens_at = self._closed_at = 0.0
         self._refusals = 0
@@ -310,9 +296,9 @@ def prepared(
     api: API,
     workflow: str,
     payloads: Any,
-    *,
     instance: str | None,
     concurrency: int,
+    *,
     timeout: float,
     resume: Runs | Again | None,
 ) -> Steps[Batch]:
@@ -322,23 +308,16 @@ def prepared(
         api: what describes the calls.
         workflow, payloads, instance, concurrency, timeout, resume: as in ``run_many``.
     """
-    again = isinstance(resume, Again)
-    if isinstance(resume, Again):
-        resume = resume.runs
-    _check(payloads, concurrency, resume)
+    earlier = resume.runs if isinstance(resume, Again) else resume
+    _check(payloads, concurrency, earlier)
     seconds = arguments.seconds(timeout)
     workflow = arguments.name(workflow, "A workflow")
-    there = yield from which_instance(api, instance or (resume.instance if resume else None), workflow)
-    return Batch(
-        api,
-        workflow,
-        payloads,
-        instance=there,
-        concurrency=concurrency,
-        timeout=seconds,
-        resume=resume,
-        again=again,
-    )
+    there = yield from which_instance(api, instance or (earlier.instance if earlier else None), workflow)
+    runs = _claimed(earlier, workflow, there, payloads)
+    runs._client = weakref.ref(api)
+    if isinstance(resume, Again):
+        runs._renew()
+    return Batch(api, runs, concurrency, seconds)
 
 
 def _in_doubt() -> TransportError:

@@ -11,7 +11,7 @@ import re
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Generic, Literal
+from typing import Any, Generic, Literal, TypeVar
 from urllib.parse import quote
 
 from pydantic import ValidationError
@@ -26,8 +26,11 @@ from ..errors import (
     TransportError,
 )
 from ..files import Base64
+from ..models.answer import Answer
 from .refusals import decoded, invalid, refusal
 from .steps import Pause, Request, Response, Steps, T
+
+A = TypeVar("A", bound=Answer)
 
 
 def path(*segments: str) -> str:
@@ -38,9 +41,21 @@ def path(*segments: str) -> str:
     return "".join("/" + (quote(s, safe="") if s.strip(".") else s.replace(".", "%2E")) for s in segments)
 
 
-def known(answer: Any, **members: str) -> Any:
-    """What an answer says of something, with the id by which it was asked for: no answer has to repeat it."""
-    return {**answer, **members} if isinstance(answer, dict) else answer
+def known(kind: type[A], within: str = "", **ids: str) -> Callable[[Any], A]:
+    """Reads what an answer says of something, with the id by which it was asked for: no answer has to
+    repeat it.
+
+    Args:
+        kind: what it is.
+        within: under which member of the answer it is.
+        ids: the ids, in the platform's spelling.
+    """
+
+    def read(answer: Any) -> A:
+        said = answer.get(within) if within else answer
+        return kind.model_validate({**said, **ids} if isinstance(said, dict) else said)
+
+    return read
 
 
 #: Where an answer holds its result: ``data`` under ``data``; ``flat`` beside ``success``, which such
@@ -82,20 +97,13 @@ class Call(Generic[T]):
 
         Written in pieces, between which other threads get their turn: a large body takes long.
         """
-        return replace(self, body=_encoded(self.body, _in_pieces))
+        return replace(self, body=_encoded(self.body, in_pieces=True))
 
     def __iter__(self) -> Steps[T]:
         """Send, read, and for repeatable calls try again after passing failures."""
-        request = Request(
-            self.method,
-            self.path,
-            self.query,
-            self.body if isinstance(self.body, bytes | None) else _encoded(self.body, _at_once),
-            self.authenticated,
-            self.base_url,
-            self.timeout,
-            self.stage,
-        )
+        content = self.body if isinstance(self.body, bytes | None) else _encoded(self.body)
+        where = self.method, self.path, self.query
+        request = Request(*where, content, self.authenticated, self.base_url, self.timeout, self.stage)
         attempts = ATTEMPTS if self.repeatable else 1
         for attempt in range(1, attempts + 1):
             try:
@@ -114,9 +122,8 @@ class Call(Generic[T]):
 
     def parse(self, response: Response) -> T:
         """The result in `response`, or the error it stands for."""
-        if self.envelope == "none":
-            return self._parse_text(response)
-        answer = decoded(response.content)
+        is_text = self.envelope == "none"
+        answer = None if is_text else decoded(response.content)
         members = answer if isinstance(answer, dict) else {}
         refused = members.get("success") is False
         to_confirm = self.envelope == "pending" and refused and "error" not in members and "data" in members
@@ -124,6 +131,8 @@ class Call(Generic[T]):
             raise refusal(response)
         if 300 <= response.status < 400:
             raise invalid(response, "it redirects elsewhere, and redirects are not followed")
+        if is_text:
+            return self.read(response.content.decode("utf-8", "replace"))
         if not isinstance(answer, dict):
             raise invalid(response, "it is not a JSON object")
         said = answer.get("success")
@@ -137,19 +146,8 @@ class Call(Generic[T]):
         # Raised only now: the library's error holds what it could not read, which may be a fresh key.
         raise invalid(response, f"{where}: {first['msg']}")
 
-    def _parse_text(self, response: Response) -> T:
-        if response.status >= 400:
-            raise refusal(response)
-        if response.status != 200:
-            raise invalid(response, "it redirects elsewhere, and redirects are not followed")
-        return self.read(response.content.decode("utf-8", "replace"))
-
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
-
-
-def _at_once(body: Any) -> Iterable[bytes]:
-    return (_ENCODER.encode(body).encode(),)
 
 
 def _in_pieces(body: Any) -> Iterable[bytes]:
@@ -174,9 +172,9 @@ def _without_files(value: Any, mark: str, files: dict[str, Base64]) -> Any:
     return value
 
 
-def _encoded(body: Any, written: Callable[[Any], Iterable[bytes]]) -> bytes:
+def _encoded(body: Any, *, in_pieces: bool = False) -> bytes:
     try:
-        return b"".join(written(body))
+        return b"".join(_in_pieces(body)) if in_pieces else _ENCODER.encode(body).encode()
     except (TypeError, ValueError, RecursionError) as error:
         problem = str(error)
     raise ConfigError(

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Iterable, Mapping
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from ..errors import AuthenticationError, ConfigError, Interrupted
@@ -174,17 +173,8 @@ class Client(Performer, Connected[httpx.Client]):
             >>> runs.failed[0].error.message
             'The workflow failed at node “greet”: ...A name is required.'
         """
-        batch = self.perform(
-            prepared(
-                self,
-                workflow,
-                payloads,
-                instance=instance,
-                concurrency=concurrency,
-                timeout=timeout,
-                resume=resume,
-            )
-        )
+        asked = prepared(self, workflow, payloads, instance, concurrency, timeout=timeout, resume=resume)
+        batch = self.perform(asked)
         with self._with_room_for(batch.workers) as crew, self._keeping(batch):
             try:
                 with shown(batch, progress) as move:
@@ -273,9 +263,7 @@ class Client(Performer, Connected[httpx.Client]):
     def __enter__(self: Self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
 
@@ -388,17 +376,8 @@ class AsyncClient(AsyncPerformer, Connected[httpx.AsyncClient]):
         progress: bool = True,
         resume: Runs | None = None,
     ) -> Runs:
-        batch = await self.perform(
-            prepared(
-                self,
-                workflow,
-                payloads,
-                instance=instance,
-                concurrency=concurrency,
-                timeout=timeout,
-                resume=resume,
-            )
-        )
+        asked = prepared(self, workflow, payloads, instance, concurrency, timeout=timeout, resume=resume)
+        batch = await self.perform(asked)
         async with self._with_room_for(batch.workers) as crew:
             with self._keeping(batch):
                 try:
@@ -440,9 +419,7 @@ class AsyncClient(AsyncPerformer, Connected[httpx.AsyncClient]):
     async def __aenter__(self: Self) -> Self:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *error: object) -> None:
         await self.aclose()
 
 

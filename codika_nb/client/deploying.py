@@ -13,7 +13,7 @@ Each step says in ``stage`` which one it is, for whoever shows how far a deploym
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -48,13 +48,13 @@ def deploy(
 ) -> Steps[Deployment]:
     """What `Client.deploy_use_case` does; arguments and errors as there."""
     rule = version_rule(version)
-    made = yield from _local("read", lambda: _read(use_case, verify=verify))
+    made = yield from Work(lambda: _read(use_case, verify=verify), "read")
     target, owner = project_id, organization_id
     if target is None or made.project is None:
         known = yield from _staged("account", KeysAPI.verify_key.describe(api))
         owner = known.organization_id or organization_id
     if target is None and create_project is None:
-        target = yield from _local("read", lambda: made.target_for(api.base_url, owner))
+        target = yield from Work(lambda: made.target_for(api.base_url, owner), "read")
     if target is None:
         name = create_project or made.configuration.title
         create = ProjectsAPI.create_project.describe(api, name, organization_id=organization_id)
@@ -66,7 +66,7 @@ def deploy(
     try:
         if made.project is None or _is_nameless(made, target):
             yield from _record_project(api, made, target, owner)
-        yield from _local("record", lambda: made.record(deployed, project_id=target, bump=rule.bump))
+        yield from Work(lambda: made.record(deployed, project_id=target, bump=rule.bump), "record")
     except UseCaseError as error:
         error.deployment = deployed  # it is made all the same
         raise
@@ -79,7 +79,7 @@ def deploy_documents(
     """What `Client.deploy_documents` does; arguments and errors as there."""
     if isinstance(documents, Folder):
         folder = _folder(documents)
-        documents = yield from _local("read", lambda: stage_documents(folder))
+        documents = yield from Work(lambda: stage_documents(folder), "read")
         project_id = project_id or (yield from _project_of(api, folder))
     trimmed = [{**document, "content": document["content"].strip()} for document in documents]
     body = {"projectId": _said(project_id), "documents": trimmed}
@@ -95,8 +95,8 @@ def deploy_data_ingestion(
     if isinstance(config, Folder):
         folder = _folder(config)
         record = Record(folder)
-        ingestion = yield from _local("read", lambda: data_ingestion(folder))
-        yield from _local("read", record.check_writable)
+        ingestion = yield from Work(lambda: data_ingestion(folder), "read")
+        yield from Work(record.check_writable, "read")
         project_id, config = project_id or (yield from _project_of(api, folder)), ingestion.config
     body = {
         # The member is called after the process, and holds the project.
@@ -109,9 +109,7 @@ def deploy_data_ingestion(
         "POST", "/deploydataingestion", DataIngestion.model_validate, body=body, envelope="flat"
     )
     if record is not None and ingestion is not None:
-        yield from _local(
-            "record", lambda: record.ingested(deployed, _said(project_id), rule.bump, ingestion)
-        )
+        yield from Work(lambda: record.ingested(deployed, _said(project_id), rule.bump, ingestion), "record")
     return deployed
 
 
@@ -122,7 +120,7 @@ def _folder(source: Source) -> Path:
 def _project_of(api: Platform, folder: Path) -> Steps[str | None]:
     """The project that a folder has where it is to be deployed to."""
     owner = (yield from _staged("account", KeysAPI.verify_key.describe(api))).organization_id
-    target = yield from _local("read", lambda: Record(folder).target_for(api.base_url, owner))
+    target = yield from Work(lambda: Record(folder).target_for(api.base_url, owner), "read")
     if target is None:
         raise ConfigError(
             f"{folder} has no project on {api.base_url} yet.",
@@ -169,15 +167,12 @@ def _send(api: Platform, use_case: UseCase, project_id: str, rule: VersionRule) 
         # Encoded here: of a large use case this is what takes long.
         return Call("POST", route, Deployment.model_validate, body=body, stage="send").encoded()
 
-    return (yield from (yield from _local("pack", pack)))
+    call = yield from Work(pack, "pack")
+    return (yield from call)
 
 
 def _record_project(api: Platform, use_case: UseCase, project_id: str, owner: str | None) -> Steps[None]:
-    yield from _local("record", lambda: use_case.record_project(project_id, owner, api.base_url))
-
-
-def _local(stage: str, do: Callable[[], T]) -> Steps[T]:
-    return (yield from Work(do, stage))
+    yield from Work(lambda: use_case.record_project(project_id, owner, api.base_url), "record")
 
 
 def _staged(stage: str, exchange: Exchange[T]) -> Steps[T]:

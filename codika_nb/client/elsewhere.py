@@ -10,8 +10,6 @@ from typing import Any
 from ..profiles import PRODUCTION
 from .api.platform import Platform
 
-__all__ = ["curl", "endpoint_url", "magic_line", "python_call"]
-
 #: Where a command finds the key; no key is ever part of one.
 KEY = "$CODIKA_API_KEY"
 

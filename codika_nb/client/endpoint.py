@@ -50,16 +50,10 @@ class AsyncPerformer:
             raise
 
 
-class _Described(Generic[T]):
-    """A call of a method that describes, to be made later."""
+class _Described(functools.partial[T]):
+    """A call of a method that describes, to be made later; it shows none of its arguments."""
 
-    def __init__(self, describe: Callable[..., Exchange[T]], api: object, args: Any, kwargs: Any) -> None:
-        self._describe = describe
-        self._arguments = (api, *args), kwargs
-
-    def __call__(self) -> Exchange[T]:
-        args, kwargs = self._arguments
-        return self._describe(*args, **kwargs)
+    __repr__ = object.__repr__
 
 
 class endpoint(Generic[P, T]):  # noqa: N801 - used as a decorator
@@ -76,7 +70,7 @@ class endpoint(Generic[P, T]):  # noqa: N801 - used as a decorator
         # Under the name, signature and text of what it stands for: completion and `?` show them.
         @functools.wraps(describe)
         def method(api: Any, *args: P.args, **kwargs: P.kwargs) -> Any:
-            described = _Described(describe, api, args, kwargs)
+            described = _Described(describe, api, *args, **kwargs)
             # Codes and secrets are passed here, and some tracebacks show the variables of every frame.
             del args, kwargs
             return api.carry_out(described) if isinstance(api, Performer | AsyncPerformer) else described()

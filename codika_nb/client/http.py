@@ -13,7 +13,7 @@ import os
 import ssl
 import time
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import httpcore
@@ -43,22 +43,17 @@ _LOGGERS = (
 )
 
 
-class _Redaction(logging.Filter):
+def _redacted(record: logging.LogRecord) -> bool:
     """Lets every record pass, after masking the keys in it."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        text = record.getMessage()
-        masked = redact(text)
-        if masked != text:
-            record.msg, record.args = masked, None
-        return True
-
-
-_redaction = _Redaction()
+    text = record.getMessage()
+    masked = redact(text)
+    if masked != text:
+        record.msg, record.args = masked, None
+    return True
 
 
 for _name in _LOGGERS:
-    logging.getLogger(_name).addFilter(_redaction)
+    logging.getLogger(_name).addFilter(_redacted)
 
 
 #: Everything that going over the network can end in, short of an answer.
@@ -126,109 +121,68 @@ def timeout(
     return httpx.Timeout(**steps, pool=min(waits, default=None)), deadline
 
 
-class _Stream(httpcore.NetworkStream):
-    """A connection each step of which knows the deadline of the whole."""
+class _Stream:
+    """A connection each step of which knows the deadline of the whole.
 
-    def __init__(self, stream: httpcore.NetworkStream) -> None:
+    What it hands on blocks, or is awaited by whoever has called: as the connection in it does.
+    """
+
+    def __init__(self, stream: Any) -> None:
         self._stream = stream
 
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> Any:
         return self._stream.read(max_bytes, _left(timeout, httpcore.ReadTimeout))
 
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+    def write(self, buffer: bytes, timeout: float | None = None) -> Any:
         # In pieces: the library gives each of its own the whole time, however slowly they are taken.
         if not isinstance(timeout, _Share) or len(buffer) <= _PIECE:
-            self._stream.write(buffer, _left(timeout, httpcore.WriteTimeout))
-            return
+            return self._stream.write(buffer, _left(timeout, httpcore.WriteTimeout))
         view = memoryview(buffer)
         for start in range(0, len(buffer), _PIECE):
             self._stream.write(bytes(view[start : start + _PIECE]), timeout.left(httpcore.WriteTimeout))
-
-    def close(self) -> None:
-        self._stream.close()
+        return None
 
     def start_tls(
-        self,
-        ssl_context: ssl.SSLContext,
-        server_hostname: str | None = None,
-        timeout: float | None = None,
-    ) -> httpcore.NetworkStream:
+        self, ssl_context: Any, server_hostname: str | None = None, timeout: float | None = None
+    ) -> Any:
         left = _left(timeout, httpcore.ConnectTimeout)
         return _Stream(self._stream.start_tls(ssl_context, server_hostname, left))
 
-    def get_extra_info(self, info: str) -> Any:
-        return self._stream.get_extra_info(info)
 
-
-class _Backend(httpcore.NetworkBackend):
+class _Backend:
     """The library's way onto the network, for connections with a deadline."""
 
-    def __init__(self, backend: httpcore.NetworkBackend) -> None:
+    def __init__(self, backend: Any) -> None:
         self._backend = backend
+        self.sleep = backend.sleep
 
-    def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.NetworkStream:
+    def connect_tcp(self, host: str, port: int, timeout: float | None = None, **named: Any) -> Any:
         left = _left(timeout, httpcore.ConnectTimeout)
-        return _Stream(self._backend.connect_tcp(host, port, left, local_address, socket_options))
-
-    def sleep(self, seconds: float) -> None:
-        self._backend.sleep(seconds)
+        return _Stream(self._backend.connect_tcp(host, port, left, **named))
 
 
-class _AsyncStream(httpcore.AsyncNetworkStream):
+class _AsyncStream(_Stream):
     """As `_Stream`, awaited."""
 
-    def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
-        self._stream = stream
-
-    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return await self._stream.read(max_bytes, _left(timeout, httpcore.ReadTimeout))
-
-    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        await self._stream.write(buffer, _left(timeout, httpcore.WriteTimeout))
-
-    async def aclose(self) -> None:
-        await self._stream.aclose()
+    def write(self, buffer: bytes, timeout: float | None = None) -> Any:
+        return self._stream.write(buffer, _left(timeout, httpcore.WriteTimeout))
 
     async def start_tls(
-        self,
-        ssl_context: ssl.SSLContext,
-        server_hostname: str | None = None,
-        timeout: float | None = None,
-    ) -> httpcore.AsyncNetworkStream:
+        self, ssl_context: Any, server_hostname: str | None = None, timeout: float | None = None
+    ) -> Any:
         left = _left(timeout, httpcore.ConnectTimeout)
         return _AsyncStream(await self._stream.start_tls(ssl_context, server_hostname, left))
 
-    def get_extra_info(self, info: str) -> Any:
-        return self._stream.get_extra_info(info)
 
-
-class _AsyncBackend(httpcore.AsyncNetworkBackend):
+class _AsyncBackend(_Backend):
     """As `_Backend`, awaited."""
 
-    def __init__(self, backend: httpcore.AsyncNetworkBackend) -> None:
-        self._backend = backend
-
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
+    async def connect_tcp(self, host: str, port: int, timeout: float | None = None, **named: Any) -> Any:
         left = _left(timeout, httpcore.ConnectTimeout)
-        stream = await self._backend.connect_tcp(host, port, left, local_address, socket_options)
-        return _AsyncStream(stream)
-
-    async def sleep(self, seconds: float) -> None:
-        await self._backend.sleep(seconds)
+        return _AsyncStream(await self._backend.connect_tcp(host, port, left, **named))
 
 
 def _left(timeout: float | None, late: type[Exception]) -> float | None:
@@ -245,12 +199,12 @@ def bounded(pool: httpx.Client | httpx.AsyncClient) -> None:
     know them (a caller's own), deadlines still hold between the parts of an answer.
     """
     for transport in (pool._transport, *pool._mounts.values()):
-        connections = getattr(transport, "_pool", None)
+        connections: Any = getattr(transport, "_pool", None)
         backend = getattr(connections, "_network_backend", None)
         if isinstance(backend, httpcore.NetworkBackend):
-            connections._network_backend = _Backend(backend)  # type: ignore[union-attr]
+            connections._network_backend = _Backend(backend)
         elif isinstance(backend, httpcore.AsyncNetworkBackend):
-            connections._network_backend = _AsyncBackend(backend)  # type: ignore[union-attr]
+            connections._network_backend = _AsyncBackend(backend)
 
 
 class Unusable(Exception):  # noqa: N818 - becomes an InvalidResponseError where the answer is known
@@ -280,33 +234,34 @@ class Body:
         self._raw: list[bytes] = []
         self._size = 0
         packing = answer.headers.get("content-encoding", "").strip().lower()
-        self._packed = packing not in ("", "identity")
         if packing not in ("", "identity", "gzip", "x-gzip", "deflate"):
             raise Unusable("it is packed in a way that nobody asked for")
+        self._is_packed = packing not in ("", "identity")
         self._unpacked: list[bytes] | None = []
-        self._unpack = zlib.decompressobj(_ANY_HEADER) if self._packed else None
         length = answer.headers.get("content-length", "")
         if length.isdecimal() and len(length) < 20 and int(length) > limit:
             raise self._too_large()
 
     def take(self, part: bytes) -> None:
         """The next part, as it came."""
-        if self._deadline is not None and self._deadline.left() <= 0:
-            raise httpx.ReadTimeout("The time for the whole answer is up.")
+        self._keep_the_deadline()
         self._raw.append(part)
-        if self._unpack is None:
+        if not self._is_packed:
             self._count(len(part))
             return
-        if len(self._raw) == 1 and not _has_header(part):
-            self._unpack = zlib.decompressobj(-zlib.MAX_WBITS)  # what some servers call deflate
+        if len(self._raw) == 1:
+            self._unpack = _unpacking(part)
         for piece in self._pieces(self._unpack, part):
             self._count(len(piece))
             if self._unpacked is not None:
                 self._unpacked.append(piece)
                 if self._size > _KEPT:
                     self._unpacked = None
-            if self._deadline is not None and self._deadline.left() <= 0:
-                raise httpx.ReadTimeout("The time for the whole answer is up.")
+            self._keep_the_deadline()
+
+    def _keep_the_deadline(self) -> None:
+        if self._deadline is not None and self._deadline.left() <= 0:
+            raise httpx.ReadTimeout("The time for the whole answer is up.")
 
     def _count(self, bytes_: int) -> None:
         self._size += bytes_
@@ -330,24 +285,18 @@ class Body:
 
     def whole(self) -> bytes:
         """All of it."""
-        parts = self._raw
-        if self._unpack is not None:
-            parts = self._unpacked if self._unpacked is not None else []
-            if self._unpacked is None:
-                again = zlib.decompressobj(_ANY_HEADER if _has_header(self._raw[0]) else -zlib.MAX_WBITS)
-                for part in self._raw:
-                    parts += self._pieces(again, part)
+        parts = self._unpacked if self._is_packed else self._raw
+        if parts is None:
+            again = _unpacking(self._raw[0])
+            parts = [piece for part in self._raw for piece in self._pieces(again, part)]
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-#: Tells zlib to look for itself whether it is gzip or deflate.
-_ANY_HEADER = zlib.MAX_WBITS | 32
-
-
-def _has_header(start: bytes) -> bool:
-    if start[:1] == b"\x1f":
-        return True
-    return len(start) < 2 or (start[0] & 0x0F == 8 and int.from_bytes(start[:2]) % 31 == 0)
+def _unpacking(start: bytes) -> Any:
+    """What unpacks gzip, and both things that servers call deflate: with a header, and without."""
+    is_zlib = len(start) < 2 or (start[0] & 0x0F == 8 and int.from_bytes(start[:2]) % 31 == 0)
+    has_header = is_zlib or start[:1] == b"\x1f"
+    return zlib.decompressobj(zlib.MAX_WBITS | 32 if has_header else -zlib.MAX_WBITS)
 
 
 class _NoCookies(httpx.Cookies):

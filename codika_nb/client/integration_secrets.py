@@ -15,24 +15,20 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from difflib import get_close_matches
+from importlib.util import find_spec
 from typing import Any, Literal
 
 from ..errors import ConfigError, InvalidResponseError
 
 Context = Literal["organization", "member", "process_instance"]
 
+_WITH_A_KEY_ALONE = (
+    *("openai", "anthropic", "google_gemini", "mistral", "deep_seek", "cohere"),
+    *("x_ai", "open_router", "tavily", "pinecone", "folk"),
+)
+
 _ORGANIZATION = {
-    "openai": ("OPENAI_API_KEY",),
-    "anthropic": ("ANTHROPIC_API_KEY",),
-    "google_gemini": ("GOOGLE_GEMINI_API_KEY",),
-    "mistral": ("MISTRAL_API_KEY",),
-    "deep_seek": ("DEEP_SEEK_API_KEY",),
-    "cohere": ("COHERE_API_KEY",),
-    "x_ai": ("X_AI_API_KEY",),
-    "open_router": ("OPEN_ROUTER_API_KEY",),
-    "tavily": ("TAVILY_API_KEY",),
-    "pinecone": ("PINECONE_API_KEY",),
-    "folk": ("FOLK_API_KEY",),
+    **{name: (f"{name.upper()}_API_KEY",) for name in _WITH_A_KEY_ALONE},
     "pipedrive": ("PIPEDRIVE_API_TOKEN",),
     "odoo": ("ODOO_URL", "ODOO_DATABASE", "ODOO_USERNAME", "ODOO_PASSWORD"),
     "twilio": ("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN"),
@@ -192,13 +188,12 @@ def require_cryptography() -> None:
     Raises:
         ConfigError: the package it takes is not installed.
     """
-    try:
-        import cryptography  # noqa: F401, PLC0415 - an extra, which most notebooks do without
-    except ImportError:
-        problem = "Secrets are encrypted before they are sent, which takes the package cryptography."
-    else:
-        return
-    raise ConfigError(problem, next_action="pip install 'codika-nb[integrations]'", code="missing-package")
+    if find_spec("cryptography") is None:
+        raise ConfigError(
+            "Secrets are encrypted before they are sent, which takes the package cryptography.",
+            next_action="pip install 'codika-nb[integrations]'",
+            code="missing-package",
+        )
 
 
 def seal(secrets: Mapping[str, str], public_key: str) -> dict[str, dict[str, Any]]:
@@ -207,7 +202,7 @@ def seal(secrets: Mapping[str, str], public_key: str) -> dict[str, dict[str, Any
     Raises:
         InvalidResponseError: what the server gave as its public key is none, or a weak one.
     """
-    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415 - as above
+    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415 - an extra, which most do without
     from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415
     from cryptography.hazmat.primitives.asymmetric import padding, rsa  # noqa: PLC0415
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415

@@ -15,8 +15,6 @@ from ..usecases.schema import read_schema
 from ..usecases.triggers import HttpTrigger
 from .deployed import latest
 
-__all__ = ["Offer", "choose", "offers_at", "offers_of", "outputs_at"]
-
 
 @dataclass(frozen=True)
 class Offer:

@@ -27,47 +27,19 @@ from .steps import Response
 
 # Codes of the platform's documentation and of codika 3.6.0 that say more than the HTTP status, or
 # stay true when the status says nothing. All others go by their status.
-_BY_CODE: dict[str, type[APIError]] = {
-    **dict.fromkeys(
-        (
-            "OTP_INVALID",
-            "OTP_NOT_FOUND",
-            "OTP_EXPIRED",
-            "OTP_ALREADY_USED",
-            "OTP_PURPOSE_MISMATCH",
-            "OTP_LOCKED_OUT",
-        ),
-        OTPError,
-    ),
-    **dict.fromkeys(("MULTIPLE_ORGANIZATIONS", "ORGANIZATION_NOT_MEMBER"), OrganizationChoiceError),
+_CODES: dict[type[APIError], str] = {
+    OTPError: "OTP_INVALID OTP_NOT_FOUND OTP_EXPIRED OTP_ALREADY_USED OTP_PURPOSE_MISMATCH OTP_LOCKED_OUT",
+    OrganizationChoiceError: "MULTIPLE_ORGANIZATIONS ORGANIZATION_NOT_MEMBER",
     # The last is answered with 429, but no wait helps: a key has to be revoked.
-    **dict.fromkeys(
-        (
-            "USER_ALREADY_HAS_ORGANIZATION",
-            "USER_HAS_NO_ORGANIZATION",
-            "DEPLOYMENT_IN_PROGRESS",
-            "MAX_API_KEYS_REACHED",
-        ),
-        ConflictError,
-    ),
-    **dict.fromkeys(("OTP_RESEND_COOLDOWN", "EMAIL_RATE_LIMITED", "IP_RATE_LIMITED"), RateLimitError),
-    **dict.fromkeys(("USER_NOT_FOUND", "PROJECT_NOT_FOUND", "ORGANIZATION_NOT_FOUND"), NotFoundError),
-    **dict.fromkeys(
-        (
-            "EMAIL_REQUIRED",
-            "EMAIL_INVALID",
-            "COMPANY_NAME_TOO_LONG",
-            "INVALID_EXPIRES_IN_DAYS",
-            "INVALID_REQUEST",
-            "INVALID_PROJECT_ID",
-            "INVALID_CONFIGURATION",
-            "INVALID_WORKFLOW_JSON",
-            "INVALID_VERSION",
-        ),
-        InvalidRequestError,
-    ),
-    **dict.fromkeys(("INTERNAL", "INTERNAL_ERROR", "N8N_DEPLOYMENT_FAILED"), ServerError),
+    ConflictError: "USER_ALREADY_HAS_ORGANIZATION USER_HAS_NO_ORGANIZATION DEPLOYMENT_IN_PROGRESS "
+    "MAX_API_KEYS_REACHED",
+    RateLimitError: "OTP_RESEND_COOLDOWN EMAIL_RATE_LIMITED IP_RATE_LIMITED",
+    NotFoundError: "USER_NOT_FOUND PROJECT_NOT_FOUND ORGANIZATION_NOT_FOUND",
+    InvalidRequestError: "EMAIL_REQUIRED EMAIL_INVALID COMPANY_NAME_TOO_LONG INVALID_EXPIRES_IN_DAYS "
+    "INVALID_REQUEST INVALID_PROJECT_ID INVALID_CONFIGURATION INVALID_WORKFLOW_JSON INVALID_VERSION",
+    ServerError: "INTERNAL INTERNAL_ERROR N8N_DEPLOYMENT_FAILED",
 }
+_BY_CODE = {code: kind for kind, codes in _CODES.items() for code in codes.split()}
 
 _BY_STATUS: dict[int, type[APIError]] = {
     401: AuthenticationError,

@@ -238,14 +238,12 @@ class Runs(list[Run]):
 
     def _counts(self) -> dict[str, int]:
         """How many succeeded, failed, have not ended and have not been started."""
-        known = {"success": 0, "failed": 0, "running": 0, "new": max((self.total or 0) - len(self), 0)}
+        new = max((self.total or 0) - len(self), 0)
+        counts = {"succeeded": 0, "failed": 0, "not ended": 0, "not started": new}
         for run in self:
-            status: str = run.status
-            if status == "pending":
-                status = "new" if run.execution_id is None and run._asked is None else "running"
-            known[status] += 1
-        words = {"success": "succeeded", "failed": "failed", "running": "not ended", "new": "not started"}
-        return {words[status]: count for status, count in known.items()}
+            pending = "not started" if run.execution_id is None and run._asked is None else "not ended"
+            counts[{"success": "succeeded", "failed": "failed", "pending": pending}[run.status]] += 1
+        return counts
 
     def __repr__(self) -> str:
         number = max(len(self), self.total or 0)

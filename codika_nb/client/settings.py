@@ -8,14 +8,13 @@ import os
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from numbers import Real
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from .. import __version__, in_process
-from ..display.place import next_step
 from ..errors import AuthenticationError, ConfigError
 from ..models import Identity
 from ..profiles import PRODUCTION, MaskedKey, is_loopback, mask, normalize_base_url
@@ -24,10 +23,11 @@ from ..profiles.environment import Environment, Source
 from ..profiles.profile import HoldsKey
 from . import arguments, http, within
 from .api import API
-from .api.instances import known_instance
+from .api.instances import public_instance
 from .auth import InstanceKey, QueryKey, TriggerURL, auth_for
 from .batch import Batch
 from .deployed import Account, Deployed, latest, remember
+from .elsewhere import endpoint_url
 from .endpoint import endpoint
 from .http import httpx
 from .runs import Runs
@@ -205,7 +205,7 @@ class Connected(HoldsKey, API, Generic[Pool]):
             auth = MaskedKey(auth)  # some tracebacks show the variables of every frame
         self._settings = settings = _settings or Settings(auth, profile, base_url, env_file)
         self.base_url, self.instance = settings.base_url, settings.instance
-        self.public_key_url = settings.public_key_url
+        self.public_key_url, self.public_bases = settings.public_key_url, settings.public_bases
         self._timeout = _checked(timeout)
         self._largest_answer = _limit(largest_answer, "The largest answer is a number of bytes")
         self._transport = transport
@@ -241,11 +241,6 @@ class Connected(HoldsKey, API, Generic[Pool]):
     def public(self) -> bool:
         """Whether the credential belongs to one process instance, which has addresses of its own."""
         return _is_public(self.auth)
-
-    @property
-    def public_bases(self) -> Mapping[str, str]:
-        """Those addresses, as far as the environment names any."""
-        return self._settings.public_bases
 
     @endpoint
     def whoami(self) -> Steps[Identity]:
@@ -318,15 +313,8 @@ class Connected(HoldsKey, API, Generic[Pool]):
                 next_action="Copy the instance's key from its trigger panel in the dashboard, under "
                 "“Public API Access”, and make a client with it: Client(auth=key).",
             )
-        there = known_instance(self, instance, arguments.name(workflow, "A workflow"))
-        if not there:
-            raise ConfigError(
-                "Which process instance is meant?",
-                next_action=f"{next_step('name-instance')}, or set PROCESS_INSTANCE_ID.",
-                code="which-instance",
-            )
-        base_url, where = self._address("webhook", there, workflow)
-        return TriggerURL((base_url or self.base_url) + where, self.auth)
+        there = public_instance(self, instance, arguments.name(workflow, "A workflow"))
+        return TriggerURL(endpoint_url(self, workflow, instance=there), self.auth)
 
     @property
     def interrupted(self) -> Runs | None:

@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from .client import AsyncClient, Client
     from .runs import Runs
 
-__all__ = ["AsyncWorkflow", "Described", "Workflow", "Workflows", "described"]
-
 
 class Described:
     """What is known of a workflow, and who runs it: what it does, what it takes and what it gives."""

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 _building = threading.Lock()
 
 
+def _in_camel_case(name: str) -> str:
+    return to_camel(name).replace("n8N", "n8n")
+
+
 def _as_text(given: Any) -> Any:
     return str(given) if isinstance(given, int) and not isinstance(given, bool) else given
 
@@ -45,7 +49,7 @@ class Answer(BaseModel):
     _whole: ClassVar[bool] = False
 
     model_config = ConfigDict(
-        alias_generator=to_camel,
+        alias_generator=_in_camel_case,
         populate_by_name=True,
         frozen=True,
         extra="allow",
@@ -162,29 +166,35 @@ Row = TypeVar("Row", bound=Answer)
 class Table(list[Row]):
     """A list that shows itself as a table, in plain text and in HTML.
 
-    A subclass says what its rows are, under which member an answer holds them, and what is shown. Rows that
-    do not fit are left out, unless they are no list without each of them (`whole`).
+    A subclass says what its rows are, under which member an answer holds them, what is shown, and what else
+    the answer says of all of them (`about`). Rows that do not fit are left out, unless they are no list
+    without each of them (`whole`).
     """
 
     #: Heading of a column → attribute of a row.
     columns: ClassVar[dict[str, str]] = {}
     _page: ClassVar[type[BaseModel]]
     _row: ClassVar[type[Answer]]
+    _about: ClassVar[tuple[str, ...]]
 
     def __init_subclass__(
-        cls, *, row: type[Answer], member: str, whole: bool = False, **options: Any
+        cls, *, row: type[Answer], member: str, whole: bool = False, about: tuple[str, ...] = ()
     ) -> None:
-        super().__init_subclass__(**options)
-        cls._row = row
+        super().__init_subclass__()
+        cls._row, cls._about = row, about
         rows: Any = (tuple[row, ...], Field(alias=member))  # type: ignore[valid-type]  # known when it runs
-        cls._page = page = create_model(f"{cls.__name__}Page", __base__=Answer, rows=rows)
+        others: Any = dict.fromkeys(about, (str | None, None))
+        cls._page = page = create_model(f"{cls.__name__}Page", __base__=Answer, rows=rows, **others)
         page._whole = whole
 
     @classmethod
     def read(cls, answer: Any) -> Self:
         """Make the list out of the answer that holds it."""
         page: Any = cls._page.model_validate(answer)
-        return cls(page.rows)
+        table = cls(page.rows)
+        for name in cls._about:
+            setattr(table, name, getattr(page, name))
+        return table
 
     def _cells(self) -> list[list[Cell]]:
         return [[self._cell(row, attribute) for attribute in self.columns.values()] for row in self]

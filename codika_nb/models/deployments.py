@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar, Literal, TypedDict
 
-from pydantic import Field
-
 from ..display.markup import Bundle, Shown, card, code
 from ..display.text import redact
 from .answer import Answer, Id, Table
@@ -16,7 +14,7 @@ class DeployedWorkflow(Answer):
     """One workflow of a deployment, and whether it runs."""
 
     workflow_template_id: Id
-    n8n_workflow_id: str | None = Field(default=None, alias="n8nWorkflowId")
+    n8n_workflow_id: str | None = None
     status: Literal["active", "inactive", "failed"] | str = "active"
 
 
@@ -56,7 +54,7 @@ class Redeployment(Answer):
 
     deployment_status: Literal["deployed", "failed"] | str = ""
     deployment_instance_id: str | None = None
-    n8n_workflow_ids: tuple[str, ...] = Field(default=(), alias="n8nWorkflowIds")
+    n8n_workflow_ids: tuple[str, ...] = ()
 
 
 class StageDocument(TypedDict):

@@ -5,14 +5,11 @@ from __future__ import annotations
 import base64
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, Field
 
 from .answer import Answer, Table
-
-if TYPE_CHECKING:
-    from typing import Self
 
 
 def _from_base64(value: Any) -> bytes:
@@ -35,7 +32,10 @@ class StoredDocument(Answer):
     )
 
 
-class UseCaseFiles(Table[StoredDocument], row=StoredDocument, member="documents", whole=True):
+_ABOUT = ("project_id", "organization_id", "version", "data_ingestion_version")
+
+
+class UseCaseFiles(Table[StoredDocument], row=StoredDocument, member="documents", whole=True, about=_ABOUT):
     """The files of a deployed use case, as a list.
 
     Attributes:
@@ -56,22 +56,6 @@ class UseCaseFiles(Table[StoredDocument], row=StoredDocument, member="documents"
         "Type": "content_type",
         "Uploaded": "uploaded_at",
     }
-
-    @classmethod
-    def read(cls, answer: Any) -> Self:
-        """Make the list out of the answer that holds it."""
-        files = super().read(answer)
-        about = _Version.model_validate(answer)
-        for name in _Version.model_fields:
-            setattr(files, name, getattr(about, name))
-        return files
-
-
-class _Version(Answer):
-    project_id: str | None = None
-    organization_id: str | None = None
-    version: str | None = None
-    data_ingestion_version: str | None = None
 
 
 class Skill(Answer):

@@ -124,9 +124,9 @@ class ExecutionDetails(Answer):
     """A run as the workflow engine recorded it: its `nodes` in short, all of it in `n8n_execution`."""
 
     codika_execution_id: Id
-    n8n_execution_id: str | None = Field(default=None, alias="n8nExecutionId")
+    n8n_execution_id: str | None = None
     status: str = ""
-    n8n_execution: Any = Field(default=None, alias="n8nExecution", repr=False)
+    n8n_execution: Any = Field(default=None, repr=False)
 
     @property
     def nodes(self) -> list[NodeRun]:
@@ -205,7 +205,7 @@ class ExecutionSummary(_Run):
     status: Literal["pending", "success", "failed"] | str | None = None
     created_at: datetime | None = None
     duration: int | None = Field(default=None, description="milliseconds")
-    n8n_execution_id: str | None = Field(default=None, alias="n8nExecutionId")
+    n8n_execution_id: str | None = None
     error_details: ExecutionProblem | None = None
     instance: str | None = INSTANCE
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, ClassVar, Literal
 
-from pydantic import Field
-
 from .answer import Answer, Id, Table
 
 
@@ -42,9 +40,9 @@ class InstanceWorkflow(Answer):
     """A workflow of an instance; from the fifth member on only when details were asked for."""
 
     workflow_id: Id
-    n8n_workflow_id: str | None = Field(default=None, alias="n8nWorkflowId")
+    n8n_workflow_id: str | None = None
     workflow_name: str | None = None
-    n8n_workflow_is_active: bool | None = Field(default=None, alias="n8nWorkflowIsActive")
+    n8n_workflow_is_active: bool | None = None
     triggers: tuple[dict[str, Any], ...] = ()
     cost: float | None = None
     integration_uids: tuple[str, ...] = ()

@@ -19,7 +19,7 @@ class Integration(Answer):
     connected_at: datetime | None = None
     connected_by: str | None = None
     has_valid_tokens: bool | None = None
-    n8n_credential_id: str | None = Field(default=None, alias="n8nCredentialId")
+    n8n_credential_id: str | None = None
     custom_schema: dict[str, Any] | None = Field(default=None, repr=False)
 
 
@@ -39,7 +39,7 @@ class IntegrationConnected(Answer):
     """An integration whose secrets the platform has taken."""
 
     message: str = ""
-    n8n_credential_id: str | None = Field(default=None, alias="n8nCredentialId")
+    n8n_credential_id: str | None = None
 
 
 class PendingInstance(Answer):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -16,35 +16,19 @@ from .profile import Profile
 
 # Attribute → member, in the order in which the tool writes them.
 _MEMBERS = {
-    "api_key": "apiKey",
-    "type": "type",
-    "organization_id": "organizationId",
-    "organization_name": "organizationName",
-    "key_name": "keyName",
-    "key_prefix": "keyPrefix",
-    "scopes": "scopes",
-    "created_at": "createdAt",
-    "expires_at": "expiresAt",
-    "base_url": "baseUrl",
+    each.name: re.sub("_([a-z])", lambda found: found[1].upper(), each.name)
+    for each in fields(Profile)
+    if each.name not in ("name", "extra")
 }
 
 # What every JavaScript object has from birth. The tool loses a profile of the first name, and takes the
 # others for profiles that exist.
 _INHERITED = frozenset(
-    {
-        "__proto__",
-        "__defineGetter__",
-        "__defineSetter__",
-        "__lookupGetter__",
-        "__lookupSetter__",
-        "constructor",
-        "hasOwnProperty",
-        "isPrototypeOf",
-        "propertyIsEnumerable",
-        "toLocaleString",
-        "toString",
-        "valueOf",
-    }
+    (
+        *("__proto__", "__defineGetter__", "__defineSetter__", "__lookupGetter__", "__lookupSetter__"),
+        *("constructor", "hasOwnProperty", "isPrototypeOf", "propertyIsEnumerable"),
+        *("toLocaleString", "toString", "valueOf"),
+    )
 )
 
 

@@ -250,7 +250,7 @@ def _rewrite(path: Path, change: Callable[[Document], T], *, renew: bool) -> tup
             result = change(document)
             with files.temporary(target, document.encode) as temporary:
                 # The codika tool takes no lock. What it has written meanwhile is read again, not lost.
-                if _version(target) != version:
+                if _read_once(target)[1] != version:
                     continue
                 notices = _left_open(path, target)
                 if document.problem is not None:
@@ -352,14 +352,6 @@ def _left_open(path: Path, target: Path) -> list[str]:
         f"The config file {path} was open to other accounts on this machine (mode {mode:04o}); "
         "it is private now. If somebody may have read it, make new keys."
     ]
-
-
-def _version(path: Path) -> _Version | None:
-    try:
-        status = path.stat()
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _read(path: Path) -> tuple[Document, _Version | None]:

@@ -6,24 +6,16 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from ...models import (
-    AcceptedDocuments,
-    DataIngestion,
-    Deployment,
-    Published,
-    Redeployment,
-    StageDocument,
-)
+from ...models import AcceptedDocuments, DataIngestion, Deployment, Published, Redeployment, StageDocument
 from .. import arguments
 from ..call import Call
 from ..endpoint import endpoint
 from ..steps import Steps
+from .instances import which_instance
+from .platform import Platform
 
 if TYPE_CHECKING:
     from ...usecases.usecase import UseCase
-
-from .instances import which_instance
-from .platform import Platform
 
 
 class DeploymentsAPI(Platform):

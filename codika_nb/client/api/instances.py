@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 from ...display.place import next_step
 from ...display.text import plain
@@ -31,6 +31,20 @@ def known_instance(api: Platform, instance: str | None, workflow: str | None = N
     return made or api.instance
 
 
+def public_instance(api: Platform, instance: str | None, workflow: str | None = None) -> str:
+    """The same for a key of a single instance, which reads no lists.
+
+    Raises:
+        ConfigError: it is not known.
+    """
+    if known := known_instance(api, instance, workflow):
+        return known
+    raise _unclear(
+        "Which process instance is meant?",
+        f"{next_step('name-instance')}, or set PROCESS_INSTANCE_ID: the key belongs to one instance.",
+    )
+
+
 def which_instance(api: Platform, instance: str | None, workflow: str | None = None) -> Steps[str]:
     """The process instance that is meant.
 
@@ -46,30 +60,21 @@ def which_instance(api: Platform, instance: str | None, workflow: str | None = N
         ConfigError: several could be meant, or none; lists the choices.
         NotFoundError: none of the organization's instances has this workflow.
     """
-    known = known_instance(api, instance, workflow)
-    if known:
+    if api.public:
+        return public_instance(api, instance, workflow)
+    if known := known_instance(api, instance, workflow):
         return known
-    if api.public:  # such a key reads no lists
-        raise ConfigError(
-            "Which process instance is meant?",
-            next_action=f"{next_step('name-instance')}, or set PROCESS_INSTANCE_ID: "
-            "the key belongs to one instance.",
-            code="which-instance",
-        )
     try:
         listed = yield from InstancesAPI.list_instances.describe(api, limit=100)
     except PermissionDeniedError as error:
-        raise ConfigError(
+        raise _unclear(
             "Which process instance is meant? This key may not list them.",
-            next_action=f"{next_step('name-instance')}, set PROCESS_INSTANCE_ID, "
-            f"or {next_step('deploy-first')}.",
-            code="which-instance",
+            f"{next_step('name-instance')}, set PROCESS_INSTANCE_ID, or {next_step('deploy-first')}.",
         ) from error
     if not listed:
-        raise ConfigError(
+        raise _unclear(
             "Which process instance is meant? Nothing is deployed in this organization yet.",
-            next_action=f"There has to be one: {next_step('deploy-first')}.",
-            code="which-instance",
+            f"There has to be one: {next_step('deploy-first')}.",
         )
     if workflow is None:
         return _only(listed, "")
@@ -96,12 +101,16 @@ def _only(instances: Sequence[InstanceSummary], before: str) -> str:
         f"{each.process_instance_id} ({plain(each.title)}, {each.environment}, {each.current_version})"
         for each in instances[:MOST_ASKED]
     ]
-    raise ConfigError(
+    error = _unclear(
         f"{before}Which process instance is meant?",
-        next_action=f"{next_step('name-instance')}, one of: {', '.join(choices)}.",
-        code="which-instance",
-        details={"instances": [each.process_instance_id for each in instances]},
+        f"{next_step('name-instance')}, one of: {', '.join(choices)}.",
     )
+    error.details = {"instances": [each.process_instance_id for each in instances]}
+    raise error
+
+
+def _unclear(message: str, next_action: str) -> ConfigError:
+    return ConfigError(message, next_action=next_action, code="which-instance")
 
 
 class InstancesAPI(Platform):
@@ -154,10 +163,7 @@ class InstancesAPI(Platform):
         """
         there = yield from which_instance(self, instance)
         body = arguments.given(processInstanceId=there, includeWorkflowDetails=workflows or None)
-
-        def read(answer: Any) -> Instance:
-            return Instance.model_validate(known(answer, processInstanceId=there))
-
+        read = known(Instance, processInstanceId=there)
         return (yield from Call("POST", "/getprocessinstancepublic", read, body=body, repeatable=True))
 
     @endpoint
@@ -188,8 +194,4 @@ class InstancesAPI(Platform):
 
     def _switch(self, route: str, instance: str | None) -> Steps[InstanceState]:
         body = {"processInstanceId": (yield from which_instance(self, instance))}
-
-        def read(answer: Any) -> InstanceState:
-            return InstanceState.model_validate(known(answer, **body))
-
-        return (yield from Call("POST", route, read, body=body, repeatable=True))
+        return (yield from Call("POST", route, known(InstanceState, **body), body=body, repeatable=True))

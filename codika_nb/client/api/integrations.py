@@ -5,12 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ...models import (
-    CredentialSchema,
-    IntegrationConnected,
-    IntegrationDeleted,
-    Integrations,
-)
+from ...models import CredentialSchema, IntegrationConnected, IntegrationDeleted, Integrations
 from .. import arguments
 from .. import integration_secrets as integrations
 from ..call import Call

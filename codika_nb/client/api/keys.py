@@ -128,9 +128,8 @@ class KeysAPI(Platform):
             "scopes": arguments.texts(scopes),
             **arguments.given(description=description, expiresInDays=days),
         }
-        return (
-            yield from Call("POST", "/createorganizationapikeypublic", MintedKey.model_validate, body=body)
-        )
+        read = MintedKey.model_validate
+        return (yield from Call("POST", "/createorganizationapikeypublic", read, body=body))
 
     @endpoint
     def update_organization_key(
@@ -165,6 +164,5 @@ class KeysAPI(Platform):
             name=name,
             description=description,
         )
-        return Call(
-            "POST", "/updateorganizationapikeypublic", UpdatedKey.model_validate, body=body, repeatable=True
-        )
+        read = UpdatedKey.model_validate
+        return Call("POST", "/updateorganizationapikeypublic", read, body=body, repeatable=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 from ...profiles import PRODUCTION
@@ -24,16 +25,13 @@ class Platform:
     """The process instance that the environment names (``PROCESS_INSTANCE_ID``)."""
     public_key_url: str = "https://app.codika.io/encryption/public.pem"
     """Where the key is that secrets of integrations are encrypted with."""
+    public_bases: Mapping[str, str] = MappingProxyType({})
+    """Addresses of a single instance, ``webhook`` and ``status``, where they are not the server's own."""
 
     @property
     def public(self) -> bool:
         """Whether the credential belongs to one process instance, which has addresses of its own."""
         return False
-
-    @property
-    def public_bases(self) -> Mapping[str, str]:
-        """Those addresses, ``webhook`` and ``status``, where they are not the server's own."""
-        return {}
 
     def _deployments(self) -> Iterable[Deployed]:
         """What this process has deployed with this account, the latest first."""

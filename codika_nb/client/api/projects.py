@@ -73,11 +73,5 @@ class ProjectsAPI(Platform):
             >>> client.get_project(greeter.id).current_deployment
             ProjectVersion(version='1.0', deployed_at=...)
         """
-        body = {"projectId": project_id}
-        return Call(
-            "POST",
-            "/getprojectpublic",
-            lambda answer: Project.model_validate(known(answer, id=project_id)),
-            body=body,
-            repeatable=True,
-        )
+        body, read = {"projectId": project_id}, known(Project, id=project_id)
+        return Call("POST", "/getprojectpublic", read, body=body, repeatable=True)

@@ -18,13 +18,7 @@ from ...errors import (
     TransportError,
     WaitTimeoutError,
 )
-from ...models import (
-    Execution,
-    ExecutionDetails,
-    Executions,
-    ExecutionSummary,
-    Triggered,
-)
+from ...models import Execution, ExecutionDetails, Executions, ExecutionSummary, Triggered
 from .. import arguments
 from ..call import Call, known, path
 from ..endpoint import endpoint
@@ -106,12 +100,11 @@ class RunsAPI(Platform):
     def _status(self, execution: Run, instance: str) -> Call[Execution]:
         run = _run_id(execution)
         base_url, where = self._address("status", instance, run)
+        read = known(Execution, "execution", executionId=run)
         return Call(
             "GET",
             where,
-            lambda answer: Execution.model_validate(known(answer.get("execution"), executionId=run)).at(
-                instance
-            ),
+            lambda answer: read(answer).at(instance),
             envelope="flat",
             repeatable=True,
             base_url=base_url,
@@ -237,18 +230,9 @@ class RunsAPI(Platform):
         """
         run = _run_id(execution)
         there = yield from which_instance(self, instance or _instance_of(execution))
-        return (
-            yield from Call(
-                "GET",
-                path("getexecutiondetailspublic", there, run),
-                lambda answer: ExecutionDetails.model_validate(
-                    known(answer.get("execution"), codikaExecutionId=run)
-                ),
-                query=arguments.query(deep=deep, slim=slim),
-                envelope="flat",
-                repeatable=True,
-            )
-        )
+        where, query = path("getexecutiondetailspublic", there, run), arguments.query(deep=deep, slim=slim)
+        read = known(ExecutionDetails, "execution", codikaExecutionId=run)
+        return (yield from Call("GET", where, read, query=query, envelope="flat", repeatable=True))
 
     @endpoint
     def list_executions(
