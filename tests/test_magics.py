@@ -481,6 +481,10 @@ def test_a_lab_that_runs_a_sandbox_shares_it(shell: Kernel, sandbox: Sandbox, tm
         inbox = other.run("sandbox.inbox")
         assert sandbox.code_for(EMAIL) in inbox.text
         assert "<table" in inbox.html
+        for beyond in ('instance_key("x")', 'webhook_secret("x", "greet")', "clock"):
+            outcome = other.run(f"sandbox.{beyond}")
+            assert outcome.error == "AttributeError"
+            assert f"it runs in another process, at {sandbox.url}" in outcome.traceback[-1]
         other.run("%codika_sandbox --stop")
     assert Client(base_url=sandbox.url).perform is not None
     with socket.create_connection(("127.0.0.1", int(sandbox.url.rpartition(":")[2])), timeout=1):

@@ -68,6 +68,12 @@ class RemoteSandbox:
     def stop(self) -> None:
         """Leave it running: whoever started it stops it."""
 
+    def __getattr__(self, name: str) -> NoReturn:
+        raise AttributeError(
+            f"This sandbox has no {name!r} here: it runs in another process, at {self.url}. "
+            "Sandbox() from codika_nb starts one in this process, with accounts of its own."
+        )
+
     def __repr__(self) -> str:
         return f"RemoteSandbox({self.url!r})"
 

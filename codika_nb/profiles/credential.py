@@ -92,7 +92,8 @@ class Credential(HoldsKey):
             where = "" if place == "env" else f" in {place}"
             update = f"Set CODIKA_API_KEY{where} to the new one, and start again."
         lost = (
-            "It may have been regenerated in the dashboard, whose trigger panel shows the new one"
+            "It may have been regenerated in the dashboard, whose trigger panel shows the new one; "
+            "and it starts runs and reads them, for all else an organization's key is needed"
             if public
             else "It may be revoked or expired"
         )
