@@ -186,10 +186,10 @@ class N8nEngine(Engine):
                 self._credentials[credential.id] = made
             own[credential.id] = self._credentials.get(credential.id, "")
         # A credential that n8n has no type for has no value.
-        values = {name: own.get(value, value) or None for name, value in _texts(installation.values)}
+        texts = {name: value for name, value in installation.values.items() if isinstance(value, str)}
         return {
             **installation.values,
-            **values,
+            **{name: own.get(value, value) or None for name, value in texts.items()},
             **{f"SUBWKFL_{name}": each for name, each in ids.items()},
             "ORGSECRET_N8N_BASE_URL": self._api.url,
             "ORGSECRET_WEBHOOK_AUTH_CRED_ID": self._lock_id,
@@ -316,10 +316,6 @@ def _callees_first(workflows: Mapping[str, dict[str, Any]]) -> Iterator[str]:
         if name not in done:
             visit(name, ())
     return iter(done)
-
-
-def _texts(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    return ((name, value) for name, value in values.items() if isinstance(value, str))
 
 
 def _hook(nodes: Sequence[Mapping[str, Any]], urls: Sequence[str]) -> Hook | None:
