@@ -26,6 +26,7 @@ __all__ = [
     "iso",
     "new_id",
     "new_uuid",
+    "present",
 ]
 
 Value = TypeVar("Value")
@@ -243,6 +244,11 @@ class Members:
 def as_json(value: Any) -> str:
     """JSON text of a value, for a column; refuses what JSON cannot say (NaN, a set, …)."""
     return json.dumps(value, allow_nan=False, separators=(",", ":"))
+
+
+def present(members: Mapping[str, Any]) -> dict[str, Any]:
+    """The members that have a value: what is absent is left out of an answer, and not null in it."""
+    return {name: value for name, value in members.items() if value is not None}
 
 
 def iso(seconds: float | None) -> str | None:

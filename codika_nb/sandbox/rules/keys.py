@@ -11,7 +11,7 @@ from typing import Any
 
 from ..mail import fold
 from ..store import Store
-from ..wire import Call, Caller, Members, Refusal, as_json, iso, new_uuid
+from ..wire import Call, Caller, Members, Refusal, as_json, iso, new_uuid, present
 from .organizations import Organizations
 
 __all__ = ["Keys"]
@@ -84,8 +84,9 @@ class Keys:
             "name": name,
             "scopes": list(scopes),
             "createdAt": iso(now),
+            "expiresAt": iso(expires_at),
         }
-        return bundle if expires_at is None else {**bundle, "expiresAt": iso(expires_at)}
+        return present(bundle)
 
     def _new_key(self, kind: str, **row: Any) -> str:
         """Make a key and remember all of it but the key itself."""
@@ -173,7 +174,7 @@ class Keys:
             "expiresAt": iso(key["expires_at"]),
             "lastUsedAt": iso(key["last_used_at"]),
         }
-        return {name: value for name, value in data.items() if value is not None}
+        return present(data)
 
     def create_key(self, call: Call) -> dict[str, Any]:
         body = call.body
