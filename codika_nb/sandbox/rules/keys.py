@@ -84,9 +84,8 @@ class Keys:
             "name": name,
             "scopes": list(scopes),
             "createdAt": iso(now),
-            "expiresAt": iso(expires_at),
         }
-        return present(bundle)
+        return bundle if expires_at is None else {**bundle, "expiresAt": iso(expires_at)}
 
     def _new_key(self, kind: str, **row: Any) -> str:
         """Make a key and remember all of it but the key itself."""
