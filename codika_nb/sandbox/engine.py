@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 from .wire import new_id
 
@@ -85,6 +85,12 @@ class Outcome:
     node: str = ""
     engine_id: str | None = None
     """The engine's own id of the run, where it has one."""
+
+    @classmethod
+    def failed(cls, message: str, *, kind: str = "node_failure", node: str = "") -> Self:
+        """How a run ended that has failed, as the platform says it; in a node, where that is known."""
+        error = {"type": kind, "message": message}
+        return cls(error={**error, "failedNodeName": node} if node else error, node=node)
 
 
 class Engine:

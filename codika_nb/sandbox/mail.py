@@ -159,25 +159,19 @@ def smtp_relay(url: str) -> Callable[[Mail], None]:
             server.send_message(message, to_addrs=[mail.to])
 
     def send_with_patience(mail: Mail) -> None:
-        pauses = iter(_PAUSES)
         with lines:
-            while problem := _problem(send, mail):
-                # The server's words may quote what was sent, so that only their kind is written down.
-                logger.warning("the mail server %s did not take a mail: %s", host, type(problem).__name__)
-                pause = None if _is_final(problem) else next(pauses, None)
-                if pause is None:
-                    raise NotSent from problem
-                time.sleep(pause)
+            for pause in (*_PAUSES, None):
+                try:
+                    send(mail)
+                    return
+                except (OSError, smtplib.SMTPException) as error:
+                    # The server's words may quote what was sent, so that only their kind is written down.
+                    logger.warning("the mail server %s did not take a mail: %s", host, type(error).__name__)
+                    if pause is None or _is_final(error):
+                        raise NotSent from error
+                    time.sleep(pause)
 
     return send_with_patience
-
-
-def _problem(send: Callable[[Mail], None], mail: Mail) -> Exception | None:
-    try:
-        send(mail)
-    except (OSError, smtplib.SMTPException) as error:
-        return error
-    return None
 
 
 def _is_final(error: Exception) -> bool:

@@ -58,6 +58,7 @@ class Start(ABC):
     make_engine: Callable[[], Engine]
     trusted_proxy: str | None
     callback_url: str | None
+    port: int
     url: str = field(init=False)
     engine: Engine = field(init=False)
 
@@ -141,11 +142,8 @@ class Start(ABC):
             return action(self._platform)
 
 
-@dataclass(kw_only=True, eq=False, repr=False)
 class InProcess(Start):
     """In the calling process alone: no socket, and where there are none, no threads."""
-
-    port: int
 
     def start(self) -> None:
         self._ended = threading.Event()
@@ -188,7 +186,6 @@ class Serving(Start):
     """Over HTTP: a socket, a thread, and the loop on it."""
 
     host: str
-    port: int
 
     def start(self) -> None:
         self._socket = _listen(self.host, self.port)

@@ -242,7 +242,8 @@ class StandInEngine(Engine):
     async def _in_time(self, stand_in: StandIn, run: Run) -> Outcome:
         self._overdue = [thread for thread in self._overdue if thread.is_alive()]
         if len(self._overdue) >= self._MOST_OVERDUE:
-            return _failure(stand_in, "timeout", f"{len(self._overdue)} stand-ins before it do not end.")
+            message = f"{len(self._overdue)} stand-ins before it do not end."
+            return Outcome.failed(message, kind="timeout", node=stand_in.name)
         thread = DaemonThread(f"codika-stand-in-{stand_in.name}", lambda: _answer(stand_in, run))
         try:
             with _short_turns:
@@ -251,9 +252,8 @@ class StandInEngine(Engine):
             # Its place goes to the next one; an endless loop must not keep its share of the processor.
             thread.interrupt()
             self._overdue.append(thread)
-            return _failure(
-                stand_in, "timeout", f"The stand-in did not answer within {stand_in.time_limit:g} seconds."
-            )
+            message = f"The stand-in did not answer within {stand_in.time_limit:g} seconds."
+            return Outcome.failed(message, kind="timeout", node=stand_in.name)
 
 
 class StandInsFirst(Engine):
@@ -371,12 +371,12 @@ def _outcome(stand_in: StandIn, result: Any) -> Outcome:
     try:
         return Outcome(result=as_json(result), node=stand_in.name)
     except (TypeError, ValueError, RecursionError) as error:
-        return _failure(stand_in, "node_failure", f"The result cannot be written as JSON: {error}")
+        return Outcome.failed(f"The result cannot be written as JSON: {error}", node=stand_in.name)
 
 
 def _failed(stand_in: StandIn, run: Run, error: BaseException) -> Outcome:
     logger.warning("the stand-in %s of workflow %s failed", stand_in.name, run.workflow_id, exc_info=error)
-    return _failure(stand_in, "node_failure", _told(error))
+    return Outcome.failed(_told(error), node=stand_in.name)
 
 
 def _told(error: BaseException) -> str:
@@ -393,9 +393,3 @@ def _call(stand_in: StandIn, run: Run) -> Any:
         if "execution" in inspect.signature(stand_in.function).parameters:
             further["execution"] = {**run.metadata, "parameters": run.parameters}
     return stand_in.function(json.loads(run.payload), **further)
-
-
-def _failure(stand_in: StandIn, kind: str, message: str) -> Outcome:
-    return Outcome(
-        error={"type": kind, "message": message, "failedNodeName": stand_in.name}, node=stand_in.name
-    )

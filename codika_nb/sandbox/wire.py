@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 __all__ = [
     "Call",
@@ -26,49 +26,35 @@ __all__ = [
     "iso",
     "new_id",
     "new_uuid",
+    "present",
 ]
+
+Value = TypeVar("Value")
 
 _ALPHANUMERIC = string.ascii_letters + string.digits
 #: The HTTP status that each code of a refusal comes with.
-_CODES = {
-    400: (
-        *("INVALID_REQUEST", "INVALID_PAYLOAD", "INVALID_CONFIGURATION", "INVALID_WORKFLOW_JSON"),
-        *(
-            "INVALID_VERSION",
-            "INVALID_PROJECT_ID",
-            "INVALID_EXPIRES_IN_DAYS",
-            "EMAIL_REQUIRED",
-            "EMAIL_INVALID",
-        ),
-        *("OTP_INVALID", "COMPANY_NAME_TOO_LONG", "ORGANIZATION_CREATION_FAILED"),
-    ),
-    401: ("UNAUTHORIZED",),
-    403: ("FORBIDDEN", "ORGANIZATION_NOT_MEMBER"),
-    404: (
-        *("NOT_FOUND", "PROJECT_NOT_FOUND", "INSTANCE_NOT_FOUND", "WORKFLOW_NOT_FOUND"),
-        *("EXECUTION_NOT_FOUND", "USER_NOT_FOUND", "OTP_NOT_FOUND"),
-    ),
-    405: ("METHOD_NOT_ALLOWED",),
-    409: (
-        *("OTP_ALREADY_USED", "OTP_PURPOSE_MISMATCH", "USER_ALREADY_HAS_ORGANIZATION"),
-        *(
-            "USER_HAS_NO_ORGANIZATION",
-            "MULTIPLE_ORGANIZATIONS",
-            "CONFIRMATION_REQUIRED",
-            "ENGINE_UNAVAILABLE",
-        ),
-    ),
-    410: ("OTP_EXPIRED",),
-    412: ("INSTANCE_INACTIVE",),
-    421: ("MISDIRECTED_REQUEST",),
-    429: (
-        *("OTP_RESEND_COOLDOWN", "OTP_LOCKED_OUT", "EMAIL_RATE_LIMITED", "IP_RATE_LIMITED"),
-        "MAX_API_KEYS_REACHED",
-    ),
-    500: ("INTERNAL", "INTERNAL_ERROR"),
-    503: ("SERVICE_UNAVAILABLE",),
+_STATUS = {
+    code: status
+    for status, codes in {
+        400: "INVALID_REQUEST INVALID_PAYLOAD INVALID_CONFIGURATION INVALID_WORKFLOW_JSON INVALID_VERSION "
+        "INVALID_PROJECT_ID INVALID_EXPIRES_IN_DAYS EMAIL_REQUIRED EMAIL_INVALID OTP_INVALID "
+        "COMPANY_NAME_TOO_LONG ORGANIZATION_CREATION_FAILED",
+        401: "UNAUTHORIZED",
+        403: "FORBIDDEN ORGANIZATION_NOT_MEMBER",
+        404: "NOT_FOUND PROJECT_NOT_FOUND INSTANCE_NOT_FOUND WORKFLOW_NOT_FOUND EXECUTION_NOT_FOUND "
+        "USER_NOT_FOUND OTP_NOT_FOUND",
+        405: "METHOD_NOT_ALLOWED",
+        409: "OTP_ALREADY_USED OTP_PURPOSE_MISMATCH USER_ALREADY_HAS_ORGANIZATION USER_HAS_NO_ORGANIZATION "
+        "MULTIPLE_ORGANIZATIONS CONFIRMATION_REQUIRED ENGINE_UNAVAILABLE",
+        410: "OTP_EXPIRED",
+        412: "INSTANCE_INACTIVE",
+        421: "MISDIRECTED_REQUEST",
+        429: "OTP_RESEND_COOLDOWN OTP_LOCKED_OUT EMAIL_RATE_LIMITED IP_RATE_LIMITED MAX_API_KEYS_REACHED",
+        500: "INTERNAL INTERNAL_ERROR",
+        503: "SERVICE_UNAVAILABLE",
+    }.items()
+    for code in codes.split()
 }
-_STATUS = {code: status for status, codes in _CODES.items() for code in codes}
 
 
 class Refusal(Exception):  # noqa: N818 - an answer to the caller, not a fault of the sandbox
@@ -176,11 +162,7 @@ class Members:
 
     def text(self, name: str, *, blank: bool = False, longest: int | None = None) -> str:
         """A string that has to be there, and not be blank unless `blank`."""
-        value = self._value.get(name)
-        if value is None:
-            self.refuse(name, "is required")
-        if not isinstance(value, str):
-            self.refuse(name, "must be a string")
+        value = self._of(str, name, "a string")
         if not blank and not value.strip():
             self.refuse(name, "must not be blank")
         if longest is not None and len(value) > longest:
@@ -202,21 +184,11 @@ class Members:
 
     def flag(self, name: str) -> bool:
         """A boolean; absent means no."""
-        value = self._value.get(name)
-        if value is None:
-            return False
-        if not isinstance(value, bool):
-            self.refuse(name, "must be true or false")
-        return value
+        return name in self and self._of(bool, name, "true or false")
 
     def mapping(self, name: str) -> dict[str, Any]:
         """A JSON object that has to be there."""
-        value = self._value.get(name)
-        if value is None:
-            self.refuse(name, "is required")
-        if not isinstance(value, dict):
-            self.refuse(name, "must be an object")
-        return value
+        return self._of(dict, name, "an object")
 
     def mapping_or_empty(self, name: str) -> dict[str, Any]:
         """A JSON object that may be absent."""
@@ -228,14 +200,7 @@ class Members:
 
     def array(self, name: str, *, required: bool = True) -> list[Any]:
         """A JSON array."""
-        value = self._value.get(name)
-        if value is None:
-            if required:
-                self.refuse(name, "is required")
-            return []
-        if not isinstance(value, list):
-            self.refuse(name, "must be an array")
-        return value
+        return self._of(list, name, "an array") if required or name in self else []
 
     def texts(self, name: str, *, required: bool = True) -> list[str]:
         """An array of strings."""
@@ -263,6 +228,15 @@ class Members:
         """A member of any type; None when it is absent."""
         return self._value.get(name)
 
+    def _of(self, kind: type[Value], name: str, what: str) -> Value:
+        """A member of one type, that has to be there."""
+        value = self._value.get(name)
+        if value is None:
+            self.refuse(name, "is required")
+        if not isinstance(value, kind):
+            self.refuse(name, f"must be {what}")
+        return value
+
     def _inside(self, value: dict[str, Any], name: str) -> Members:
         return Members(value, at=f"{self._at}.{name}" if self._at else name, code=self._code)
 
@@ -270,6 +244,11 @@ class Members:
 def as_json(value: Any) -> str:
     """JSON text of a value, for a column; refuses what JSON cannot say (NaN, a set, …)."""
     return json.dumps(value, allow_nan=False, separators=(",", ":"))
+
+
+def present(members: Mapping[str, Any]) -> dict[str, Any]:
+    """The members that have a value: what is absent is left out of an answer, and not null in it."""
+    return {name: value for name, value in members.items() if value is not None}
 
 
 def iso(seconds: float | None) -> str | None:

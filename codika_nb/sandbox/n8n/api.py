@@ -163,11 +163,9 @@ class Api:
         )
         return None if answer.status_code == 404 else _good(answer)
 
-    async def executions(self, workflow_id: str, status: str | None = None) -> list[dict[str, Any]]:
+    async def executions(self, workflow_id: str) -> list[dict[str, Any]]:
         """The newest executions of a workflow, with their data; running ones have none."""
         wanted = {"workflowId": workflow_id, "includeData": "true", "limit": "50"}
-        if status:
-            wanted["status"] = status
         listed = _good(await self._ask("GET", "/executions", query=wanted)).get("data")
         return listed if isinstance(listed, list) else []
 

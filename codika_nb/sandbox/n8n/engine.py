@@ -186,10 +186,10 @@ class N8nEngine(Engine):
                 self._credentials[credential.id] = made
             own[credential.id] = self._credentials.get(credential.id, "")
         # A credential that n8n has no type for has no value.
-        values = {name: own.get(value, value) or None for name, value in _texts(installation.values)}
+        texts = {name: value for name, value in installation.values.items() if isinstance(value, str)}
         return {
             **installation.values,
-            **values,
+            **{name: own.get(value, value) or None for name, value in texts.items()},
             **{f"SUBWKFL_{name}": each for name, each in ids.items()},
             "ORGSECRET_N8N_BASE_URL": self._api.url,
             "ORGSECRET_WEBHOOK_AUTH_CRED_ID": self._lock_id,
@@ -230,11 +230,13 @@ class N8nEngine(Engine):
     async def run(self, run: Run) -> Outcome | None:
         hook = self._hooks.get(run.engine_workflow_id)
         if hook is None:
-            return _failed("The workflow has no webhook to start it with; it runs when its trigger fires.")
+            return Outcome.failed(
+                "The workflow has no webhook to start it with; it runs when its trigger fires."
+            )
         payload = json.loads(run.payload)
         body = json.dumps({**payload, "executionMetadata": run.metadata}).encode()
         if len(body) > _LARGEST_PAYLOAD:
-            return _failed(f"The payload has {len(body):,} bytes; n8n takes 16 MiB.")
+            return Outcome.failed(f"The payload has {len(body):,} bytes; n8n takes 16 MiB.")
         call = asyncio.create_task(self._api.call(hook, body, {_LOCK_HEADER: self._mark.lock}))
         # Called off, n8n would go on all the same, and the connection would be lost for the next run.
         self._calls.add(call)
@@ -247,7 +249,7 @@ class N8nEngine(Engine):
             return None
         refusal = _refusal(call)
         if refusal is not None:
-            return _failed(refusal)
+            return Outcome.failed(refusal)
         return await self._watch(run)
 
     async def _watch(self, run: Run) -> Outcome | None:
@@ -259,7 +261,7 @@ class N8nEngine(Engine):
             except EngineError as error:
                 unreachable += 1
                 if unreachable > len(_LOOK_AGAIN):
-                    return _failed(str(error))
+                    return Outcome.failed(str(error))
                 record = None
             if record is not None and records.has_ended(record) and not run.answered.is_set():
                 return _outcome(record)
@@ -318,10 +320,6 @@ def _callees_first(workflows: Mapping[str, dict[str, Any]]) -> Iterator[str]:
     return iter(done)
 
 
-def _texts(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    return ((name, value) for name, value in values.items() if isinstance(value, str))
-
-
 def _hook(nodes: Sequence[Mapping[str, Any]], urls: Sequence[str]) -> Hook | None:
     """The webhook that a workflow's triggers name; else the first there is."""
     paths = [urlsplit(url).path.partition("/webhook/")[2].strip("/") for url in urls]
@@ -362,10 +360,6 @@ def _refusal(call: asyncio.Task[httpx.Response]) -> str | None:
     if "Respond to Webhook node" in words:
         return f"n8n: {words}"
     return None
-
-
-def _failed(message: str) -> Outcome:
-    return Outcome(error={"type": "node_failure", "message": message})
 
 
 def _outcome(record: Mapping[str, Any]) -> Outcome:

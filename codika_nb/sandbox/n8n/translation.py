@@ -6,7 +6,7 @@ Each Codika node becomes one node of the same id, name, place and wires, so that
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 __all__ = ["RUN_ID", "Translated", "as_it_is", "translate"]
@@ -164,22 +164,19 @@ def _error(parameters: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _upload(parameters: Mapping[str, Any], callback_url: str, of_the_run: str) -> dict[str, Any]:
-    def fields() -> Iterator[tuple[str, Any]]:
-        for name, override in (
-            ("executionId", "executionIdOverride"),
-            ("executionSecret", "executionSecretOverride"),
-        ):
-            yield name, parameters.get(override) or f"={{{{ {of_the_run}.{name} }}}}"
-        for name in ("fieldKey", "fileName", "mimeType"):
-            if parameters.get(name):
-                yield name, parameters[name]
-
+    fields = {
+        name: parameters.get(f"{name}Override") or f"={{{{ {of_the_run}.{name} }}}}"
+        for name in ("executionId", "executionSecret")
+    }
+    fields |= {
+        name: parameters[name] for name in ("fieldKey", "fileName", "mimeType") if parameters.get(name)
+    }
     file = {
         "parameterType": "formBinaryData",
         "name": "file",
         "inputDataFieldName": parameters.get("binaryPropertyName") or "data",
     }
-    texts = [{"parameterType": "formData", "name": name, "value": value} for name, value in fields()]
+    texts = [{"parameterType": "formData", "name": name, "value": value} for name, value in fields.items()]
     return {
         "method": "POST",
         "url": f"{callback_url}/uploadworkflowoutput",

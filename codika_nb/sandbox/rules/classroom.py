@@ -25,28 +25,24 @@ class Classroom:
     def seen(self) -> dict[str, list[dict[str, Any]]]:
         """The newest organizations, deployments and runs, newest first."""
         return {
-            "runs": [*self._runs()],
-            "deployments": [*self._deployments()],
-            "organizations": [*self._organizations()],
+            "runs": self._runs(),
+            "deployments": self._deployments(),
+            "organizations": self._organizations(),
         }
 
     def _runs(self) -> list[dict[str, Any]]:
         rows = self.store.every(
-            "SELECT e.id, e.created_at, e.workflow_id, e.status, e.duration, e.error, o.name,"
-            " json_extract(d.configuration, '$.title') AS title FROM executions e"
+            "SELECT e.id, e.created_at AS startedAt, o.name AS organization,"
+            " json_extract(d.configuration, '$.title') AS useCase, e.workflow_id AS workflow, e.status,"
+            " e.duration AS milliseconds, e.error FROM executions e"
             " JOIN instances i ON i.id = e.instance_id JOIN organizations o ON o.id = i.organization_id"
             " JOIN deployments d ON d.id = i.deployment_id ORDER BY e.rowid DESC LIMIT ?",
             _MOST,
         )
         return [
             {
-                "id": row["id"],
-                "startedAt": iso(row["created_at"]),
-                "organization": row["name"],
-                "useCase": row["title"],
-                "workflow": row["workflow_id"],
-                "status": row["status"],
-                "milliseconds": row["duration"],
+                **row,
+                "startedAt": iso(row["startedAt"]),
                 "error": json.loads(row["error"])["message"] if row["error"] else None,
             }
             for row in rows
@@ -75,17 +71,10 @@ class Classroom:
 
     def _organizations(self) -> list[dict[str, Any]]:
         rows = self.store.every(
-            "SELECT o.id, o.name, COUNT(u.id) AS members, GROUP_CONCAT(u.email, ' ') AS emails"
-            " FROM organizations o LEFT JOIN members m ON m.organization_id = o.id"
+            "SELECT o.id, o.name AS organization, COUNT(u.id) AS members,"
+            " GROUP_CONCAT(u.email, ' ') AS emails FROM organizations o"
+            " LEFT JOIN members m ON m.organization_id = o.id"
             " LEFT JOIN users u ON u.id = m.user_id GROUP BY o.id ORDER BY o.rowid DESC LIMIT ?",
             _MOST,
         )
-        return [
-            {
-                "id": row["id"],
-                "organization": row["name"],
-                "members": row["members"],
-                "emails": " ".join((row["emails"] or "").split()[:_MOST_EMAILS]),
-            }
-            for row in rows
-        ]
+        return [{**row, "emails": " ".join((row["emails"] or "").split()[:_MOST_EMAILS])} for row in rows]

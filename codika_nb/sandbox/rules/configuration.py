@@ -205,22 +205,16 @@ def _is_number(value: Any) -> TypeGuard[float]:
 
 def _check_pattern(field: Mapping[str, Any], value: str, place: str) -> None:
     pattern = field.get("regex")
-    if isinstance(pattern, str) and pattern:
-        fits = _fits(pattern, value)
-        if fits is None:
-            _misfit(place, f"takes too long to be compared with {pattern}")
-        if not fits:
-            _misfit(place, str(field.get("regexError") or f"must match {pattern}"))
-
-
-def _fits(pattern: str, value: str) -> bool | None:
-    """Whether a text matches; None if that cannot be told while everybody waits for it."""
+    if not isinstance(pattern, str):
+        return
     try:
-        return _search(pattern, value) is not None
-    except TimeoutError:
-        return None
+        fits = _search(pattern, value)
+    except TimeoutError:  # everybody waits for it
+        _misfit(place, f"takes too long to be compared with {pattern}")
     except _Unreadable:  # the patterns are JavaScript's, and not all of them are Python's
-        return True
+        return
+    if not fits:
+        _misfit(place, str(field.get("regexError") or f"must match {pattern}"))
 
 
 def _check_whole(field: Mapping[str, Any], value: float, place: str) -> None:

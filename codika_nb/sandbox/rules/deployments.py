@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ..store import Store
-from ..wire import Call, Members, Refusal, as_json, new_id, new_uuid
+from ..wire import Call, Members, Refusal, as_json, new_id, new_uuid, present
 from .configuration import check_configuration
 from .documents import Documents
 from .instances import Instances
@@ -195,5 +195,4 @@ def _skill(skill: Members) -> dict[str, str]:
         name: skill.text(name, blank=name == "description")
         for name in ("name", "description", "workflowTemplateId", "contentMarkdown")
     }
-    path = skill.text_or_none("relativePath")
-    return view if path is None else {**view, "relativePath": path}
+    return present({**view, "relativePath": skill.text_or_none("relativePath")})

@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from ..store import Store
-from ..wire import Call, Members, as_json, iso, new_id
+from ..wire import Call, Members, as_json, iso, new_id, present
 from .configuration import decode_workflow
 from .projects import Projects
 from .versions import at_version, next_version, version_of
@@ -115,8 +115,7 @@ class Documents:
 
 def _document_view(document: dict[str, Any], with_content: bool) -> dict[str, Any]:
     content: bytes = document.pop("content")
-    view = {name: value for name, value in document.items() if value is not None}
-    view["sizeBytes"] = len(content)
+    view = {**present(document), "sizeBytes": len(content)}
     if with_content:
         view["contentBase64"] = base64.b64encode(content).decode()
     return view

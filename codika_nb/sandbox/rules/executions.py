@@ -16,7 +16,7 @@ from typing import Any
 
 from ..engine import Engine, EngineError, Outcome, Run
 from ..store import Store
-from ..wire import Call, Caller, Members, Refusal, as_json, iso, new_id, new_uuid
+from ..wire import Call, Caller, Members, Refusal, as_json, iso, new_id, new_uuid, present
 from .configuration import check_payload, input_schema, is_triggerable
 from .instances import Instances
 from .keys import Keys
@@ -25,10 +25,6 @@ __all__ = ["Executions"]
 
 logger = logging.getLogger("codika_nb.sandbox")
 
-_ERROR_WITHOUT_RESULT = {
-    "type": "node_failure",
-    "message": "The workflow ended without Submit Result.",
-}
 _ERROR_TYPES = ("node_failure", "validation_error", "external_api_error", "timeout")
 
 
@@ -47,14 +43,11 @@ class Executions:
 
     def recover(self) -> None:
         """End what was running when the sandbox was last stopped: nobody will answer it any more."""
-        error = {
-            "type": "node_failure",
-            "message": "The sandbox was stopped while this execution was running.",
-        }
+        stopped = Outcome.failed("The sandbox was stopped while this execution was running.")
         # An index has those that are pending, and takes it that the statement itself says so.
         self.store.run(
             "UPDATE executions SET status = 'failed', error = ?, duration = 0 WHERE status = 'pending'",
-            as_json(error),
+            as_json(stopped.error),
         )
 
     # --- triggering -----------------------------------------------------------------------
@@ -153,7 +146,7 @@ class Executions:
             outcome = await self.engine.run(run)
         except Exception:
             logger.exception("the engine failed on workflow %s", run.workflow_id)
-            outcome = Outcome(error={"type": "node_failure", "message": "The engine failed."})
+            outcome = Outcome.failed("The engine failed.")
         finally:
             self._under_way.pop(run.execution_id, None)
         if outcome is not None:
@@ -162,11 +155,11 @@ class Executions:
 
     def _finish(self, execution_id: str, outcome: Outcome) -> None:
         if outcome.result is None and outcome.error is None:
-            outcome = replace(outcome, error=_ERROR_WITHOUT_RESULT)
+            failed = Outcome.failed("The workflow ended without Submit Result.")
+            outcome = replace(failed, engine_id=outcome.engine_id)
         elif outcome.result is not None and not _can_be_told(outcome.result):
-            error = {"type": "node_failure", "message": "The result is nested too deeply."}
-            error |= {"failedNodeName": outcome.node} if outcome.node else {}
-            outcome = replace(outcome, result=None, error=error)
+            failed = Outcome.failed("The result is nested too deeply.", node=outcome.node)
+            outcome = replace(failed, engine_id=outcome.engine_id)
         # The first answer counts: a workflow may call back while its stand-in still runs.
         self.store.run(
             "UPDATE executions SET status = ?, result = ?, error = ?, engine_id = ?,"
@@ -186,17 +179,17 @@ class Executions:
 
     def status(self, call: Call) -> dict[str, Any]:
         row = self._execution(call, "id, status, created_at, duration, result, error")
-        view = {
-            "executionId": row["id"],
-            "status": row["status"],
-            "createdAt": iso(row["created_at"]),
-        }
-        if row["duration"] is not None:
-            view["duration"] = row["duration"]
-        if row["status"] == "success":
+        view = present(
+            {
+                "executionId": row["id"],
+                "status": row["status"],
+                "createdAt": iso(row["created_at"]),
+                "duration": row["duration"],
+                "errorDetails": row["error"] and json.loads(row["error"]),
+            }
+        )
+        if row["status"] == "success":  # also with a result that is null
             view["resultData"] = json.loads(row["result"])
-        if row["error"] is not None:
-            view["errorDetails"] = json.loads(row["error"])
         return {"execution": view}
 
     def details(self, call: Call) -> dict[str, Any]:
@@ -226,15 +219,12 @@ class Executions:
 
     def list_executions(self, call: Call) -> dict[str, Any]:
         instance = self.instances.instance(call.caller, call.params[0])
-        workflow_id, status = (
-            call.query.get("workflowId"),
-            call.one_of("status", "pending", "success", "failed"),
-        )
+        workflow_id = call.query.get("workflowId")
+        status = call.one_of("status", "pending", "success", "failed")
         # Each combination has an index, in which the newest come last.
         wanted = {"instance_id": instance["id"], "workflow_id": workflow_id, "status": status}
-        wanted = {column: value for column, value in wanted.items() if value is not None}
         columns = "id, workflow_id, trigger_id, engine_id, status, created_at, duration, error"
-        rows = self.store.select("executions", columns, "rowid DESC", call.limit(20), **wanted)
+        rows = self.store.select("executions", columns, "rowid DESC", call.limit(20), **present(wanted))
         return {
             "executions": [_list_entry(row) for row in rows],
             "count": len(rows),
@@ -312,10 +302,9 @@ class Executions:
     def submit_error(self, call: Call) -> dict[str, Any]:
         body = call.body
         execution_id = self._called_back(body)
-        error = {"type": body.choice("errorType", _ERROR_TYPES), "message": body.text("errorMessage")}
-        node = body.text_or_none("failedNodeName")
-        error |= {"failedNodeName": node} if node else {}
-        self._finish(execution_id, Outcome(error=error, engine_id=_engine_id_in(body)))
+        kind, message = body.choice("errorType", _ERROR_TYPES), body.text("errorMessage")
+        failed = Outcome.failed(message, kind=kind, node=body.text_or_none("failedNodeName") or "")
+        self._finish(execution_id, replace(failed, engine_id=_engine_id_in(body)))
         return {}
 
     def told_by_engine(self, call: Call) -> dict[str, Any]:
@@ -411,7 +400,7 @@ def _list_entry(row: sqlite3.Row) -> dict[str, Any]:
     if row["error"] is not None:
         error = json.loads(row["error"])
         shown = ("message", "failedNodeName")
-        entry["errorDetails"] = {name: error[name] for name in shown if error.get(name) is not None}
+        entry["errorDetails"] = present({name: error.get(name) for name in shown})
     return entry
 
 

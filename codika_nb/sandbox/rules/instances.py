@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..store import Store
-from ..wire import Call, Caller, Refusal, iso
+from ..wire import Call, Caller, Refusal, iso, present
 from .keys import Keys
 from .organizations import Organizations
 from .versions import version_of
@@ -163,8 +163,7 @@ def _workflow_details(workflow: dict[str, Any], active: bool) -> dict[str, Any]:
     return {
         "n8nWorkflowIsActive": active,
         "triggers": [
-            {name: trigger[name] for name in shown if trigger.get(name) is not None}
-            for trigger in workflow["triggers"]
+            present({name: trigger.get(name) for name in shown}) for trigger in workflow["triggers"]
         ],
         "cost": workflow.get("cost"),
         "integrationUids": workflow.get("integrationUids") or [],

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..mail import fold
 from ..store import Store
-from ..wire import Call, Caller, Members, Refusal, as_json, iso, new_uuid
+from ..wire import Call, Caller, Members, Refusal, as_json, iso, new_uuid, present
 from .organizations import Organizations
 
 __all__ = ["Keys"]
@@ -173,7 +173,7 @@ class Keys:
             "expiresAt": iso(key["expires_at"]),
             "lastUsedAt": iso(key["last_used_at"]),
         }
-        return {name: value for name, value in data.items() if value is not None}
+        return present(data)
 
     def create_key(self, call: Call) -> dict[str, Any]:
         body = call.body

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..store import Store
-from ..wire import Call, iso, new_id
+from ..wire import Call, iso, new_id, present
 from .projects import Projects
 
 __all__ = ["Notes"]
@@ -107,8 +107,8 @@ class Notes:
         body = call.body
         project = self.projects.project(call.caller, body)
         kind, version = body.text_or_none("documentTypeId"), body.text_or_none("version")
-        of_kind = {} if kind is None else {"type": kind}
-        notes = list(_notes(self.store.select("notes", project_id=project["id"], **of_kind)))[::-1]
+        wanted = present({"project_id": project["id"], "type": kind})
+        notes = list(_notes(self.store.select("notes", **wanted)))[::-1]
         if version is not None:
             notes = [note for note in notes if note["version"] == version]
         elif not body.flag("includeHistory"):

@@ -32,8 +32,7 @@ class Organizations:
 
     def user(self, email: str) -> str:
         """The id of the user with this address, who is made when there is none yet."""
-        known_id = self.find_user(email)
-        if known_id is not None:
+        if known_id := self.find_user(email):
             return known_id
         user_id = new_id()
         self.store.insert("users", id=user_id, email=email, created_at=self.now())

@@ -114,7 +114,6 @@ def page(
     *,
     links: Sequence[tuple[str, str]],
     live: bool = False,
-    wide: bool = False,
     status: int = 200,
 ) -> Response:
     """A whole page.
@@ -123,8 +122,8 @@ def page(
         name: what it is called, also in `links`.
         body: what is on it.
         links: the addresses and names of all pages.
-        live: whether it stays up to date: the children of each ``data-live``, by their ``data-id``.
-        wide: whether it may fill a projector.
+        live: whether it stays up to date (the children of each ``data-live``, by their ``data-id``), and
+            may fill a projector.
         status: of the answer.
     """
     nonce = secrets.token_urlsafe(16)
@@ -138,7 +137,7 @@ def page(
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <link rel="icon" href="data:image/svg+xml,{quote(_MARK)}">
 <title>{name} · Codika sandbox</title><style nonce="{nonce}">{sheet("")}{_STYLE}</style></head>
-<body class="codika codika-page{" wide" if wide else ""}">
+<body class="codika codika-page{" wide" if live else ""}">
 <header><nav class="bar">{_MARK}<strong>Codika sandbox</strong>{way}</nav></header>
 <main>{body}</main><p id="said" role="status" class="unseen"></p>
 <script nonce="{nonce}">{_SCRIPTS["live" if live else ""]}</script></body></html>

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import json
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from html import escape
 from typing import Any
 from urllib.parse import quote
@@ -25,29 +26,18 @@ from .layout import copy_button, page
 __all__ = ["Pages"]
 
 
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Pages:
     """The pages, which answer in JSON to whoever asks for it, and the public key."""
 
-    def __init__(
-        self,
-        *,
-        url: str,
-        mailbox: Mailbox,
-        codes: Codes,
-        classroom: Classroom,
-        stand_ins: StandIns,
-        key: EncryptionKey,
-        inbox_token: str | None,
-        keeps: str,
-    ) -> None:
-        self._url = url
-        self._mailbox = mailbox
-        self._codes = codes
-        self._classroom = classroom
-        self._stand_ins = stand_ins
-        self._key = key
-        self._inbox_token = inbox_token
-        self._keeps = keeps
+    url: str
+    mailbox: Mailbox
+    codes: Codes
+    classroom: Classroom
+    stand_ins: StandIns
+    key: EncryptionKey
+    inbox_token: str | None
+    keeps: str
 
     def find(self, segments: list[str]) -> Callable[[Request], Response] | None:
         """The page at a path."""
@@ -61,32 +51,31 @@ class Pages:
 
     def _links(self, request: Request) -> list[tuple[str, str]]:
         """The pages that open for who asks; what needs the token has it."""
-        token = f"?token={quote(self._inbox_token)}" if self._inbox_token else ""
+        token = f"?token={quote(self.inbox_token)}" if self.inbox_token else ""
         start = (f".{token}" if self._is_known(request) else ".", "About")
         inner = [(f"inbox{token}", "Inbox"), (f"class{token}", "Class")]
         return [start, *inner] if self._is_known(request) else [start]
 
     def _is_known(self, request: Request) -> bool:
         given = request.query_params.get("token", "")
-        return self._inbox_token is None or hmac.compare_digest(
-            given.encode("utf-8", "replace"), self._inbox_token.encode()
+        return self.inbox_token is None or hmac.compare_digest(
+            given.encode("utf-8", "replace"), self.inbox_token.encode()
         )
 
     def _public_key(self, _request: Request) -> Response:
-        if not self._key.available:
+        if not self.key.available:
             raise Refusal(
                 "NOT_FOUND", "The sandbox has no encryption key: the package cryptography is not installed."
             )
-        return Response(self._key.public_pem(), media_type="application/x-pem-file")
+        return Response(self.key.public_pem(), media_type="application/x-pem-file")
 
     def _start(self, request: Request) -> Response:
+        answered = sorted(self.stand_ins.by_workflow)
         if _wants_json(request):
-            answered = sorted(self._stand_ins.by_workflow)
-            about = {"name": "codika sandbox", "version": __version__, "url": self._url}
+            about = {"name": "codika sandbox", "version": __version__, "url": self.url}
             return _json({**about, "standIns": answered})
-        trusted = "" if self._inbox_token is None else "%env CODIKA_ALLOW_HTTP=1\n"
-        cell = f"%load_ext codika_nb\n{trusted}%codika_signup --base-url {self._url}"
-        answered = sorted(self._stand_ins.by_workflow)
+        trusted = "" if self.inbox_token is None else "%env CODIKA_ALLOW_HTTP=1\n"
+        cell = f"%load_ext codika_nb\n{trusted}%codika_signup --base-url {self.url}"
         inbox = (
             f'Sign-in codes arrive in the <a href="{self._links(request)[1][0]}">inbox</a>.'
             if self._is_known(request)
@@ -101,12 +90,12 @@ class Pages:
         return page(
             "About",
             f"""<h1>A local Codika is running</h1>
-<p class="faint">It answers the same HTTP API as the platform and {escape(self._keeps)}.</p>
+<p class="faint">It answers the same HTTP API as the platform and {escape(self.keeps)}.</p>
 <section class="card"><h2>Connect a notebook</h2>
 <div class="row"><pre>{escape(cell)}</pre>
 {copy_button(cell, "Copy cell")}</div></section>
-<section class="card"><h2>Base URL</h2><div class="row"><code>{escape(self._url)}</code>
-{copy_button(self._url, "Copy", "the base URL")}</div></section>
+<section class="card"><h2>Base URL</h2><div class="row"><code>{escape(self.url)}</code>
+{copy_button(self.url, "Copy", "the base URL")}</div></section>
 <section class="card"><h2>Mail</h2><p>{inbox}</p></section>
 <section class="card"><h2>Workflows answered by a Python function</h2>{stand_ins}</section>
 <footer class="faint">codika_nb {escape(__version__)}</footer>""",
@@ -135,11 +124,10 @@ class Pages:
         if refused := self._refused(request):
             return refused
         email = request.query_params.get("email")
-        mails = list(self._mailbox.mails if email is None else self._mailbox.to(email))
+        mails = list(self.mailbox.mails if email is None else self.mailbox.to(email))
         if _wants_json(request):
             return _json([_mail_view(mail) for mail in mails])
-        states = {id(mail): self._codes.state_of(mail) for mail in mails}
-        cards = "".join(_mail_card(mail, states[id(mail)]) for mail in mails)
+        cards = "".join(_mail_card(mail, self.codes.state_of(mail)) for mail in mails)
         return page(
             "Inbox",
             '<h1>Inbox</h1><p class="faint">Mail that this sandbox has sent, newest first. A code appears '
@@ -147,13 +135,12 @@ class Pages:
             f'{_FILTER.format(of="an address")}<div class="columns" data-live="mails">{cards}</div>',
             links=self._links(request),
             live=True,
-            wide=True,
         )
 
     def _class(self, request: Request) -> Response:
         if refused := self._refused(request):
             return refused
-        seen = self._classroom.seen()
+        seen = self.classroom.seen()
         if _wants_json(request):
             return _json(seen)
         parts = "".join(
@@ -166,7 +153,6 @@ class Pages:
             f"{_FILTER.format(of='an organization, a use case or a state')}{parts}",
             links=self._links(request),
             live=True,
-            wide=True,
         )
 
 
