@@ -156,7 +156,7 @@ class Executions:
     def _finish(self, execution_id: str, outcome: Outcome) -> None:
         if outcome.result is None and outcome.error is None:
             failed = Outcome.failed("The workflow ended without Submit Result.")
-            outcome = replace(failed, engine_id=outcome.engine_id)
+            outcome = replace(outcome, error=failed.error)
         elif outcome.result is not None and not _can_be_told(outcome.result):
             failed = Outcome.failed("The result is nested too deeply.", node=outcome.node)
             outcome = replace(failed, engine_id=outcome.engine_id)
