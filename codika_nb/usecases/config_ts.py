@@ -176,7 +176,8 @@ def run_typescript(
         )
     listed = found.get("workflowFiles")
     # A path that is not absolute is one in the folder, wherever the kernel is.
-    files = None if listed is None else _inside(file.parent, _texts(listed))
+    texts = [item for item in listed if isinstance(item, str)] if isinstance(listed, list) else []
+    files = None if listed is None else _inside(file.parent, texts)
     used = [url2pathname(url.removeprefix("file://")) for url in imported]
     read = [str((file.parent / path).resolve()) for path in (*used, *found["read"])]
     return found.get("configuration"), files, _inside(file.parent.resolve(), read)
@@ -206,10 +207,6 @@ def _inside(folder: Path, paths: Iterable[str]) -> tuple[str, ...]:
 def _hooks() -> str:
     helpers = f"data:text/javascript,{quote(_HELPERS)}"
     return f"data:text/javascript,{quote(_HOOKS.replace('HELPERS', helpers))}"
-
-
-def _texts(value: object) -> list[str]:
-    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
 
 
 def _node() -> list[str]:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ..rules.view import MERGE
+from ..rules.view import MERGE, as_list, as_object, objects_in
 from . import inputs
 from .graph import NO_OPERATION, Graph, Node
 from .reading import Value
@@ -80,10 +80,11 @@ def _normal_outputs(node: Node) -> int:  # noqa: PLR0911 - one for each kind of 
         case "compareDatasets":
             return 4
         case "textClassifier":
-            other = _in(parameters, "options").get("fallback") == "other"
-            return max(_count(_in(parameters, "categories").get("categories")) + other, 1)
+            other = as_object(parameters.get("options")).get("fallback") == "other"
+            categories = as_list(as_object(parameters.get("categories")).get("categories"))
+            return max(len(categories) + other, 1)
         case "sentimentAnalysis":
-            return len(str(_in(parameters, "options").get("categories", ",,")).split(","))
+            return len(str(as_object(parameters.get("options")).get("categories", ",,")).split(","))
         case "guardrails":
             return 2 if parameters.get("operation", "classify") == "classify" else 1
         case "evaluation":
@@ -92,25 +93,16 @@ def _normal_outputs(node: Node) -> int:  # noqa: PLR0911 - one for each kind of 
 
 
 def _outputs_of_switch(version: float, parameters: Mapping[str, Any]) -> int:
-    rules = _in(parameters, "rules")
+    rules = as_object(parameters.get("rules"))
     if version < 2:
         return 4
     if parameters.get("mode") == "expression":
         count = parameters.get("numberOutputs", parameters.get("outputsAmount", 4))
         return count if isinstance(count, int) and 0 < count <= 100 else 4
     if version < 3:
-        return max(_count(rules.get("rules")), 1)
-    extra = _in(parameters, "options").get("fallbackOutput") == "extra"
-    return max(_count(rules.get("values")), 1) + extra
-
-
-def _in(parameters: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    given = parameters.get(name)
-    return given if isinstance(given, dict) else {}
-
-
-def _count(given: object) -> int:
-    return len(given) if isinstance(given, list) else 0
+        return max(len(as_list(rules.get("rules"))), 1)
+    extra = as_object(parameters.get("options")).get("fallbackOutput") == "extra"
+    return max(len(as_list(rules.get("values"))), 1) + extra
 
 
 def _ending_outputs(node: Node) -> list[int]:
@@ -127,10 +119,8 @@ def _used_outputs(node: Node) -> list[int]:
     """The outputs that the rules of an old Switch lead to; without a fallback, others stay empty."""
     if node["parameters"].get("mode") == "expression":
         return [0, 1, 2, 3]
-    given = _in(node["parameters"], "rules").get("rules")
-    used = (
-        [rule.get("output", 0) for rule in given if isinstance(rule, dict)] if isinstance(given, list) else []
-    )
+    rules = objects_in(as_object(node["parameters"].get("rules")).get("rules"))
+    used = [rule.get("output", 0) for rule in rules]
     used.append(node["parameters"].get("fallbackOutput", -1))
     return sorted({n for n in used if isinstance(n, int) and 0 <= n < 4})
 
@@ -253,12 +243,10 @@ def output_schema(graph: Graph) -> list[dict[str, Any]]:
         except (ValueError, RecursionError):
             return []
         return inputs.form(Value(), [value]).fields
-    given = parameters.get("assignments")
-    values = given.get("assignments") if isinstance(given, dict) else None
     tree = {
         value["name"]: _EXAMPLES.get(str(value.get("type")), "")
-        for value in (values if isinstance(values, list) else [])
-        if isinstance(value, dict) and isinstance(value.get("name"), str)
+        for value in objects_in(as_object(parameters.get("assignments")).get("assignments"))
+        if isinstance(value.get("name"), str)
     }
     return inputs.form(Value(), [tree]).fields
 

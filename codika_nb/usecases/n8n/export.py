@@ -14,6 +14,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 from ...errors import UseCaseError
 from ..documents import json_value, text, without_mark
+from ..rules.view import as_list, as_object, objects_in
 from .graph import NO_OPERATION, Graph, Node, Wires, named_in
 from .report import Notes
 
@@ -167,13 +168,12 @@ def put_right(export: Export, of: str, notes: Notes) -> Read:
         )
     name = data.get("name")
     title = name.strip() if isinstance(name, str) else ""
-    pinned = data.get("pinData")
     return Read(
         name=title or export.hint or "Workflow",
         id=str(data.get("id") or ""),
         graph=Graph(of, nodes, wires),
-        settings=data["settings"] if isinstance(data.get("settings"), dict) else {},
-        pinned=pinned if isinstance(pinned, dict) else {},
+        settings=as_object(data.get("settings")),
+        pinned=as_object(data.get("pinData")),
     )
 
 
@@ -182,7 +182,7 @@ def _nodes(data: Mapping[str, Any], of: str, notes: Notes) -> tuple[list[Node], 
     names: set[str] = set()
     taken: set[str] = set()
     ids: dict[str, str] = {}
-    given = [node for node in data["nodes"] if isinstance(node, dict)]
+    given = objects_in(data["nodes"])
     if len(given) < len(data["nodes"]):
         notes.done(f"{len(data['nodes']) - len(given)} entries of nodes are no nodes, and were left out.")
     own = {node["name"] for node in given if isinstance(node.get("name"), str)}
@@ -212,7 +212,6 @@ def _nodes(data: Mapping[str, Any], of: str, notes: Notes) -> tuple[list[Node], 
         if not old_id or old_id in taken:
             old_id = str(uuid5(NAMESPACE_URL, f"codika:{of}/nodes/{name}"))
         taken.add(old_id)
-        parameters = node.get("parameters")
         nodes.append(
             {
                 **node,
@@ -220,7 +219,7 @@ def _nodes(data: Mapping[str, Any], of: str, notes: Notes) -> tuple[list[Node], 
                 "name": name,
                 "typeVersion": _number(node.get("typeVersion")),
                 "position": _position(node.get("position"), n),
-                "parameters": parameters if isinstance(parameters, dict) else {},
+                "parameters": as_object(node.get("parameters")),
             }
         )
     for node in nodes:
@@ -248,13 +247,13 @@ def _wires(given: object, names: set[str], ids: Mapping[str, str], notes: Notes)
     wires: Wires = {}
     lost: list[str] = []
     by_id = False
-    for source, kinds in (given if isinstance(given, dict) else {}).items():
+    for source, kinds in as_object(given).items():
         start = source if source in names else ids.get(source)
         by_id = by_id or (source not in names and start is not None)
-        for kind, outputs in (kinds if isinstance(kinds, dict) else {}).items():
-            for n, output in enumerate(outputs if isinstance(outputs, list) else []):
-                for link in output if isinstance(output, list) else []:
-                    target = link.get("node") if isinstance(link, dict) else None
+        for kind, outputs in as_object(kinds).items():
+            for n, output in enumerate(as_list(outputs)):
+                for link in map(as_object, as_list(output)):
+                    target = link.get("node")
                     known = isinstance(target, str | int) and target in names
                     end = target if known else ids.get(str(target))
                     by_id = by_id or (not known and end is not None)

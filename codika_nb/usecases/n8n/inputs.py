@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from ..rules.view import as_list, as_object, objects_in
 from .reading import Value
 from .report import Notes
 
@@ -86,9 +87,7 @@ def _members(read: Value, recorded: Iterable[object]) -> Iterator[tuple[str, Val
     recorded = list(recorded)
     for name in _names(read, recorded):
         if _KEY.fullmatch(name) and name != "executionMetadata":
-            values = [
-                each[name] for each in recorded if isinstance(each, dict) and each.get(name) is not None
-            ]
+            values = [each[name] for each in objects_in(recorded) if each.get(name) is not None]
             yield name, read.members.get(name, Value()), values
 
 
@@ -98,8 +97,7 @@ _KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 def _names(read: Value, recorded: Iterable[object]) -> dict[str, None]:
     """The names of the members that are read or recorded, each once."""
-    objects = [each for each in recorded if isinstance(each, dict)]
-    return dict.fromkeys([*read.members, *(name for each in objects for name in each)])
+    return dict.fromkeys([*read.members, *(name for each in objects_in(recorded) for name in each)])
 
 
 def _field(name: str, read: Value, recorded: list[object], place: str, made: Form) -> dict[str, Any] | None:
@@ -108,7 +106,7 @@ def _field(name: str, read: Value, recorded: list[object], place: str, made: For
     kind, inner, values = _kind(read, recorded), read, recorded
     if is_list := kind == "array":
         inner = read.elements or Value()
-        values = [each for value in recorded if isinstance(value, list) for each in value if each is not None]
+        values = [each for value in recorded for each in as_list(value) if each is not None]
         kind = _kind(inner, values) or ("string" if "sized" in inner.kinds else _SEVERAL)
     if kind == "object" and place.count(".") < _DEEPEST:
         said = len(made.open)
@@ -156,13 +154,7 @@ def label(name: str) -> str:
 
 def recorded_items(pinned: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
     """The recorded items of a node; only their members and their kinds are looked at."""
-    items = pinned.get(name)
-    found = (
-        [item.get("json", item) for item in items if isinstance(item, dict)]
-        if isinstance(items, list)
-        else []
-    )
-    return [item for item in found if isinstance(item, dict)]
+    return objects_in([item.get("json", item) for item in objects_in(pinned.get(name))])
 
 
 def example_inputs(example: object) -> list[dict[str, str]]:
@@ -173,4 +165,4 @@ def example_inputs(example: object) -> list[dict[str, str]]:
             value = json.loads(example)
         except (ValueError, RecursionError):
             return []
-    return [{"name": k, "type": kind_of(v)} for k, v in value.items()] if isinstance(value, dict) else []
+    return [{"name": k, "type": kind_of(v)} for k, v in as_object(value).items()]

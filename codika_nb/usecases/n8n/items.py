@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from ..rules.view import as_object, objects_in
 from .graph import Node
 from .report import Notes
 
@@ -173,16 +174,9 @@ def _given_fields(node: Node, notes: Notes) -> list[dict[str, Any]]:
             given = json.loads(text.removeprefix("="))
         except (ValueError, RecursionError):
             notes.decide("Its fields are computed: declare them in the input schema.", node["name"])
-    listed = given if isinstance(given, list) else []
-    return [each for each in listed if isinstance(each, dict) and each.get("fieldType") != "html"]
+    return [each for each in objects_in(given) if each.get("fieldType") != "html"]
 
 
 def _options(each: Mapping[str, Any]) -> list[str]:
-    given = each.get("fieldOptions")
-    values = given.get("values") if isinstance(given, dict) else None
-    found = (
-        [value.get("option") for value in values or [] if isinstance(value, dict)]
-        if isinstance(values, list)
-        else []
-    )
+    found = [value.get("option") for value in objects_in(as_object(each.get("fieldOptions")).get("values"))]
     return list(dict.fromkeys(value for value in found if isinstance(value, str) and value))

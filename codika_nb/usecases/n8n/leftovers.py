@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..rules.integrations import n8n_name
-from ..rules.view import PLACEHOLDER_SUFFIXES
+from ..rules.view import PLACEHOLDER_SUFFIXES, as_object
 from ..starters import trigger_kind
 from .graph import NOTE, Graph, Node, expressions, texts
 from .report import Notes
@@ -32,7 +32,7 @@ def credentials(graph: Graph, notes: Notes) -> list[str]:
             node.pop("credentials")
             continue
         for kind, value in given.items():
-            members = value if isinstance(value, dict) else {}
+            members = as_object(value)
             if _PLACEHOLDER.match(str(members.get("id", ""))):
                 continue
             service = n8n_name(str(kind))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from ..rules.view import as_object, objects_in
 from .graph import Graph, Node, expressions
 
 #: A step on a path: from a list to any of its elements.
@@ -218,8 +219,7 @@ def _split(node: Node, view: _View, found: Value) -> _View:
     """What there is behind a node that makes an item of each element of a list."""
     parameters = node["parameters"]
     given = parameters.get("fieldToSplitOut")
-    options = parameters.get("options")
-    other = options.get("destinationFieldName") if isinstance(options, dict) else None
+    other = as_object(parameters.get("options")).get("destinationFieldName")
     if parameters.get("operation", "splitOutItems") != "splitOutItems" or not isinstance(given, str):
         return _View(None)
     lists = [each.strip().removeprefix("=").removeprefix("$json.") for each in given.split(",")]
@@ -409,14 +409,10 @@ def _of_a_kind(parameters: Any) -> Iterator[tuple[str, str]]:
         waiting += part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
         if not isinstance(part, dict):
             continue
-        operator = part.get("operator")
-        said: list[tuple[Any, Any]] = [(part.get("value"), part.get("type"))]
-        if isinstance(operator, dict):
-            said.append((part.get("leftValue"), operator.get("type")))
+        said = [(part.get("value"), part.get("type"))]
+        said.append((part.get("leftValue"), as_object(part.get("operator")).get("type")))
         for kind in ("number", "boolean"):  # as the first versions of these nodes say it
-            rows = part.get(kind)
-            if isinstance(rows, list):
-                said += [(row.get("value1"), kind) for row in rows if isinstance(row, dict)]
+            said += [(row.get("value1"), kind) for row in objects_in(part.get(kind))]
         for text, of in said:
             if isinstance(text, str) and of in ("number", "boolean", "array", "object"):
                 yield text, of

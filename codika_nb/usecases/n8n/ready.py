@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ..rules.view import CREDENTIAL, INIT_OPERATIONS
+from ..rules.view import CREDENTIAL, ENGINE_MEMBERS, INIT_OPERATIONS, as_object, objects_in
 from ..starters import SUBWORKFLOW, WEBHOOK, trigger_kind
 from ..triggers import INSTANCE_PATH, webhook_url
 from . import inputs
@@ -25,12 +25,11 @@ def in_pattern(data: Mapping[str, Any]) -> bool:
         return True
     sub = next((node for node in nodes if node["type"] == SUBWORKFLOW), None)
     others = [node for node in nodes if trigger_kind(node["type"])]
-    engine = ("id", "versionId", "meta", "active", "tags", "pinData")
     return bool(
         sub
         and len(others) == 1
         and declared(sub)
-        and not any(member in data for member in engine)
+        and not any(member in data for member in ENGINE_MEMBERS)
         and data.get("settings") == {"executionOrder": "v1"}
         and "credentials" not in json.dumps([n for n in nodes if not _has_placeholders(n)])
     )
@@ -42,11 +41,9 @@ def _has_placeholders(node: Node) -> bool:
 
 def _nodes(data: Mapping[str, Any]) -> list[Node]:
     """The nodes that have what a node needs."""
-    given = data.get("nodes")
-    found = [node for node in given if isinstance(node, dict)] if isinstance(given, list) else []
     return [
         {"parameters": {}, **node}
-        for node in found
+        for node in objects_in(data.get("nodes"))
         if all(isinstance(node.get(member), str) for member in ("name", "type"))
         and isinstance(node.get("parameters", {}), dict)
     ]
@@ -59,12 +56,11 @@ def _is_init(node: Node) -> bool:
 
 def declared(trigger: Node) -> list[dict[str, str]]:
     """The inputs that a sub-workflow's trigger declares, as the configuration has them."""
-    given = trigger["parameters"].get("workflowInputs")
-    values = given.get("values") if isinstance(given, dict) else None
+    values = objects_in(as_object(trigger["parameters"].get("workflowInputs")).get("values"))
     return [
         {"key": value["name"], "type": kind if (kind := value.get("type", "string")) in _KINDS else "object"}
-        for value in (values if isinstance(values, list) else [])
-        if isinstance(value, dict) and isinstance(value.get("name"), str) and value["name"]
+        for value in values
+        if isinstance(value.get("name"), str) and value["name"]
     ]
 
 
@@ -88,8 +84,7 @@ def described(data: Mapping[str, Any], template_id: str) -> dict[str, Any]:
     kinds = {kind: node for node in reversed(nodes) if (kind := trigger_kind(node["type"]))}
     if "schedule" in kinds:
         cron, _ = cron_of(kinds["schedule"])
-        settings = data.get("settings")
-        zone = settings.get("timezone") if isinstance(settings, dict) else None
+        zone = as_object(data.get("settings")).get("timezone")
         trigger = {
             "type": "schedule",
             "cronExpression": cron,

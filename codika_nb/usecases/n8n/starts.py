@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..rules.view import WEBHOOK_CREDENTIAL
+from ..rules.view import WEBHOOK_CREDENTIAL, as_object
 from ..starters import BY_HAND, CHATS, CRON, ERROR, FORM, INTERVAL, SCHEDULE, trigger_kind
 from ..triggers import INSTANCE_PATH, webhook_url
 from . import inputs
@@ -305,8 +305,7 @@ def _of_webhook(
             notes.decide(
                 f"{other} is read, which a caller can no longer give: it is the platform's now.", name
             )
-    options = node["parameters"].get("options")
-    given = {**node["parameters"], **(options if isinstance(options, dict) else {})}
+    given = {**node["parameters"], **as_object(node["parameters"].get("options"))}
     if any(given.get(each) for each in ("binaryData", "binaryPropertyName", "rawBody")):
         notes.decide("It took files, or the body as it was sent: the platform gives JSON.", name)
     was = " and ".join(map(str, method)) if isinstance(method, list) else method

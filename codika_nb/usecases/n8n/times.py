@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from ..rules.view import as_list, as_object, objects_in
 from ..starters import CRON, INTERVAL
 from .graph import Node
 
@@ -31,14 +32,8 @@ def _rules(node: Node) -> list[dict[str, Any]]:
         unit = parameters.get("unit") or "seconds"
         return [{"field": unit, f"{unit}Interval": parameters.get("interval") or 1}]
     if node["type"] == CRON:
-        times = parameters.get("triggerTimes")
-        items = times.get("item") if isinstance(times, dict) else None
-        return (
-            [_old_rule(item) for item in items if isinstance(item, dict)] if isinstance(items, list) else []
-        )
-    rule = parameters.get("rule")
-    given = rule.get("interval") if isinstance(rule, dict) else None
-    return [each for each in given if isinstance(each, dict)] if isinstance(given, list) else []
+        return [_old_rule(item) for item in objects_in(as_object(parameters.get("triggerTimes")).get("item"))]
+    return objects_in(as_object(parameters.get("rule")).get("interval"))
 
 
 def _old_rule(item: dict[str, Any]) -> dict[str, Any]:
@@ -83,8 +78,7 @@ def _cron(rule: dict[str, Any]) -> tuple[str, bool]:  # noqa: PLR0911 - one for 
             at = "*" if every == 1 else f"*/{every}" if 0 < every < 24 else "0"
             return f"{minute} {at} * * *", 24 % max(every, 1) == 0 and fixed
         case "weeks":
-            days = rule.get("triggerAtDay")
-            chosen = [str(day) for day in days if str(day).isdigit()] if isinstance(days, list) else []
+            chosen = [str(day) for day in as_list(rule.get("triggerAtDay")) if str(day).isdigit()]
             return f"{minute} {hour} * * {','.join(chosen) or '0'}", every == 1 and fixed
         case "months":
             day = _whole(rule.get("triggerAtDayOfMonth"), 1)

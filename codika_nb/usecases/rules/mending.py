@@ -12,7 +12,14 @@ from ..documents import json_file, parse_workflow
 from ..starters import SUBWORKFLOW, WEBHOOK
 from .findings import Finding
 from .integrations import MODELS
-from .view import ENGINE_MEMBERS, ERROR_WORKFLOW, PLACEHOLDER_SUFFIXES, WEBHOOK_CREDENTIAL, as_list, as_object
+from .view import (
+    ENGINE_MEMBERS,
+    ERROR_WORKFLOW,
+    PLACEHOLDER_SUFFIXES,
+    WEBHOOK_CREDENTIAL,
+    as_object,
+    objects_in,
+)
 
 #: Words by which a model that is gone tells which of the present ones is like it.
 _TIERS = ("opus", "haiku", "sonnet")
@@ -30,7 +37,7 @@ def mended(content: bytes, path: str, findings: Iterable[Finding]) -> bytes:
     if not rules & {*_MENDING, *_MENDING_TEXT}:
         return content
     data = parse_workflow(content, path)
-    nodes = [node for node in as_list(data.get("nodes")) if isinstance(node, dict)]
+    nodes = objects_in(data.get("nodes"))
     for rule in rules & set(_MENDING):
         _MENDING[rule](data, nodes)
     written = json_file(data, path).decode()

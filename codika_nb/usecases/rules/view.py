@@ -88,7 +88,7 @@ class _Flow:
         self.template_id = template_id
         self.text = content.decode("utf-8")
         self.data = parse_workflow(content, path)
-        self.nodes = [_Node(node) for node in as_list(self.data.get("nodes")) if isinstance(node, dict)]
+        self.nodes = [_Node(node) for node in objects_in(self.data.get("nodes"))]
         self.named = {node.name: node for node in self.nodes}
         self.is_subworkflow = any(node.starts == "subworkflow" for node in self.nodes)
 
@@ -236,7 +236,7 @@ def rule_about(place: str) -> str:
     return "TRIGGER-TYPES" if ".triggers" in place else "CONFIGURATION"
 
 
-def as_object(value: object) -> Mapping[str, Any]:
+def as_object(value: object) -> dict[str, Any]:
     """The value if it is an object; an empty one in the place of anything else."""
     return value if isinstance(value, dict) else {}
 
@@ -244,3 +244,8 @@ def as_object(value: object) -> Mapping[str, Any]:
 def as_list(value: object) -> list[Any]:
     """The value if it is a list; an empty one in the place of anything else."""
     return value if isinstance(value, list) else []
+
+
+def objects_in(value: object) -> list[dict[str, Any]]:
+    """The objects in a list; none in the place of anything else."""
+    return [each for each in as_list(value) if isinstance(each, dict)]
