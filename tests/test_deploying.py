@@ -648,7 +648,7 @@ def test_a_deployment_says_how_each_workflow_is_called(
     shown = [m["content"]["data"] for m in outcome.messages if "data" in m["content"]][-1]
     text = shown["text/plain"]
     assert re.search(r"Version +1\.0$", text, re.MULTILINE)
-    assert re.search(r"In the folder +version 1\.0\.1$", text, re.MULTILINE)
+    assert re.search(r"In the folder +1\.0\.1 \(version\.json\)$", text, re.MULTILINE)
     assert re.search(r"As +Acme, Inc., profile acme-inc$", text, re.MULTILINE)
     assert 'Notebook  %codika_trigger greet {"name": "Ada"}' in text
     (address,) = re.findall(r"Endpoint  (\S+)", text)

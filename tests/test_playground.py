@@ -158,7 +158,7 @@ def test_plain_values(described: dict[str, Any], fitting: list[Any], misfits: di
     [
         (field("multiselect", options=OPTIONS, minSelections=2), ["a"], ["x: Choose at least 2, not 1."]),
         (field("multiselect", options=OPTIONS, maxSelections=1), ["a", "b"], ["x: Choose at most 1, not 2."]),
-        (field("multiselect", options=OPTIONS), ["a", "d"], ["x: Choose from the options."]),
+        (field("multiselect", options=OPTIONS), ["a", "d"], ["x: Choose from the options: a, b, c."]),
         (field("multiselect", options=OPTIONS), ["a", "a"], ["x: Choose each option once."]),
         (field("multiselect", options=OPTIONS), ["a", "c"], []),
         (field("file"), PDF, []),

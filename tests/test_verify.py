@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -408,6 +411,18 @@ def test_what_is_mechanical_is_mended_in_the_folder(greeter: Path) -> None:
     assert "{{MEMSECRT_EXECUTION_AUTH_TRCESMEM}}" in written
     assert "const n = {{INSTPARM_N_MRAPTSNI}};" in written
     assert "claude-opus-4-20250514" in written
+
+
+def test_the_same_is_written_in_every_process(greeter: Path) -> None:
+    file = greeter / "workflows" / "greet.json"
+    change(file, spoil)
+    spoilt, written = file.read_bytes(), set()
+    for seed in "0123":
+        file.write_bytes(spoilt)
+        mend = f"import codika_nb; codika_nb.verify_workflow({str(file)!r}).fix()"
+        subprocess.run([sys.executable, "-c", mend], env=os.environ | {"PYTHONHASHSEED": seed}, check=True)
+        written.add(file.read_bytes())
+    assert len(written) == 1
 
 
 def test_what_is_fine_is_not_written_again(greeter: Path) -> None:

@@ -93,7 +93,10 @@ def _add_sandbox(commands: Any) -> None:
     sandbox.add_argument("--host", default="127.0.0.1", help="address to listen on (this machine only)")
     sandbox.add_argument("--port", type=int, default=SANDBOX_PORT, help=f"port to listen on ({SANDBOX_PORT})")
     sandbox.add_argument(
-        "--data", type=Path, metavar="DIR", help="keep everything in this folder (memory only)"
+        "--data",
+        type=Path,
+        metavar="DIR",
+        help="keep everything in this folder; else it goes with the sandbox",
     )
     sandbox.add_argument(
         "--stand-ins",

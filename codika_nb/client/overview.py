@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 #: Rows that are shown, reasons, and row numbers of each.
 _ROWS, _REASONS, _NUMBERS = 5, 10, 8
+_NUMBER = re.compile(r"-?\d+(\.\d+)?(e[+-]?\d+)?", re.ASCII)
 #: Members of payloads or of results that have columns of their own.
 _COLUMNS = 6
 
@@ -36,9 +38,9 @@ def overview(runs: Runs) -> str:
     parts += [part("First rows") if len(runs) > _ROWS or failed else "", _first_rows(runs, first)]
     if failed:
         parts += [part("Failures"), _failures(failed)]
-    more = ["As a pandas data frame, with all rows: runs.to_frame()."]
-    more += ["runs.retry() runs once more what has failed."] if failed else []
-    parts.append(after(" ".join(more)))
+    more = ["With these as runs, runs.to_frame() has all rows, as a pandas data frame"]
+    more += ["runs.retry() runs once more what has failed"] if failed else []
+    parts.append(after(f"{'; '.join(more)}."))
     return output(f'<div class="codika-card codika-wide">{"".join(parts)}</div>')
 
 
@@ -54,7 +56,12 @@ def _first_rows(runs: Runs, rows: list[Run]) -> str:
         good = {"success": True, "pending": None}.get(run.status, False)
         columns = [*given.values(), *gave.values()]
         table.append([f"{run.index:,}", state(run.status, good), *(column[n] for column in columns), took])
-    return html_table(headings, table, numbers=["", "Took"], label="First rows")
+    numbers = [
+        heading
+        for heading, column in zip([*given, *results], [*given.values(), *gave.values()], strict=True)
+        if all(map(_NUMBER.fullmatch, filter(None, column)))
+    ]
+    return html_table(headings, table, numbers=["", "Took", *numbers], label="First rows")
 
 
 def _failures(failed: list[Run]) -> str:

@@ -119,7 +119,7 @@ class Identity:
             "Key": ", ".join(filter(None, (self.key, self.key_name, self.kind))),
             "Server": self.server,
             "From": self.source,
-            "Hides": ", ".join(self.hides),
+            "In place of": ", ".join(self.hides),
             "Expires": self.expires_at,
             "Scopes": " ".join(self.scopes),
             "Note": self.note,

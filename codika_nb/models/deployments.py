@@ -127,7 +127,7 @@ def deployment_card(
     workflows = ", ".join(f"{w.workflow_template_id} ({w.status})" for w in deployed.workflows_deployed)
     shown = [
         ("Version", deployed.version),
-        ("In the folder", f"version {folder}" if folder else ""),
+        ("In the folder", f"{folder} (version.json)" if folder else ""),
         ("Workflows", "" if text else workflows),
         ("Instance", code(deployed.process_instance_id) if deployed.process_instance_id else ""),
         ("Error", deployed.error or ""),

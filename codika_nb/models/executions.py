@@ -159,7 +159,7 @@ class ExecutionDetails(Answer):
     def _repr_html_(self) -> str:
         headings, rows = self._rows()
         shown = [[redact(value) for value in row] for row in rows]
-        title = f"Run {self.codika_execution_id} in the engine"
+        title = f"Run {self.codika_execution_id}, node by node"
         about = [
             ("Status", self.status),
             ("Reason", redact(self.reason)),
@@ -230,7 +230,7 @@ class ExecutionSummary(_Run):
 
 
 #: How a row leads to its run.
-OPEN_ONE = "With this list as `runs`, Client().get_execution(runs[0]) shows run 0 node by node."
+OPEN_ONE = "With this list as runs, Client().get_execution(runs[0]) shows run 0 node by node."
 
 
 class Executions(Table[ExecutionSummary], row=ExecutionSummary, member="executions"):

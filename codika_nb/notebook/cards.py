@@ -74,14 +74,17 @@ def sandbox(running: Any, *, runs: str = "") -> Bundle:
     return {"text/plain": text, "text/html": output(f'<p class="codika-notice">{rich}</p>')}
 
 
-def profiles(listed: Sequence[Profile], used: Profile | None) -> Bundle:
-    """The saved profiles: who each is, where, and until when; and how to take another."""
+def profiles(listed: Sequence[Profile], used: Profile | None, active: str | None = None) -> Bundle:
+    """The saved profiles: who each is, where, and until when; and how to take another.
+
+    The active one, with which other notebooks and programs begin, is marked where it is another than the one in use.
+    """
     if not listed:
         return line("No profile is saved on this machine: %codika_signup or %codika_login makes one.")
     headings = ["", "Profile", "Organization", "Server", "Key", "Made", "Until"]
     rows = [
         [
-            "in use" if used and used.name == each.name else "",
+            "in use" if used and used.name == each.name else "elsewhere" if each.name == active else "",
             cell(each.name),
             cell(each.organization_name or each.organization_id),
             cell(each.host),

@@ -10,8 +10,11 @@ from ..client.elsewhere import curl, endpoint_url, magic_line
 from ..client.offers import Offer, offers_of
 from ..display.markup import Bundle, Shown, both, card, code, folded, named, part
 from ..display.text import plain
+from ..in_process import is_inside
 from ..models.deployments import deployment_card
+from ..usecases.configuration import Workflow
 from ..usecases.example import example
+from ..usecases.triggers import ScheduleTrigger
 
 if TYPE_CHECKING:
     from ..client.client import Client
@@ -34,13 +37,15 @@ def deployed(
     Once it is published, it is the instance in production that is called.
     """
     offers = offers_of(use_case.configuration)
+    described = {each.workflow_template_id: each for each in use_case.configuration.workflows}
     instance = published or (made.process_instance_id if made.deployment_status != "failed" else None)
     text, rich = [], []
     for n, workflow in enumerate(made.workflows_deployed):
         name = workflow.workflow_template_id
         offer = offers.get(name, Offer(name, name))
         told = plain(f"{name} ({workflow.status})" if workflow.status != "active" else name)
-        calls = _calls(client, offer, instance, is_named=bool(published)) if instance else []
+        calls = _schedules(described.get(name))
+        calls += _calls(client, offer, instance, is_named=bool(published)) if instance else []
         longest = max((len(label) for label, _ in calls), default=0)
         text += [told, *(f"  {label:<{longest}}  {both(call).text}" for label, call in calls)]
         if len(made.workflows_deployed) > 1:
@@ -61,11 +66,26 @@ def deployed(
 def _calls(client: Client, offer: Offer, instance: str, *, is_named: bool) -> list[tuple[str, str | Shown]]:
     """The ways to start a workflow."""
     payload = example(offer.inputs)
-    return [
+    ways: list[tuple[str, str | Shown]] = [
         ("Endpoint", code(endpoint_url(client, offer.workflow, instance=instance))),
         ("Notebook", code(magic_line(offer.workflow, payload, instance=instance if is_named else None))),
-        ("Terminal", code(curl(client, offer.workflow, payload, instance=instance))),
-        ("", "where CODIKA_API_KEY holds a key: see help(Client.create_organization_key)"),
+    ]
+    if not is_inside(client.base_url):  # no other program gets there
+        ways += [
+            ("Terminal", code(curl(client, offer.workflow, payload, instance=instance))),
+            ("", "where CODIKA_API_KEY holds a key: see help(Client.create_organization_key)"),
+            ("Result", "of any run: %codika_executions, or client.wait_for(…) with its executionId"),
+        ]
+    return ways
+
+
+def _schedules(workflow: Workflow | None) -> list[tuple[str, str | Shown]]:
+    """When a workflow runs by itself."""
+    triggers = [] if workflow is None else workflow.triggers
+    return [
+        ("By itself", f"{plain(each.human_readable)} ({plain(each.cron_expression)}, {plain(each.timezone)})")
+        for each in triggers
+        if isinstance(each, ScheduleTrigger)
     ]
 
 

@@ -24,7 +24,7 @@ from .remote_sandbox import RemoteSandbox, find
 
 
 @magic(
-    option("--data", metavar="DIR", help="keep accounts and deployments in this folder (memory only)"),
+    option("--data", metavar="DIR", help="keep everything in this folder; else it goes with the sandbox"),
     option("--port", type=int, default=0, help="a free one if left out"),
     option("--stand-ins", action="append", default=[], metavar="FILE", help="Python that answers workflows"),
     option("--engine", metavar="n8n|URL", help="run workflows in n8n; its key in CODIKA_N8N_API_KEY"),
@@ -88,7 +88,7 @@ def _say_what_is_used(sandbox: RemoteSandbox, stand_ins: list[str], left_out: li
     text = f"A sandbox runs already, and is used{answered}."
     if left_out:
         options = " and ".join(left_out)
-        text += f" It does not take {options}: %env CODIKA_BASE_URL= and this line again start one that does."
+        text += f" It does not take {options}. For one that does: %env CODIKA_BASE_URL= and this line again."
     display(line(text), raw=True)
 
 

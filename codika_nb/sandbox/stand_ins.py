@@ -213,7 +213,7 @@ class StandInEngine(Engine):
         self._overdue: list[DaemonThread[Outcome]] = []
 
     def __str__(self) -> str:
-        return f"{_listed(self._stand_ins)}; an echo answers what has none"
+        return f"{_listed(self._stand_ins)}; an echo answers all other workflows"
 
     async def install(self, installation: Installation) -> Installed:
         installed = await super().install(installation)

@@ -187,6 +187,11 @@ class UseCase(Kept):
     def init(cls, path: str | os.PathLike[str], *, name: str) -> UseCase:
         """Write a new use case that deploys and runs as it is, to be changed from there.
 
+        ``config.json`` says what the workflow takes and gives, ``workflows/main-workflow.json`` what it does,
+        and ``stand_ins.py`` does the same in a sandbox without n8n. ``skills/main-workflow/SKILL.md`` tells
+        people and agents what it is for. To call the workflow something else, change ``main-workflow`` in
+        all four.
+
         Args:
             path: the folder; made if it is not there.
             name: what the use case is called.

@@ -149,8 +149,8 @@ def _submit(graph: Graph, ends: list[tuple[str, int]], right: float, notes: Note
         for n, (name, output) in enumerate(ends):
             graph.connect(name, join, output, n)
         notes.decide(
-            f"The workflow has {len(ends)} ends. Where several of them run, the result is the first item of "
-            f"the lowest: wire another one to the first input of {join} to have that one's.",
+            f"The workflow has {len(ends)} ends, which lead to {join}. If several of them run, the uppermost "
+            "input there gives the result: wire the end to it whose result is wanted.",
             submit,
         )
     else:
@@ -222,7 +222,8 @@ def _replace_respond(graph: Graph, name: str, notes: Notes) -> None:
             notes.decide(f"It answered the caller {where}; the result of the run is the answer now.", name)
     if given.get("options"):
         notes.decide(
-            "It set the status or headers of the answer: the platform sets its own. Does a caller need them?",
+            "It set the status or headers of the answer, and the platform sets its own. Where a caller has "
+            "to tell cases apart, say so in a member of the result, or end the run with Report Error.",
             name,
         )
     notes.done("What it answered with is the result of the run now.", name)

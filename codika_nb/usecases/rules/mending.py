@@ -38,12 +38,14 @@ def mended(content: bytes, path: str, findings: Iterable[Finding]) -> bytes:
         return content
     data = parse_workflow(content, path)
     nodes = objects_in(data.get("nodes"))
-    for rule in rules & set(_MENDING):
-        _MENDING[rule](data, nodes)
-    written = json_file(data, path).decode()
-    written = _bare(written)
-    for rule in rules & set(_MENDING_TEXT):
-        written = _MENDING_TEXT[rule](written)
+    # In the order of the tables, so that the file is the same each time.
+    for rule, mend in _MENDING.items():
+        if rule in rules:
+            mend(data, nodes)
+    written = _bare(json_file(data, path).decode())
+    for rule, mend_text in _MENDING_TEXT.items():
+        if rule in rules:
+            written = mend_text(written)
     return written.encode()
 
 
