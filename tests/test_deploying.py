@@ -35,7 +35,7 @@ from codika_nb.models import Execution, Executions, ExecutionSummary
 from codika_nb.models.executions import execution_card
 from tests.conftest import EMAIL
 from tests.kernels import Kernel, Outcome, SharedKernel, kernel
-from tests.test_usecase import change, parameters
+from tests.test_usecase import change, parameters, scheduled
 from tests.test_usecase_files import as_program
 
 SCRIPT = "<script>alert(1)</script>"
@@ -263,6 +263,19 @@ def test_one_card_shows_the_progress_and_then_the_outcome(shell: Kernel, greeter
     assert last.startswith("Greeter is deployed")
     assert "making a project for it" in outcome.text
     assert re.search(r"sending [\d.]+ kB", outcome.text)
+
+
+def test_a_card_says_when_a_workflow_runs_by_itself(shell: Kernel, greeter: Path) -> None:
+    def switch_off(spoilt: dict[str, Any]) -> None:
+        for starter in (0, -1):
+            spoilt["nodes"][starter].update(disabled=True)
+
+    scheduled(greeter)
+    assert "By itself  Mondays at 9 (0 9 * * 1, UTC)" in shell.run(f"_ = %codika_deploy {greeter}").text
+    workflow(switch_off)(greeter)
+    failed = shell.run(f"_ = %codika_deploy {greeter} --no-verify")
+    assert "could not be deployed" in failed.text
+    assert "By itself" not in failed.text
 
 
 def test_a_deployment_that_fails_leaves_no_card_that_still_works(shell: Kernel, greeter: Path) -> None:

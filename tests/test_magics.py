@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import socket
 import sqlite3
 import threading
@@ -386,6 +387,17 @@ def test_what_there_is_is_listed_with_how_to_go_on(shell: Kernel, profile_name: 
     assert "%codika_use PROFILE" in used.text
     assert "cko_" in used.text
     assert "True" in shell.run(f"profiles[0].name == {profile_name!r}").text
+
+
+def test_the_active_profile_is_told_from_the_one_in_use(
+    shell: Kernel, sandbox: Sandbox, profile_name: str
+) -> None:
+    sign_in("grace@example.com", ask_code=sandbox.code_for, base_url=sandbox.url, company="Engines")
+    shell.run(f"%codika_use {profile_name}")
+    listed = shell.run("_ = %codika_use").text
+    assert re.search(rf"^in use +{profile_name} ", listed, re.MULTILINE)
+    assert re.search(r"^active +engines ", listed, re.MULTILINE)
+    assert "--save" in listed
 
 
 def test_help_is_an_option_too(shell: Kernel) -> None:

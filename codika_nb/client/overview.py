@@ -59,7 +59,7 @@ def _first_rows(runs: Runs, rows: list[Run]) -> str:
     numbers = [
         heading
         for heading, column in zip([*given, *results], [*given.values(), *gave.values()], strict=True)
-        if all(map(_NUMBER.fullmatch, filter(None, column)))
+        if any(column) and all(map(_NUMBER.fullmatch, filter(None, column)))
     ]
     return html_table(headings, table, numbers=["", "Took", *numbers], label="First rows")
 

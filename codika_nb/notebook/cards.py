@@ -77,14 +77,14 @@ def sandbox(running: Any, *, runs: str = "") -> Bundle:
 def profiles(listed: Sequence[Profile], used: Profile | None, active: str | None = None) -> Bundle:
     """The saved profiles: who each is, where, and until when; and how to take another.
 
-    The active one, with which other notebooks and programs begin, is marked where it is another than the one in use.
+    The active one, with which other programs begin, is marked where it is another one than that in use.
     """
     if not listed:
         return line("No profile is saved on this machine: %codika_signup or %codika_login makes one.")
     headings = ["", "Profile", "Organization", "Server", "Key", "Made", "Until"]
     rows = [
         [
-            "in use" if used and used.name == each.name else "elsewhere" if each.name == active else "",
+            "in use" if used and used.name == each.name else "active" if each.name == active else "",
             cell(each.name),
             cell(each.organization_name or each.organization_id),
             cell(each.host),
@@ -94,7 +94,7 @@ def profiles(listed: Sequence[Profile], used: Profile | None, active: str | None
         ]
         for each in listed
     ]
-    go_on = "Take another: %codika_use PROFILE"
+    go_on = "Take another: %codika_use PROFILE; with --save it is the active one, with which other programs begin."
     return _going_on(text_table(headings, rows), html_table(headings, rows, label="Profiles"), go_on)
 
 

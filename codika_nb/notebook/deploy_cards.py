@@ -12,7 +12,7 @@ from ..display.markup import Bundle, Shown, both, card, code, folded, named, par
 from ..display.text import plain
 from ..in_process import is_inside
 from ..models.deployments import deployment_card
-from ..usecases.configuration import Workflow
+from ..usecases.configuration import Configuration
 from ..usecases.example import example
 from ..usecases.triggers import ScheduleTrigger
 
@@ -37,14 +37,13 @@ def deployed(
     Once it is published, it is the instance in production that is called.
     """
     offers = offers_of(use_case.configuration)
-    described = {each.workflow_template_id: each for each in use_case.configuration.workflows}
     instance = published or (made.process_instance_id if made.deployment_status != "failed" else None)
     text, rich = [], []
     for n, workflow in enumerate(made.workflows_deployed):
         name = workflow.workflow_template_id
         offer = offers.get(name, Offer(name, name))
         told = plain(f"{name} ({workflow.status})" if workflow.status != "active" else name)
-        calls = _schedules(described.get(name))
+        calls = _schedules(use_case.configuration, name) if instance and workflow.status == "active" else []
         calls += _calls(client, offer, instance, is_named=bool(published)) if instance else []
         longest = max((len(label) for label, _ in calls), default=0)
         text += [told, *(f"  {label:<{longest}}  {both(call).text}" for label, call in calls)]
@@ -79,13 +78,13 @@ def _calls(client: Client, offer: Offer, instance: str, *, is_named: bool) -> li
     return ways
 
 
-def _schedules(workflow: Workflow | None) -> list[tuple[str, str | Shown]]:
+def _schedules(configuration: Configuration, name: str) -> list[tuple[str, str | Shown]]:
     """When a workflow runs by itself."""
-    triggers = [] if workflow is None else workflow.triggers
     return [
         ("By itself", f"{plain(each.human_readable)} ({plain(each.cron_expression)}, {plain(each.timezone)})")
-        for each in triggers
-        if isinstance(each, ScheduleTrigger)
+        for workflow in configuration.workflows
+        for each in workflow.triggers
+        if workflow.workflow_template_id == name and isinstance(each, ScheduleTrigger)
     ]
 
 
