@@ -22,6 +22,7 @@ from types import TracebackType
 from typing import Any
 
 import pytest
+from httpcore._backends.sync import SyncStream
 
 from codika_nb import (
     APIError,
@@ -855,3 +856,17 @@ def assert_harmless(error: BaseException) -> None:
             left += thing
         elif hasattr(thing, "__dict__") and not isinstance(thing, type):
             left.append(vars(thing))
+
+
+def test_an_answer_is_not_taken_for_the_end_of_a_connection_that_was_idle() -> None:
+    """A pool asks whether an idle connection can be read from, also while another thread takes it up."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        stream = http._Stream(SyncStream(ours))
+        assert not stream.get_extra_info("is_readable")
+        stream.write(b"question", 5)
+        theirs.sendall(b"answer")
+        assert not stream.get_extra_info("is_readable"), "it would be closed before its answer is read"
+        assert stream.read(64, 5) == b"answer"
+        theirs.shutdown(socket.SHUT_WR)
+        assert stream.get_extra_info("is_readable"), "the server has closed it, and it is of no use"

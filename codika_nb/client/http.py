@@ -129,14 +129,28 @@ class _Stream:
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
+        self._is_asking, self._reads = False, 0
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
+    def get_extra_info(self, info: str) -> Any:
+        reads = self._reads
+        known = self._stream.get_extra_info(info)
+        if info == "is_readable" and (self._is_asking or reads != self._reads):
+            # Another thread that looks through the kept connections took it for idle, and it has just been
+            # taken up: what has arrived is its answer, and not the server's goodbye.
+            return False
+        return known
+
     def read(self, max_bytes: int, timeout: float | None = None) -> Any:
-        return self._stream.read(max_bytes, _left(timeout, httpcore.ReadTimeout))
+        try:
+            return self._stream.read(max_bytes, _left(timeout, httpcore.ReadTimeout))
+        finally:
+            self._is_asking, self._reads = False, self._reads + 1
 
     def write(self, buffer: bytes, timeout: float | None = None) -> Any:
+        self._is_asking = True
         # In pieces: the library gives each of its own the whole time, however slowly they are taken.
         if not isinstance(timeout, _Share) or len(buffer) <= _PIECE:
             return self._stream.write(buffer, _left(timeout, httpcore.WriteTimeout))
