@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from codika_nb.cli.tutorials import NOT_YOURS
 from codika_nb.client.deployed import forget
 from codika_nb.profiles.credential import context
 from codika_nb.sandbox import Sandbox
@@ -219,5 +220,4 @@ def sandbox() -> Iterator[Sandbox]:
 @pytest.fixture
 def greeter(tmp_path: Path) -> Path:
     """A copy of the greeter that has never been deployed."""
-    left_out = shutil.ignore_patterns("project.json", "version.json", "deployments", "__pycache__")
-    return Path(shutil.copytree(GREETER, tmp_path / "greeter", ignore=left_out))
+    return Path(shutil.copytree(GREETER, tmp_path / "greeter", ignore=NOT_YOURS))

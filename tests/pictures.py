@@ -20,6 +20,7 @@ from pathlib import Path
 from playwright.sync_api import Locator, Page
 
 from codika_nb import Client, Sandbox, sign_in
+from codika_nb.cli.tutorials import NOT_YOURS
 
 from .browser import ARTEFACTS, chromium, in_theme, run_cell, served, wait_for_kernel
 from .conftest import EMAIL, ROOT
@@ -30,7 +31,6 @@ PICTURES = ROOT / "notebooks" / "pictures"
 #: The pictures that the README and the tutorials show.
 SHOWN = ("sign-in", "organizations", "playground", "inbox", "dashboard-voila", "dashboard-page")
 #: Files that a use case has once it has been deployed.
-LEFT_OUT = shutil.ignore_patterns("project.json", "version.json", "deployments", "__pycache__", ".env")
 
 CLAIM = {
     "name": "Ada Lovelace",
@@ -135,7 +135,7 @@ def _notebook(scratch: Path, sandbox: Sandbox, key: str, names: Sequence[str]) -
         chromium(width=1000, height=9000) as page,
     ):
         folder = scratch / "served"
-        shutil.copytree(ROOT / "notebooks" / "use-cases", folder / "use-cases", ignore=LEFT_OUT)
+        shutil.copytree(ROOT / "notebooks" / "use-cases", folder / "use-cases", ignore=NOT_YOURS)
         broken = folder / "broken"
         shutil.copytree(folder / "use-cases" / "greeter", broken)
         workflow = broken / "workflows" / "greet.json"
@@ -207,7 +207,7 @@ def _made(folder: Path) -> Path:
 
 
 def _dashboards(scratch: Path, sandbox: Sandbox, client: Client) -> Path:
-    folder = Path(shutil.copytree(ROOT / "notebooks", scratch / "notebooks", ignore=LEFT_OUT))
+    folder = Path(shutil.copytree(ROOT / "notebooks", scratch / "notebooks", ignore=NOT_YOURS))
     deployed = client.deploy_use_case(folder / "use-cases" / "greeter")
     assert deployed.process_instance_id
     key = sandbox.instance_key(deployed.process_instance_id)

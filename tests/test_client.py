@@ -42,6 +42,7 @@ from codika_nb import (
     WebhookSignature,
     __version__,
 )
+from codika_nb.cli.tutorials import NOT_YOURS
 from codika_nb.client.api import API
 from codika_nb.client.http import httpx
 from codika_nb.errors import UseCaseError
@@ -88,9 +89,8 @@ class Platform:
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     """One for all tests of this module; what they change they make for themselves."""
-    left_out = shutil.ignore_patterns("project.json", "version.json", "deployments", "__pycache__")
     use_case = tmp_path_factory.mktemp("use-case") / "greeter"
-    shutil.copytree(GREETER, use_case, ignore=left_out)
+    shutil.copytree(GREETER, use_case, ignore=NOT_YOURS)
     with Sandbox(ip_limit=1000) as sandbox:
         sandbox.load_stand_ins(GREETER / "stand_ins.py")
         with Client(base_url=sandbox.url) as nobody:

@@ -24,6 +24,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, Response, WebSocket, expect
 
 from codika_nb import Client
+from codika_nb.cli.tutorials import NOT_YOURS
 from codika_nb.client.http import httpx
 
 from .browser import PATIENCE, _environment, chromium, end, keep, needs_chromium, served
@@ -41,8 +42,9 @@ SOON = 60_000
 @pytest.fixture
 def dashboards(platform: Platform, tmp_path: Path) -> Path:
     """A copy of the tutorials, whose dashboards have a fresh instance key in `.env`."""
-    left_out = shutil.ignore_patterns("project.json", "version.json", "deployments", "__pycache__", ".env")
-    folder = Path(shutil.copytree(ROOT / "notebooks", tmp_path / "notebooks", ignore=left_out)) / "dashboards"
+    folder = (
+        Path(shutil.copytree(ROOT / "notebooks", tmp_path / "notebooks", ignore=NOT_YOURS)) / "dashboards"
+    )
     key = platform.sandbox.instance_key(platform.instance)
     (folder / ".env").write_text(dotenv(platform, key))
     return folder

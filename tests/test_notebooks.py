@@ -15,6 +15,7 @@ import nbformat
 import pytest
 
 from codika_nb import Sandbox
+from codika_nb.cli.tutorials import NOT_YOURS
 from tests.browser import chromium, lab, needs_chromium
 from tests.conftest import ROOT
 from tests.notebooks import METADATA, NOTEBOOKS, SHOWN, executed, main, tutorials
@@ -184,7 +185,7 @@ def test_run_all_reaches_the_end_in_jupyterlab(tmp_path: Path) -> None:
 
 
 def test_nbval_notices_an_output_that_has_changed(tmp_path: Path) -> None:
-    folder = shutil.copytree(NOTEBOOKS, tmp_path / "notebooks")
+    folder = shutil.copytree(NOTEBOOKS, tmp_path / "notebooks", ignore=NOT_YOURS)
     path = folder / "01_sign_in_and_deploy.ipynb"
     notebook = read(path)
     cell = next(cell for cell in notebook.cells if cell.id == "result")

@@ -45,6 +45,7 @@ from codika_nb import (
     WaitTimeoutError,
     sign_in,
 )
+from codika_nb.cli.tutorials import NOT_YOURS
 from codika_nb.client.deployed import forget
 from codika_nb.client.offers import Offer, offers_at
 from codika_nb.models import Deployment, Execution, Instance, InstanceWorkflow
@@ -59,7 +60,6 @@ from tests.conftest import EMAIL, ROOT
 from tests.kernels import kernel
 
 EXPENSES = ROOT / "notebooks" / "use-cases" / "expense-claim"
-KEPT = ("project.json", "version.json", "deployments", "__pycache__")
 
 
 def _png(width: int, height: int) -> bytes:
@@ -679,7 +679,7 @@ def test_what_the_schema_does_not_mention_is_shown_all_the_same() -> None:
 
 def copy_of_expenses(folder: Path) -> Path:
     """A copy of the expense claim that has never been deployed."""
-    return Path(shutil.copytree(EXPENSES, folder / "expense-claim", ignore=shutil.ignore_patterns(*KEPT)))
+    return Path(shutil.copytree(EXPENSES, folder / "expense-claim", ignore=NOT_YOURS))
 
 
 def deploy(sandbox: Sandbox, use_case: Path) -> Deployment:

@@ -15,19 +15,16 @@ from playwright.sync_api import Page, expect
 from codika_nb import Client, ConfigError, Sandbox, sign_in
 from tests.browser import chromium, keep, needs_chromium
 
-GREETER = Path(__file__).parent.parent / "notebooks" / "use-cases" / "greeter"
-
 
 @pytest.fixture
-def taught(sandbox: Sandbox) -> Sandbox:
+def taught(sandbox: Sandbox, greeter: Path) -> Sandbox:
     """A sandbox in which somebody has signed up, deployed the greeter, and run it twice."""
-    sandbox.load_stand_ins(GREETER / "stand_ins.py")
     profile = sign_in(
         "ada@example.com", ask_code=sandbox.code_for, base_url=sandbox.url, store=None, company="<b>Acme</b>"
     )
     with Client(auth=profile.api_key, base_url=sandbox.url) as client:
         project = client.create_project("A project").project_id
-        deployed = client.deploy_use_case(GREETER, project_id=project)
+        deployed = client.deploy_use_case(greeter, project_id=project)
         for name in ("Ada", " "):
             client.run_workflow("greet", {"name": name}, instance=deployed.process_instance_id)
     return sandbox
