@@ -172,3 +172,32 @@ def test_an_option_that_cannot_be_right_is_a_document_too(ours: Command) -> None
         "login-complete", "--email", "ada@example.com", "--code", "123456", "--key-expires-in", "999"
     )
     assert (status, said["error"]["code"]) == (1, "INVALID_EXPIRES_IN_DAYS")
+
+
+def test_whoami_is_the_tools_document(
+    sandbox: Sandbox, ours: Command, codika_tool: Tool, own_settings: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ours("signup-request", "--email", "ada@example.com")
+    ours("signup-complete", "--email", "ada@example.com", "--code", sandbox.code_for("ada@example.com"))
+    status, mine = ours("whoami")
+    tool = codika_tool.run("whoami", "--json", config_home=own_settings, env={"CODIKA_BASE_URL": sandbox.url})
+    its = json.loads(tool.stdout)
+    assert (status, mine["loggedIn"], mine["profileName"]) == (0, True, "my-organization")
+    assert mine["source"] == 'profile "my-organization"'
+    assert set(its) == set(mine)
+    assert {k: v for k, v in its.items() if k != "source"} == {k: v for k, v in mine.items() if k != "source"}
+    assert main(["auth", "whoami"]) == 0
+    assert re.search(rf"My Organization .*{re.escape(sandbox.url)}", capsys.readouterr().out, re.DOTALL)
+
+
+def test_whoami_of_nobody_and_of_a_key_that_is_refused(
+    ours: Command, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ours("whoami") == (1, {"loggedIn": False})
+    assert main(["auth", "whoami"]) == 1
+    assert "codika-nb: Nobody is signed in" in capsys.readouterr().err
+
+    monkeypatch.setenv("CODIKA_API_KEY", "cko_" + "x" * 43)
+    status, said = ours("whoami")
+    assert (status, said["loggedIn"], said["error"]["code"]) == (1, False, "UNAUTHORIZED")
+    assert "x" * 8 not in json.dumps(said)

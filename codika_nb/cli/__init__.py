@@ -145,7 +145,9 @@ def _add_engine(parser: argparse.ArgumentParser) -> None:
 
 def _add_auth(commands: Any) -> None:
     # The options of codika 3.6.0.
-    auth = commands.add_parser("auth", help="sign up or log in with a code by e-mail, in two commands")
+    auth = commands.add_parser(
+        "auth", help="sign up or log in with a code by e-mail, in two commands; whoami"
+    )
     steps = auth.add_subparsers(dest="step", required=True, metavar="COMMAND")
     for purpose, what in (("signup", "a new account"), ("login", "an account that exists")):
         request = steps.add_parser(f"{purpose}-request", help=f"have a code sent, for {what}")
@@ -169,3 +171,5 @@ def _add_auth(commands: Any) -> None:
             complete.add_argument("--description", default="", metavar="TEXT", help="what it is")
         else:
             complete.add_argument("--organization-id", metavar="ID", help="which, if there are several")
+    whoami = steps.add_parser("whoami", help="say who is signed in, with which key and until when")
+    whoami.add_argument("--json", action="store_true", help="print it as JSON")

@@ -1,4 +1,4 @@
-"""``codika-nb auth …``: the platform's four sign-in commands, for a shell without Node."""
+"""``codika-nb auth …``: the platform's four sign-in commands and ``whoami``, for a shell without Node."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from ..client.client import Client
 from ..display.text import json_text, plain
-from ..errors import CodikaError, ConfigError
+from ..errors import CodikaError, ConfigError, NotSignedIn
 from ..profiles import ProfileStore
 from ..profiles.credential import may_activate, sign_in_server
 from ..signin.outcome import refusal_document
@@ -17,6 +17,8 @@ from ..signin.signin import SignIn
 
 def run(arguments: argparse.Namespace) -> int:
     """Do what was asked for; the document says what has come of it, the exit status whether it went well."""
+    if arguments.step == "whoami":
+        return _who(as_json=arguments.json)
     try:
         signin = _carried_out(arguments)
     except CodikaError as error:
@@ -48,6 +50,23 @@ def _carried_out(arguments: argparse.Namespace) -> SignIn:
         else:
             client.perform(signin.request_code(signin.email))
     return signin
+
+
+def _who(*, as_json: bool) -> int:
+    """Say who is signed in; as JSON what the platform knows of the key, in the shape of codika 3.6.0."""
+    try:
+        with Client() as client:
+            if not as_json:
+                print(client.whoami())
+                return 0
+            known, credential = client.verify_key(), client.credential
+    except CodikaError as error:
+        document = {} if isinstance(error, NotSignedIn) else refusal_document(error)
+        return _refused(error, {"loggedIn": False, **document}, as_json=as_json)
+    name = credential.profile.name if credential.profile else None
+    about = known.model_dump(by_alias=True, mode="json", exclude_none=True)
+    print(json_text({"loggedIn": True, **about, "source": credential.source, "profileName": name}))
+    return 0
 
 
 def _told(signin: SignIn) -> str:
