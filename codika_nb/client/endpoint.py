@@ -7,7 +7,7 @@ import inspect
 import re
 from collections.abc import Callable, Coroutine
 from types import MethodType
-from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
 from ..errors import CodikaError
 from .steps import Exchange
@@ -81,13 +81,13 @@ class endpoint(Generic[P, T]):  # noqa: N801 - used as a decorator
         method.__signature__ = described.replace(  # type: ignore[attr-defined]
             return_annotation=outcome[1] if outcome else described.return_annotation
         )
+        method.describe = describe  # type: ignore[attr-defined]
         self._method = method
 
-        functools.update_wrapper(self, method)  # asked about by way of the class, it looks the same
+    if TYPE_CHECKING:
 
-    def __call__(self, api: Any, *args: P.args, **kwargs: P.kwargs) -> Any:
-        """``Client.verify_key(client)``, as with any method."""
-        return self._method(api, *args, **kwargs)
+        def __call__(self, api: Any, *args: P.args, **kwargs: P.kwargs) -> Any:
+            """``Client.verify_key(client)``, as with any method."""
 
     @overload
     def __get__(self, api: None, owner: object) -> endpoint[P, T]: ...
@@ -99,4 +99,5 @@ class endpoint(Generic[P, T]):  # noqa: N801 - used as a decorator
     @overload
     def __get__(self, api: object, owner: object) -> Callable[P, Exchange[T]]: ...
     def __get__(self, api: object, owner: object) -> Any:
-        return self if api is None else MethodType(self._method, api)
+        # By way of the class it is a function, as any method is; `describe` is what its exchange comes from.
+        return self._method if api is None else MethodType(self._method, api)
