@@ -220,4 +220,9 @@ def sandbox() -> Iterator[Sandbox]:
 @pytest.fixture
 def greeter(tmp_path: Path) -> Path:
     """A copy of the greeter that has never been deployed."""
-    return Path(shutil.copytree(GREETER, tmp_path / "greeter", ignore=NOT_YOURS))
+    return copied("greeter", tmp_path)
+
+
+def copied(name: str, folder: Path) -> Path:
+    """Copy a use case of the tutorials into `folder`: a deployment writes beside what it deploys."""
+    return Path(shutil.copytree(GREETER.parent / name, folder / name, ignore=NOT_YOURS))

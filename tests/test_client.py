@@ -42,7 +42,6 @@ from codika_nb import (
     WebhookSignature,
     __version__,
 )
-from codika_nb.cli.tutorials import NOT_YOURS
 from codika_nb.client.api import API
 from codika_nb.client.http import httpx
 from codika_nb.errors import UseCaseError
@@ -53,7 +52,7 @@ from codika_nb.usecases.apart import stage_documents
 from codika_nb.usecases.usecase import UseCase
 
 from .colours import MakeClient, make_client
-from .conftest import GREETER
+from .conftest import GREETER, copied
 
 __all__ = ["make_client"]  # a fixture is found by its name
 
@@ -89,8 +88,7 @@ class Platform:
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     """One for all tests of this module; what they change they make for themselves."""
-    use_case = tmp_path_factory.mktemp("use-case") / "greeter"
-    shutil.copytree(GREETER, use_case, ignore=NOT_YOURS)
+    use_case = copied("greeter", tmp_path_factory.mktemp("use-case"))
     with Sandbox(ip_limit=1000) as sandbox:
         sandbox.load_stand_ins(GREETER / "stand_ins.py")
         with Client(base_url=sandbox.url) as nobody:
@@ -988,9 +986,9 @@ def test_methods_look_like_what_they_are() -> None:
         assert method.__name__ == "run_workflow"
         assert inspect.signature(method).return_annotation == "Execution"
         assert inspect.signature(Client.run_workflow).return_annotation == "Execution"
-    assert inspect.isfunction(Client.run_workflow)  # `?` shows one signature, as of any method
         with pytest.raises(ConfigError, match="object"):
             Client.run_workflow(client, "greet", [])  # type: ignore[arg-type]
+    assert inspect.isfunction(Client.run_workflow)  # `?` shows one signature, as of any method
     assert (inspect.getdoc(method) or "").startswith("Start a run and wait")
     assert (Client.run_workflow.__doc__ or "").startswith("Start a run and wait")
 

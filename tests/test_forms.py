@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import ipywidgets
@@ -26,14 +27,13 @@ from codika_nb import (
     Sandbox,
     SignIn,
     SignInForm,
-    UseCase,
     sign_in,
 )
 from codika_nb.notebook import background
 from codika_nb.notebook.controls import Dropdown
 from codika_nb.notebook.signin_view import FIELDS_AND_BUTTONS
 from codika_nb.signin.reactions import MOST_LISTED, Organization
-from tests.conftest import EMAIL, GREETER
+from tests.conftest import EMAIL
 
 pytestmark = pytest.mark.kernel  # no kernel runs, but its widgets are those of the environment
 
@@ -682,10 +682,10 @@ def signed_in_by(form: SignInForm, sandbox: Sandbox, email: str = EMAIL) -> Prof
     return form.wait(20)
 
 
-def test_what_follows_signing_in_may_be_another_form(sandbox: Sandbox) -> None:
+def test_what_follows_signing_in_may_be_another_form(sandbox: Sandbox, greeter: Path) -> None:
     organization = sign_in(EMAIL, ask_code=sandbox.code_for, base_url=sandbox.url).organization_id
     with Client(base_url=sandbox.url) as client:
-        instance = client.deploy_use_case(UseCase.load(GREETER)).process_instance_id
+        instance = client.deploy_use_case(greeter).process_instance_id
     sandbox.clock.advance(31)
     made: list[Playground] = []
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from codika_nb import Client, Sandbox, UseCase
+from codika_nb import Client, Sandbox
 from codika_nb.profiles import ProfileStore
 from codika_nb.signin.recipe import sign_in
 
@@ -28,7 +28,7 @@ KEY: list[str] = []
 
 
 @pytest.fixture
-def environment(sandbox: Sandbox, tmp_path: Path) -> dict[str, str]:
+def environment(sandbox: Sandbox, greeter: Path, tmp_path: Path) -> dict[str, str]:
     """What the server is started with: a profile on disk, and where the sandbox is; no key."""
     home = tmp_path / "config"
     store = ProfileStore(home / "codika" / "config.json")
@@ -38,7 +38,7 @@ def environment(sandbox: Sandbox, tmp_path: Path) -> dict[str, str]:
     KEY[:] = [profile.api_key]
     with Client(auth=profile.api_key, base_url=sandbox.url) as client:
         project = client.create_project("A project").project_id
-        client.deploy_use_case(UseCase.load(GREETER), project_id=project)
+        client.deploy_use_case(greeter, project_id=project)
     kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT", "PYTHONPATH") if name in os.environ}
     return {**kept, "XDG_CONFIG_HOME": str(home), "HOME": str(tmp_path), "CODIKA_BASE_URL": sandbox.url}
 

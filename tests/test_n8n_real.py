@@ -24,12 +24,11 @@ from codika_nb.sandbox.n8n import n8n_engine
 from codika_nb.sandbox.n8n.engine import N8nEngine
 from codika_nb.sandbox.n8n.process import find
 
+from .conftest import copied
 from .test_n8n import CODIKA
 from .test_playground import CLAIM
 from .test_sandbox import Platform
 from .test_sandbox_workflows import SCHEDULE, Deployed, configuration, engine_file, workflow
-
-USE_CASES = Path(__file__).parent.parent / "notebooks" / "use-cases"
 
 
 def an_n8n_is_there() -> bool:
@@ -135,19 +134,22 @@ SUBMIT = node("Submit", CODIKA, operation="submitResult", resultData="={{ $json 
 
 @pytest.mark.parametrize("name", ["Ada", 'O\'Neill "x" {{ }} \\ é\u2028'])
 @pytest.mark.parametrize("language", ["en", "fr", "es"])
-def test_the_greeter_gives_what_its_stand_in_gives(client: Client, name: str, language: str) -> None:
-    deployed = client.deploy_use_case(UseCase.load(USE_CASES / "greeter"), project_id=_project(client))
+def test_the_greeter_gives_what_its_stand_in_gives(
+    client: Client, greeter: Path, name: str, language: str
+) -> None:
+    deployed = client.deploy_use_case(greeter, project_id=_project(client))
     assert deployed.deployment_status == "deployed"
-    greet = runpy.run_path(str(USE_CASES / "greeter" / "stand_ins.py"))["greet"]
+    greet = runpy.run_path(str(greeter / "stand_ins.py"))["greet"]
     payload = {"name": name, "language": language}
     run = client.run_workflow("greet", payload, instance=deployed.process_instance_id)
     assert run.result == greet(payload)
 
 
-def test_the_expense_claim_gives_what_its_stand_in_gives(client: Client) -> None:
-    deployed = client.deploy_use_case(UseCase.load(USE_CASES / "expense-claim"), project_id=_project(client))
+def test_the_expense_claim_gives_what_its_stand_in_gives(client: Client, tmp_path: Path) -> None:
+    expenses = copied("expense-claim", tmp_path)
+    deployed = client.deploy_use_case(expenses, project_id=_project(client))
     assert deployed.deployment_status == "deployed"
-    claim = runpy.run_path(str(USE_CASES / "expense-claim" / "stand_ins.py"))["claim"]
+    claim = runpy.run_path(str(expenses / "stand_ins.py"))["claim"]
     run = client.run_workflow("claim", CLAIM, instance=deployed.process_instance_id)
     assert run.result == claim(CLAIM)
     refused = client.run_workflow("claim", CLAIM | {"advance": 1000}, instance=deployed.process_instance_id)
@@ -511,8 +513,8 @@ def test_a_schedule_fires_and_a_workflow_calls_another(platform: Platform) -> No
     deployed.call("/deactivateprocessinstancepublic", processInstanceId=deployed.instance_id)
 
 
-def test_many_runs_at_a_time_each_have_their_own_result(client: Client) -> None:
-    deployed = client.deploy_use_case(UseCase.load(USE_CASES / "greeter"), project_id=_project(client))
+def test_many_runs_at_a_time_each_have_their_own_result(client: Client, greeter: Path) -> None:
+    deployed = client.deploy_use_case(greeter, project_id=_project(client))
     rows = [{"name": f"Person {number}"} for number in range(60)]
     runs = client.run_many("greet", rows, instance=deployed.process_instance_id)
     greetings = [run.result["greeting"] for run in runs]

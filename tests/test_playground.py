@@ -45,7 +45,6 @@ from codika_nb import (
     WaitTimeoutError,
     sign_in,
 )
-from codika_nb.cli.tutorials import NOT_YOURS
 from codika_nb.client.deployed import forget
 from codika_nb.client.offers import Offer, offers_at
 from codika_nb.models import Deployment, Execution, Instance, InstanceWorkflow
@@ -56,7 +55,7 @@ from codika_nb.sandbox.rules.configuration import check_payload
 from codika_nb.usecases.fields import fields
 from codika_nb.usecases.schema import initial, payload, problems, read_schema
 from codika_nb.usecases.uploads import File
-from tests.conftest import EMAIL, ROOT
+from tests.conftest import EMAIL, ROOT, copied
 from tests.kernels import kernel
 
 EXPENSES = ROOT / "notebooks" / "use-cases" / "expense-claim"
@@ -677,11 +676,6 @@ def test_what_the_schema_does_not_mention_is_shown_all_the_same() -> None:
 # --- the use case of the tutorial ------------------------------------------------------------------
 
 
-def copy_of_expenses(folder: Path) -> Path:
-    """A copy of the expense claim that has never been deployed."""
-    return Path(shutil.copytree(EXPENSES, folder / "expense-claim", ignore=NOT_YOURS))
-
-
 def deploy(sandbox: Sandbox, use_case: Path) -> Deployment:
     """Sign in, and deploy a use case that is answered by its stand-in."""
     sandbox.load_stand_ins(use_case / "stand_ins.py")
@@ -692,7 +686,7 @@ def deploy(sandbox: Sandbox, use_case: Path) -> Deployment:
 
 @pytest.fixture
 def expenses(tmp_path: Path) -> Path:
-    return copy_of_expenses(tmp_path)
+    return copied("expense-claim", tmp_path)
 
 
 def test_the_use_case_is_found_free_of_faults_and_uses_every_kind_of_field(expenses: Path) -> None:
@@ -1300,7 +1294,7 @@ def test_a_use_case_needs_no_platform_until_it_is_run(expenses: Path, sandbox: S
 
 
 def test_a_use_case_is_never_run_as_another_one(deployed: Deployment, expenses: Path, tmp_path: Path) -> None:
-    other = copy_of_expenses(tmp_path / "other")
+    other = copied("expense-claim", tmp_path / "other")
     form = Playground(use_case=other).fill(CLAIM)
     assert form.instance is None
     click(form)

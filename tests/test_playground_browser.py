@@ -27,7 +27,8 @@ from tests.browser import (
     served,
     wait_for_kernel,
 )
-from tests.test_playground import PNG, copy_of_expenses, deploy
+from tests.conftest import copied
+from tests.test_playground import PNG, deploy
 
 pytestmark = needs_chromium
 
@@ -43,7 +44,7 @@ def playground(
     Args:
         called: what its parts are called in turn, and their items then have notes; as ever if left out.
     """
-    use_case = copy_of_expenses(tmp_path)
+    use_case = copied("expense-claim", tmp_path)
     if called:
         rename(use_case, called)
     deployment = deploy(sandbox, use_case)

@@ -27,7 +27,6 @@ from codika_nb import (
     ExecutionFailedError,
     InstanceKey,
     Sandbox,
-    UseCase,
     sign_in,
 )
 from codika_nb.client.workflow import Workflow
@@ -35,6 +34,7 @@ from codika_nb.usecases.json_schema import json_schema
 from codika_nb.usecases.schema import payload, problems, read_schema
 from codika_nb.usecases.signature import bound, signature
 
+from .conftest import copied
 from .test_playground import CLAIM, PNG
 
 USE_CASES = Path(__file__).parent.parent / "notebooks" / "use-cases"
@@ -42,7 +42,8 @@ CLAIMED = CLAIM | {"purpose": "Workshop in Ghent, two days"}
 
 
 @pytest.fixture(scope="module")
-def client() -> Iterator[Client]:
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    folder = tmp_path_factory.mktemp("use-cases")
     with Sandbox() as sandbox:
         profile = sign_in(
             "ada@example.com", ask_code=sandbox.code_for, base_url=sandbox.url, store=None, company="Acme"
@@ -51,7 +52,7 @@ def client() -> Iterator[Client]:
             for name in ("greeter", "expense-claim"):
                 sandbox.load_stand_ins(USE_CASES / name / "stand_ins.py")
                 project = client.create_project(name).project_id
-                client.deploy_use_case(UseCase.load(USE_CASES / name), project_id=project)
+                client.deploy_use_case(copied(name, folder), project_id=project)
             yield client
 
 

@@ -54,6 +54,8 @@ _WITH_SOURCE = ("codika_nb/", "anyio/")
 _FONTS = re.compile(r"fa-.*\.woff|.*\.(eot|svg|ttf)")
 _DIAGRAMS = re.compile(rb"elk-worker\.min\.js|cytoscape")
 _NOTEBOOKS = ("01_sign_in_and_deploy.ipynb", "03_your_own_use_case.ipynb", "06_scripting.ipynb")
+#: An item of a list, with the lines that go on with it.
+_ITEM = re.compile(r"(?m)^\* .*\n?(?:  .*\n?)*")
 _LINK = re.compile(r"\[(?P<words>[^\]]+)\]\((?P<target>[^)\s]+)\)")
 _APPS = ("notebooks", "tree", "edit")
 
@@ -113,16 +115,20 @@ def build(folder: Path, *, pyodide: Path | None = None) -> None:
 
 
 def _unlink_what_is_not_there(notebook: Path) -> None:
-    """Leave the words of links that lead to no file of the site."""
+    """Leave the words of links that lead to no file of the site; a list's item without other links goes."""
 
-    def words(link: re.Match[str]) -> str:
-        there = ":" in link["target"] or (notebook.parent / link["target"].partition("#")[0]).exists()
-        return link[0] if there else link["words"]
+    def is_there(link: re.Match[str]) -> bool:
+        return ":" in link["target"] or (notebook.parent / link["target"].partition("#")[0]).exists()
+
+    def item(found: re.Match[str]) -> str:
+        links = list(_LINK.finditer(found[0]))
+        return found[0] if not links or any(map(is_there, links)) else ""
 
     document = json.loads(notebook.read_text(encoding="utf-8"))
     for cell in document["cells"]:
         if cell["cell_type"] == "markdown":
-            cell["source"] = [_LINK.sub(words, line) for line in cell["source"]]
+            text = _ITEM.sub(item, "".join(cell["source"]))
+            cell["source"] = _LINK.sub(lambda link: link[0] if is_there(link) else link["words"], text)
     notebook.write_text(json.dumps(document, ensure_ascii=False, indent=1), encoding="utf-8")
 
 

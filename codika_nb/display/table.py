@@ -29,6 +29,8 @@ def cell(value: object) -> str:
 
 
 _WIDEST_CELL = 60
+_SHORT = 24
+"""Characters of a cell that stay on one line: a name, a moment, a state."""
 
 #: A cell of a table: its text, or both of its forms.
 Cell = str | Shown
@@ -71,11 +73,17 @@ def html_table(
     )
     lines = []
     for row in rows:
-        cells = [both(each).markup for each in row]
-        first = "" if headings else f'<th scope="row">{cells.pop(0)}</th>'
+        cells = [both(each) for each in row]
+        first = "" if headings else f'<th scope="row">{cells.pop(0).markup}</th>'
         of_kinds = zip(kinds if headings else [""] * len(cells), cells, strict=True)
-        lines.append(f"<tr>{first}{''.join(f'<td{kind}>{each}</td>' for kind, each in of_kinds)}</tr>")
+        lines.append(f"<tr>{first}{''.join(_td(kind, each) for kind, each in of_kinds)}</tr>")
     return table_of(label, head, lines)
+
+
+def _td(kind: str, shown: Shown) -> str:
+    width = "narrow" if len(shown.text) <= _SHORT else "long"
+    kind = kind or (f' class="codika-{width}"' if shown.text else "")
+    return f"<td{kind}>{shown.markup}</td>"
 
 
 def data_frame(

@@ -49,11 +49,11 @@ def codika_import(shell: InteractiveShell, arguments: Namespace) -> UseCase:
     use_case.save(folder, replace=arguments.force)
     findings = use_case.verify()
     musts = len(findings.must)
-    check = f"{musts} findings keep it from running" if musts else "nothing keeps it from being deployed"
+    kept = f"{musts} {'finding keeps' if musts == 1 else 'findings keep'} it from running"
     rows = [
         ("Workflows", "; ".join(use_case._workflow_lines())),
         ("Folder", str(folder)),
-        ("Check", check),
+        ("Check", kept if musts else "nothing keeps it from being deployed"),
         ("Next", f"%codika_deploy {shlex.quote(str(folder))} --dry-run"),
     ]
     show(shell, use_case, deploy_cards.imported(use_case, rows, good=not musts))

@@ -97,7 +97,7 @@ class SignInView(Form[Profile]):
     @cached_property
     def code(self) -> LineField:
         """The six digits from the mail."""
-        made = self._field("Six-digit code", "123456", self._submit, "codika-code", kind=SecretField)
+        made = self._field("Six-digit code", "······", self._submit, "codika-code", kind=SecretField)
         made.on_typed = self._submit_when_complete
         return made
 

@@ -74,7 +74,7 @@ def date_text(day: date) -> str:
 def size_text(size: float) -> str:
     """A number of bytes for people."""
     for unit in ("bytes", "kB", "MB"):
-        if size < 1000:
+        if size < 999.5:  # what would be written as 1000 is one of the next
             return f"{size:.3g} {unit}"
         size /= 1000
     return f"{size:,.3g} GB"
