@@ -30,7 +30,6 @@ LOOK = ARTEFACTS / "look"
 PICTURES = ROOT / "notebooks" / "pictures"
 #: The pictures that the README and the tutorials show.
 SHOWN = ("sign-in", "organizations", "playground", "inbox", "dashboard-voila", "dashboard-page")
-#: Files that a use case has once it has been deployed.
 
 CLAIM = {
     "name": "Ada Lovelace",

@@ -269,9 +269,9 @@ def test_a_key_given_by_hand_that_is_in_no_variable(platform: Platform, make_cli
     with pytest.raises(AuthenticationError) as regenerated:
         client.trigger_workflow("greet", {}, instance=platform.instance)
     assert regenerated.value.next_action == (
-        "The key given as auth was not accepted. It may have been regenerated in the dashboard, "
-        "whose trigger panel shows the new one; and it starts runs and reads them, for all else an "
-        "organization's key is needed. Give the new one."
+        "The key given as auth was not accepted. It may have been regenerated: the dashboard's trigger panel "
+        "shows the new one. Give the new one. A key of one instance starts runs and reads them; all else "
+        "takes an organization's key."
     )
 
 

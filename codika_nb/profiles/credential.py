@@ -91,13 +91,12 @@ class Credential(HoldsKey):
             what, place = f"The key from {self.source}", self.source.removesuffix(" (CODIKA_API_KEY)")
             where = "" if place == "env" else f" in {place}"
             update = f"Set CODIKA_API_KEY{where} to the new one, and start again."
-        lost = (
-            "It may have been regenerated in the dashboard, whose trigger panel shows the new one; "
-            "and it starts runs and reads them, for all else an organization's key is needed"
-            if public
-            else "It may be revoked or expired"
-        )
-        return f"{what} was not accepted. {lost}. {update}"
+        if public:
+            lost = "It may have been regenerated: the dashboard's trigger panel shows the new one."
+            update += " A key of one instance starts runs and reads them; all else takes an organization's key."
+        else:
+            lost = "It may be revoked or expired."
+        return f"{what} was not accepted. {lost} {update}"
 
 
 def server(base_url: str | None = None, environment: Environment | None = None) -> str | None:
