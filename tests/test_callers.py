@@ -238,7 +238,7 @@ def test_a_regenerated_key_in_a_file(
         with pytest.raises(AuthenticationError) as regenerated:
             call()
         assert f"The key from {file} (CODIKA_API_KEY) was not accepted." in str(regenerated.value)
-        assert "may have been regenerated in the dashboard" in str(regenerated.value)
+        assert "may have been regenerated: the dashboard's" in str(regenerated.value)
         assert f"Set CODIKA_API_KEY in {file} to the new one" in str(regenerated.value)
         assert key[8:] not in str(regenerated.value)
     file.write_text(dotenv(platform, new))
@@ -270,7 +270,7 @@ def test_a_key_given_by_hand_that_is_in_no_variable(platform: Platform, make_cli
         client.trigger_workflow("greet", {}, instance=platform.instance)
     assert regenerated.value.next_action == (
         "The key given as auth was not accepted. It may have been regenerated: the dashboard's trigger panel "
-        "shows the new one. Give the new one. A key of one instance starts runs and reads them; all else "
+        "shows the new one. Give the new one. A key of one instance starts and reads runs; all else "
         "takes an organization's key."
     )
 

@@ -93,7 +93,7 @@ class Credential(HoldsKey):
             update = f"Set CODIKA_API_KEY{where} to the new one, and start again."
         if public:
             lost = "It may have been regenerated: the dashboard's trigger panel shows the new one."
-            update += " A key of one instance starts runs and reads them; all else takes an organization's key."
+            update += " A key of one instance starts and reads runs; all else takes an organization's key."
         else:
             lost = "It may be revoked or expired."
         return f"{what} was not accepted. {lost} {update}"
