@@ -7,6 +7,7 @@ import json
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from ..mail import fold
@@ -155,7 +156,7 @@ class Keys:
             user_id=key["user_id"] or "",
             organization_id=key["organization_id"] or "",
             instance_id=key["instance_id"] or "",
-            scopes=tuple(json.loads(key["scopes"])),
+            scopes=_scopes(key["scopes"]),
         )
 
     def verify_key(self, call: Call) -> dict[str, Any]:
@@ -244,6 +245,11 @@ class Keys:
                 "Correct the number of days, or leave it out for a key that does not expire.",
             )
         return self.now() + days * _DAY
+
+
+@lru_cache(64)
+def _scopes(written: str) -> tuple[str, ...]:
+    return tuple(json.loads(written))
 
 
 def _digest(raw: str) -> bytes:

@@ -7,6 +7,7 @@ import logging
 import re
 import time
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -224,7 +225,9 @@ class Application:
                 caller = self._platform.signatures.authenticate(joined, params, body)
             value, upload = _parsed(endpoint, request.headers, body)
             call = Call(ip, params, query, value, caller, upload)
-            with self._platform.store.transaction(Refusal):
+            store = self._platform.store
+            # What only looks needs none: nothing else is written meanwhile.
+            with store.transaction(Refusal) if endpoint.method != "GET" else nullcontext():
                 result = endpoint.handler(call)
             for act in call.afterwards:
                 await act()
