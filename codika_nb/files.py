@@ -29,6 +29,24 @@ class Base64(str):
     __slots__ = ()
 
 
+def path_of(given: str | os.PathLike[str]) -> Path:
+    """What somebody has given as a path, with ``~`` for a home folder.
+
+    Raises:
+        ConfigError: it can be none: no system has files of such a name, or nobody such a home folder.
+    """
+    try:
+        path = Path(given).expanduser()
+        nul = b"\0" in os.fsencode(path)
+    except RuntimeError:
+        raise ConfigError(f"There is no such home folder: {given}.", next_action="Write it out.") from None
+    except UnicodeEncodeError:
+        raise ConfigError("Half a character stands in a path, and no file has such a name.") from None
+    if nul:
+        raise ConfigError("A NUL character stands in a path, and no file has such a name.")
+    return path
+
+
 def is_not_supported(error: OSError | NotImplementedError) -> bool:
     """Whether this is how a file system answers to what it cannot do: locking a file, changing its mode.
 
@@ -119,7 +137,7 @@ def sync(folder: Path) -> None:
             os.close(descriptor)
 
 
-def write_inside(folder: str | os.PathLike[str], files: Iterable[tuple[str, bytes]]) -> tuple[Path, ...]:
+def write_inside(folder: Path, files: Iterable[tuple[str, bytes]]) -> tuple[Path, ...]:
     """Write files under `folder`; nothing is written unless all of them belong there.
 
     Args:
@@ -135,9 +153,8 @@ def write_inside(folder: str | os.PathLike[str], files: Iterable[tuple[str, byte
             deployments (``project.json``, ``deployments/…``) or Python (``__pycache__/…``) keep there.
         ConfigError: the operating system refused, or something that is no file has that name.
     """
-    root = Path(folder).expanduser()
     try:
-        targets = [(_place(root, name), content) for name, content in files]
+        targets = [(_place(folder, name), content) for name, content in files]
         for target, content in targets:
             target.parent.mkdir(parents=True, exist_ok=True)
             mode = target.parent.stat().st_mode & 0o666  # as open to others as its folder
@@ -146,7 +163,7 @@ def write_inside(folder: str | os.PathLike[str], files: Iterable[tuple[str, byte
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise ConfigError(
-            f"The files cannot be written to {root}: {reason}.",
+            f"The files cannot be written to {folder}: {reason}.",
             next_action="Choose another folder with into=…",
         ) from None
     return tuple(target for target, _ in targets)

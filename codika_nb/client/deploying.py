@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigError, UseCaseError
+from ..files import path_of
 from ..models import AcceptedDocuments, DataIngestion, Deployment, StageDocument
 from ..usecases.apart import data_ingestion, stage_documents
 from ..usecases.record import Record
@@ -114,7 +115,7 @@ def deploy_data_ingestion(
 
 
 def _folder(source: Source) -> Path:
-    return source.folder if isinstance(source, UseCase) else Path(source).expanduser().absolute()
+    return source.folder if isinstance(source, UseCase) else path_of(source).absolute()
 
 
 def _project_of(api: Platform, folder: Path) -> Steps[str | None]:

@@ -19,6 +19,7 @@ from ..client.steps import Request, Step, observed
 from ..display.front_end import somebody_is_there
 from ..display.markup import line
 from ..errors import CodikaError, ConfigError, Interrupted, UseCaseError
+from ..files import path_of
 from ..models import Deployment, Published, Redeployment
 from ..profiles import Profile
 from ..profiles.credential import Credential, context, resolve
@@ -88,7 +89,7 @@ def codika_deploy(shell: InteractiveShell, arguments: Namespace) -> Any:
     Example: %codika_deploy use-cases/greeter
     """
     version = _checked(arguments)
-    path = Path(arguments.path).expanduser().absolute()
+    path = path_of(arguments.path).absolute()
     if path.is_file():
         return _lone_workflow(shell, path, arguments)
     _say_what_runs(path)

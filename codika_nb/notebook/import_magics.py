@@ -10,6 +10,7 @@ from pathlib import Path
 from IPython.core.interactiveshell import InteractiveShell
 
 from ..errors import UseCaseError
+from ..files import path_of
 from ..usecases.n8n.export import template_id
 from ..usecases.usecase import UseCase
 from . import deploy_cards
@@ -40,7 +41,7 @@ def codika_import(shell: InteractiveShell, arguments: Namespace) -> UseCase:
     # A single workflow and its folder have the same name, unless they are given another one.
     alone = workflows[0].workflow_template_id if len(workflows) == 1 and not arguments.name else ""
     own = alone or template_id(use_case.configuration.title, [])
-    folder = Path(arguments.into or Path("use-cases", own)).expanduser()
+    folder = path_of(arguments.into or Path("use-cases", own))
     if (folder / "config.json").exists() and not arguments.force:
         raise UseCaseError(
             f"{folder} holds a use case already.",
@@ -62,7 +63,7 @@ def codika_import(shell: InteractiveShell, arguments: Namespace) -> UseCase:
 
 def _found(given: str) -> list[str]:
     """The files that a pattern means, as in a shell; what is there, or means none, is taken as it is."""
-    path = Path(given).expanduser()
+    path = path_of(given)
     if not glob.has_magic(given) or path.exists():
         return [given]
     return sorted(map(str, Path(path.anchor).glob(str(path.relative_to(path.anchor))))) or [given]

@@ -7,11 +7,12 @@ import json
 import os
 import re
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from IPython.core.error import UsageError
 from IPython.utils.process import arg_split  # type: ignore[attr-defined]
+
+from ..files import path_of
 
 __all__ = ["Line", "payload_of"]
 
@@ -189,7 +190,7 @@ def payload_of(words: list[str], names: Names) -> dict[str, Any] | None:
 
 def _read_file(path: str) -> str:
     try:
-        return Path(path).expanduser().read_text(encoding="utf-8-sig")
+        return path_of(path).read_text(encoding="utf-8-sig")
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "it is no text"
         raise UsageError(f"{path} cannot be read: {reason}.") from None

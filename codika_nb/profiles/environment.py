@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..errors import ConfigError
+from ..files import path_of
 from .address import is_loopback, normalize_base_url
 from .profile import MaskedKey
 
@@ -92,7 +93,7 @@ class Environment:
     """
 
     def __init__(self, file: str | os.PathLike[str] | None = None) -> None:
-        self._file = None if file is None else Path(file).expanduser()
+        self._file = None if file is None else path_of(file)
         self.process = Source("env", os.environ)
         #: What counts first stands first.
         self.places: tuple[Source, ...] = (self.process,)

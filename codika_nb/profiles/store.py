@@ -19,6 +19,7 @@ from platformdirs.unix import Unix
 from .. import files
 from ..display.place import next_step
 from ..errors import ConfigError
+from ..files import path_of
 from ..loops import IN_BROWSER
 from .document import Document
 from .profile import Profile
@@ -60,7 +61,7 @@ class ProfileStore:
     """
 
     def __init__(self, path: Path | str | None = None) -> None:
-        self._path = Path(path).expanduser() if path is not None else None
+        self._path = path_of(path) if path is not None else None
 
     def __repr__(self) -> str:
         return f"ProfileStore({str(self.path)!r})"

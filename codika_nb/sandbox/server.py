@@ -14,6 +14,7 @@ from typing import Self, TypeVar
 from urllib.parse import urlsplit
 
 from ..errors import ConfigError
+from ..files import path_of
 from ..loops import IN_BROWSER
 from .clock import Clock
 from .engine import Engine
@@ -105,7 +106,7 @@ class Sandbox:
                     "--others-run-code",
                 )
             engine = n8n_engine(
-                engine, *(None if path is None else Path(path).expanduser() for path in (data, codika_nodes))
+                engine, *(None if path is None else path_of(path) for path in (data, codika_nodes))
             )
         elif codika_nodes is not None:
             raise ConfigError("codika_nodes is for an n8n that is started along.", next_action='engine="n8n"')
@@ -114,7 +115,7 @@ class Sandbox:
         self._start = partial(
             InProcess if in_process else reached,
             port=port,
-            data=None if data is None else Path(data).expanduser(),
+            data=None if data is None else path_of(data),
             now=lambda: self.clock.now().timestamp(),
             mailbox=self._mailbox,
             inbox_token=self._inbox_token,
@@ -282,7 +283,7 @@ class Sandbox:
             >>> sandbox.load_stand_ins("use-cases/greeter/stand_ins.py")
             ['greet']
         """
-        return self._stand_ins.load(Path(path))
+        return self._stand_ins.load(path_of(path))
 
     # --- what the dashboard does ----------------------------------------------------------
 

@@ -9,10 +9,10 @@ import os
 from collections.abc import Iterator, Mapping
 from datetime import date
 from inspect import Parameter, Signature
-from pathlib import Path
 from typing import Any, Literal
 
 from ..errors import ConfigError
+from ..files import path_of
 from .fields import (
     ArrayField,
     BooleanItem,
@@ -117,7 +117,7 @@ def _file(key: str, value: str | os.PathLike[str] | bytes) -> dict[str, Any]:
     if isinstance(value, bytes):
         kind = next((kind for start, kind in _BEGINNINGS.items() if value.startswith(start)), _UNKNOWN)
         return File.of(key + (mimetypes.guess_extension(kind) or ""), kind, value).to_json()
-    path = Path(value)
+    path = path_of(value)
     try:
         content = path.read_bytes()
     except OSError as error:

@@ -28,6 +28,7 @@ from typing import Any
 
 from ..display.markup import card
 from ..errors import ConfigError, UseCaseError
+from ..files import path_of
 from .apart import carried
 from .beginning import write_new, write_starter
 from .complaints import validated
@@ -120,7 +121,7 @@ class UseCase(Kept):
             >>> UseCase.load("use-cases/greeter")
             UseCase('Greeter', greet (http), '.../use-cases/greeter')
         """
-        folder = Path(path).expanduser().absolute()
+        folder = path_of(path).absolute()
         if not folder.is_dir():
             beside = Path("use-cases", path)  # where an import puts it
             near = f"Did you mean {beside}?" if beside.is_dir() else ""
@@ -203,7 +204,7 @@ class UseCase(Kept):
             >>> UseCase.init("use-cases/word-counter", name="Word counter")
             UseCase('Word counter', main-workflow (http), '.../use-cases/word-counter')
         """
-        folder = Path(path).expanduser().absolute()
+        folder = path_of(path).absolute()
         write_starter(folder, name)
         return cls.load(folder)
 
@@ -226,7 +227,7 @@ class UseCase(Kept):
             >>> use_case.path.name, use_case.project
             ('welcome', None)
         """
-        folder = Path(path).expanduser().absolute()
+        folder = path_of(path).absolute()
         checked = self._checked()
         files = configuration_files(checked)
         for n, workflow in enumerate(checked.workflows):
@@ -298,7 +299,7 @@ class UseCase(Kept):
             >>> [document.relative_path for document in use_case.documents]
             ['config.json', 'workflows/greet.json', 'docs/notes.txt', 'skills/greet-someone/SKILL.md']
         """
-        place = Path(file).expanduser()
+        place = path_of(file)
         name = place.name if name is None else name
         check_stored_path(name)
         if name in self._source.files or name in self._source.added:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UseCaseError
+from ..files import path_of
 from .documents import json_file, parse_workflow, without_mark, write
 from .rules.findings import Findings
 from .rules.mending import mended
@@ -43,7 +44,7 @@ def verify_workflow(source: str | os.PathLike[str] | Mapping[str, Any]) -> Findi
     elif isinstance(source, str) and source.lstrip("\ufeff \t\r\n")[:1] == "{":
         name, content = "workflow", source.lstrip("\ufeff").encode()
     else:
-        return _in_file(Path(source).expanduser())
+        return _in_file(path_of(source))
     return _found(content, name)
 
 

@@ -7,7 +7,7 @@ import warnings
 from pathlib import Path
 
 from ...errors import InvalidResponseError
-from ...files import write_inside
+from ...files import path_of, write_inside
 from ...models import Skills, UseCaseFiles
 from .. import arguments
 from ..call import Call, path
@@ -67,29 +67,30 @@ class DocumentsAPI(Platform):
             workflows/greet.json           ...    application/json  ...
             skills/greet-someone/SKILL.md  ...    text/markdown     ...
         """
+        folder = None if into is None else path_of(into)
         body = {
             "projectId": project_id,
             **arguments.given(version=arguments.version(version, "X.Y")),
-            "includeContent": content or into is not None,
+            "includeContent": content or folder is not None,
             "includeDataIngestion": data_ingestion,
             **arguments.given(dataIngestionVersion=arguments.version(data_ingestion_version, "X.Y")),
         }
         files = yield from Call(
             "POST", "/getmetadatadocumentsendpoint", UseCaseFiles.read, body=body, repeatable=True
         )
-        if into is not None:
+        if folder is not None:
             contents = [(file.relative_path, file.content) for file in files if file.content is not None]
             if len(contents) < len(files):
                 raise InvalidResponseError(
                     "The server sent files without their content; nothing was written.",
                     code="invalid-response",
                 )
-            files.written = write_inside(into, contents)
+            files.written = write_inside(folder, contents)
             names = {name for name, _ in contents}
-            _link(Path(into), project_id, files.organization_id, self.base_url, names)
+            _link(folder, project_id, files.organization_id, self.base_url, names)
             for name in _PROGRAMS & names if "config.json" not in names else ():
                 warnings.warn(
-                    f"{name} in {os.fspath(into)} is a program, and UseCase.load runs it: read it first.",
+                    f"{name} in {folder} is a program, and UseCase.load runs it: read it first.",
                     stacklevel=2,
                 )
         return files
@@ -112,9 +113,10 @@ class DocumentsAPI(Platform):
             Skill          Workflow  Description
             greet-someone  greet     Greets a person by name, ...
         """
+        folder = None if into is None else path_of(into)
         where = path("getprocessskillspublic", (yield from which_instance(self, instance)))
         skills = yield from Call("GET", where, Skills.read, repeatable=True)
-        if into is not None:
+        if folder is not None:
             contents = [(f"{skill.name}/SKILL.md", skill.content_markdown.encode()) for skill in skills]
-            skills.written = write_inside(into, contents)
+            skills.written = write_inside(folder, contents)
         return skills

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Literal
 
 from ...errors import ConfigError
+from ...files import path_of
 from ...models import MintedKey, OrganizationCreated, UpdatedKey, VerifiedKey
 from .. import arguments
 from ..call import Call
@@ -80,7 +80,7 @@ class KeysAPI(Platform):
             storeCredentialCopy=store_credential_copy,
         )
         if logo is not None:
-            body |= arguments.logo(Path(logo).expanduser())
+            body |= arguments.logo(path_of(logo))
         return Call("POST", "/createorganizationviaapikey", OrganizationCreated.model_validate, body=body)
 
     @endpoint

@@ -12,6 +12,7 @@ import ipywidgets as widgets
 
 from ...display.text import plain
 from ...errors import ConfigError
+from ...files import path_of
 from ...usecases.fields import FileField, MultiselectField
 from ...usecases.uploads import File
 from ...usecases.words import size_text
@@ -90,7 +91,7 @@ class Upload(Input):
     @value.setter
     def value(self, value: Any) -> None:
         if isinstance(value, str | os.PathLike) and not str(value).startswith("data:"):
-            self._file = _read_file(Path(value))
+            self._file = _read_file(path_of(value))
         else:
             self._file = File.read(value)
             if self._file is None and value is not None:
@@ -135,10 +136,10 @@ class Upload(Input):
 
 def _read_file(path: Path) -> File:
     try:
-        content = path.expanduser().read_bytes()
-    except (OSError, ValueError, RuntimeError) as error:  # such as a null character, or nobody's home
-        reason = (isinstance(error, OSError) and error.strerror) or str(error)
+        content = path.read_bytes()
+    except OSError as error:
         raise ConfigError(
-            f"The file {path} cannot be read: {reason}.", next_action="Give the path of a file."
+            f"The file {path} cannot be read: {error.strerror or error}.",
+            next_action="Give the path of a file.",
         ) from None
     return File.of(path.name, mimetypes.guess_type(path.name)[0] or "application/octet-stream", content)

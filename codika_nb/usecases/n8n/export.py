@@ -8,11 +8,11 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import NAMESPACE_URL, uuid5
 
 from ...errors import UseCaseError
+from ...files import path_of
 from ..documents import json_value, text, without_mark
 from ..rules.view import as_list, as_object, objects_in
 from .graph import NO_OPERATION, Graph, Node, Wires, named_in
@@ -90,7 +90,7 @@ def _one(given: object, member: str = "") -> list[Export]:
             f"workflow{member}: an n8n workflow is a file, JSON text or a dictionary, "
             f"not {type(given).__name__}."
         )
-    path = Path(given).expanduser()
+    path = path_of(given)
     if path.is_dir():
         files = sorted(file for file in path.glob("*.json") if file.is_file() and file.name[0] != ".")
         if not files:
@@ -102,8 +102,6 @@ def _one(given: object, member: str = "") -> list[Export]:
         raise UseCaseError(
             f"{path} cannot be read: {error.strerror}.", next_action="Give the path of an n8n export."
         ) from error
-    except ValueError as error:
-        raise UseCaseError(f"This is no path: {error}.") from error
     return _read_text(text(without_mark(content), path.name), path.name, path.stem)
 
 
