@@ -1318,6 +1318,45 @@ def test_what_cannot_be_run_once_more(client: Any, account: Account) -> None:
         runs.retry()
 
 
+@pytest.mark.parametrize("table", [list, pd.DataFrame])
+def test_failed_rows_are_run_once_more_with_corrected_payloads(
+    client: Any, account: Account, table: Callable[[Any], Any]
+) -> None:
+    ran: list[str] = []
+
+    def greet(payload: dict[str, Any]) -> str:
+        ran.append(payload["name"])
+        if not payload["name"].strip():
+            raise ValueError("A name is required.")
+        return f"Hello, {payload['name']}!"
+
+    account.answer(greet)
+    rows = [{"name": "Ada"}, {"name": " "}, {"name": "Grace"}, {"name": "  "}]
+    right = [{"name": "Ada"}, {"name": "Alan"}, {"name": "Grace"}, {"name": "Tim"}]
+    runs = client.run_many("greet", table(rows), progress=False)
+    ran.clear()
+
+    def settled(again: Any) -> Any:
+        return client._loop.run_until_complete(again) if hasattr(client, "_loop") else again
+
+    with pytest.raises(ConfigError, match=r"other payloads") as refused:
+        settled(client.run_many("greet", table(right), resume=runs, progress=False))
+    assert "runs.retry(payloads=" in str(refused.value)
+    with pytest.raises(ConfigError, match=r"payloads=") as refused:
+        runs.retry(table(right))
+    with pytest.raises(ConfigError, match="Row 2 is another"):
+        settled(runs.retry(payloads=table([*right[:2], {"name": "Eve"}, right[3]]), progress=False))
+    with pytest.raises(ConfigError, match="there were 4"):
+        settled(runs.retry(payloads=table(right[:2]), progress=False))
+    assert ran == []
+    assert [run.status for run in runs] == ["success", "failed", "success", "failed"]
+
+    assert settled(runs.retry(payloads=table(right), progress=False)) is runs
+    assert sorted(ran) == ["Alan", "Tim"]
+    assert runs.to_frame()["name"].tolist() == ["Ada", "Alan", "Grace", "Tim"]
+    assert runs.results == [f"Hello, {row['name']}!" for row in right]
+
+
 @needs_chromium
 def test_in_a_browser(account: Account, tmp_path: Path) -> None:
     def greet(payload: dict[str, Any]) -> dict[str, str]:

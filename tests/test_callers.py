@@ -245,6 +245,22 @@ def test_a_regenerated_key_in_a_file(
     assert make_client(env_file=file).run_workflow("greet", {"name": "Ada"}).status == "success"
 
 
+def test_the_key_of_an_instance_is_good_for_nothing_else(platform: Platform, make_client: MakeClient) -> None:
+    key = platform.sandbox.instance_key(platform.instance)
+    client = make_client(auth=key, base_url=platform.url)
+    calls: list[Callable[[], Any]] = [
+        client.list_projects,
+        lambda: client.list_executions(instance=platform.instance),
+        lambda: client.create_project("Mine"),
+    ]
+    for call in calls:
+        with pytest.raises(AuthenticationError) as refused:
+            call()
+        assert "for this, use an organization's key" in str(refused.value)
+        assert "regenerated" not in str(refused.value)
+    assert client.run_workflow("greet", {"name": "Ada"}, instance=platform.instance).status == "success"
+
+
 def test_the_place_that_counts_is_the_one_that_is_named(
     platform: Platform, make_client: MakeClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -270,8 +286,7 @@ def test_a_key_given_by_hand_that_is_in_no_variable(platform: Platform, make_cli
         client.trigger_workflow("greet", {}, instance=platform.instance)
     assert regenerated.value.next_action == (
         "The key given as auth was not accepted. It may have been regenerated: the dashboard's trigger panel "
-        "shows the new one. Give the new one. A key of one instance starts and reads runs; all else "
-        "takes an organization's key."
+        "shows the new one. Give the new one."
     )
 
 

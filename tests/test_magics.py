@@ -484,7 +484,9 @@ def test_the_kernel_stays_free_while_the_network_does_not_answer(shell: Kernel) 
     assert "cannot be reached" in shell.run("form.settle().message.value").text
 
 
-def test_a_lab_that_runs_a_sandbox_shares_it(shell: Kernel, sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_lab_that_runs_a_sandbox_shares_it(
+    shell: Kernel, sandbox: Sandbox, greeter: Path, tmp_path: Path
+) -> None:
     with kernel(tmp_path, CODIKA_BASE_URL=sandbox.url) as other:
         outcome = other.run("%load_ext codika_nb\nsandbox = %codika_sandbox")
         assert sandbox.url in outcome.text
@@ -493,10 +495,16 @@ def test_a_lab_that_runs_a_sandbox_shares_it(shell: Kernel, sandbox: Sandbox, tm
         inbox = other.run("sandbox.inbox")
         assert sandbox.code_for(EMAIL) in inbox.text
         assert "<table" in inbox.html
-        for beyond in ('instance_key("x")', 'webhook_secret("x", "greet")', "clock"):
+        for beyond in ('webhook_secret("x", "greet")', "clock"):
             outcome = other.run(f"sandbox.{beyond}")
             assert outcome.error == "AttributeError"
             assert f"it runs in another process, at {sandbox.url}" in outcome.traceback[-1]
+        assert other.run("sandbox.instance_key('x')").error == "NotSignedIn"
+        other.run(f"%codika_signup {EMAIL} --code {sandbox.code_for(EMAIL)}")
+        other.run(f"from codika_nb import Client\ndeployed = %codika_deploy {greeter}")
+        other.run("here = deployed.process_instance_id\ncolleague = Client(auth=sandbox.instance_key(here))")
+        ran = other.run("colleague.run_workflow('greet', {'name': 'Ada'}, instance=here).result")
+        assert "Hello, Ada!" in ran.text
         other.run("%codika_sandbox --stop")
     assert Client(base_url=sandbox.url).perform is not None
     with socket.create_connection(("127.0.0.1", int(sandbox.url.rpartition(":")[2])), timeout=1):

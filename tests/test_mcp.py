@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from codika_nb import Client, Sandbox
+from codika_nb import Client, Sandbox, UseCase
 from codika_nb.profiles import ProfileStore
 from codika_nb.signin.recipe import sign_in
 
@@ -151,6 +151,30 @@ def test_names_that_become_one_stay_two_tools(
     conversation(environment, talk, "--instance", str(deployed.process_instance_id))
 
 
+@pytest.mark.parametrize(
+    ("options", "offered"),
+    [
+        ((), {"greet", "main_workflow"}),
+        (("--only", "greet"), {"greet"}),
+        (("--only", "main-workflow,greet"), {"greet", "main_workflow"}),
+    ],
+)
+def test_workflows_of_several_instances(
+    environment: dict[str, str], sandbox: Sandbox, tmp_path: Path, options: tuple[str, ...], offered: set[str]
+) -> None:
+    folder = tmp_path / "word-counter"
+    UseCase.init(folder, name="Word counter")
+    with Client(auth=KEY[0], base_url=sandbox.url) as client:
+        project = client.create_project("Words").project_id
+        client.publish_use_case(client.deploy_use_case(folder, project_id=project), project_id=project)
+
+    async def talk(session: Any) -> None:
+        tools = (await session.list_tools()).tools
+        assert sorted(tool.name for tool in tools) == sorted(offered)  # once, though it is in two instances
+
+    conversation(environment, talk, *options)
+
+
 def test_what_is_not_there_is_said_on_standard_error(environment: dict[str, str]) -> None:
     command = [sys.executable, "-m", "codika_nb", "mcp", "--only", "greet,nowhere"]
     ended = subprocess.run(
@@ -158,4 +182,4 @@ def test_what_is_not_there_is_said_on_standard_error(environment: dict[str, str]
     )
     assert ended.returncode == 1
     assert not ended.stdout
-    assert "There is no workflow nowhere." in ended.stderr
+    assert "There is no workflow “nowhere” in this organization." in ended.stderr

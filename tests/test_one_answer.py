@@ -115,6 +115,28 @@ def test_workflows_of_one_name_are_each_answered_by_the_functions_of_their_use_c
         assert client.run_workflow("main-workflow", {"text": "a b"}, instance=words).result["words"] == 2
 
 
+def test_what_is_published_is_meant_by_its_name(ada: Profile, sandbox: Sandbox, greeter: Path) -> None:
+    with Client() as client:
+        deployed = client.deploy_use_case(greeter)
+        project = UseCase.load(greeter).project
+        assert project is not None
+        published = client.publish_use_case(deployed, project_id=project.project_id).process_instance_id
+        assert published not in (None, deployed.process_instance_id)
+    forget()
+    with Client() as another:
+        assert another.run_workflow("greet", {"name": "x"}).instance == published
+        assert len(another.list_executions()) == 1
+        assert [flow.instance for flow in another.workflows().values()] == [published]
+        UseCase.init(greeter.parent / "words", name="Words")
+        another.deploy_use_case(greeter.parent / "words")
+    forget()
+    with Client() as another:
+        assert another.run_workflow("greet", {"name": "x"}).instance == published
+        with pytest.raises(ConfigError, match="Which process instance is meant") as unclear:
+            another.list_executions()
+        assert len(unclear.value.details["instances"]) == 2
+
+
 def test_the_order_is_the_same_in_every_place(
     ada: Profile, greeter: Path, score: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

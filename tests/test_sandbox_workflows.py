@@ -1137,6 +1137,10 @@ def test_the_place_of_a_misfit_is_named(platform: Platform) -> None:
     deployed = Deployed(platform, workflow(schema=schema))
     answer = deployed.trigger({"addresses": [{"street": "Main"}, {"street": ""}]})
     assert answer.json()["error"] == '"payload.addresses[1].street" is required.'
+    answer = deployed.trigger({"addresses": [{"steret": "Main"}]})
+    assert (
+        answer.json()["error"] == '"payload.addresses[0].street" is required; "steret" is none of the form.'
+    )
 
 
 # --- who may trigger ----------------------------------------------------------------------

@@ -219,6 +219,9 @@ def test_what_the_tool_would_see_otherwise_is_said(greeter: Path, tmp_path: Path
     assert {finding.severity for finding in found} == {"should"}
     assert [finding.path for finding in found] == ["config.ts", "config.json", "config.json"]
     assert "workflows[0].triggers[0].triggerId is filled in" in found[1].message
+    mended = UseCase.load(folder).verify().fix()
+    assert [(finding.rule, finding.path) for finding in mended] == [("CONFIG-SINGLE", "config.ts")]
+    assert '"workflows/more.json"' in (folder / "config.ts").read_text(encoding="utf-8")
     UseCase.load(folder).save(folder, replace=True)
     assert not any(finding.rule == "CONFIG-SINGLE" for finding in UseCase.load(folder).verify())
 
@@ -249,6 +252,8 @@ def test_a_config_ts_of_its_own_is_not_written_over(greeter: Path) -> None:
 
     [finding] = use_case.verify()
     assert (finding.rule, finding.severity) == ("CONFIG-SINGLE", "should")
+    assert use_case.verify().fix() == []
+    assert "writ" not in (greeter / "config.ts").read_text(encoding="utf-8")
 
 
 def test_a_use_case_shows_itself_on_one_line_and_as_a_card(greeter: Path, tmp_path: Path) -> None:

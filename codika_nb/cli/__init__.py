@@ -81,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
 
     mcp = commands.add_parser("mcp", help="offer workflows to agents as tools (MCP)")
     mcp.add_argument(
-        "--instance", metavar="ID", help="process instance (PROCESS_INSTANCE_ID, or the only one)"
+        "--instance", metavar="ID", help="process instance (PROCESS_INSTANCE_ID, or all that there are)"
     )
     mcp.add_argument("--only", default="", metavar="NAMES", help="these workflows, with commas between them")
     mcp.add_argument("--profile", metavar="NAME", help="a saved profile (the one in use)")

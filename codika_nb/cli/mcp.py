@@ -12,6 +12,7 @@ from typing import Any
 
 from .. import __version__
 from ..client.client import AsyncClient
+from ..client.offers import Offer
 from ..client.workflow import AsyncWorkflow, described
 from ..errors import CodikaError, ConfigError
 
@@ -37,13 +38,9 @@ async def _serve(instance: str | None, only: Sequence[str], profile: str | None)
     from mcp.server.stdio import stdio_server  # noqa: PLC0415
 
     async with AsyncClient(profile=profile) as client:
-        found = await client.perform(described(client, None, instance))
-        flows = {each.name: each for each in (AsyncWorkflow(client, *about, timeout=None) for about in found)}
-        if missing := [name for name in only if name not in flows]:
-            raise ConfigError(
-                f"There is no workflow {', '.join(missing)}.", next_action=f"There is: {', '.join(flows)}."
-            )
-        offered = _by_tool([flows[name] for name in only or flows])
+        found = await _found(client, instance, only)
+        flows = [AsyncWorkflow(client, *about, timeout=None) for about in found]
+        offered = _by_tool(flows)
 
         async def list_tools(_context: Any, _params: Any) -> types.ListToolsResult:
             tools = [
@@ -74,6 +71,21 @@ async def _serve(instance: str | None, only: Sequence[str], profile: str | None)
         )
         async with stdio_server() as (read, write):
             await server.run(read, write, server.create_initialization_options())
+
+
+async def _found(
+    client: AsyncClient, instance: str | None, only: Sequence[str]
+) -> list[tuple[Offer, str, str]]:
+    """What is to be offered: what was chosen, wherever it is, or all that the account has."""
+    if only:
+        return [each for name in only for each in await client.perform(described(client, name, instance))]
+    try:
+        return await client.perform(described(client, None, instance))
+    except ConfigError as unclear:
+        if "instances" not in unclear.details:
+            raise
+        several = unclear.details["instances"]
+        return [each for one in several for each in await client.perform(described(client, None, one))]
 
 
 def _by_tool(flows: Sequence[AsyncWorkflow]) -> dict[str, AsyncWorkflow]:

@@ -313,10 +313,8 @@ def prepared(
     seconds = arguments.seconds(timeout)
     workflow = arguments.name(workflow, "A workflow")
     there = yield from which_instance(api, instance or (earlier.instance if earlier else None), workflow)
-    runs = _claimed(earlier, workflow, there, payloads)
+    runs = _claimed(resume, workflow, there, payloads)
     runs._client = weakref.ref(api)
-    if isinstance(resume, Again):
-        runs._renew()
     return Batch(api, runs, concurrency, seconds)
 
 
@@ -353,11 +351,12 @@ def _check(payloads: Any, concurrency: Any, earlier: object) -> None:
         )
 
 
-def _claimed(earlier: Runs | None, workflow: str, instance: str, payloads: Any) -> Runs:
+def _claimed(resume: Runs | Again | None, workflow: str, instance: str, payloads: Any) -> Runs:
     """The list that a batch is to fill, and no other batch until that one lets go of it.
 
     It is that of the earlier batch, if there was one: so whoever holds it knows all that was ever started.
     """
+    earlier = resume.runs if isinstance(resume, Again) else resume
     if earlier is not None and (earlier.workflow, earlier.instance) != (workflow, instance):
         raise ConfigError(
             f"Those are runs of {earlier.workflow} at instance {earlier.instance}.",
@@ -370,8 +369,10 @@ def _claimed(earlier: Runs | None, workflow: str, instance: str, payloads: Any) 
             next_action="Wait until it has ended, or stop it, and go on then.",
         )
     try:
-        if earlier is not None:
-            earlier._go_on_with(payloads)
+        if isinstance(resume, Again):
+            runs._renew(payloads)
+        elif earlier is not None:
+            runs._go_on_with(payloads)
     except BaseException:
         runs._at_work.release()
         raise

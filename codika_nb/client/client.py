@@ -89,7 +89,7 @@ class Client(Performer, Connected[httpx.Client]):
                     turns.fail(error)
             return turns.result
         except AuthenticationError as error:
-            self._explain(error)
+            self._explain(error, turns.request)
             raise
         except KeyboardInterrupt as error:
             interrupted = turns.interruption(error)
@@ -325,7 +325,7 @@ class AsyncClient(AsyncPerformer, Connected[httpx.AsyncClient]):
                     turns.fail(error)
             return turns.result
         except AuthenticationError as error:
-            self._explain(error)
+            self._explain(error, turns.request)
             raise
         except KeyboardInterrupt as error:
             interrupted = turns.interruption(error)

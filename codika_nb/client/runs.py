@@ -13,7 +13,7 @@ from ..display.text import plain
 from ..errors import CodikaError, ConfigError, ExecutionFailedError
 from ..models import Execution
 from .overview import overview, payload_at
-from .payloads import Source, is_frame
+from .payloads import Source, as_json, is_frame, rows_of
 from .steps import bare
 
 if TYPE_CHECKING:
@@ -131,19 +131,25 @@ class Runs(list[Run]):
                         next_action="Make it anew: what has been run already is skipped.",
                     )
                 return
-            if isinstance(payloads, list) and isinstance(self.inputs, list):
-                known = min(len(payloads), len(self.inputs))
-                if len(payloads) >= len(self) and payloads[:known] != self.inputs[:known]:
-                    raise ConfigError(
-                        "Those runs are of other payloads.",
-                        next_action="Give the same payloads again, or leave resume out.",
-                    )
+            if isinstance(payloads, Sized) and len(payloads) >= len(self) and self._others(payloads):
+                raise ConfigError(
+                    "Those runs are of other payloads.",
+                    next_action="runs.retry(payloads=…) runs what has failed with corrected ones. Else give "
+                    "the same payloads again, or leave resume out.",
+                )
             if isinstance(payloads, Sized) and len(payloads) < len(self):
                 raise ConfigError(
                     f"There are {len(payloads)} payloads, and {len(self)} have been taken already.",
                     next_action="Give the same payloads again.",
                 )
             self._take_from(Source(payloads, skip=len(self)))
+
+    def _others(self, payloads: Any) -> list[int]:
+        """The rows that are others than before, of those that have been taken and can be looked at again."""
+        if payloads is self.inputs:
+            return []
+        known = zip(_rows(self.inputs, len(self)), _rows(payloads, len(self)), strict=False)
+        return [n for n, (before, now) in enumerate(known) if as_json(before) != as_json(now)]
 
     @property
     def results(self) -> list[Any]:
@@ -198,40 +204,63 @@ class Runs(list[Run]):
                 columns[unique] = values
         return data_frame(columns, rows=len(self), beside=frame)
 
-    def retry(self, client: Any = None, **options: Any) -> Any:
+    def retry(self, client: Any = None, *, payloads: Any = None, **options: Any) -> Any:
         """Run once more what has failed; what went well stays, and so does what may have been started.
 
         Args:
             client: who runs it; whoever has run it before, if left out.
+            payloads: all of them once more, those that failed corrected; as they are now, if left out.
             options: ``concurrency``, ``timeout`` and ``progress`` of `Client.run_many`.
 
         Returns:
             These runs, filled in anew; with an `AsyncClient`, that is to be awaited.
 
         Raises:
-            ConfigError: the payloads came from an iterator, and are gone, or the client is.
+            ConfigError: the payloads came from an iterator, and are gone, or the client is; or `payloads`
+                has another row where one went well.
 
         Example:
             >>> runs = client.run_many("greet", [{"name": "Ada"}, {"name": " "}])
             >>> runs.retry()
             2 runs of greet: 1 succeeded, 1 failed
+            >>> runs.retry(payloads=[{"name": "Ada"}, {"name": "Grace"}])
+            2 runs of greet: 2 succeeded
         """
         if self.inputs is None:
             raise ConfigError(
                 "The payloads came from an iterator, and are not kept.",
                 next_action="Give a list to run_many, and what fails can be run once more.",
             )
-        client = client or (self._client() if self._client else None)
+        if client is None:
+            client = self._client() if self._client else None
+        elif not hasattr(client, "run_many"):
+            raise ConfigError(
+                f"{type(client).__name__} is no client.",
+                next_action="Corrected payloads are named: runs.retry(payloads=…)",
+            )
         if client is None:
             raise ConfigError(
                 "The client that has run them is gone.", next_action="Give another one: runs.retry(client)"
             )
-        return client.run_many(
-            self.workflow, self._source.payloads, instance=self.instance, resume=Again(self), **options
-        )
+        again = self.inputs if payloads is None else payloads
+        return client.run_many(self.workflow, again, instance=self.instance, resume=Again(self), **options)
 
-    def _renew(self) -> None:
+    def _renew(self, payloads: Any) -> None:
         """Let what has failed be run anew, with the payloads as they are now."""
+        number = self.total or 0
+        if not isinstance(payloads, Sequence | Sized) or len(payloads) < number:
+            raise ConfigError(
+                f"All payloads are needed once more, in their order: there were {number}.",
+                next_action="Give the list or data frame again, with the failed rows corrected.",
+            )
+        for row in self._others(payloads):
+            if self[row].status == "success":
+                raise ConfigError(
+                    f"Row {row} is another than the one that went well.",
+                    next_action="Correct the failed rows alone: [run.index for run in runs.failed].",
+                )
+        with self._source.lock:
+            self._take_from(Source(payloads, skip=len(self)))
         for run in self.failed:
             if getattr(run.error, "code", "") != IN_DOUBT:
                 self[run.index] = Run(run.index, payload_at(self.inputs, run.index))
@@ -265,6 +294,13 @@ class Again(NamedTuple):
 
 #: The code of an error that leaves open whether a run was started.
 IN_DOUBT = "in-doubt"
+
+
+def _rows(payloads: Any, number: int) -> Iterable[Any]:
+    """The first payloads, if they can be looked at without taking them away."""
+    if is_frame(payloads):
+        return rows_of(payloads.iloc[:number])
+    return islice(payloads, number) if isinstance(payloads, Sequence) else ()
 
 
 def _members(rows: Iterable[Any], number: int, other: str = "") -> dict[str, list[Any]]:

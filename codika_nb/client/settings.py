@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 Self = TypeVar("Self", bound="Connected[Any]")
 Pool = TypeVar("Pool", httpx.Client, httpx.AsyncClient)
 
+#: What the key of an instance opens, as on the platform's page "Authentication methods".
+_OF_INSTANCES = ("/webhook/", "/status/", "/getprocessskillspublic/")
 #: Seconds that a call may take; five of them to be connected.
 TIMEOUT = 30.0
 #: Bytes of an answer, unpacked.
@@ -418,7 +420,7 @@ class Connected(HoldsKey, API, Generic[Pool]):
     def _auth_of(self, request: Request) -> httpx.Auth | None:
         return self.auth if request.authenticated else None
 
-    def _explain(self, error: AuthenticationError) -> None:
+    def _explain(self, error: AuthenticationError, asked: Request | None) -> None:
         """Say what to do about a key that is not accepted: only the client knows where it came from."""
         if error.next_action is not None or not self._settings.is_known:
             return
@@ -430,13 +432,19 @@ class Connected(HoldsKey, API, Generic[Pool]):
                 else "Is the secret that of this workflow's endpoint, and is this machine's clock right?"
             )
             return
+        if self.public and asked and not asked.base_url and not asked.path.startswith(_OF_INSTANCES):
+            error.next_action = (
+                "The key of an instance starts runs and waits for their results; "
+                "for this, use an organization's key."
+            )
+            return
         credential, key = self.credential, getattr(self.auth, "_key", None)
         if credential.source == "argument":
             # auth=QueryKey(os.environ["CODIKA_API_KEY"]): what has to be changed is the variable.
             sources = [each for each, value in self._settings.environment.api_keys() if value == key]
             if sources:
                 credential = replace(credential, source=sources[0].place("CODIKA_API_KEY"))
-        error.next_action = credential.remedy(public=self.public)
+        error.next_action = credential.remedy(public=self.public, said=error.message)
 
 
 def _checked(timeout: float | httpx.Timeout | None) -> float | httpx.Timeout | None:

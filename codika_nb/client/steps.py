@@ -104,6 +104,11 @@ class Turns(Generic[T]):
             raise
         return self._step
 
+    @property
+    def request(self) -> Request | None:
+        """The last step, if it is one."""
+        return self._step if isinstance(self._step, Request) else None
+
     def give(self, outcome: Any) -> None:
         """What has come of the step."""
         self._outcome = outcome

@@ -90,7 +90,11 @@ _WORDS: dict[Step, dict[Place, str]] = {
         "command": "Is this address a Codika server?",
         "form": "Is this address a Codika server?",
     },
-    "name-instance": {"notebook": "Give --instance ID", "script": "Give instance=…"},
+    "name-instance": {
+        "notebook": "Give --instance ID (instance=… in Python)",
+        "script": "Give instance=…",
+        "command": "Give --instance ID",
+    },
     "deploy-first": {"notebook": "%codika_deploy first", "script": "deploy a use case first"},
     "switch-on": {
         "notebook": "Client().activate_instance(ID) switches it on, unless its deployment has failed.",

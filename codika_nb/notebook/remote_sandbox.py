@@ -6,12 +6,15 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any, NoReturn
 
+from ..client.call import Call, path
 from ..client.http import httpx
 from ..errors import ConfigError
 from ..loops import IN_BROWSER
+from ..models import MintedKey
 from ..profiles import is_loopback
 from ..profiles.environment import Environment
 from ..sandbox.mail import Inbox, Mail
+from .kernel import open_client
 
 
 def find(url: str | None) -> RemoteSandbox | None:
@@ -57,12 +60,22 @@ class RemoteSandbox:
             raise LookupError(f"No mail for {email} in the sandbox's inbox: request a code first.")
         return mail[0].code
 
+    def instance_key(self, process_instance_id: str) -> str:
+        """A new key for a process instance, shown this once; the one before stops at once.
+
+        The account in use asks for it, and has to be one that may switch the instance on and off.
+        """
+        with open_client(base_url=self.url) as client:
+            where = path("sandbox", "instances", process_instance_id, "key")
+            return client.perform(Call("POST", where, MintedKey.model_validate)).raw.get_secret_value()
+
     def workflow(self, name: str) -> Callable[[Any], NoReturn]:
         """Not here: what answers a workflow has to be given where the sandbox is started."""
         raise ConfigError(
             f"The sandbox at {self.url} runs in another process and cannot call a function of this one.",
-            next_action="Start it with --stand-ins FILE, or run %env CODIKA_BASE_URL= and %codika_sandbox "
-            "to have one in this kernel.",
+            next_action=f'For codika-nb lab, put @stand_in("{name}") from codika_nb.sandbox before it in '
+            "stand_ins.py, in the use case's folder. Start others with --stand-ins FILE; or run "
+            "%env CODIKA_BASE_URL= and %codika_sandbox to have one in this kernel.",
         )
 
     def stop(self) -> None:

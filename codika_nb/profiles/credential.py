@@ -79,8 +79,13 @@ class Credential(HoldsKey):
         key = mask(self.key) if self.key else None
         return f"Credential({self.base_url!r}, key={key!r}, source={self.source!r})"
 
-    def remedy(self, *, public: bool) -> str:
-        """What to do when the server does not accept the key; `public` for one of a single instance."""
+    def remedy(self, *, public: bool, said: str) -> str:
+        """What to do when the server does not accept the key.
+
+        Args:
+            public: it is the key of a single instance.
+            said: what the server has said of it.
+        """
         if self.profile:
             ended = self.profile.expires_at if self.profile.expired() else None
             when = f" (it ended on {ended[:10]})" if ended else ""
@@ -92,11 +97,10 @@ class Credential(HoldsKey):
             where = "" if place == "env" else f" in {place}"
             update = f"Set CODIKA_API_KEY{where} to the new one, and start again."
         if public:
-            lost = "It may have been regenerated: the dashboard's trigger panel shows the new one."
-            update += " A key of one instance starts and reads runs; all else takes an organization's key."
+            lost = "It may have been regenerated: the dashboard's trigger panel shows the new one. "
         else:
-            lost = "It may be revoked or expired."
-        return f"{what} was not accepted. {lost} {update}"
+            lost = "" if "revoked" in said or "expired" in said else "It may be revoked or expired. "
+        return f"{what} was not accepted. {lost}{update}"
 
 
 def server(base_url: str | None = None, environment: Environment | None = None) -> str | None:

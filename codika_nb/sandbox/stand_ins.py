@@ -99,6 +99,15 @@ class StandIns:
                         return each
         return latest
 
+    def how_to_answer(self, workflow_id: str) -> str:
+        """What somebody has to do for a Python function to answer a workflow."""
+        if self._folders:
+            return (
+                f'A function below @stand_in("{workflow_id}") (from codika_nb.sandbox) in stand_ins.py, '
+                "in the folder of the use case, answers at once."
+            )
+        return f'With --stand-ins FILE, or @sandbox.workflow("{workflow_id}"), a Python function answers.'
+
     def register(self, workflow_id: str, function: Callable[..., Any], time_limit: float) -> None:
         """Let `function` answer a workflow from now on."""
         if not callable(function):
@@ -231,9 +240,8 @@ class StandInEngine(Engine):
         if stand_in is None:
             note = (
                 "An echo of the payload: this sandbox has no engine, "
-                f'and no stand-in for "{run.workflow_id}". '
-                "With --engine n8n it runs workflows in n8n; with --stand-ins FILE, or "
-                f'@sandbox.workflow("{run.workflow_id}"), a Python function answers.'
+                f'and no stand-in for "{run.workflow_id}". {self._stand_ins.how_to_answer(run.workflow_id)} '
+                "Started with --engine n8n, it runs workflows in n8n."
             )
             return Outcome(result=as_json({"note": note, "echo": json.loads(run.payload)}), node="Echo")
         async with self._slots:

@@ -19,13 +19,14 @@ from .fields import (
     SelectItem,
     fields,
 )
-from .json_schema import is_needed
 
 __all__ = ["example"]
 
 
 def example(schema: Schema) -> dict[str, Any]:
-    """What has to be given, or some of what may be, with the schema's placeholders where it has some.
+    """What has to be sent, or some of what may be, with the schema's defaults and placeholders.
+
+    A program has to send also what is filled in for people.
 
     Example:
         >>> from codika_nb.usecases.fields import StringField
@@ -33,11 +34,13 @@ def example(schema: Schema) -> dict[str, Any]:
         {'name': 'Ada'}
     """
     known = list(fields(schema))
-    shown = [field for field in known if is_needed(field)] or known[:3]
+    shown = [field for field in known if field.required] or known[:3]
     return {field.key: _value(field) for field in shown}
 
 
 def _value(field: Any) -> Any:  # noqa: PLR0911 - one for each kind of field
+    if (default := getattr(field, "default_value", None)) is not None:
+        return default
     match field:
         case NumberItem():
             return next((bound for bound in (field.min, field.max) if bound is not None), 1)

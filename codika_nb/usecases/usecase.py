@@ -32,6 +32,7 @@ from ..files import path_of
 from .apart import carried
 from .beginning import write_new, write_starter
 from .complaints import validated
+from .config_ts import is_view, view_of_json
 from .configuration import Configuration, MetadataDocument, Skill
 from .documents import check_path_segment, check_stored_path, write
 from .kept import Kept
@@ -191,7 +192,7 @@ class UseCase(Kept):
         ``config.json`` says what the workflow takes and gives, ``workflows/main-workflow.json`` what it does,
         and ``stand_ins.py`` does the same in a sandbox without n8n. ``skills/main-workflow/SKILL.md`` tells
         people and agents what it is for. To call the workflow something else, change ``main-workflow`` in
-        all four.
+        all four; ``verify().fix()`` then writes ``config.ts`` anew, which lists it for the codika tool.
 
         Args:
             path: the folder; made if it is not there.
@@ -381,13 +382,17 @@ class UseCase(Kept):
         return findings
 
     def _mend(self, findings: Findings) -> Findings:
-        """Mend what can be in its workflows, in the folder if it has one; returns what is mended."""
-        for name in self._source.workflow_files:
-            better = mended(self._source.files[name], name, findings)
-            if better != self._source.files[name]:
+        """Mend what can be in its files, in the folder if it has one; returns what is mended."""
+        source = self._source
+        better_files = {name: mended(source.files[name], name, findings) for name in source.workflow_files}
+        told = any(finding.path == "config.ts" for finding in findings)
+        if told and source.config == "config.json" and is_view(source.files["config.ts"]):
+            better_files["config.ts"] = view_of_json(source.workflow_files)
+        for name, better in better_files.items():
+            if better != source.files[name]:
                 if self.path:
                     write(self.path, name, better)
-                self._source.files[name] = better
+                source.files[name] = better
         left = self.verify()
         return Findings(finding for finding in findings if finding not in left)
 

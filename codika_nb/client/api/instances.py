@@ -49,7 +49,8 @@ def which_instance(api: Platform, instance: str | None, workflow: str | None = N
     """The process instance that is meant.
 
     What is named → what this process has deployed with this account → ``PROCESS_INSTANCE_ID`` → the only
-    instance of the organization, or the only one that has the workflow.
+    instance of the organization, or the only one that has the workflow. Of a use case that is published,
+    that is the instance in production.
 
     Args:
         api: who asks.
@@ -91,10 +92,12 @@ def which_instance(api: Platform, instance: str | None, workflow: str | None = N
             next_action=f"There is: {', '.join(map(plain, dict.fromkeys(others))) or 'none'}.",
             code="workflow-not-found",
         )
-    return _only(fitting, f"Workflow “{plain(workflow)}” is in {len(fitting)} process instances. ")
+    return _only(fitting, f"Workflow “{plain(workflow)}” is in several process instances. ")
 
 
-def _only(instances: Sequence[InstanceSummary], before: str) -> str:
+def _only(listed: Sequence[InstanceSummary], before: str) -> str:
+    produced = {each.process_id for each in listed if each.environment == "prod"} - {None}
+    instances = [each for each in listed if each.environment == "prod" or each.process_id not in produced]
     if len(instances) == 1:
         return instances[0].process_instance_id
     choices = [

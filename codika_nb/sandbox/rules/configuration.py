@@ -6,7 +6,7 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from functools import partial
 from typing import Any, NamedTuple, NoReturn, TypeGuard
@@ -168,21 +168,29 @@ def input_schema(workflow: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def check_payload(schema: list[dict[str, Any]], payload: Mapping[str, Any], at: str = "payload") -> None:
     """Refuse a payload that does not fit the schema, naming the field."""
-    for field in schema:
-        if field["type"] == "section":
-            check_payload(field.get("inputSchema") or [], payload, at)
-            continue
+    members = list(_members(schema))
+    for field in members:
         place = f"{at}.{field['key']}"
         value = payload.get(field["key"])
         if value is not None and value != "":
             _check_value(field, value, place)
         elif field.get("required") is True:
-            _misfit(place, "is required")
+            unknown = [name for name in payload if all(name != each["key"] for each in members)]
+            _misfit(place, "is required", f'; "{unknown[0][:60]}" is none of the form' if unknown else "")
 
 
-def _misfit(place: str, problem: str) -> NoReturn:
+def _members(schema: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The fields; a section only groups those that are in it."""
+    for field in schema:
+        if field["type"] == "section":
+            yield from _members(field.get("inputSchema") or [])
+        else:
+            yield field
+
+
+def _misfit(place: str, problem: str, beside: str = "") -> NoReturn:
     details = {"field": place, "reason": problem}
-    raise Refusal("INVALID_PAYLOAD", f'"{place}" {problem}.', details=details)
+    raise Refusal("INVALID_PAYLOAD", f'"{place}" {problem}{beside}.', details=details)
 
 
 def _check_value(field: Mapping[str, Any], value: Any, place: str) -> None:

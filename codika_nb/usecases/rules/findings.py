@@ -52,7 +52,8 @@ class Findings(list[Finding]):
         """Mend what needs no decision, in the files in which it was found.
 
         That is: settings, members of another engine, the lock and the id of webhooks, placeholders that do
-        not end in their kind, quotes around deployment parameters, models that are gone.
+        not end in their kind, quotes around deployment parameters, models that are gone, and the
+        ``config.ts`` that shows a ``config.json`` to the codika tool.
 
         Returns:
             Those that are mended. What is left, `UseCase.verify` says.

@@ -27,7 +27,8 @@ def one_configuration_is_there(view: View) -> Iterator[Note]:
         return
     if content.splitlines() != view_of_json(source.workflow_files).splitlines():
         yield Note(
-            "Lists other workflows than there are: use_case.save(…, replace=True) writes it.", "config.ts"
+            "Lists other workflows than there are: --fix, or use_case.verify().fix(), writes it anew.",
+            "config.ts",
         )
     for place in _filled_in(source.given):
         yield view.note(f"{place} is filled in here; the codika tool sends the file as it is.")
