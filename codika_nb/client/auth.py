@@ -141,7 +141,8 @@ class TriggerURL:
     where the calling platform can set no header.
 
     Example:
-        >>> with Client(auth=sandbox.instance_key(deployed.process_instance_id)) as caller:
+        >>> key = sandbox.instance_key(deployed.process_instance_id)
+        >>> with Client(auth=key, base_url=sandbox.url) as caller:
         ...     print(caller.trigger_url("greet"))
         http://127.0.0.1:.../greet?api_key=ck_...
     """
@@ -162,7 +163,8 @@ class TriggerURL:
         """The whole address, key included, to be pasted where it is used and nowhere else.
 
         Example:
-            >>> with Client(auth=sandbox.instance_key(deployed.process_instance_id)) as caller:
+            >>> key = sandbox.instance_key(deployed.process_instance_id)
+            >>> with Client(auth=key, base_url=sandbox.url) as caller:
             ...     "..." in caller.trigger_url("greet").get_secret_value()
             False
         """

@@ -304,7 +304,8 @@ class Connected(HoldsKey, API, Generic[Pool]):
         As on the platform's page "Authentication methods".
 
         Example:
-            >>> with Client(auth=sandbox.instance_key(deployed.process_instance_id)) as caller:
+            >>> key = sandbox.instance_key(deployed.process_instance_id)
+            >>> with Client(auth=key, base_url=sandbox.url) as caller:
             ...     caller.trigger_url("greet")
             TriggerURL('http://127.0.0.1:.../greet?api_key=ck_...')
         """

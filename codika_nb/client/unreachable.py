@@ -12,7 +12,7 @@ from urllib.request import proxy_bypass
 
 from ..display.place import next_step
 from ..errors import ConfigError, RequestTimeoutError, TransportError
-from ..profiles import is_loopback
+from ..profiles import PRODUCTION, is_loopback
 from .http import httpx
 
 T = TypeVar("T")
@@ -29,6 +29,8 @@ def unreachable(error: Exception, base_url: str) -> TransportError:
         )
     causes = _causes(error)
     next_action = "Check the network and try again."
+    if base_url == PRODUCTION:
+        next_action += " A sandbox has to be named: base_url=…, or CODIKA_BASE_URL."
     proxy = None if local else _proxy_to(base_url)
     if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
         proxy = None

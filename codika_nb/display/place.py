@@ -18,6 +18,7 @@ Place = Literal["notebook", "script", "command", "form", "prompt"]
 Step = Literal[
     "sign-in",
     "new-key",
+    "start-anew",
     "sign-in-there",
     "make-a-profile",
     "use-another-profile",
@@ -48,6 +49,14 @@ _WORDS: dict[Step, dict[Place, str]] = {
         "notebook": "%codika_login makes a new one.",
         "script": "codika_nb.sign_in(…) makes a new one.",
         "command": "codika-nb auth login-request makes a new one.",
+    },
+    "start-anew": {
+        "notebook": "%codika_sandbox starts another, where you sign up anew. For Codika itself, run "
+        "%codika_signup or %codika_login, or set CODIKA_API_KEY.",
+        "script": "Sandbox() starts another, where you sign up anew. For Codika itself, sign in once on this "
+        'machine, codika_nb.sign_in("you@example.com", ask_code=input), or set CODIKA_API_KEY.',
+        "command": "codika-nb sandbox starts another; sign up there: codika-nb auth signup-request "
+        "--base-url URL --email you@example.com. Without --base-url that is Codika itself.",
     },
     "sign-in-there": {
         "notebook": "Sign in there: %codika_login --base-url {server}",

@@ -89,6 +89,9 @@ class Credential(HoldsKey):
         if self.profile:
             ended = self.profile.expires_at if self.profile.expired() else None
             when = f" (it ended on {ended[:10]})" if ended else ""
+            if is_loopback(self.profile.host) and not ended:
+                anew = "A sandbox that was started anew knows nobody."
+                return f"The key of {self.source} was not accepted. {anew} {next_step('sign-in')}"
             return f"The key of {self.source} was not accepted{when}: {next_step('new-key')}"
         if self.source == "argument":
             what, update = "The key given as auth", "Give the new one."
@@ -316,7 +319,7 @@ def signed_in(credential: Credential) -> str:
             but += f" (Profile {gone.name!r} is of a sandbox that runs no more: {gone.host}.)"
         raise NotSignedIn(
             f"Nobody is signed in{at}.{but}",
-            next_action=next_step("sign-in"),
+            next_action=next_step("start-anew" if credential.gone else "sign-in"),
             code="not-signed-in",
         )
     return credential.key

@@ -363,7 +363,8 @@ class Sandbox:
             LookupError: there is no such instance.
 
         Example:
-            >>> with Client(auth=sandbox.instance_key(deployed.process_instance_id)) as dashboard:
+            >>> key = sandbox.instance_key(deployed.process_instance_id)
+            >>> with Client(auth=key, base_url=sandbox.url) as dashboard:
             ...     dashboard.run_workflow("greet", {"name": "Ada"}).result["greeting"]
             'Hello, Ada!'
         """
