@@ -766,7 +766,7 @@ def test_what_nothing_tells_of_is_said_and_not_refused(
         export([HOOK, node("C", "code", 2, parameters={"jsCode": code})], ("Webhook", "C"))
     )
     assert "what is in x: the form leaves it out" in decided(use_case)
-    assert "the kind of name, which is taken as text" in decided(use_case)
+    assert "name is taken as text" in decided(use_case)
     monkeypatch.setenv("CODIKA_BASE_URL", sandbox.url)
     sign_in(EMAIL, ask_code=sandbox.code_for, company="Acme")
     use_case.save(tmp_path / "made")

@@ -1213,7 +1213,7 @@ def test_a_key_that_is_not_accepted_any_more(deployed: Deployment, sandbox: Sand
     with Client() as client:
         for form in (made, Playground(client, use_case="expense-claim").fill(CLAIM)):
             click(form)
-            assert "sign_in(…) makes a new one" in message(form)
+            assert "A sandbox that was started anew knows nobody." in message(form)
     ProfileStore().remove("my-organization")
     click(made)
     assert "Nobody is signed in" in message(made)

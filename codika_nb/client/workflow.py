@@ -144,6 +144,9 @@ class Described:
         ]
         return card(self.name, rows, about=self.about)
 
+    def __str__(self) -> str:
+        return self._call  # `?` shows this, and cuts what is long
+
     def __repr__(self) -> str:
         return self._bundle()["text/plain"]
 

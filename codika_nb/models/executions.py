@@ -230,7 +230,7 @@ class ExecutionSummary(_Run):
 
 
 #: How a row leads to its run.
-OPEN_ONE = "With this list as runs, Client().get_execution(runs[0]) shows run 0 node by node."
+OPEN_ONE = "To look into run 0, node by node: Client().get_execution(runs[0]), where runs is this list."
 
 
 class Executions(Table[ExecutionSummary], row=ExecutionSummary, member="executions"):

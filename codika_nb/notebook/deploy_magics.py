@@ -150,7 +150,7 @@ def _about(
     if owner and owner != in_use:
         # What comes next is about this deployment, and so is done with its account.
         context.choose(owner, by_person=False)
-        rows.append(("As", f"{who(owner)}: the folder is theirs. The next cells run as they, too."))
+        rows.append(("As", f"{who(owner)}, which the folder belongs to; so do the next cells."))
     else:
         rows.append(("As", account(credential)))
     return about, rows

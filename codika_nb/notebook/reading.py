@@ -185,7 +185,10 @@ def payload_of(words: list[str], names: Names) -> dict[str, Any] | None:
     pairs = [re.fullmatch(r"([A-Za-z_][\w.-]*)=(.*)", word, re.DOTALL) for word in words]
     if not words or not all(pairs):
         return None
-    return {pair[1]: _json_or_text(pair[2]) for pair in pairs if pair}
+    payload = {pair[1]: _json_or_text(pair[2]) for pair in pairs if pair}
+    if len(payload) < len(pairs):
+        raise UsageError("A member of the payload was given twice.")
+    return payload
 
 
 def _read_file(path: str) -> str:

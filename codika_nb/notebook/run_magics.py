@@ -31,7 +31,9 @@ from .result import result_html
 #: Seconds of waiting before it is said that something is waited for.
 SHOW_AFTER = 0.4
 INSTANCE = option(
-    "--instance", metavar="ID", help="process instance; that of the last deployment with it if left out"
+    "--instance",
+    metavar="ID",
+    help="process instance; if left out, what was deployed here last, or the only one that has the workflow",
 )
 
 

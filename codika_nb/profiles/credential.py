@@ -89,7 +89,7 @@ class Credential(HoldsKey):
         if self.profile:
             ended = self.profile.expires_at if self.profile.expired() else None
             when = f" (it ended on {ended[:10]})" if ended else ""
-            if is_loopback(self.profile.host) and not ended:
+            if is_loopback(self.profile.host) and "unknown" in said and not ended:
                 anew = "A sandbox that was started anew knows nobody."
                 return f"The key of {self.source} was not accepted. {anew} {next_step('sign-in')}"
             return f"The key of {self.source} was not accepted{when}: {next_step('new-key')}"

@@ -97,8 +97,10 @@ class KeysAPI(Platform):
 
         Args:
             name: label of the key.
-            scopes: what it may do, none of it beyond the key in use: ``"workflows:trigger"`` runs workflows,
-                ``"instances:read"`` finds them by their names, … (`verify_key` lists yours).
+            scopes: what it may do, none of it beyond the key in use: ``workflows:trigger`` runs workflows,
+                ``executions:read`` looks into runs, ``instances:read`` finds workflows by their names; also
+                ``deploy:use-case``, ``projects:create``, ``projects:read``, ``instances:manage``,
+                ``skills:read``, ``integrations:manage``, ``api-keys:manage``.
             organization_id: whose it is; that of the key in use if left out.
             description: what it is for, optional.
             expires_in_days: 1 to 365; never if left out.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import difflib
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -176,7 +177,8 @@ def check_payload(schema: list[dict[str, Any]], payload: Mapping[str, Any], at: 
             _check_value(field, value, place)
         elif field.get("required") is True:
             unknown = [name for name in payload if all(name != each["key"] for each in members)]
-            _misfit(place, "is required", f'; "{unknown[0][:60]}" is none of the form' if unknown else "")
+            like = difflib.get_close_matches(field["key"], unknown, n=1)
+            _misfit(place, "is required", f', and "{like[0][:60]}" is none of the form' if like else "")
 
 
 def _members(schema: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:

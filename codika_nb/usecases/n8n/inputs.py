@@ -40,7 +40,7 @@ class Form(NamedTuple):
             keys = ", ".join(each["key"] for each in self.fields)
             guessed = f"The input form is guessed from what is read: {keys}. Check names and kinds"
             if self.as_text:
-                guessed += f"; nothing tells the kind of {', '.join(self.as_text)}, which is taken as text"
+                guessed += f"; {', '.join(self.as_text)} is taken as text, as nothing says otherwise"
             notes.decide(f"{guessed}.", node)
         if self.open:
             notes.decide(
