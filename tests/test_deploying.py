@@ -232,7 +232,7 @@ def test_a_folder_is_deployed_by_the_profile_it_belongs_to(
     )
     assert (other.organization_id, ProfileStore().active()) == (beta, other)
     deployed = shell.run(f"_ = %codika_deploy {greeter}")
-    assert "Acme, Inc., which the folder belongs to" in deployed.text, deployed.traceback
+    assert "Acme, Inc., to which the folder belongs" in deployed.text, deployed.traceback
     assert project(greeter)["organizationId"] == organization
     assert "1.1" in project(greeter)["deployments"]
     # Who has been chosen for this kernel is not swapped for somebody else.

@@ -601,7 +601,7 @@ def test_the_next_cells_use_the_account_that_has_deployed(
     with Client(profile=ada.name) as client:
         client.deploy_use_case(greeter)
     sign_in("beta@example.com", ask_code=sandbox.code_for, company="Beta")  # who is active from now on
-    assert "Acme, which the folder belongs to" in shell.run(f"d = %codika_deploy {greeter}").text
+    assert "Acme, to which the folder belongs" in shell.run(f"d = %codika_deploy {greeter}").text
     assert "Hello, Ada!" in shell.run('_ = %codika_trigger greet {"name": "Ada"}').text
     assert "greet" in shell.run("_ = %codika_executions").text
     assert "Acme" in shell.run("_ = %codika_whoami").text

@@ -78,7 +78,11 @@ async def _found(
 ) -> list[tuple[Offer, str, str]]:
     """What is to be offered: what was chosen, wherever it is, or all that the account has."""
     if only:
-        return [each for name in only for each in await client.perform(described(client, name, instance))]
+        return [
+            each
+            for name in dict.fromkeys(only)
+            for each in await client.perform(described(client, name, instance))
+        ]
     try:
         return await client.perform(described(client, None, instance))
     except ConfigError as unclear:

@@ -39,11 +39,8 @@ def overview(runs: Runs) -> str:
     if failed:
         parts += [part("Failures"), _failures(failed)]
     more = ["With these as runs, runs.to_frame() has all rows, as a pandas data frame"]
-    more += (
-        ["runs.retry() runs once more what has failed, retry(payloads=…) with corrected rows"]
-        if failed
-        else []
-    )
+    if failed:
+        more.append("runs.retry() runs once more what has failed, retry(payloads=…) with corrected rows")
     parts.append(after(f"{'; '.join(more)}."))
     return output(f'<div class="codika-card codika-wide">{"".join(parts)}</div>')
 

@@ -248,7 +248,7 @@ class Runs(list[Run]):
     def _renew(self, payloads: Any) -> None:
         """Let what has failed be run anew, with the payloads as they are now."""
         number = self.total or 0
-        if not isinstance(payloads, Sequence | Sized) or len(payloads) < number:
+        if not (is_frame(payloads) or isinstance(payloads, Sequence)) or len(payloads) < number:
             raise ConfigError(
                 f"All payloads are needed once more, in their order: there were {number}.",
                 next_action="Give the list or data frame again, with the failed rows corrected.",

@@ -150,7 +150,8 @@ def _about(
     if owner and owner != in_use:
         # What comes next is about this deployment, and so is done with its account.
         context.choose(owner, by_person=False)
-        rows.append(("As", f"{who(owner)}, which the folder belongs to; so do the next cells."))
+        name = who(owner)
+        rows.append(("As", f"{name}, to which the folder belongs. The next cells run as {name}, too."))
     else:
         rows.append(("As", account(credential)))
     return about, rows
