@@ -158,7 +158,8 @@ INTEGRATIONS = """# Integrations
 A workflow uses an account elsewhere by the integration's name: in the use case's `integrationUids` and, in
 capitals, in a credential's placeholders, such as `{{{{ORGCRED_OPENAI_ID_DERCGRO}}}}`. Their first and last
 word say whom the integration is connected for: `ORGCRED_…_DERCGRO` an organization, `USERCRED_…_DERCRESU` a
-member, `INSTCRED_…_DERCTSNI` a process instance.
+member, `INSTCRED_…_DERCTSNI` a process instance; `FLEXCRED_…_DERCXELF`, which an import writes, takes
+what is nearest of the three.
 
 These are the names that codika 3.6.0 knows. The platform may know more. One of your own begins with `cstm_`,
 is defined in the use case's `customIntegrations`, and is connected for a process instance.

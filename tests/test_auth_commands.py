@@ -174,6 +174,19 @@ def test_an_option_that_cannot_be_right_is_a_document_too(ours: Command) -> None
     assert (status, said["error"]["code"]) == (1, "INVALID_EXPIRES_IN_DAYS")
 
 
+def test_people_are_told_which_organizations_there_are(
+    sandbox: Sandbox, ours: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ours("signup-request", "--email", "ada@example.com")
+    ours("signup-complete", "--email", "ada@example.com", "--code", sandbox.code_for("ada@example.com"))
+    beta = sandbox.add_organization("ada@example.com", "Beta Corp")
+    sandbox.clock.advance(31)
+    ours("login-request", "--email", "ada@example.com")
+    code = sandbox.code_for("ada@example.com")
+    assert main(["auth", "login-complete", "--email", "ada@example.com", "--code", code]) == 1
+    assert f"  {beta}  Beta Corp\n" in capsys.readouterr().err
+
+
 def test_whoami_is_the_tools_document(
     sandbox: Sandbox, ours: Command, codika_tool: Tool, own_settings: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

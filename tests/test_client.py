@@ -977,6 +977,19 @@ def test_ids_are_texts(client: Any, arguments: dict[str, Any]) -> None:
         client.trigger_workflow(**arguments)
 
 
+def test_a_key_is_taken_as_it_was_made(platform: Platform) -> None:
+    with Client(auth=platform.key, base_url=platform.url) as client:
+        made = client.create_organization_key("other", scopes=["projects:read"])
+        for auth in (made, made.raw):
+            with Client(auth=auth, base_url=platform.url) as other:
+                assert other.verify_key().scopes == ("projects:read",)
+                assert made.raw.get_secret_value()[8:] not in repr(other)
+        with pytest.raises(InvalidRequestError, match=r"The key in use has .*workflows:trigger"):
+            client.create_organization_key("x", scopes=["workflow:trigger"])
+        with pytest.raises(ConfigError, match="by a text"):
+            platform.sandbox.revoke_key(made)  # type: ignore[arg-type]
+
+
 def test_methods_look_like_what_they_are() -> None:
     import inspect
 

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
 from codika_nb.configuration import (
+    ArrayField,
     Configuration,
     HttpTrigger,
+    NumberItem,
+    ObjectArrayField,
     ObjectField,
     ScheduleTrigger,
     StringField,
@@ -314,6 +318,15 @@ def test_an_integration_without_credentials_needs_no_mapping() -> None:
     sent = Configuration.model_validate(configuration(customIntegrations=[given])).to_json()
 
     assert "n8nCredentialMapping" not in sent["customIntegrations"][0]
+
+
+def test_parts_show_how_they_are_made_in_python() -> None:
+    shown = inspect.signature(ArrayField).parameters
+    assert {"item_field", "min_items", "key"} <= shown.keys()
+    assert (shown["item_field"].default, shown["min_items"].default) == (inspect.Parameter.empty, None)
+    assert "item_schema" in inspect.signature(ObjectArrayField).parameters
+    with pytest.raises(AttributeError):
+        _ = ArrayField(key="k", label="K", item_field=NumberItem()).__signature__
 
 
 def test_webhook_addresses_have_the_platforms_placeholders() -> None:

@@ -199,7 +199,9 @@ def test_publishing_and_running_again(shell: Kernel, sandbox: Sandbox, greeter: 
     assert "Published" in published.text, published.traceback
     production = project(greeter)["prodProcessInstanceId"]
     assert f"{production}/greet" in published.text
-    assert f"%codika_trigger greet --instance {production}" in published.text
+    assert '%codika_trigger greet {"name": "Ada"}' in published.text
+    run = shell.run('run = %codika_trigger greet {"name": "Ada"}\nprint(run.instance)')
+    assert production in run.text  # what was published here is meant from then on
     assert production != project(greeter)["devProcessInstanceId"]
     again = shell.run(f"again = %codika_deploy {greeter} --rerun")
     assert "Greeter runs again" in again.text, again.traceback
@@ -660,7 +662,7 @@ def test_a_deployment_says_how_each_workflow_is_called(
     outcome = shell.run(f"deployed = %codika_deploy {greeter}")
     shown = [m["content"]["data"] for m in outcome.messages if "data" in m["content"]][-1]
     text = shown["text/plain"]
-    assert re.search(r"Version +1\.\d+, in the folder 1\.0\.1$", text, re.MULTILINE)
+    assert re.search(r"Version +1\.0 on the platform, 1\.0\.1 in version\.json$", text, re.MULTILINE)
     assert re.search(r"As +Acme, Inc., profile acme-inc$", text, re.MULTILINE)
     assert 'Notebook  %codika_trigger greet {"name": "Ada"}' in text
     (address,) = re.findall(r"Endpoint  (\S+)", text)

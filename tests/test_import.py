@@ -356,6 +356,19 @@ def test_ends_are_joined_and_the_lowest_counts() -> None:
     assert {w[3] for w in links(workflow) if w[0] == "All Ends"} == {"All Done"}
 
 
+def test_what_has_responded_counts_more_than_an_end_that_was_open() -> None:
+    condition = node("Is it", "if", 2, position=[500, 0])
+    low = node(
+        "Answer", "respondToWebhook", 1, position=[700, 900], parameters={"respondWith": "allIncomingItems"}
+    )
+    high = node("Other answer", "respondToWebhook", 1, position=[700, 500])
+    wires = [("Edit", "Is it"), ("Is it", "Answer"), ("Edit", "Other answer")]
+    (workflow,) = workflows(UseCase.from_n8n(after(HOOK, condition, low, high, wires=wires)))
+
+    ends = {source: place for source, _, _, goal, place in links(workflow) if goal == "All Ends"}
+    assert ends == {"Other answer": 0, "Answer": 1, "Is it": 2}  # the first that responds is the answer
+
+
 def test_errors_are_reported_with_their_messages() -> None:
     (workflow,) = workflows(UseCase.from_n8n(ORDINARY["stops with an error"]))
 

@@ -43,7 +43,7 @@ from codika_nb.client.deployed import forget
 from codika_nb.client.payloads import as_json
 from codika_nb.profiles import PRODUCTION
 from codika_nb.profiles.credential import context, resolve
-from tests.conftest import EMAIL
+from tests.conftest import EMAIL, copied
 from tests.kernels import Kernel, kernel
 
 
@@ -135,6 +135,19 @@ def test_what_is_published_is_meant_by_its_name(ada: Profile, sandbox: Sandbox, 
         with pytest.raises(ConfigError, match="Which process instance is meant") as unclear:
             another.list_executions()
         assert len(unclear.value.details["instances"]) == 2
+
+
+def test_what_could_not_be_deployed_is_not_meant(ada: Profile, sandbox: Sandbox, greeter: Path) -> None:
+    with Client() as client:
+        good = client.deploy_use_case(greeter).process_instance_id
+        broken = copied("greeter", greeter.parent / "broken")
+        flow = json.loads((broken / "workflows" / "greet.json").read_text())
+        flow["nodes"][-1]["parameters"]["later"] = "{{ORGSECRET_NOWHERE_TERCESORG}}"
+        (broken / "workflows" / "greet.json").write_text(json.dumps(flow))
+        assert client.deploy_use_case(broken, verify=False).deployment_status == "failed"
+    forget()
+    with Client() as another:
+        assert another.run_workflow("greet", {"name": "x"}).instance == good
 
 
 def test_the_order_is_the_same_in_every_place(

@@ -7,7 +7,7 @@ import inspect
 import json
 import pydoc
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -163,6 +163,14 @@ def test_values_come_as_python_has_them(claim: Workflow, tmp_path: Path) -> None
         claim(**CLAIMED, receipt=tmp_path / "nowhere.png")
     with pytest.raises(ConfigError, match=r"items\[0\]\.amount"):
         claim(**CLAIMED | {"items": [{"what": "Train", "amount": -1}]})
+
+
+def test_a_column_of_days_is_days(claim: Workflow) -> None:
+    for day in (pd.Timestamp("2026-03-01"), datetime(2026, 3, 1)):  # noqa: DTZ001
+        assert claim.payload(CLAIMED | {"date": day})["date"] == "2026-03-01"
+    frame = pd.DataFrame([{**CLAIMED, "date": pd.Timestamp("2026-03-01")}])
+    frame["date"] = pd.to_datetime(frame["date"])
+    assert [run.status for run in claim.map(frame, progress=False)] == ["success"]
 
 
 def test_what_has_a_default_need_not_be_given(claim: Workflow) -> None:

@@ -52,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
 
     lab = commands.add_parser("lab", help="open the tutorials in JupyterLab, with a sandbox")
     lab.add_argument("--no-browser", action="store_true", help="only print the address")
-    lab.add_argument("--port", type=int, help=f"JupyterLab's port ({LAB_PORT} or the next free one)")
+    lab.add_argument("--port", type=int, help=f"JupyterLab's port ({LAB_PORT}, or a free one)")
     lab.add_argument(
         "--folder",
         type=Path,

@@ -82,5 +82,7 @@ def _refused(error: CodikaError, document: dict[str, Any], *, as_json: bool) -> 
     if as_json:
         print(json_text(document))
     else:
-        print(f"codika-nb: {error}", file=sys.stderr)
+        listed = getattr(error, "organizations", ())
+        told = [str(error), *(f"  {each.get('id')}  {plain(str(each.get('name')))}" for each in listed)]
+        print(f"codika-nb: {chr(10).join(told)}", file=sys.stderr)
     return 1

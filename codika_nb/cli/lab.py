@@ -40,7 +40,8 @@ def run(arguments: argparse.Namespace) -> int:
     changes = logging.getLogger("codika_nb.sandbox.stand_ins")
     changes.setLevel(logging.INFO)
     changes.addHandler(logging.StreamHandler())
-    sandbox.load_stand_ins(folder / "use-cases")
+    if arguments.engine is None:  # where there is one, it is wanted: functions would answer before it
+        sandbox.load_stand_ins(folder / "use-cases")
     token = secrets.token_urlsafe(24)
     # In the environment, not on the command line: every user of a machine can read those.
     environment = os.environ | {"CODIKA_BASE_URL": "", "JUPYTER_TOKEN": token}

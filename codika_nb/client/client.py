@@ -47,7 +47,8 @@ class Client(Performer, Connected[httpx.Client]):
     `Interrupted`, which says how to go on.
 
     Args:
-        auth: a key as text, or one of `OrganizationKey`, `InstanceKey`, `QueryKey`, `WebhookSignature`.
+        auth: a key, as text or as a `MintedKey`, or one of `OrganizationKey`, `InstanceKey`, `QueryKey`,
+            `WebhookSignature`.
         profile: name of a saved profile to use.
         base_url: the server; ``https://api.codika.io`` if nothing else names one.
         env_file: a ``.env`` file with variables that the environment itself does not have:

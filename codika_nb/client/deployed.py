@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from ..profiles import Profile, same_host
@@ -40,11 +40,13 @@ class Deployed:
     deployment: Deployment
     use_case: UseCase
     account: Account
+    #: The instance in production, once this process has published it.
+    published: str | None = None
 
     @property
     def instance(self) -> str:
         """The process instance that runs it."""
-        return self.deployment.process_instance_id or ""
+        return self.published or self.deployment.process_instance_id or ""
 
     @property
     def workflows(self) -> tuple[str, ...]:
@@ -66,6 +68,15 @@ def remember(made: Deployed) -> None:
         with _lock:
             others = [each for each in _all if each.instance != made.instance]
             _all[:] = [*others[-_MOST:], made]
+
+
+def publish(template_id: str, instance: str | None) -> None:
+    """From now on what runs this deployment is the instance in production."""
+    with _lock:
+        _all[:] = [
+            replace(each, published=instance) if each.deployment.template_id == template_id else each
+            for each in _all
+        ]
 
 
 def latest(account: Account | None = None) -> Iterator[Deployed]:

@@ -40,7 +40,7 @@ def overview(runs: Runs) -> str:
         parts += [part("Failures"), _failures(failed)]
     more = ["With these as runs, runs.to_frame() has all rows, as a pandas data frame"]
     if failed:
-        more.append("runs.retry() runs once more what has failed, retry(payloads=…) with corrected rows")
+        more.append("runs.retry() runs once more what has failed; payloads=… gives it all rows, corrected")
     parts.append(after(f"{'; '.join(more)}."))
     return output(f'<div class="codika-card codika-wide">{"".join(parts)}</div>')
 

@@ -67,7 +67,9 @@ _STEPS: dict[str, Step] = {
 }
 
 
-def _next_step(code: str) -> str | None:
+def _next_step(code: str, said: str = "") -> str | None:
+    if code == "INSTANCE_INACTIVE" and "failed" in said:
+        return next_step("deploy-again")
     return next_step(_STEPS[code]) if code in _STEPS else _NEXT_STEPS.get(code)
 
 
@@ -90,11 +92,12 @@ def refusal(response: Response) -> APIError:
     inner: dict[str, Any] = error if isinstance(error, dict) else {}
     code = _text(inner.get("code")) or _text(body.get("code")) or f"HTTP_{response.status}"
     details = inner.get("details")
+    said = _text(error) or _text(inner.get("message")) or _message(response)
     refused = _class_of(code, response.status)(
-        _text(error) or _text(inner.get("message")) or _message(response),
+        said,
         code=code,
         status=response.status,
-        next_action=_text(inner.get("nextAction")) or (_next_step(code) if body else _hint(response)),
+        next_action=_text(inner.get("nextAction")) or (_next_step(code, said) if body else _hint(response)),
         details=details if isinstance(details, dict) else None,
     )
     refused.request_id = _text(body.get("requestId"))

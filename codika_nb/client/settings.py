@@ -14,9 +14,11 @@ from dataclasses import dataclass, replace
 from numbers import Real
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from pydantic import SecretStr
+
 from .. import __version__, in_process
 from ..errors import AuthenticationError, ConfigError
-from ..models import Identity
+from ..models import Identity, MintedKey
 from ..profiles import PRODUCTION, MaskedKey, is_loopback, mask, normalize_base_url
 from ..profiles.credential import Credential, context, resolve, server, signed_in
 from ..profiles.environment import Environment, Source
@@ -26,7 +28,7 @@ from .api import API
 from .api.instances import public_instance
 from .auth import InstanceKey, QueryKey, TriggerURL, auth_for
 from .batch import Batch
-from .deployed import Account, Deployed, latest, remember
+from .deployed import Account, Deployed, latest, publish, remember
 from .elsewhere import endpoint_url
 from .endpoint import endpoint
 from .http import httpx
@@ -41,6 +43,8 @@ if TYPE_CHECKING:
     from ..models import Deployment
     from ..usecases.usecase import UseCase
 
+#: What a client can be told to speak with.
+GivenAuth = httpx.Auth | str | SecretStr | MintedKey | None
 Self = TypeVar("Self", bound="Connected[Any]")
 Pool = TypeVar("Pool", httpx.Client, httpx.AsyncClient)
 
@@ -64,11 +68,15 @@ class Settings:
 
     def __init__(
         self,
-        auth: httpx.Auth | str | None,
+        auth: GivenAuth,
         profile: str | None,
         base_url: str | None,
         env_file: str | os.PathLike[str] | None,
     ) -> None:
+        if isinstance(auth, MintedKey):
+            auth = auth.raw
+        if isinstance(auth, SecretStr):
+            auth = auth.get_secret_value()
         if isinstance(auth, str):
             auth = auth_for(auth)
         if auth is not None and profile:
@@ -194,7 +202,7 @@ class Connected(HoldsKey, API, Generic[Pool]):
     def __init__(
         self,
         *,
-        auth: httpx.Auth | str | None = None,
+        auth: GivenAuth = None,
         profile: str | None = None,
         base_url: str | None = None,
         env_file: str | os.PathLike[str] | None = None,
@@ -388,6 +396,10 @@ class Connected(HoldsKey, API, Generic[Pool]):
         if account := self._settings.account():
             known = replace(account, organization_id=account.organization_id or organization_id)
             remember(Deployed(deployment, use_case, known))
+
+    def _published(self, template_id: str, instance: str | None) -> None:
+        """Keep which instance runs it from now on."""
+        publish(template_id, instance)
 
     # --- what the two ways to perform share --------------------------------------------------------
 

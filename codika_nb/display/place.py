@@ -29,6 +29,7 @@ Step = Literal[
     "name-instance",
     "deploy-first",
     "switch-on",
+    "deploy-again",
     "list-runs",
     "list-instances",
     "list-projects",
@@ -86,12 +87,12 @@ _WORDS: dict[Step, dict[Place, str]] = {
         "prompt": "Try again.",
     },
     "start-a-sandbox": {
-        "notebook": "Is the sandbox running? %codika_sandbox starts one. It is empty, accounts and deployments "
-        "are gone, unless both this one and the last have --data FOLDER.",
-        "script": "Is the sandbox running? Sandbox() starts one. It is empty, accounts and deployments are "
-        "gone, unless both this one and the last have data=FOLDER.",
-        "command": "Is the sandbox running? codika-nb sandbox starts one. It is empty, accounts and "
-        "deployments are gone, unless both this one and the last have --data FOLDER.",
+        "notebook": "Is the sandbox running? %codika_sandbox starts one. It knows the accounts and deployments "
+        "of before only if both have the same --data FOLDER.",
+        "script": "Is the sandbox running? Sandbox() starts one. It knows the accounts and deployments of "
+        "before only if both have the same data=FOLDER.",
+        "command": "Is the sandbox running? codika-nb sandbox starts one. It knows the accounts and deployments "
+        "of before only if both have the same --data FOLDER.",
     },
     "which-server": {
         "notebook": "Is this address a Codika server? %codika_whoami shows which one is in use.",
@@ -106,8 +107,12 @@ _WORDS: dict[Step, dict[Place, str]] = {
     },
     "deploy-first": {"notebook": "%codika_deploy first", "script": "deploy a use case first"},
     "switch-on": {
-        "notebook": "Client().activate_instance(ID) switches it on, unless its deployment has failed.",
-        "script": "client.activate_instance(ID) switches it on, unless its deployment has failed.",
+        "notebook": "Client().activate_instance(ID) switches it on.",
+        "script": "client.activate_instance(ID) switches it on.",
+    },
+    "deploy-again": {
+        "notebook": "%codika_deploy FOLDER --rerun tries the deployment again, and says why it fails.",
+        "script": "client.rerun_deployment(ID) tries the deployment again.",
     },
     "list-runs": {
         "notebook": "%codika_executions lists them.",

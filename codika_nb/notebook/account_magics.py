@@ -260,7 +260,8 @@ def _how_to_complete(signin: SignIn, arguments: Namespace) -> str:
             command += f" --{name.replace('_', '-')}"
             command += "" if value is True else f" {shlex.quote(str(value))}"
     sent = f"A code is on its way to {signin.email}."
-    said = signin.notice.text if signin.notice and signin.error else sent
+    told = signin.notice.text if signin.notice else ""  # why there is no code, or that the account is new
+    said = told if signin.error else f"{told} {sent}".strip()
     return f"{said} Complete with: {command}"
 
 

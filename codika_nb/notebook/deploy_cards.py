@@ -44,7 +44,7 @@ def deployed(
         offer = offers.get(name, Offer(name, name))
         told = plain(f"{name} ({workflow.status})" if workflow.status != "active" else name)
         calls = _schedules(use_case.configuration, name) if instance and workflow.status == "active" else []
-        calls += _calls(client, offer, instance, is_named=bool(published)) if instance else []
+        calls += _calls(client, offer, instance) if instance else []
         longest = max((len(label) for label, _ in calls), default=0)
         text += [told, *(f"  {label:<{longest}}  {both(call).text}" for label, call in calls)]
         if len(made.workflows_deployed) > 1:
@@ -62,18 +62,18 @@ def deployed(
     )
 
 
-def _calls(client: Client, offer: Offer, instance: str, *, is_named: bool) -> list[tuple[str, str | Shown]]:
+def _calls(client: Client, offer: Offer, instance: str) -> list[tuple[str, str | Shown]]:
     """The ways to start a workflow."""
     payload = example(offer.inputs)
     ways: list[tuple[str, str | Shown]] = [
         ("Endpoint", code(endpoint_url(client, offer.workflow, instance=instance))),
-        ("Notebook", code(magic_line(offer.workflow, payload, instance=instance if is_named else None))),
+        ("Notebook", code(magic_line(offer.workflow, payload))),
     ]
     if not is_inside(client.base_url):  # no other program gets there
         ways += [
             ("Terminal", code(curl(client, offer.workflow, payload, instance=instance))),
             ("", "where CODIKA_API_KEY holds a key: see help(Client.create_organization_key)"),
-            ("Result", "of any run: %codika_executions, or client.wait_for(…) with its executionId"),
+            ("Result", f"%codika_executions {offer.workflow}, or client.wait_for(…) with the executionId"),
         ]
     return ways
 

@@ -116,8 +116,10 @@ def codika_deploy(shell: InteractiveShell, arguments: Namespace) -> Any:
         project = use_case.project
         about, rows = _about(use_case, before, client.credential, in_use)
         shown = deploy_cards.deployed(client, use_case, deployed, rows, about)
-        # Shown before anything else is done, which may fail: the deployment is made.
-        card.finish(deployed, shown)
+        if arguments.publish:
+            card.update(shown)
+        else:
+            card.finish(deployed, shown)
         if deployed.deployment_status == "failed":
             again = f"%codika_deploy {shlex.quote(str(arguments.path))} --rerun"
             raise UseCaseError(
@@ -128,9 +130,13 @@ def codika_deploy(shell: InteractiveShell, arguments: Namespace) -> Any:
             )
         if arguments.publish:
             project_id = arguments.project or (project.project_id if project else "")
-            published = _publish(client, use_case, deployed, project_id)
+            try:
+                published = _publish(client, use_case, deployed, project_id)
+            except BaseException:
+                card.finish(deployed, shown)
+                raise
             live = published.process_instance_id
-            rows.append(("Published", f"as instance {live}, which is called below" if live else "yes"))
+            rows.append(("Published", f"as instance {live}, which is meant from now on" if live else "yes"))
             shown = deploy_cards.deployed(client, use_case, deployed, rows, about, published=live)
             card.finish(deployed, shown)
     return deployed
@@ -145,8 +151,8 @@ def _about(
     if project is not None and project.project_id not in {link.project_id for link in before}:
         about = "A new project was made for it; its id is in project.json."
         if before:
-            was = f"project {before[0].project_id} at {before[0].server}"
-            rows.append(("Elsewhere", f"{was}; project.json keeps its id, too"))
+            was = f"at {before[0].server} it is project {before[0].project_id}"
+            rows.append(("Elsewhere", f"{was}; project.json has both"))
     if owner and owner != in_use:
         # What comes next is about this deployment, and so is done with its account.
         context.choose(owner, by_person=False)

@@ -24,7 +24,11 @@ from .magic import magic, option, show
         metavar="FILE",
         help="an n8n workflow: a .json file, a folder of them, or *.json",
     ),
-    option("--into", metavar="FOLDER", help="where the use case is written (default: use-cases/NAME)"),
+    option(
+        "--into",
+        metavar="FOLDER",
+        help="where the use case is written (default: in use-cases, under the name of the file)",
+    ),
     option("--name", help="what it is called (default: the first workflow's name)"),
     option("--force", action="store_true", help="write over the files of an earlier import"),
 )
@@ -51,10 +55,11 @@ def codika_import(shell: InteractiveShell, arguments: Namespace) -> UseCase:
     findings = use_case.verify()
     musts = len(findings.must)
     kept = f"{musts} {'finding keeps' if musts == 1 else 'findings keep'} it from running"
+    look = f", {len(findings)} to look at: see --dry-run"
     rows = [
         ("Workflows", "; ".join(use_case._workflow_lines())),
         ("Folder", str(folder)),
-        ("Check", kept if musts else "nothing keeps it from being deployed"),
+        ("Check", kept if musts else f"nothing keeps it from being deployed{look if findings else ''}"),
         ("Next", f"%codika_deploy {shlex.quote(str(folder))} --dry-run"),
     ]
     show(shell, use_case, deploy_cards.imported(use_case, rows, good=not musts))

@@ -44,7 +44,7 @@ INSTANCE = option(
         nargs="*",
         default=[],
         metavar="payload",
-        help="JSON, $variable, key=value words or @file.json; {} if left out",
+        help="JSON, $variable or {variable}, key=value words or @file.json; {} if left out",
     ),
     INSTANCE,
     option("--timeout", type=float, default=120.0, metavar="S", help="seconds to wait (120)"),
@@ -122,7 +122,7 @@ def codika_trigger(shell: InteractiveShell, arguments: Namespace) -> Triggered |
     option("--chart", action="store_true", help="with a picture of states and durations"),
 )
 def codika_executions(shell: InteractiveShell, arguments: Namespace) -> Executions:
-    """List the runs of a deployment, newest first.
+    """List the runs of a workflow, or of the use case that was deployed here last, newest first.
 
     Example: runs = %codika_executions greet
     """

@@ -275,8 +275,11 @@ def _choose(store: ProfileStore, name: str | None, wanted: str | None) -> Profil
     active = store.active()
     if wanted is None:
         return active
-    candidates = ([active] if active else []) + store.list()
-    return next((each for each in candidates if same_host(each.host, wanted)), None)
+    if active and same_host(active.host, wanted):
+        return active
+    there = [each for each in store.list() if same_host(each.host, wanted)]
+    # Of several accounts at a server it is the one that was made last: a sign-in went before it.
+    return max(there, key=lambda each: each.created_at or "", default=None)
 
 
 def profile_for(organization_id: str | None, home: str | None) -> str | None:

@@ -80,7 +80,9 @@ def fill(workflow: Mapping[str, Any], values: Mapping[str, Any]) -> Filled:
 
 def without_a_value(missing: Iterable[str]) -> str:
     """What is said about placeholders that nothing fills."""
-    return f"Without a value: {', '.join(missing)}."
+    names = ", ".join(missing)
+    more = " Integrations are connected by client.set_integration(…)." if "CRED_" in names else ""
+    return f"Without a value: {names}.{more}"
 
 
 def _literal(value: Any) -> str:

@@ -6,6 +6,7 @@ import ipaddress
 import logging
 import os
 import secrets
+import sqlite3
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -417,6 +418,8 @@ class Sandbox:
             if refusal.status == 404:
                 raise LookupError(refusal.message) from None
             raise ConfigError(refusal.message) from None
+        except (sqlite3.ProgrammingError, sqlite3.InterfaceError):
+            raise ConfigError("What is named here is named by a text, such as key.key_id.") from None
 
 
 def _url(text: str) -> str:

@@ -103,8 +103,8 @@ class StandIns:
         """What somebody has to do for a Python function to answer a workflow."""
         if self._folders:
             return (
-                f'A function below @stand_in("{workflow_id}") (from codika_nb.sandbox) in stand_ins.py, '
-                "in the folder of the use case, answers at once."
+                "To have it answered, write stand_ins.py in the use case's folder, with a function below "
+                f'@stand_in("{workflow_id}") from codika_nb.sandbox.'
             )
         return f'With --stand-ins FILE, or @sandbox.workflow("{workflow_id}"), a Python function answers.'
 

@@ -7,7 +7,7 @@ import keyword
 import mimetypes
 import os
 from collections.abc import Iterator, Mapping
-from datetime import date
+from datetime import date, datetime, time
 from inspect import Parameter, Signature
 from typing import Any, Literal
 
@@ -16,6 +16,7 @@ from ..files import path_of
 from .fields import (
     ArrayField,
     BooleanItem,
+    DateField,
     DateItem,
     FileField,
     MultiselectField,
@@ -92,7 +93,7 @@ def strangers(schema: Schema, values: Mapping[str, Any], within: str = "") -> It
 
 
 def with_files(schema: Schema, values: Mapping[str, Any]) -> dict[str, Any]:
-    """The same values, with files read that are given as a path or as bytes.
+    """The same values, with days as such, and files read that are given as a path or as bytes.
 
     Raises:
         ConfigError: a path leads nowhere.
@@ -101,6 +102,10 @@ def with_files(schema: Schema, values: Mapping[str, Any]) -> dict[str, Any]:
     for field in fields(schema):
         value = read.get(field.key)
         match field:
+            case DateField() if isinstance(value, datetime) and value.time() == time():
+                read[field.key] = value.date().isoformat()  # as a table has days, and prints them
+            case DateField() if isinstance(value, str) and value.endswith("T00:00:00"):
+                read[field.key] = value.partition("T")[0]
             case FileField() if isinstance(value, (str, os.PathLike, bytes)) and File.read(value) is None:
                 read[field.key] = _file(field.key, value)
             case ObjectField() if isinstance(value, Mapping):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from inspect import Parameter, Signature
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
@@ -26,8 +27,29 @@ def wire_name(field: str) -> str:
     return _IRREGULAR_NAMES.get(field) or to_camel(field)
 
 
+class _InPython:
+    """How a part is made in Python: by the names of its members, and not those on the wire; `?` shows it."""
+
+    def __get__(self, instance: object, owner: type[BaseModel]) -> Signature:
+        if instance is not None:
+            raise AttributeError("__signature__")
+        written: dict[str, Any] = {}
+        for each in reversed(owner.__mro__):
+            written |= vars(each).get("__annotations__", {})
+        members = owner.model_fields.items()
+        defaults = {name: Parameter.empty if each.is_required() else each.default for name, each in members}
+        kind = Parameter.KEYWORD_ONLY
+        return Signature(
+            [Parameter(name, kind, default=each, annotation=written[name]) for name, each in defaults.items()]
+        )
+
+
 class Model(BaseModel):
     """A part of the configuration; unknown members are kept."""
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        cls.__signature__ = _InPython()  # type: ignore[assignment]
 
     model_config = ConfigDict(alias_generator=wire_name, populate_by_name=True, extra="allow")
 

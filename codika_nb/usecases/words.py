@@ -29,7 +29,9 @@ def hint(field: FormField | ItemField) -> str:  # noqa: PLR0911 - one for each k
         case NumberItem():
             return _range_text(field.min, field.max, number_text)
         case DateItem():
-            return _range_text(read_date(field.min_date), read_date(field.max_date), date_text)
+            first, last = read_date(field.min_date), read_date(field.max_date)
+            text = _range_text(first, last, date_text)
+            return text.replace("At least", "From").replace("At most", "Until")
         case StringItem() | TextItem() if (field.min_length or 0) > 1:
             return f"At least {field.min_length} characters."
         case MultiselectField():

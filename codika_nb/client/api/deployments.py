@@ -157,7 +157,7 @@ class DeploymentsAPI(Platform):
         auto_toggle_dev_prod: bool = False,
         skip_prod_instance: bool = False,
         user_id: str | None = None,
-    ) -> Call[Published]:
+    ) -> Steps[Published]:
         """Publish a deployed version: it becomes what the production instance runs.
 
         Args:
@@ -193,7 +193,10 @@ class DeploymentsAPI(Platform):
             skipAutoCreateProdInstance=skip_prod_instance or None,
             userId=user_id,
         )
-        return Call("POST", "/publishprocessdeploymentpublic", Published.model_validate, body=body)
+        read = Published.model_validate
+        published = yield from Call("POST", "/publishprocessdeploymentpublic", read, body=body)
+        self._published(template, published.process_instance_id)
+        return published
 
     @endpoint
     def rerun_deployment(

@@ -6,7 +6,8 @@ import os
 from collections.abc import Sequence
 from typing import Literal
 
-from ...errors import ConfigError
+from ...display.text import plain
+from ...errors import ConfigError, InvalidRequestError
 from ...files import path_of
 from ...models import MintedKey, OrganizationCreated, UpdatedKey, VerifiedKey
 from .. import arguments
@@ -130,8 +131,14 @@ class KeysAPI(Platform):
             "scopes": arguments.texts(scopes),
             **arguments.given(description=description, expiresInDays=days),
         }
-        read = MintedKey.model_validate
-        return (yield from Call("POST", "/createorganizationapikeypublic", read, body=body))
+        try:
+            read = MintedKey.model_validate
+            return (yield from Call("POST", "/createorganizationapikeypublic", read, body=body))
+        except InvalidRequestError as error:
+            if "scope" in error.message and not error.next_action:
+                known = (yield from KeysAPI.verify_key.describe(self)).scopes
+                error.next_action = f"The key in use has {', '.join(map(plain, known))}."
+            raise
 
     @endpoint
     def update_organization_key(

@@ -40,6 +40,9 @@ class Platform:
     def _deployed(self, deployment: Deployment, use_case: UseCase, organization_id: str | None) -> None:
         """Keep what has just been deployed, for those who ask which instance is meant."""
 
+    def _published(self, template_id: str, instance: str | None) -> None:
+        """Keep which instance runs it from now on."""
+
     def _address(
         self, call: Literal["webhook", "status"], instance: str, target: str
     ) -> tuple[str | None, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from ..rules.view import MERGE, as_list, as_object, objects_in
@@ -30,9 +30,9 @@ def close(graph: Graph, starts: Iterable[str], notes: Notes) -> None:
         starts: the nodes with which a run begins.
         notes: takes down what was done.
     """
-    for name, node in list(graph.nodes.items()):
-        if node["type"] == _RESPOND:
-            _replace_respond(graph, name, notes)
+    answers = [name for name, node in graph.nodes.items() if node["type"] == _RESPOND]
+    for name in answers:
+        _replace_respond(graph, name, notes)
     reached = [name for name in graph.reachable(starts) if name in graph.nodes]
     ends: list[tuple[str, int]] = []
     failures: list[tuple[str, int]] = []
@@ -58,7 +58,7 @@ def close(graph: Graph, starts: Iterable[str], notes: Notes) -> None:
             failures.append((name, normal))
     right = max((node["position"][0] for node in graph.nodes.values()), default=0)
     if ends:
-        _submit(graph, ends, right, notes)
+        _submit(graph, _in_order(graph, ends, answers), right, notes)
     if failures:
         place = [right + 240, graph.nodes[failures[0][0]]["position"][1] + 200]
         report = graph.add(graph.free("Report Error"), CODIKA, 1, place, _report("={{ $json.error }}"))
@@ -125,9 +125,18 @@ def _used_outputs(node: Node) -> list[int]:
     return sorted({n for n in used if isinstance(n, int) and 0 <= n < 4})
 
 
+def _in_order(graph: Graph, ends: list[tuple[str, int]], answers: Collection[str]) -> list[tuple[str, int]]:
+    """As n8n answers: by the first node that responds, else by what runs last; upper branches run first."""
+
+    def rank(end: tuple[str, int]) -> tuple[bool, float, tuple[str, int]]:
+        height = graph.nodes[end[0]]["position"][1]
+        return (False, height, end) if end[0] in answers else (True, -height, end)
+
+    return sorted(ends, key=rank)
+
+
 def _submit(graph: Graph, ends: list[tuple[str, int]], right: float, notes: Notes) -> None:
     """One Submit Result node, which is called once, when all ends have run."""
-    ends = sorted(ends, key=lambda end: (-graph.nodes[end[0]]["position"][1], end))
     first = graph.nodes[ends[0][0]]
     y = first["position"][1]
     joined = 1 < len(ends) <= _MOST_INPUTS

@@ -40,6 +40,7 @@ class Findings(list[Finding]):
 
     #: Mends what can be in the place where it was found; None where there is no such place.
     _mend: Callable[[Findings], Findings] | None = None
+    _is_mended = False
 
     @property
     def must(self) -> Findings:
@@ -71,10 +72,21 @@ class Findings(list[Finding]):
                 "There is no file in which this could be mended.",
                 next_action="Check a file or a use case, not a dictionary.",
             )
-        return self._mend(self)
+        done = self._mend(self)
+        done._is_mended = True
+        return done
 
     def _rows(self) -> list[list[str]]:
-        rows = ([_SEVERITIES[f.severity], f.rule, f.path, f.node or "", f.message] for f in self)
+        rows = (
+            [
+                "mended" if self._is_mended else _SEVERITIES[f.severity],
+                f.rule,
+                f.path,
+                f.node or "",
+                f.message,
+            ]
+            for f in self
+        )
         return [[" ".join(cell.split()) for cell in row] for row in rows]
 
     def __repr__(self) -> str:
