@@ -79,13 +79,15 @@ def which_instance(api: Platform, instance: str | None, workflow: str | None = N
         )
     if workflow is None:
         return _only(listed, "")
-    fitting, off, others = [], [], []
+    fitting: list[InstanceSummary] = []
+    off: list[InstanceSummary] = []
+    others: list[str] = []
     for each in listed[:MOST_ASKED]:
         there = yield from InstancesAPI.get_instance.describe(api, each.process_instance_id)
         names = [flow.workflow_id for flow in there.deployment.workflows] if there.deployment else []
         others += names
         if workflow in names:
-            # What is switched off, or could not be deployed, refuses to run: it is meant if there is no other.
+            # What is switched off, or could not be deployed, does not run: meant only if there is no other.
             failed = there.deployment is not None and there.deployment.deployment_status == "failed"
             (off if failed or there.is_active is False else fitting).append(each)
     fitting = fitting or off
