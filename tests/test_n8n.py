@@ -137,6 +137,21 @@ def test_the_record_of_a_run_has_no_secret(platform: Platform, n8n: FakeN8n) -> 
             assert secret not in answer.text
 
 
+def test_a_record_that_is_still_being_written_is_waited_for(platform: Platform, n8n: FakeN8n) -> None:
+    deployed = Deployed(platform, greet())
+    execution_id = deployed.run({})["executionId"]
+    (record,) = n8n.executions.values()
+    written, record["data"], record["status"] = record["data"], None, "running"
+
+    def write() -> None:
+        record["data"], record["status"] = written, "success"
+
+    threading.Timer(0.12, write).start()
+    path = f"/getexecutiondetailspublic/{deployed.instance_id}/{execution_id}"
+    shown = platform.get(path, deployed.key).json()["execution"]["n8nExecution"]
+    assert "Webhook" in shown["data"]["resultData"]["runData"]
+
+
 def test_pausing_and_letting_go_on_reaches_n8n(platform: Platform, n8n: FakeN8n) -> None:
     deployed = Deployed(platform, greet())
     (engine_id,) = (each["n8nWorkflowId"] for each in deployed.first["workflowsDeployed"])

@@ -29,6 +29,7 @@ logger = logging.getLogger("codika_nb.sandbox")
 _LOCK_HEADER = "X-Codika-Sandbox"
 _WEBHOOK = "n8n-nodes-base.webhook"
 # Seconds between two looks at a run that says nothing by itself.
+_WRITTEN_SOON = (0.05, 0.1, 0.2, 0.4)
 _LOOK_AGAIN = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 _LARGEST_PAYLOAD = 16 * 1024 * 1024
 
@@ -291,6 +292,12 @@ class N8nEngine(Engine):
 
     async def record(self, engine_id: str, *, deep: bool, slim: bool) -> dict[str, Any] | None:
         record = await self._api.execution(engine_id)
+        for seconds in _WRITTEN_SOON:
+            # A workflow has told its result a moment before n8n has written down what it did.
+            if record is None or record.get("status") not in ("new", "running"):
+                break
+            await asyncio.sleep(seconds)
+            record = await self._api.execution(engine_id)
         if record is None:
             return None
         if deep:
