@@ -89,7 +89,10 @@ class Server:
                     with contextlib.suppress(OSError):
                         self._tls.wrap_socket(connection, server_side=True).close()
                     continue
-                self.requests.append(_request(connection))
+                try:
+                    self.requests.append(_request(connection))
+                except ConnectionError:
+                    continue  # who has asked has had enough before it was said what for
                 conduct = self._conduct[min(len(self.requests), len(self._conduct)) - 1]
                 if isinstance(conduct, bytes):
                     connection.sendall(conduct)
@@ -109,7 +112,7 @@ class Server:
 def _request(connection: socket.socket) -> bytes:
     received = b""
     while b"\r\n\r\n" not in received:
-        received += connection.recv(65536)
+        received += _more(connection)
     head, _, body = received.partition(b"\r\n\r\n")
     length = next(
         (
@@ -120,8 +123,14 @@ def _request(connection: socket.socket) -> bytes:
         0,
     )
     while len(body) < length:
-        body += connection.recv(65536)
+        body += _more(connection)
     return head + b"\r\n\r\n" + body
+
+
+def _more(connection: socket.socket) -> bytes:
+    if not (received := connection.recv(65536)):
+        raise ConnectionError
+    return received
 
 
 def reset(connection: socket.socket) -> None:
