@@ -18,6 +18,8 @@ from codika_nb import Sandbox
 from codika_nb.cli import main
 from codika_nb.signin.reactions import REACTIONS
 
+from .conftest import copied
+
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "llms.txt").read_text(encoding="utf-8")
 EMAIL = "ada@example.com"
@@ -31,7 +33,8 @@ class Agent:
     """Types what is on the page, and puts codes and choices in."""
 
     def __init__(self, sandbox: Sandbox, home: Path) -> None:
-        self.sandbox = sandbox
+        self.sandbox, self.folder = sandbox, home
+        copied("greeter", home / "use-cases")
         kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT", "PYTHONPATH") if name in os.environ}
         self.environment = {
             **kept,
@@ -54,7 +57,7 @@ class Agent:
         return subprocess.run(
             command,
             env=self.environment | more,
-            cwd=ROOT / "notebooks",
+            cwd=self.folder,
             capture_output=True,
             text=True,
             timeout=100,
