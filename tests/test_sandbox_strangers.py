@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import gc
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -231,3 +235,25 @@ def test_what_was_acknowledged_is_there_whatever_others_tried(tmp_path: Path) ->
                 f"/listprojectspublic?organizationId={organization}&limit=100", key=key
             ).json()
     assert len(listed["data"]["projects"]) == 100
+
+
+def test_who_comes_at_the_very_end_is_let_go() -> None:
+    """What is left open would be told as a warning when it is collected, and fail this test or the next."""
+
+    def come_and_go(address: tuple[str, int], ended: threading.Event) -> None:
+        with contextlib.suppress(OSError):  # there is nobody any more
+            while not ended.is_set():
+                socket.create_connection(address, timeout=5).close()
+
+    for _ in range(5):
+        ended = threading.Event()
+        with Sandbox() as sandbox:
+            url = httpx.URL(sandbox.url)
+            visit = functools.partial(come_and_go, (url.host, url.port or 80), ended)
+            visitors = [threading.Thread(target=visit) for _ in range(3)]
+            for each in visitors:
+                each.start()
+        ended.set()
+        for each in visitors:
+            each.join()
+    gc.collect()

@@ -99,6 +99,12 @@ class Server(uvicorn.Server):
                 await asyncio.wait_for(self._ending.wait(), 1)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        loop = asyncio.get_running_loop()
+        for listening in (each for server in self.servers for each in server.sockets):
+            with contextlib.suppress(NotImplementedError):
+                loop.remove_reader(listening.fileno())
+        # Who has been let in just now is a connection after that; a server that is closed would lose it.
+        await _turns()
         for server in self.servers:
             server.close()
         state = self.server_state
@@ -110,6 +116,15 @@ class Server(uvicorn.Server):
                     await asyncio.sleep(0.005)
         for task in state.tasks:
             task.cancel()
+        for connection in list(state.connections):
+            connection.transport.abort()
+        await _turns()
+
+
+async def _turns() -> None:
+    """Let the loop do what it has put off."""
+    for _ in range(3):
+        await asyncio.sleep(0)
 
 
 class Protocol(H11Protocol):
