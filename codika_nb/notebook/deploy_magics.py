@@ -116,8 +116,8 @@ def codika_deploy(shell: InteractiveShell, arguments: Namespace) -> Any:
         project = use_case.project
         about, rows = _about(use_case, before, client.credential, in_use)
         shown = deploy_cards.deployed(client, use_case, deployed, rows, about)
-        if arguments.publish:
-            card.update(shown)
+        if arguments.publish and deployed.deployment_status != "failed":
+            card.update(shown)  # the outcome is that of the publishing
         else:
             card.finish(deployed, shown)
         if deployed.deployment_status == "failed":
