@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 import select
@@ -157,6 +158,19 @@ def test_a_wait_is_shown_on_one_line_that_goes_away(
     assert any(line.startswith("greet is running") for line in lines)
     assert all(len(line) < 80 for line in lines)
     assert lines[-1] == "greet succeeded"
+
+
+def test_a_deployment_that_failed_shows_why_although_it_should_be_published(
+    terminal: Terminal, sandbox: Sandbox, greeter: Path
+) -> None:
+    sign_in(EMAIL, ask_code=sandbox.code_for, base_url=sandbox.url)
+    (workflow,) = (greeter / "workflows").glob("*.json")
+    contents = json.loads(workflow.read_text())
+    contents["nodes"][0]["disabled"] = True  # where nothing starts it, it cannot be deployed
+    workflow.write_text(json.dumps(contents))
+    terminal.type(f"_ = %codika_deploy {greeter} --no-verify --publish")
+    shown = terminal.expect("so it was not published")
+    assert "no node to start it" in shown  # the card, where nothing on the screen can be updated
 
 
 def test_where_no_form_can_be_drawn_the_line_that_does_the_same_is_said(
