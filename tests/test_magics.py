@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import json
 import os
@@ -297,7 +298,11 @@ def test_without_an_account_a_magic_says_how_to_get_one(shell: Kernel) -> None:
         ('{"name": "# Ada"}  # who it is', "# Ada"),
         ("name=Ada language=en", "Ada"),
         ('name="Ada L."', "Ada L."),
+        ('name="4"', "4"),
+        ("name='true'", "true"),
         ("name=$x", "X"),
+        ("name={four}", "4"),
+        ('name="$four"', "4"),
         ("@who.json", "from a file"),
         ("$text", "in a text"),
     ],
@@ -309,11 +314,22 @@ def test_payloads_by_value_and_by_name(shell: Kernel, greeter: Path, payload: st
     shell.run(
         "from types import SimpleNamespace\n"
         f'payload = {{"name": "Ada $x {{y}}"}}; x, y = "X", "Y"; here = {instance!r}\n'
-        'deployed = SimpleNamespace(version="1.0"); holder = {"p": payload}\n'
+        'deployed = SimpleNamespace(version="1.0"); holder = {"p": payload}; four = "4"\n'
         """text = '{"name": "in a text"}'; open("who.json", "w").write('{"name": "from a file"}')"""
     )
     outcome = shell.run(f"run = %codika_trigger greet --instance={{here}} {payload}")
     assert f"Hello, {name}!" in outcome.text, outcome.traceback
+
+
+def test_variables_in_words_stay_what_they_are(shell: Kernel, sandbox: Sandbox, greeter: Path) -> None:
+    key = f"{EMAIL!r}, ask_code=s.code_for, company='Acme'"
+    shell.run(f"s = %codika_sandbox\nfrom codika_nb import sign_in; sign_in({key})")
+    shell.run(f"_ = %codika_deploy {greeter}\nseen = []")
+    shell.run("s.workflow('greet')(lambda payload: seen.append(payload) or {})\ntags, n = ['a \"b\"'], 4")
+    outcome = shell.run('%codika_trigger greet name="Ada \'L.\'" tags=$tags nested.m={n} n=4 m="4"')
+    assert "Sent, but no part of its form: tags, nested.m, n, m." in outcome.text, outcome.traceback
+    sent = {"name": "Ada 'L.'", "tags": ['a "b"'], "nested.m": 4, "n": 4, "m": "4"}
+    assert ast.literal_eval(shell.run("seen[-1]").text) == sent
 
 
 def test_a_cell_is_a_payload_too(shell: Kernel, sandbox: Sandbox, profile_name: str, greeter: Path) -> None:

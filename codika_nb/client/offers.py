@@ -9,7 +9,7 @@ from pathlib import Path
 from ..errors import ConfigError, InvalidResponseError, UseCaseError
 from ..models import Instance
 from ..usecases.configuration import Configuration
-from ..usecases.fields import FormField, Schema
+from ..usecases.fields import FormField
 from ..usecases.record import archived_configuration
 from ..usecases.schema import read_schema
 from ..usecases.triggers import HttpTrigger
@@ -74,11 +74,10 @@ def offers_at(instance: Instance, named: str | None) -> dict[str, Offer]:
     return offers
 
 
-def outputs_at(instance: str, workflow: str) -> Schema:
-    """What a workflow gives, as far as that is known on this machine; nothing is asked for."""
+def known_here(instance: str, workflow: str) -> Offer:
+    """A workflow, as far as it is known on this machine; nothing is asked for."""
     kept = _kept_configuration(instance)
-    offer = offers_of(kept).get(workflow) if kept else None
-    return offer.outputs if offer else []
+    return (offers_of(kept) if kept else {}).get(workflow) or Offer(workflow, workflow)
 
 
 def _kept_configuration(instance: str, version: str | None = None) -> Configuration | None:

@@ -258,7 +258,8 @@ class Executions(Table[ExecutionSummary], row=ExecutionSummary, member="executio
         return table(["", *self.columns], rows, numbers=["", "Took"])
 
     def __repr__(self) -> str:
-        return f"{self._table(text_table)}\n{OPEN_ONE}" if self else super().__repr__()
+        of = f"At instance {plain(self[0].instance)}. " if self and self[0].instance else ""
+        return f"{self._table(text_table)}\n{of}{OPEN_ONE}" if self else super().__repr__()
 
     def markup(self) -> str:
         """The table, to stand within an output."""
@@ -285,6 +286,7 @@ def execution_card(
     *,
     result: str = "",
     payload: object = None,
+    about: str = "",
 ) -> Bundle:
     """The outcome of a run: its result, or the node and the reason it failed.
 
@@ -295,9 +297,10 @@ def execution_card(
         details: what the engine has recorded of it.
         result: the result as markup, where more is known of it than it says itself.
         payload: what it was started with, where that is known.
+        about: a quiet line below the title.
     """
     took = duration_text(run.duration) if run.duration is not None else ""
-    about: list[tuple[str, str | Shown]] = [
+    facts: list[tuple[str, str | Shown]] = [
         ("Run", code(run.execution_id)),
         ("Instance", code(run.instance) if run.instance else ""),
         ("Started", moment(run.created_at) if run.created_at else ""),
@@ -306,8 +309,9 @@ def execution_card(
     sent = folded("Payload", tree(payload)) if payload else ""
     if run.status == "success":
         short = ", ".join(filter(None, (f"Run …{plain(run.execution_id)[-8:]}", took)))
-        shown = (result or tree(run.result_data)) + sent + folded(short, named(about))
-        return card(f"{workflow} succeeded", [], good=True, text=_written(run.result_data), rich=shown)
+        shown = (result or tree(run.result_data)) + sent + folded(short, named(facts))
+        written = _written(run.result_data)
+        return card(f"{workflow} succeeded", [], good=True, about=about, text=written, rich=shown)
     if not run.ended:
         return card(f"{workflow} is running", [("Run", code(run.execution_id)), ("Wait for it", code(wait))])
     problem = run.error_details
@@ -315,9 +319,9 @@ def execution_card(
         ("Node", problem.failed_node_name or "" if problem else ""),
         ("Reason", problem.message if problem and problem.message else run.status),
         ("Nodes", " → ".join(map(_step, details.nodes)) if details else ""),
-        *about,
+        *facts,
     ]
-    return card(f"{workflow} failed", rows, good=False, rich=sent)
+    return card(f"{workflow} failed", rows, good=False, about=about, rich=sent)
 
 
 def _written(result: object) -> str:

@@ -28,6 +28,9 @@ _IN_A_PAYLOAD = re.compile(
 )
 #: What stands for a value until the line has been split into words.
 _HELD = re.compile(r"\x00(\d+)\x00")
+#: A member of a payload in words, and one whose value stands in quotes, but is no list or object.
+_MEMBER = re.compile(r"([A-Za-z_][\w.-]*)=(.*)", re.DOTALL)
+_QUOTED_MEMBER = re.compile(r"""(?<!\S)([A-Za-z_][\w.-]*=)(["'])([^"'\\\0${[][^"'\\\0${]*)\2(?!\S)""")
 
 
 class Line:
@@ -35,7 +38,8 @@ class Line:
 
     Variables are the caller's own: ``$x``, ``$x.y``, ``{x}``, ``{x.y}`` and ``{x["y"]}`` stand for their
     values, also within a word. A ``$`` that names no variable stays; braces that cannot be evaluated are
-    refused. In a payload ``$x`` stands for a value in a text, and braces are JSON's.
+    refused. In a payload ``$x`` stands for a value in a text, and braces are JSON's; in ``key=value`` words
+    a variable stays what it is, and what is in quotes is a text: ``n=4`` is a number, ``n="4"`` is not.
 
     Args:
         text: the line.
@@ -53,7 +57,9 @@ class Line:
         self.payload: dict[str, Any] | None = None
         if payload:
             self.payload, text = self._take_object(text)
-        words = [self._put_in(word) for word in _split(self._with_values_held(text))]
+            text = _QUOTED_MEMBER.sub(lambda match: match[1] + self._hold(match[3]), text)
+        put_in = self._put_in_member if payload else self._put_in
+        words = [put_in(word) for word in _split(self._with_values_held(text))]
         if payload and self.payload is None:
             self.payload = next((word for word in words if isinstance(word, dict)), None)
             words = [word for word in words if word is not self.payload]
@@ -113,6 +119,19 @@ class Line:
         if (unknown := _DOLLAR.fullmatch(word)) and "." not in unknown[1]:
             raise UsageError(f"There is no variable {unknown[1]!r} here.")
         return _HELD.sub(lambda match: str(self._values[int(match[1])]), word)
+
+    def _put_in_member(self, word: str) -> Any:
+        """The same for a word that may be a member of a payload, whose value is written as JSON."""
+        member = _MEMBER.fullmatch(word)
+        held = _HELD.fullmatch(member[2]) if member else None
+        if not member or not held:
+            return self._put_in(word)
+        from ..client.payloads import as_json  # noqa: PLC0415 - loading is quicker without it
+
+        try:
+            return f"{member[1]}={json.dumps(as_json(self._values[int(held[1])]))}"
+        except (TypeError, ValueError) as error:
+            raise UsageError(f"{member[1]} cannot be written as JSON: {error}.") from None
 
     # --- payloads -------------------------------------------------------------------------
 
@@ -182,7 +201,7 @@ def payload_of(words: list[str], names: Names) -> dict[str, Any] | None:
             return _object_in(_read_file(word[1:]), word)
         if word.startswith("{"):
             return _object_in(word, "The variable's text")
-    pairs = [re.fullmatch(r"([A-Za-z_][\w.-]*)=(.*)", word, re.DOTALL) for word in words]
+    pairs = [_MEMBER.fullmatch(word) for word in words]
     if not words or not all(pairs):
         return None
     payload = {pair[1]: _json_or_text(pair[2]) for pair in pairs if pair}

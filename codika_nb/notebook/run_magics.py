@@ -15,13 +15,16 @@ from ..client.api import API
 from ..client.api.instances import which_instance
 from ..client.arguments import seconds
 from ..client.deployed import latest
-from ..client.offers import outputs_at
+from ..client.offers import known_here
 from ..client.steps import Step, observed
 from ..display.design import output
 from ..display.markup import line
+from ..display.text import plain
 from ..errors import CodikaError, Interrupted, NotFoundError
 from ..models import Execution, Executions, Triggered
 from ..models.executions import execution_card
+from ..usecases.fields import Schema, fields
+from ..usecases.signature import strangers
 from .card import Card
 from .cards import waiting
 from .kernel import client_for_run
@@ -106,10 +109,13 @@ def codika_trigger(shell: InteractiveShell, arguments: Namespace) -> Triggered |
         if ended.status == "failed":
             with suppress(CodikaError):  # a key may not be allowed to look into the engine
                 details = client.get_execution(ended)
-    outputs = outputs_at(instance, workflow) if ended.status == "success" else []
-    shown = result_html(outputs, ended.result_data) if outputs else ""
+    offer = known_here(instance, workflow)
+    well = ended.status == "success"
+    shown = result_html(offer.outputs, ended.result_data) if well and offer.outputs else ""
+    about = unknown_members(offer.inputs, arguments.payload or {})
     card.finish(
-        ended, execution_card(ended, workflow, wait, details, result=shown, payload=arguments.payload)
+        ended,
+        execution_card(ended, workflow, wait, details, result=shown, payload=arguments.payload, about=about),
     )
     return ended
 
@@ -163,6 +169,15 @@ def codika_playground(shell: InteractiveShell, arguments: Namespace) -> Any:
     playground = Playground(client, arguments.workflow, instance=instance)
     show(shell, playground, None)
     return playground
+
+
+def unknown_members(schema: Schema, payload: dict[str, Any]) -> str:
+    """What to say of members that were sent although the form does not have them; often they are misspelt."""
+    if not schema:
+        return ""
+    top = [plain(name) for name in payload if name not in {field.key for field in fields(schema)}]
+    unknown = [*top, *strangers(schema, payload)]
+    return f"Sent, but no part of its form: {', '.join(unknown)}." if unknown else ""
 
 
 def known_workflows() -> list[str]:
