@@ -36,6 +36,7 @@ Example:
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import TracebackType
 from typing import Any
 
 __all__ = [
@@ -98,6 +99,29 @@ class CodikaError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message}\n{self.next_action}" if self.next_action else self.message
+
+    def _render_traceback_(self) -> list[str]:
+        # IPython shows this: the lines of the person, and not what lies below their call; %debug has all.
+        from IPython.core.getipython import get_ipython  # noqa: PLC0415 - who asks for this has imported it
+
+        shell: Any = get_ipython()
+        cause, self.__cause__ = self.__cause__, None
+        try:
+            lines: list[str] = shell.InteractiveTB.structured_traceback(
+                type(self), self, _above_this_package(self.__traceback__)
+            )
+        finally:
+            self.__cause__ = cause
+        return lines
+
+
+def _above_this_package(traceback: TracebackType | None) -> TracebackType | None:
+    """The same traceback up to the first call of this package."""
+    package = __name__.partition(".")[0]
+    if traceback is None or traceback.tb_frame.f_globals.get("__name__", "").partition(".")[0] == package:
+        return None
+    below = _above_this_package(traceback.tb_next)
+    return TracebackType(below, traceback.tb_frame, traceback.tb_lasti, traceback.tb_lineno)
 
 
 class Interrupted(KeyboardInterrupt):

@@ -321,6 +321,17 @@ def test_payloads_by_value_and_by_name(shell: Kernel, greeter: Path, payload: st
     assert f"Hello, {name}!" in outcome.text, outcome.traceback
 
 
+@pytest.mark.usefixtures("profile_name")
+def test_a_call_that_fails_shows_the_persons_own_lines(shell: Kernel, greeter: Path) -> None:
+    shell.run(f"from codika_nb import Client; c = Client(); d = c.deploy_use_case({str(greeter)!r})")
+    outcome = shell.run("def nobody():\n    return c.run_workflow('greet', {'name': 4})\nnobody().result")
+    shown = re.sub(r"\x1b\[[\d;]*m", "", "\n".join(outcome.traceback))
+    assert "----> 3 nobody()" in shown and "----> 2     return c.run_workflow" in shown
+    assert "InvalidRequestError" in shown and "site-packages" not in shown and "codika_nb/" not in shown
+    below = shell.run("import sys, traceback; print(len(traceback.extract_tb(sys.last_traceback)))")
+    assert int(below.text) > 4  # for the debugger
+
+
 def test_variables_in_words_stay_what_they_are(shell: Kernel, sandbox: Sandbox, greeter: Path) -> None:
     key = f"{EMAIL!r}, ask_code=s.code_for, company='Acme'"
     shell.run(f"s = %codika_sandbox\nfrom codika_nb import sign_in; sign_in({key})")

@@ -89,7 +89,7 @@ class Magic:
             lines = [plain(f"{type(error).__name__}: {error.message}", 1000)]
             lines += [plain(error.next_action, 1000)] if error.next_action else []
             # IPython prints what this returns instead of a traceback.
-            error._render_traceback_ = lambda: lines  # type: ignore[attr-defined]
+            error._render_traceback_ = lambda: lines  # type: ignore[method-assign]
             raise
 
     def _read(self, text: str, names: Mapping[str, Any]) -> Namespace | None:
