@@ -1240,6 +1240,39 @@ def test_nobody_watches_and_no_widget_is_left(account: Account, monkeypatch: pyt
     assert "21 runs of greet: 20 succeeded, 1 failed" in notebook.cells[1].outputs[0]["data"]["text/plain"]
 
 
+def test_a_data_frames_failed_rows_are_corrected_by_its_index(client: Any, account: Account) -> None:
+    pandas = pytest.importorskip("pandas")
+
+    def greet(payload: dict[str, Any]) -> str:
+        if payload["name"] == "?":
+            raise ValueError("A name is required.")
+        return f"Hello, {payload['name']}! {payload['age']}"
+
+    account.answer(greet)
+    people = {"name": ["Ada", "?", "Grace", "?"], "age": [36, 41, 85, 54]}
+    frame = pandas.DataFrame(people, index=["P01", "P02", "P03", "P04"])
+    runs = client.run_many("greet", frame, progress=False)
+    shown = runs._repr_html_()
+    assert ">P02, P04<" in shown
+    assert ">P03<" in shown
+
+    def settled(again: Any) -> Any:
+        return client._loop.run_until_complete(again) if hasattr(client, "_loop") else again
+
+    fixed = frame[frame["name"] == "?"].assign(name=["Alan", "Tim"])[["age", "name"]]
+    for wrong in (fixed.reset_index(drop=True), fixed.rename(index={"P02": "P01"}), fixed[["name"]]):
+        with pytest.raises(ConfigError, match="there were 4"):
+            settled(runs.retry(payloads=wrong, progress=False))
+    settled(runs.retry(payloads=fixed.iloc[1:], progress=False))
+    assert runs.results == ["Hello, Ada! 36", None, "Hello, Grace! 85", "Hello, Tim! 54"]
+    settled(runs.retry(payloads=fixed.iloc[:1], progress=False))
+    assert runs.to_frame()[["name", "age"]].to_dict("list") == {
+        "name": ["Ada", "Alan", "Grace", "Tim"],
+        "age": [36, 41, 85, 54],
+    }
+    assert runs.to_frame().index.tolist() == ["P01", "P02", "P03", "P04"]
+
+
 def test_runs_show_the_first_and_those_that_failed(client: Any, account: Account) -> None:
     hostile = "<img src=x onerror=alert(1)>"
 

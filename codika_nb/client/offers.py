@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
+from ..display.text import plain
 from ..errors import ConfigError, InvalidResponseError, UseCaseError
 from ..models import Instance
 from ..usecases.configuration import Configuration
-from ..usecases.fields import FormField
+from ..usecases.fields import FormField, fields
 from ..usecases.record import archived_configuration
 from ..usecases.schema import read_schema
+from ..usecases.signature import strangers
 from ..usecases.triggers import HttpTrigger
 from .deployed import latest
+
+#: How many misspelt members are named, and how like they are to what may be meant (``lang`` to ``language``).
+_MOST_NAMES, _LIKE = 10, 0.6
 
 
 @dataclass(frozen=True)
@@ -97,6 +106,20 @@ def _kept_configuration(instance: str, version: str | None = None) -> Configurat
                 if found := archived_configuration(file.parent, instance, version):
                     return found
     return None
+
+
+def strange_members(offer: Offer, payloads: Iterable[Any]) -> str:
+    """What to say of members that are sent although the form lacks them: they may be misspelt, or surplus."""
+    sent = (each for each in payloads if isinstance(each, Mapping))
+    names = dict.fromkeys(name for each in sent for name in strangers(offer.inputs, each))
+    if not names:
+        return ""
+    told = []
+    for name in islice(names, _MOST_NAMES):
+        near = get_close_matches(name, [each.key for each in fields(offer.inputs)], n=1, cutoff=_LIKE)
+        told.append(plain(f"{name} (did you mean {near[0]}?)" if near else name))
+    more = f" and {len(names) - len(told)} more" if len(names) > len(told) else ""
+    return f"Sent, but no part of the form: {', '.join(told)}{more}."
 
 
 def choose(offers: dict[str, Offer], workflow: str | None) -> dict[str, Offer]:

@@ -12,6 +12,7 @@ from ..display.design import output
 from ..display.markup import after, heading, line, part, state
 from ..display.table import Cell, cell, html_table
 from ..display.text import duration_text, plain, redact
+from .offers import known_here, strange_members
 from .payloads import is_frame, rows_of
 
 if TYPE_CHECKING:
@@ -35,13 +36,14 @@ def overview(runs: Runs) -> str:
     parts = [heading(f"{max(len(runs), runs.total or 0):,} {noun} of {plain(runs.workflow)}", told)]
     failed = runs.failed
     first = runs[:_ROWS]
+    parts += [after(strange)] if (strange := _strange(runs)) else []
     parts += [part("First rows") if len(runs) > _ROWS or failed else "", _first_rows(runs, first)]
     if failed:
-        parts += [part("Failures"), _failures(failed)]
-    more = ["With these as runs, runs.to_frame() has all rows, as a pandas data frame"]
+        parts += [part("Failures"), _failures(runs, failed)]
+    more = "Where runs is this result: runs.to_frame() has all rows, as a pandas data frame."
     if failed:
-        more.append("runs.retry() runs once more what has failed; payloads=… gives it all rows, corrected")
-    parts.append(after(f"{'; '.join(more)}."))
+        more += " runs.retry() runs the failed ones again, runs.retry(payloads=…) with corrected rows."
+    parts.append(after(more))
     return output(f'<div class="codika-card codika-wide">{"".join(parts)}</div>')
 
 
@@ -56,7 +58,7 @@ def _first_rows(runs: Runs, rows: list[Run]) -> str:
         took = "" if run.duration is None else duration_text(run.duration)
         good = {"success": True, "pending": None}.get(run.status, False)
         columns = [*given.values(), *gave.values()]
-        table.append([f"{run.index:,}", state(run.status, good), *(column[n] for column in columns), took])
+        table.append([_label(runs, run), state(run.status, good), *(column[n] for column in columns), took])
     numbers = [
         heading
         for heading, column in zip([*given, *results], [*given.values(), *gave.values()], strict=True)
@@ -65,10 +67,24 @@ def _first_rows(runs: Runs, rows: list[Run]) -> str:
     return html_table(headings, table, numbers=["", "Took", *numbers], label="First rows")
 
 
-def _failures(failed: list[Run]) -> str:
-    by_reason: dict[str, list[int]] = {}
+def _strange(runs: Runs) -> str:
+    """What to say of members of the payloads that the form lacks, as far as it is known here."""
+    inputs: Any = runs.inputs
+    rows = [dict.fromkeys(map(str, inputs.columns))] if is_frame(inputs) else inputs or ()
+    return strange_members(known_here(runs.instance, runs.workflow), rows)
+
+
+def _label(runs: Runs, run: Run) -> str:
+    """What a row is called: as in the index of a data frame, else by its number."""
+    inputs: Any = runs.inputs
+    label = inputs.index[run.index] if is_frame(inputs) else run.index
+    return f"{label:,}" if isinstance(label, int) else plain(str(label), 40)
+
+
+def _failures(runs: Runs, failed: list[Run]) -> str:
+    by_reason: dict[str, list[str]] = {}
     for run in failed:
-        by_reason.setdefault(_reason(run), []).append(run.index)
+        by_reason.setdefault(_reason(run), []).append(_label(runs, run))
     most = sorted(by_reason.items(), key=lambda each: -len(each[1]))
     rows = [[f"{len(indexes):,}", reason, _listed(indexes)] for reason, indexes in most[:_REASONS]]
     table = html_table(["Runs", "Reason", "Rows"], rows, numbers=["Runs"], label="Failures")
@@ -76,9 +92,9 @@ def _failures(failed: list[Run]) -> str:
     return table + (after(f"… and {left:,} more reasons: runs.failed has all of them.") if left else "")
 
 
-def _listed(indexes: list[int]) -> str:
-    shown = ", ".join(map(str, indexes[:_NUMBERS]))
-    return f"{shown}, …" if len(indexes) > _NUMBERS else shown
+def _listed(labels: list[str]) -> str:
+    shown = ", ".join(labels[:_NUMBERS])
+    return f"{shown}, …" if len(labels) > _NUMBERS else shown
 
 
 def _reason(run: Run) -> str:

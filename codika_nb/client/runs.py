@@ -209,7 +209,8 @@ class Runs(list[Run]):
 
         Args:
             client: who runs it; whoever has run it before, if left out.
-            payloads: all of them once more, those that failed corrected; as they are now, if left out.
+            payloads: all of them once more, those that failed corrected; or, where they were rows of a data
+                frame, the corrected ones alone, by its index; as they are now, if left out.
             options: ``concurrency``, ``timeout`` and ``progress`` of `Client.run_many`.
 
         Returns:
@@ -242,8 +243,22 @@ class Runs(list[Run]):
             raise ConfigError(
                 "The client that has run them is gone.", next_action="Give another one: runs.retry(client)"
             )
-        again = self.inputs if payloads is None else payloads
+        again = self.inputs if payloads is None else self._completed(payloads)
         return client.run_many(self.workflow, again, instance=self.instance, resume=Again(self), **options)
+
+    def _completed(self, payloads: Any) -> Any:
+        """All rows of the data frame, where those that failed are given anew, by its index."""
+        frame: Any = self.inputs
+        if not (is_frame(frame) and is_frame(payloads)) or len(payloads) >= len(frame):
+            return payloads
+        failed = {frame.index[run.index] for run in self.failed}
+        unique = frame.index.is_unique and payloads.index.is_unique
+        if not (unique and failed.issuperset(payloads.index) and set(payloads.columns) == set(frame.columns)):
+            return payloads
+        from pandas import concat  # noqa: PLC0415 - whoever has a frame has imported it
+
+        whole = concat([frame.drop(payloads.index).astype(object), payloads.astype(object)])
+        return whole.loc[frame.index, frame.columns].infer_objects()
 
     def _renew(self, payloads: Any) -> None:
         """Let what has failed be run anew, with the payloads as they are now."""

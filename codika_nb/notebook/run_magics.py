@@ -15,16 +15,13 @@ from ..client.api import API
 from ..client.api.instances import which_instance
 from ..client.arguments import seconds
 from ..client.deployed import latest
-from ..client.offers import known_here
+from ..client.offers import known_here, strange_members
 from ..client.steps import Step, observed
 from ..display.design import output
 from ..display.markup import line
-from ..display.text import plain
 from ..errors import CodikaError, Interrupted, NotFoundError
 from ..models import Execution, Executions, Triggered
 from ..models.executions import execution_card
-from ..usecases.fields import Schema, fields
-from ..usecases.signature import strangers
 from .card import Card
 from .cards import waiting
 from .kernel import client_for_run
@@ -112,7 +109,7 @@ def codika_trigger(shell: InteractiveShell, arguments: Namespace) -> Triggered |
     offer = known_here(instance, workflow)
     well = ended.status == "success"
     shown = result_html(offer.outputs, ended.result_data) if well and offer.outputs else ""
-    about = unknown_members(offer.inputs, arguments.payload or {})
+    about = strange_members(offer, [arguments.payload])
     card.finish(
         ended,
         execution_card(ended, workflow, wait, details, result=shown, payload=arguments.payload, about=about),
@@ -169,15 +166,6 @@ def codika_playground(shell: InteractiveShell, arguments: Namespace) -> Any:
     playground = Playground(client, arguments.workflow, instance=instance)
     show(shell, playground, None)
     return playground
-
-
-def unknown_members(schema: Schema, payload: dict[str, Any]) -> str:
-    """What to say of members that were sent although the form does not have them; often they are misspelt."""
-    if not schema:
-        return ""
-    top = [plain(name) for name in payload if name not in {field.key for field in fields(schema)}]
-    unknown = [*top, *strangers(schema, payload)]
-    return f"Sent, but no part of its form: {', '.join(unknown)}." if unknown else ""
 
 
 def known_workflows() -> list[str]:

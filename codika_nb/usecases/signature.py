@@ -80,7 +80,7 @@ def bound(schema: Schema, function: str, members: Mapping[str, Any]) -> dict[str
 def strangers(schema: Schema, values: Mapping[str, Any], within: str = "") -> Iterator[str]:
     """The members of objects, and of those in lists, that the schema does not have: ``address.zpi``."""
     known = {field.key: field for field in fields(schema)}
-    if within and known:
+    if known:
         yield from (f"{within}{name}" for name in values if name not in known)
     for key, field in known.items():
         value = values.get(key)
