@@ -202,7 +202,12 @@ def test_publishing_and_running_again(shell: Kernel, sandbox: Sandbox, greeter: 
     assert '%codika_trigger greet {"name": "Ada"}' in published.text
     run = shell.run('run = %codika_trigger greet {"name": "Ada"}\nprint(run.instance)')
     assert production in run.text  # what was published here is meant from then on
-    assert production != project(greeter)["devProcessInstanceId"]
+    assert "production" in run.html
+    development = project(greeter)["devProcessInstanceId"]
+    assert production != development
+    none = shell.run("_ = %codika_executions greet --failed").text
+    assert f"No run has failed at instance {production} (production)" in none
+    assert f"%codika_executions --failed --instance {development}" in none
     again = shell.run(f"again = %codika_deploy {greeter} --rerun")
     assert "Greeter runs again" in again.text, again.traceback
     assert shell.run("again.deployment_status").text.strip() == "'deployed'"

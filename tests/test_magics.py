@@ -339,9 +339,11 @@ def test_variables_in_words_stay_what_they_are(shell: Kernel, sandbox: Sandbox, 
     shell.run(f"_ = %codika_deploy {greeter}\nseen = []")
     shell.run("s.workflow('greet')(lambda payload: seen.append(payload) or {})\ntags, n = ['a \"b\"'], 4")
     outcome = shell.run('%codika_trigger greet name="Ada \'L.\'" tags=$tags nested.m={n} n=4 m="4"')
-    assert "Sent, but no part of its form: tags, nested.m, n, m." in outcome.text, outcome.traceback
+    assert "Sent, but no part of the form: tags, nested.m, n, m." in outcome.text, outcome.traceback
     sent = {"name": "Ada 'L.'", "tags": ['a "b"'], "nested.m": 4, "n": 4, "m": "4"}
     assert ast.literal_eval(shell.run("seen[-1]").text) == sent
+    many = "Client().run_many('greet', [{'name': 'Ada'}, {'name': 'Ada', 'lang': 'fr'}], progress=False)"
+    assert "lang (did you mean language?)" in shell.run(f"from codika_nb import Client; {many}").html
 
 
 def test_a_cell_is_a_payload_too(shell: Kernel, sandbox: Sandbox, profile_name: str, greeter: Path) -> None:
@@ -746,6 +748,10 @@ def test_tab_completes_options_profiles_and_workflows(
     assert completions(shell, "%codika_login --name ") == [profile_name]
     shell.run(f"%codika_deploy {greeter}")
     assert completions(shell, "run = %codika_trigger g") == ["greet"]
+    shell.run("from codika_nb.client.deployed import forget; forget()")  # as after a restart
+    assert completions(shell, "run = %codika_trigger g") == ["greet"]
+    assert completions(shell, "run = %codika_trigger greet ") == ["language=", "name="]
+    assert completions(shell, "run = %codika_trigger greet name=Ada l") == ["language="]
     assert "print" in completions(shell, "prin")
     shell.run("%reload_ext codika_nb")
     shell.run("%unload_ext codika_nb")

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..display.text import plain
 from ..errors import ConfigError, InvalidResponseError, UseCaseError
 from ..models import Instance
 from ..usecases.configuration import Configuration
 from ..usecases.fields import FormField, fields
-from ..usecases.record import archived_configuration
+from ..usecases.record import Record, archived_configuration
 from ..usecases.schema import read_schema
 from ..usecases.signature import strangers
 from ..usecases.triggers import HttpTrigger
@@ -99,13 +99,54 @@ def _kept_configuration(instance: str, version: str | None = None) -> Configurat
     for made in latest():
         if made.instance == instance:
             return made.use_case.configuration
-    for depth in ("project.json", "*/project.json", "*/*/project.json"):
-        for file in Path().glob(depth):
-            # Whatever is wrong with a file that happens to lie around is no business of a form.
-            with suppress(UseCaseError, OSError, ValueError):
-                if found := archived_configuration(file.parent, instance, version):
-                    return found
+    for folder in folders_nearby():
+        with suppress(*_OF_NO_USE):
+            if found := archived_configuration(folder, instance, version):
+                return found
     return None
+
+
+def offers_here() -> dict[str, Offer]:
+    """The workflows of what this process has deployed, and of what has been deployed from folders nearby."""
+    found = [made.use_case.configuration for made in latest()]
+    for folder in folders_nearby():
+        with suppress(*_OF_NO_USE):
+            instances = [each.dev_process_instance_id for each in Record(folder).links]
+            kept = (archived_configuration(folder, each) for each in instances if each)
+            found += [each for each in kept if each]
+    return {name: offer for each in reversed(found) for name, offer in offers_of(each).items()}
+
+
+def folders_nearby() -> Iterator[Path]:
+    """The use cases at hand that have been deployed, in the order of their paths."""
+    for depth in ("project.json", "*/project.json", "*/*/project.json"):
+        yield from (file.parent for file in sorted(Path().glob(depth)))
+
+
+#: Whatever is wrong with a file that happens to lie around is nobody's business.
+_OF_NO_USE = (UseCaseError, OSError, ValueError)
+
+
+class Standing(NamedTuple):
+    """In which environment an instance is, and the instance of the same use case in the other one."""
+
+    environment: str = ""
+    other: str | None = None
+
+
+def standing_of(instance: str) -> Standing:
+    """Where an instance stands, as far as it is known on this machine; nothing is asked for."""
+    pairs = [(made.deployment.process_instance_id, made.published) for made in latest()]
+    for folder in folders_nearby():
+        with suppress(*_OF_NO_USE):
+            links = Record(folder).links
+            pairs += [(each.dev_process_instance_id, each.prod_process_instance_id) for each in links]
+    for dev, prod in pairs:
+        if instance == prod:
+            return Standing("production", dev)
+        if instance == dev:
+            return Standing("development", prod)
+    return Standing()
 
 
 def strange_members(offer: Offer, payloads: Iterable[Any]) -> str:

@@ -287,6 +287,7 @@ def execution_card(
     result: str = "",
     payload: object = None,
     about: str = "",
+    environment: str = "",
 ) -> Bundle:
     """The outcome of a run: its result, or the node and the reason it failed.
 
@@ -298,17 +299,19 @@ def execution_card(
         result: the result as markup, where more is known of it than it says itself.
         payload: what it was started with, where that is known.
         about: a quiet line below the title.
+        environment: of the instance, where that is known.
     """
     took = duration_text(run.duration) if run.duration is not None else ""
     facts: list[tuple[str, str | Shown]] = [
         ("Run", code(run.execution_id)),
         ("Instance", code(run.instance) if run.instance else ""),
+        ("Environment", environment),
         ("Started", moment(run.created_at) if run.created_at else ""),
         ("Took", took),
     ]
     sent = folded("Payload", tree(payload)) if payload else ""
     if run.status == "success":
-        short = ", ".join(filter(None, (f"Run …{plain(run.execution_id)[-8:]}", took)))
+        short = ", ".join(filter(None, (f"Run …{plain(run.execution_id)[-8:]}", environment, took)))
         shown = (result or tree(run.result_data)) + sent + folded(short, named(facts))
         written = _written(run.result_data)
         return card(f"{workflow} succeeded", [], good=True, about=about, text=written, rich=shown)

@@ -8,10 +8,11 @@ from typing import Any
 
 from IPython.core.completer import CompletionContext, SimpleCompletion
 
+from ..client.offers import offers_here
 from ..errors import ConfigError
 from ..profiles import ProfileStore
+from ..usecases.fields import fields
 from .magic import Magic
-from .run_magics import known_workflows
 
 Find = Callable[[str], Magic]
 
@@ -33,7 +34,7 @@ def complete(context: CompletionContext, magics: Mapping[str, Any], magic_of: Fi
         parser = magic_of(found[1]).parser
         names = [name for action in parser._actions for name in action.option_strings]
     else:
-        names = _known_values(found[1], before[-1] if before else "")
+        names = _known_values(found[1], before)
     completions = [SimpleCompletion(name, type="codika") for name in names if name.startswith(fragment)]
     return {
         "completions": completions,
@@ -43,7 +44,8 @@ def complete(context: CompletionContext, magics: Mapping[str, Any], magic_of: Fi
     }
 
 
-def _known_values(magic: str, previous: str) -> list[str]:
+def _known_values(magic: str, before: list[str]) -> list[str]:
+    previous = before[-1] if before else ""
     try:
         profiles = ProfileStore().list()
     except ConfigError:
@@ -55,5 +57,8 @@ def _known_values(magic: str, previous: str) -> list[str]:
     if previous == "--base-url":
         return sorted({profile.host for profile in profiles})
     if magic in ("codika_trigger", "codika_executions", "codika_playground") and not previous:
-        return known_workflows()
+        return list(offers_here())
+    if magic == "codika_trigger" and (offer := offers_here().get(before[0])):
+        given = {word.partition("=")[0] for word in before}
+        return [f"{field.key}=" for field in fields(offer.inputs) if field.key not in given]
     return []

@@ -15,7 +15,7 @@ from ..client.api import API
 from ..client.api.instances import which_instance
 from ..client.arguments import seconds
 from ..client.deployed import latest
-from ..client.offers import known_here, strange_members
+from ..client.offers import known_here, standing_of, strange_members
 from ..client.steps import Step, observed
 from ..display.design import output
 from ..display.markup import line
@@ -76,7 +76,7 @@ def codika_trigger(shell: InteractiveShell, arguments: Namespace) -> Triggered |
                 next_action="%codika_executions shows the runs that there are.",
             ) from None
         except NotFoundError as error:
-            known = known_workflows()
+            known = dict.fromkeys(name for made in latest() for name in made.workflows)
             error.next_action = error.next_action or (f"There is: {', '.join(known)}." if known else None)
             raise
         wait = (
@@ -110,10 +110,17 @@ def codika_trigger(shell: InteractiveShell, arguments: Namespace) -> Triggered |
     well = ended.status == "success"
     shown = result_html(offer.outputs, ended.result_data) if well and offer.outputs else ""
     about = strange_members(offer, [arguments.payload])
-    card.finish(
+    shown_run = execution_card(
         ended,
-        execution_card(ended, workflow, wait, details, result=shown, payload=arguments.payload, about=about),
+        workflow,
+        wait,
+        details,
+        result=shown,
+        payload=arguments.payload,
+        about=about,
+        environment=standing_of(instance).environment,
     )
+    card.finish(ended, shown_run)
     return ended
 
 
@@ -139,8 +146,7 @@ def codika_executions(shell: InteractiveShell, arguments: Namespace) -> Executio
             instance, workflow=workflow, failed_only=arguments.failed, limit=arguments.limit
         )
     if arguments.failed and not runs:
-        text = "No run has failed here. What is refused before it begins is no run."
-        show(shell, runs, line(text))
+        show(shell, runs, line(_none_failed(instance)))
         return runs
     # Without runs there is nothing to draw, and one sentence says so.
     chart = runs.chart() if arguments.chart else None
@@ -168,7 +174,10 @@ def codika_playground(shell: InteractiveShell, arguments: Namespace) -> Any:
     return playground
 
 
-def known_workflows() -> list[str]:
-    """The workflows of what was deployed last from this kernel."""
-    made = next(latest(), None)
-    return list(made.workflows) if made else []
+def _none_failed(instance: str) -> str:
+    """What to say where no run has failed: where that is, and where else some may have."""
+    there = standing_of(instance)
+    where = f"{instance} ({there.environment})" if there.environment else instance
+    told = f"No run has failed at instance {where}. Input that is refused starts no run, and is not listed."
+    other = f" Its use case also runs elsewhere: %codika_executions --failed --instance {there.other}"
+    return told + other if there.other else told
