@@ -244,7 +244,10 @@ def test_a_folder_is_deployed_by_the_profile_it_belongs_to(
     assert "1.1" in project(greeter)["deployments"]
     # Who has been chosen for this kernel is not swapped for somebody else.
     shell.run(f"_ = %codika_use {other.name}")
-    assert "A new project was made" in shell.run(f"_ = %codika_deploy {greeter}").text
+    before = project(greeter)["projectId"]
+    anew = shell.run(f"_ = %codika_deploy {greeter}").text
+    assert "A new project was made" in anew
+    assert f"as profile acme-inc it was project {before}; project.json keeps both" in anew
     assert project(greeter)["organizationId"] == beta
     # Nor is the project that was left forgotten.
     shell.run(f"_ = %codika_use {ProfileStore().list()[0].name}")
@@ -667,7 +670,7 @@ def test_a_deployment_says_how_each_workflow_is_called(
     outcome = shell.run(f"deployed = %codika_deploy {greeter}")
     shown = [m["content"]["data"] for m in outcome.messages if "data" in m["content"]][-1]
     text = shown["text/plain"]
-    assert re.search(r"Version +1\.0 on the platform, 1\.0\.1 in version\.json$", text, re.MULTILINE)
+    assert re.search(r"Version +1\.0 \(version\.json, the folder's own count: 1\.0\.1\)$", text, re.MULTILINE)
     assert re.search(r"As +Acme, Inc., profile acme-inc$", text, re.MULTILINE)
     assert 'Notebook  %codika_trigger greet {"name": "Ada"}' in text
     (address,) = re.findall(r"Endpoint  (\S+)", text)

@@ -870,8 +870,8 @@ def test_a_problem_goes_away_when_it_is_corrected_and_nothing_typed_is_lost(form
     click(form)
     assert said(form) == {
         "E-mail": "This is not an e-mail address.",
-        "Advance": "Type a number, such as 12.5: digits, and a point before decimals.",
-        "Amount": "Type a number, such as 12.5: digits, and a point before decimals.",
+        "Advance": "This has to be a number, such as 12.5: digits, and a point before decimals.",
+        "Amount": "This has to be a number, such as 12.5: digits, and a point before decimals.",
     }
     assert form["email"].widget.value == "ada@example"
     assert form["items"][1]["amount"].widget.value == "12,5"

@@ -125,11 +125,9 @@ def deployment_card(
     """
     good = deployed.deployment_status != "failed"
     workflows = ", ".join(f"{w.workflow_template_id} ({w.status})" for w in deployed.workflows_deployed)
+    counted = f" (version.json, the folder's own count: {folder})" if folder else ""
     shown = [
-        (
-            "Version",
-            f"{deployed.version} on the platform, {folder} in version.json" if folder else deployed.version,
-        ),
+        ("Version", f"{deployed.version}{counted}"),
         ("Workflows", "" if text else workflows),
         ("Instance", code(deployed.process_instance_id) if deployed.process_instance_id else ""),
         ("Error", deployed.error or ""),

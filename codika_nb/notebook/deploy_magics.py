@@ -21,7 +21,7 @@ from ..display.markup import line
 from ..errors import CodikaError, ConfigError, Interrupted, UseCaseError
 from ..files import path_of
 from ..models import Deployment, Published, Redeployment
-from ..profiles import Profile
+from ..profiles import Profile, ProfileStore, same_host
 from ..profiles.credential import Credential, context, resolve
 from ..usecases.record import Project
 from ..usecases.rules.findings import Findings
@@ -54,7 +54,7 @@ def _raising(part: str, told: str) -> Option:
 
 @magic(
     option("path", help="the use-case folder; with --dry-run also a single workflow"),
-    _raising("patch", "raise the last part of the version (default)"),
+    _raising("patch", "raise the last part of the version in version.json (default)"),
     _raising("minor", "raise the middle part"),
     _raising("major", "raise the first part"),
     option("--target-version", action="append", dest="version", metavar="X.Y", help="deploy as this version"),
@@ -151,8 +151,13 @@ def _about(
     if project is not None and project.project_id not in {link.project_id for link in before}:
         about = "A new project was made for it; its id is in project.json."
         if before:
-            was = f"at {before[0].server} it is project {before[0].project_id}"
-            rows.append(("Elsewhere", f"{was}; project.json has both"))
+            first = before[0]
+            whose = {each.organization_id: each.name for each in ProfileStore().list() if each.name}
+            known = whose.get(first.organization_id or "")
+            there = f"as profile {known}" if known else "as another organization"
+            if not same_host(first.server, credential.base_url):
+                there = f"at {first.server}"
+            rows.append(("Before", f"{there} it was project {first.project_id}; project.json keeps both"))
     if owner and owner != in_use:
         # What comes next is about this deployment, and so is done with its account.
         context.choose(owner, by_person=False)

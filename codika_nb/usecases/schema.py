@@ -372,11 +372,11 @@ def _pattern(regex: str) -> re.Pattern[str] | None:
 
 def _misfit_number(field: NumberItem, value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        return "Type a number, such as 12.5: digits, and a point before decimals."
+        return "This has to be a number, such as 12.5: digits, and a point before decimals."
     if isinstance(value, float) and not math.isfinite(value):
         return "This has to be a finite number."
     if field.number_type == "integer" and isinstance(value, float) and not value.is_integer():
-        return "Type a whole number."
+        return "This has to be a whole number."
     if field.min is not None and value < field.min:
         return f"At least {number_text(field.min)}."
     if field.max is not None and value > field.max:

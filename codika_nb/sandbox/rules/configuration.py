@@ -178,7 +178,7 @@ def check_payload(schema: list[dict[str, Any]], payload: Mapping[str, Any], at: 
         elif field.get("required") is True:
             unknown = [name for name in payload if all(name != each["key"] for each in members)]
             like = difflib.get_close_matches(field["key"], unknown, n=1)
-            _misfit(place, "is required", f', and "{like[0][:60]}" is none of the form' if like else "")
+            _misfit(place, "is required", f', and the form has no "{like[0][:60]}"' if like else "")
 
 
 def _members(schema: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
