@@ -385,8 +385,25 @@ def test_runs(client: Any, platform: Platform) -> None:
     assert "workflowData" not in small.n8n_execution
     assert "_subExecutions" in small.n8n_execution
     assert "nodes" not in repr(details)
+    assert details.payload == {"name": "Ada", "language": "fr"}
+    assert 'Payload: {"name": "Ada", "language": "fr"}' in repr(details)
+    assert ">Payload<" in details._repr_html_()
     assert listed[0].execution_id == run.execution_id
     assert client.list_executions(platform.instance, workflow="nope") == []
+    with pytest.raises(NotFoundError, match=r"list_executions\(workflow='greet'\)"):
+        client.list_executions("greet")
+
+
+def test_the_payload_of_a_run_that_n8n_has_recorded() -> None:
+    request = {"headers": {"x-process-manager-key": "cko_" + "aB12" * 9}, "params": {}, "query": {}}
+    item = {"json": {**request, "body": {"payload": {"name": "Ada"}}}}
+    turn = {"executionIndex": 0, "executionStatus": "success", "data": {"main": [[item]]}}
+    later = {"executionIndex": 1, "data": {"main": [[{"json": {"sum": 1}}]]}}
+    record = {"data": {"resultData": {"runData": {"Add": [later], "Webhook": [turn]}}}}
+    details = ExecutionDetails(codika_execution_id="r", n8n_execution=record)
+    assert details.payload == {"name": "Ada"}
+    assert "cko_" not in repr(details) + details._repr_html_()
+    assert ExecutionDetails(codika_execution_id="r", n8n_execution=None).payload is None
 
 
 def test_a_run_that_fails(client: Any, platform: Platform) -> None:

@@ -66,6 +66,7 @@ def test_signup_from_empty_form_to_saved_profile(form: SignInForm, sandbox: Sand
     assert visible(form) == {"code", "submit", "resend", "back"}
     assert EMAIL in form._header.value
     assert "valid for 10 minutes" in form._header.value
+    assert f'<a href="{sandbox.inbox_url}"' in form._header.value
 
     form.code.value = sandbox.code_for(EMAIL)
     form.submit.click()

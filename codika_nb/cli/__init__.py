@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from .. import __version__
 from ..display.place import read_in
@@ -41,11 +41,25 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        if "argument COMMAND: invalid choice" in message:
+            message += f"\n{ELSEWHERE}"
+        super().error(message)
+
+
+#: What deploys and runs workflows, which people look for here.
+ELSEWHERE = (
+    "Workflows are deployed and run from Python: from codika_nb import Client; "
+    'Client().deploy_use_case("FOLDER"), then Client().run_workflow("NAME", {…}).'
+)
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="codika-nb",
         description=__doc__ and __doc__.replace("`", ""),
-        epilog=f"For agents, on one page: {beside('llms.txt')}",
+        epilog=f"{ELSEWHERE} For agents, on one page: {beside('llms.txt')}",
     )
     parser.add_argument("--version", action="version", version=f"codika-nb {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")

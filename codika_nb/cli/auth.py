@@ -9,7 +9,7 @@ from typing import Any
 from ..client.client import Client
 from ..display.text import json_text, plain
 from ..errors import CodikaError, ConfigError, NotSignedIn
-from ..profiles import ProfileStore
+from ..profiles import ProfileStore, inbox_page
 from ..profiles.credential import may_activate, sign_in_server
 from ..signin.outcome import refusal_document
 from ..signin.signin import SignIn
@@ -73,7 +73,9 @@ def _told(signin: SignIn) -> str:
     profile = signin.profile
     if profile is None:
         again = f"codika-nb auth {signin.purpose}-complete --email {signin.email} --code CODE"
-        return f"A code is on its way to {signin.email}, good for 10 minutes. Then:\n  {again}"
+        page = inbox_page(signin.base_url)
+        inbox = f" A sandbox has its mail at {page}." if page else ""
+        return f"A code is on its way to {signin.email}, good for 10 minutes.{inbox} Then:\n  {again}"
     organization = plain(profile.organization_name or profile.organization_id)
     return f"Signed in: {organization}, profile {profile.name}, key {profile.masked_key}"
 

@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import partial
-from operator import itemgetter
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
 
 from pydantic import AfterValidator, Field
@@ -131,7 +130,19 @@ class ExecutionDetails(Answer):
     @property
     def nodes(self) -> list[NodeRun]:
         """Which nodes ran, in their order."""
-        return [node for _, node in sorted(_nodes(self.n8n_execution), key=itemgetter(0))]
+        return [_node(name, turn) for name, turn in _turns(self.n8n_execution)]
+
+    @property
+    def payload(self) -> Any:
+        """What the run was started with, as the first node passed it on; None where that is not recorded."""
+        first = next((turn for _, turn in _turns(self.n8n_execution)), {})
+        item = next(_items(first.get("data")), None)
+        passed_on = item.get("json") if isinstance(item, dict) else None
+        # n8n's webhook node passes the whole request on, with its headers.
+        if not (isinstance(passed_on, dict) and {"body", "headers"} <= passed_on.keys()):
+            return passed_on
+        body = passed_on["body"]
+        return body.get("payload", body) if isinstance(body, dict) else body
 
     @property
     def reason(self) -> str:
@@ -151,10 +162,11 @@ class ExecutionDetails(Answer):
     def __repr__(self) -> str:
         headings, rows = self._rows()
         table = text_table(headings, rows) if rows else "no node has been recorded"
+        told = f"ExecutionDetails({plain(self.status)}, id={self.codika_execution_id!r})"
         why = f"\n{reason}" if (reason := self.reason) else ""
-        return redact(
-            f"ExecutionDetails({plain(self.status)}, id={self.codika_execution_id!r}){why}\n{table}"
-        )
+        payload = self.payload
+        sent = "" if payload is None else f"\nPayload: {plain(json.dumps(payload, ensure_ascii=False), 500)}"
+        return redact(f"{told}{why}{sent}\n{table}")
 
     def _repr_html_(self) -> str:
         headings, rows = self._rows()
@@ -166,30 +178,35 @@ class ExecutionDetails(Answer):
             ("Engine's id", self.n8n_execution_id or ""),
         ]
         table = html_table(headings, shown, numbers=headings[2:]) if rows else ""
+        table += folded("Payload", tree(self.payload)) if self.payload is not None else ""
         return card(title, about, rich=table)["text/html"]
 
 
 _NODE_HEADINGS = ("Node", "Status", "ms", "Items")
 
 
-def _nodes(record: Any) -> Iterator[tuple[tuple[float, float], NodeRun]]:
-    """Every turn of every node in a record (n8n's ``runData``), with what says when it came."""
+def _turns(record: Any) -> list[tuple[str, dict[str, Any]]]:
+    """Every turn of every node in a record (n8n's ``runData``), in their order."""
     for member in ("data", "resultData", "runData"):
         record = record.get(member) if isinstance(record, dict) else None
-    for name, turns in record.items() if isinstance(record, dict) else ():
-        for turn in turns if isinstance(turns, list) else ():
-            if isinstance(turn, dict):
-                order = _number(turn.get("executionIndex")), _number(turn.get("startTime"))
-                took = turn.get("executionTime")
-                status = str(turn.get("executionStatus") or ("error" if turn.get("error") else ""))
-                ms = took if isinstance(took, int) else None
-                yield order, NodeRun(str(name), status, ms, _items(turn.get("data")))
+    by_node = record.items() if isinstance(record, dict) else ()
+    listed = [(str(name), turns) for name, turns in by_node if isinstance(turns, list)]
+    found = [(name, turn) for name, turns in listed for turn in turns if isinstance(turn, dict)]
+    order = ("executionIndex", "startTime")
+    return sorted(found, key=lambda each: [_number(each[1].get(member)) for member in order])
 
 
-def _items(data: Any) -> int:
+def _node(name: str, turn: dict[str, Any]) -> NodeRun:
+    took = turn.get("executionTime")
+    status = str(turn.get("executionStatus") or ("error" if turn.get("error") else ""))
+    ms = took if isinstance(took, int) else None
+    return NodeRun(name, status, ms, sum(1 for _ in _items(turn.get("data"))))
+
+
+def _items(data: Any) -> Iterator[Any]:
     outputs = data.get("main") if isinstance(data, dict) else None
     listed = outputs if isinstance(outputs, list) else []
-    return sum(len(each) for each in listed if isinstance(each, list))
+    return (item for each in listed if isinstance(each, list) for item in each)
 
 
 def _number(value: Any) -> float:

@@ -21,7 +21,7 @@ from ..errors import (
     NotSignedIn,
     TransportError,
 )
-from ..profiles import PRODUCTION, Profile, ProfileStore, same_host
+from ..profiles import PRODUCTION, Profile, ProfileStore, inbox_page, same_host
 from ..profiles.credential import context, may_activate, resolve, sign_in_server, signed_in
 from ..signin.outcome import profile_of_key, refusal_document
 from ..signin.reactions import Purpose
@@ -259,7 +259,8 @@ def _how_to_complete(signin: SignIn, arguments: Namespace) -> str:
         if value := getattr(arguments, name):
             command += f" --{name.replace('_', '-')}"
             command += "" if value is True else f" {shlex.quote(str(value))}"
-    sent = f"A code is on its way to {signin.email}."
+    page = inbox_page(signin.base_url)
+    sent = f"A code is on its way to {signin.email}.{page and f' A sandbox has its mail at {page}.'}"
     told = signin.notice.text if signin.notice else ""  # why there is no code, or that the account is new
     said = told if signin.error else f"{told} {sent}".strip()
     return f"{said} Complete with: {command}"

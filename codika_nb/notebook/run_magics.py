@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from argparse import Namespace
 from contextlib import suppress
@@ -30,6 +31,8 @@ from .result import result_html
 
 #: Seconds of waiting before it is said that something is waited for.
 SHOW_AFTER = 0.4
+#: What a run's id looks like.
+_ID = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 INSTANCE = option(
     "--instance",
     metavar="ID",
@@ -141,7 +144,8 @@ def codika_executions(shell: InteractiveShell, arguments: Namespace) -> Executio
         try:
             instance = client.perform(which_instance(client, arguments.instance, workflow))
         except NotFoundError as error:
-            raise UsageError(f"{error.message} {error.next_action}") from None
+            run = f" Of one run: Client().get_execution({workflow!r})" if re.fullmatch(_ID, workflow) else ""
+            raise UsageError(f"{error.message} {error.next_action}{run}") from None
         runs = client.list_executions(
             instance, workflow=workflow, failed_only=arguments.failed, limit=arguments.limit
         )

@@ -14,7 +14,7 @@ from uuid import uuid4
 import ipywidgets as widgets
 
 from ..display.text import plain
-from ..profiles import PRODUCTION, Profile
+from ..profiles import PRODUCTION, Profile, inbox_page
 from ..signin.signin import SignIn
 from . import background
 from .cards import signed_in
@@ -244,7 +244,11 @@ class SignInView(Form[Profile]):
         if state.step != "code" or not state.valid_until:
             return ""
         minutes = round(state.sent.expires_in_seconds / 60) if state.sent else 10
-        return f"A code is on its way to <b>{html.escape(state.email)}</b>, valid for {minutes} minutes."
+        sent = f"A code is on its way to <b>{html.escape(state.email)}</b>, valid for {minutes} minutes."
+        if page := inbox_page(state.base_url):
+            link = f'<a href="{html.escape(page)}" target="_blank" rel="noopener">inbox</a>'
+            sent += f" A sandbox’s mail is in its {link}."
+        return sent
 
     def _notice(self, *, busy: bool) -> str:
         state = self.signin

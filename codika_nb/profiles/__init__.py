@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .address import PRODUCTION, is_loopback, normalize_base_url, same_host
+from .address import PRODUCTION, inbox_page, is_loopback, normalize_base_url, same_host
 from .profile import MaskedKey, Profile, expiry_notice, mask
 from .store import ConfigWarning, ProfileStore
 
@@ -13,6 +13,7 @@ __all__ = [
     "Profile",
     "ProfileStore",
     "expiry_notice",
+    "inbox_page",
     "is_loopback",
     "mask",
     "normalize_base_url",

@@ -6,6 +6,7 @@ import re
 from urllib.parse import urlsplit
 
 from ..errors import ConfigError
+from ..in_process import is_inside
 
 PRODUCTION = "https://api.codika.io"
 
@@ -61,6 +62,11 @@ def is_loopback(base_url: str) -> bool:
     origin = _origin(base_url)
     host = (urlsplit(origin).hostname or "") if origin else ""
     return bool(re.fullmatch(r"(.+\.)?localhost|127(\.\d{1,3}){3}|::1", host))
+
+
+def inbox_page(base_url: str) -> str:
+    """Where a sandbox at this address shows its mail; empty where a browser on this machine gets to none."""
+    return f"{_origin(base_url)}/inbox" if is_loopback(base_url) and not is_inside(base_url) else ""
 
 
 def _origin(base_url: str | None) -> str | None:

@@ -70,7 +70,7 @@ def which_instance(api: Platform, instance: str | None, workflow: str | None = N
     except PermissionDeniedError as error:
         raise _unclear(
             "Which process instance is meant? This key may not list them.",
-            f"{next_step('name-instance')}, set PROCESS_INSTANCE_ID, or {next_step('deploy-first')}.",
+            f"{next_step('name-instance')}, set PROCESS_INSTANCE_ID, or use a key with instances:read.",
         ) from error
     if not listed:
         raise _unclear(

@@ -268,7 +268,14 @@ class RunsAPI(Platform):
         )
         there = yield from which_instance(self, instance, workflow)
         where = path("listexecutionspublic", there)
-        runs = yield from Call("GET", where, Executions.read, query=query, repeatable=True)
+        try:
+            runs = yield from Call("GET", where, Executions.read, query=query, repeatable=True)
+        except NotFoundError as error:
+            if instance:
+                error.next_action = error.next_action or (
+                    f"An instance is named by its id. Of a workflow: list_executions(workflow={instance!r})"
+                )
+            raise
         return runs.at(there)
 
 
