@@ -17,24 +17,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import httpcore
-import httpx
+import httpx as httpx  # noqa: PLC0414 - other modules have it from here
 
 from ..display.text import redact
-
-__all__ = [
-    "FAILURES",
-    "KEPT",
-    "AwaitedPool",
-    "BlockingPool",
-    "Body",
-    "Unusable",
-    "bounded",
-    "httpx",
-    "limits",
-    "timeout",
-    "tls",
-    "url",
-]
 
 # The filters of a logger do not see what its children log, so each of them gets one.
 _LOGGERS = (
