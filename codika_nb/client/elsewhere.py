@@ -41,7 +41,6 @@ def python_call(api: Platform, workflow: str, payload: Mapping[str, Any], *, ins
     )
 
 
-def magic_line(workflow: str, payload: Mapping[str, Any], *, instance: str | None = None) -> str:
-    """The line that runs it from a notebook's cell: at this instance, or where it was deployed last."""
-    where = f" --instance {instance}" if instance else ""
-    return f"%codika_trigger {shlex.quote(workflow)}{where} {json.dumps(payload, ensure_ascii=False)}"
+def magic_line(workflow: str, payload: Mapping[str, Any]) -> str:
+    """The line that runs it from a notebook's cell, where it was deployed last."""
+    return f"%codika_trigger {shlex.quote(workflow)} {json.dumps(payload, ensure_ascii=False)}"

@@ -36,16 +36,13 @@ class Card:
 
     def give_up(self, bundle: dict[str, str]) -> None:
         """Show how it stood at the end; the error that follows says why."""
-        self._end(bundle)
-
-    def finish(self, value: Any, bundle: dict[str, str]) -> None:
-        """Show the outcome, and the value no second time."""
-        self._end(bundle)
-        show(self._shell, value, {} if self._handle else bundle)
-
-    def _end(self, bundle: dict[str, str]) -> None:
         if self._line:
             print("\r\x1b[K", end="", flush=True)
             self._line = False
         if self._handle:
             self._handle.update(bundle, raw=True)
+
+    def finish(self, value: Any, bundle: dict[str, str]) -> None:
+        """Show the outcome, and the value no second time."""
+        self.give_up(bundle)
+        show(self._shell, value, {} if self._handle else bundle)

@@ -116,11 +116,18 @@ def codika_deploy(shell: InteractiveShell, arguments: Namespace) -> Any:
         project = use_case.project
         about, rows = _about(use_case, before, client.credential, in_use)
         shown = deploy_cards.deployed(client, use_case, deployed, rows, about)
-        if arguments.publish and deployed.deployment_status != "failed":
-            card.update(shown)  # the outcome is that of the publishing
-        else:
+        failed = deployed.deployment_status == "failed"
+        try:
+            if arguments.publish and not failed:
+                card.update(shown)  # the outcome is that of the publishing
+                project_id = arguments.project or (project.project_id if project else "")
+                live = _publish(client, use_case, deployed, project_id).process_instance_id
+                told = f"as instance {live}, which is meant from now on" if live else "yes"
+                rows.append(("Published", told))
+                shown = deploy_cards.deployed(client, use_case, deployed, rows, about, published=live)
+        finally:
             card.finish(deployed, shown)
-        if deployed.deployment_status == "failed":
+        if failed:
             again = f"%codika_deploy {shlex.quote(str(arguments.path))} --rerun"
             raise UseCaseError(
                 f"The platform could not deploy {title}"
@@ -128,17 +135,6 @@ def codika_deploy(shell: InteractiveShell, arguments: Namespace) -> Any:
                 next_action=f"The card says why. {again} tries the same version again.",
                 code="deployment-failed",
             )
-        if arguments.publish:
-            project_id = arguments.project or (project.project_id if project else "")
-            try:
-                published = _publish(client, use_case, deployed, project_id)
-            except BaseException:
-                card.finish(deployed, shown)
-                raise
-            live = published.process_instance_id
-            rows.append(("Published", f"as instance {live}, which is meant from now on" if live else "yes"))
-            shown = deploy_cards.deployed(client, use_case, deployed, rows, about, published=live)
-            card.finish(deployed, shown)
     return deployed
 
 
