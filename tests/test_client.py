@@ -45,7 +45,7 @@ from codika_nb import (
 from codika_nb.client.api import API
 from codika_nb.client.http import httpx
 from codika_nb.errors import UseCaseError
-from codika_nb.models import Deployment, Executions, StageDocument
+from codika_nb.models import Deployment, ExecutionDetails, Executions, StageDocument
 from codika_nb.profiles import Profile, ProfileStore
 from codika_nb.sandbox import Sandbox
 from codika_nb.usecases.apart import stage_documents

@@ -272,8 +272,8 @@ class RunsAPI(Platform):
             runs = yield from Call("GET", where, Executions.read, query=query, repeatable=True)
         except NotFoundError as error:
             if instance:
-                error.next_action = error.next_action or (
-                    f"An instance is named by its id. Of a workflow: list_executions(workflow={instance!r})"
+                error.next_action = (
+                    f"{error.next_action or ''} Of a workflow: list_executions(workflow={instance!r})".strip()
                 )
             raise
         return runs.at(there)
