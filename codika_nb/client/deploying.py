@@ -22,7 +22,7 @@ from ..errors import ConfigError, UseCaseError
 from ..files import path_of
 from ..models import AcceptedDocuments, DataIngestion, Deployment, StageDocument
 from ..usecases.apart import data_ingestion, stage_documents
-from ..usecases.record import Record
+from ..usecases.record import Record, record_ingestion
 from ..usecases.usecase import UseCase
 from ..usecases.versions import VersionRule, version_rule
 from . import arguments
@@ -110,7 +110,9 @@ def deploy_data_ingestion(
         "POST", "/deploydataingestion", DataIngestion.model_validate, body=body, envelope="flat"
     )
     if record is not None and ingestion is not None:
-        yield from Work(lambda: record.ingested(deployed, _said(project_id), rule.bump, ingestion), "record")
+        yield from Work(
+            lambda: record_ingestion(record, deployed, _said(project_id), rule.bump, ingestion), "record"
+        )
     return deployed
 
 

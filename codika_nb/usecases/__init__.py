@@ -3,7 +3,6 @@
 | | |
 |---|---|
 | `usecase` | a use case as a whole: what a person holds in a notebook |
-| `kept` | what it says of its folder: where it is deployed to, as which version |
 | `apart` | what a folder has that is deployed apart: documents about stages, a data ingestion |
 | `source` | what it consists of, read from its folder or made in Python |
 | `config_py`, `config_ts` | configurations that are run, by Python or by Node |

@@ -63,20 +63,89 @@ class Owner(NamedTuple):
 
 
 class Record:
-    """The record of a folder. It is read whenever it is asked: the codika tool may have written to it."""
+    """The record of a folder. It is read whenever it is asked: the codika tool may have written to it.
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    Attributes:
+        path: the folder; None until a use case made in Python is saved.
+    """
+
+    path: Path | None
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def folder(self) -> Path:
+        """The folder, in which its projects and versions are kept.
+
+        Raises:
+            UseCaseError: it has none yet.
+
+        Example:
+            >>> UseCase.load("use-cases/greeter").folder.name
+            'greeter'
+        """
+        if self.path is None:
+            raise UseCaseError(
+                "This use case has no folder in which its project and versions could be kept.",
+                next_action='Save it first: use_case.save("use-cases/my-use-case").',
+            )
+        return self.path
 
     # --- its projects ------------------------------------------------------------------------------
 
     @property
+    def project(self) -> Project | None:
+        """Where this folder was deployed to last (``project.json``), or None when nobody has said yet.
+
+        Raises:
+            UseCaseError: the file is there but cannot be read, or lacks its ``projectId``.
+        """
+        return next(iter(self.links), None)
+
+    @property
     def links(self) -> list[Project]:
-        """The projects that the folder is deployed to; the one used last comes first."""
-        return [Project.model_validate(link) for link in self._links()]
+        """Every project that this folder is deployed to; the one used last comes first.
+
+        Raises:
+            UseCaseError: ``project.json`` cannot be read.
+
+        Example:
+            >>> use_case = UseCase.load("use-cases/greeter")
+            >>> use_case.links == [use_case.project]
+            True
+        """
+        return [Project.model_validate(link) for link in self._links()] if self.path else []
+
+    @property
+    def owner(self) -> Owner | None:
+        """Whose this folder is: the server and the organization that it was deployed to last, where known.
+
+        Raises:
+            UseCaseError: ``project.json`` cannot be read.
+
+        Example:
+            >>> UseCase.load("use-cases/greeter").owner
+            Owner(base_url='http://127.0.0.1:...', organization_id='...')
+        """
+        project = self.project
+        return Owner(project.base_url, project.organization_id) if project else None
 
     def link(self, base_url: str, organization_id: str | None) -> Project | None:
-        """The project at a server and of an organization; None if none is known."""
+        """The project that this folder has on a server, of an organization; None if none is known.
+
+        Args:
+            base_url: the server.
+            organization_id: the organization, if known.
+
+        Raises:
+            UseCaseError: ``project.json`` cannot be read.
+
+        Example:
+            >>> use_case = UseCase.load("use-cases/greeter")
+            >>> use_case.link(sandbox.url, profile.organization_id) == use_case.project
+            True
+        """
         links = self.links
         proofs: tuple[Callable[[Project], bool], ...] = (
             lambda link: same_host(link.server, base_url) and link.organization_id == organization_id,
@@ -93,11 +162,25 @@ class Record:
         return next((link for proof in proofs for link in links if proof(link)), None)
 
     def target_for(self, base_url: str, organization_id: str | None) -> str | None:
-        """The project to deploy to, or None when one has to be made.
+        """The project that this folder goes to on a server, or None when one has to be made.
+
+        A folder keeps its project for every server and organization. Where it has none yet, one may be
+        made if it has only been in sandboxes on this machine; otherwise that needs a word from the person.
+
+        Args:
+            base_url: the server to deploy to.
+            organization_id: the organization signed in to there, if known.
 
         Raises:
-            ConfigError: the folder belongs to another organization or server, and that is no sandbox.
+            ConfigError: ``project.json`` belongs to another organization or server.
+            UseCaseError: ``project.json`` cannot be read, or there is no folder to keep one in.
+
+        Example:
+            >>> use_case = UseCase.load("use-cases/greeter")
+            >>> use_case.target_for(sandbox.url, profile.organization_id) == use_case.project.project_id
+            True
         """
+        _ = self.folder  # without one, a project that is made would be lost
         if known := self.link(base_url, organization_id):
             return known.project_id
         links = self.links
@@ -115,8 +198,30 @@ class Record:
             "or give a project of its own: --create-project NAME.",
         )
 
-    def use(self, project_id: str, organization_id: str | None, base_url: str | None) -> None:
-        """Make a project the one that was used last; what is known of it and of the others is kept."""
+    def record_project(
+        self, project_id: str, organization_id: str | None, base_url: str | None = None
+    ) -> None:
+        """Make a project the one that this folder is deployed to (``project.json``).
+
+        `Client.deploy_use_case` does this where a project is new to the folder. What is known of it, and
+        of the folder's other projects, is kept.
+
+        Args:
+            project_id: the project.
+            organization_id: its organization, if known.
+            base_url: its server; kept in the file unless it is production, so that a project of a
+                sandbox is not looked for there.
+
+        Raises:
+            UseCaseError: ``project.json`` is there but cannot be read, it cannot be written, or there is
+                no folder for it.
+
+        Example:
+            >>> use_case = UseCase.init("use-cases/word-counter", name="Word counter")
+            >>> use_case.record_project("my-project", profile.organization_id, sandbox.url)
+            >>> use_case.project.project_id
+            'my-project'
+        """
         links = self._links()
         link = _taken(links, project_id) or {"projectId": project_id}
         if organization_id:
@@ -154,8 +259,12 @@ class Record:
 
     @property
     def version(self) -> str:
-        """The folder's own version, "1.0.0" before the first deployment."""
-        content = read_object(self.folder, "version.json")
+        """The folder's own version ``X.Y.Z`` (``version.json``); "1.0.0" before the first deployment.
+
+        Raises:
+            UseCaseError: the file is there but does not say a version.
+        """
+        content = read_object(self.path, "version.json") if self.path else None
         if content is None:
             return "1.0.0"
         version = content.get("version", "1.0.0")
@@ -169,11 +278,16 @@ class Record:
     # --- what has been done ------------------------------------------------------------------------
 
     def check_writable(self) -> None:
-        """Find out whether a deployment could be written down, by writing and removing empty files.
+        """Find out whether a deployment could be written down, before anything is sent.
 
         Raises:
-            UseCaseError: it could not be.
+            UseCaseError: the folder cannot be written to, ``project.json`` cannot be read, or there is no
+                folder.
+
+        Example:
+            >>> UseCase.load("use-cases/greeter").check_writable()
         """
+        # Found out by writing and removing empty files.
         names = ["project.json", "version.json", "deployments/project-info.json"]
         for link in self.links:
             names += [_index_of(link.project_id), _archive_of(link.project_id, "deployment-info.json")]
@@ -190,7 +304,7 @@ class Record:
                     next_action="Make room or give write access. Nothing was sent.",
                 ) from error
 
-    def deployed(
+    def _deployed(
         self,
         deployment: Deployment,
         project_id: str,
@@ -205,6 +319,7 @@ class Record:
             bump: what to raise.
             archived: gives the configuration and the workflows that are to be archived.
         """
+        folder = self.folder
         check_path_segment(project_id, "project id")
         check_path_segment(deployment.version, "version")
         failed = deployment.deployment_status == "failed"
@@ -220,54 +335,34 @@ class Record:
         if failed:
             return self.version
         version = raised(self.version, bump)
-        kept = read_object(self.folder, "version.json") or {}
-        write(self.folder, "version.json", json_file({**kept, "version": version}, "version.json"))
+        kept = read_object(folder, "version.json") or {}
+        write(folder, "version.json", json_file({**kept, "version": version}, "version.json"))
         archive = _archive_of(project_id, deployment.version)
         snapshot, workflows = archived()
         for name, content in workflows.items():
-            write(self.folder, f"{archive}/{name}", content)
+            write(folder, f"{archive}/{name}", content)
         self._write_archived(f"{archive}/{_SNAPSHOT}", snapshot)
         self._write_archived(f"{archive}/deployment-info.json", _info(deployment, version, now))
         self._index(deployment.version, project_id, version, now)
         return version
 
-    def ingested(self, deployed: DataIngestion, project_id: str, bump: str, ingestion: Ingestion) -> None:
-        """Write down the deployment of a data ingestion, whose versions count apart.
+    def record_published(self, published: Published, *, project_id: str) -> None:
+        """Write down which instance is the production instance (``project.json``), other members kept.
 
         Args:
-            deployed: the platform's answer.
-            project_id: where to.
-            bump: what to raise.
-            ingestion: what was deployed.
-        """
-        check_path_segment(project_id, "project id")
-        check_path_segment(deployed.version, "version")
-        now = _timestamp()
-        kept = read_object(self.folder, "version.json") or {}
-        version = raised(kept.get("dataIngestionVersion") or "1.0.0", bump)
-        kept["dataIngestionVersion"] = version
-        write(self.folder, "version.json", json_file(kept, "version.json"))
-        archive = f"deployments/{project_id}/data-ingestion/{deployed.version}"
-        write(self.folder, f"{archive}/{Path(ingestion.file).name}", ingestion.content)
-        snapshot = {**ingestion.config, "n8nWorkflowJsonBase64": "[archived as workflow file]"}
-        self._write_archived(f"{archive}/{_SNAPSHOT}", snapshot)
-        answer = deployed.model_dump(mode="json", by_alias=True, exclude_none=True)
-        told: dict[str, Any] = {"version": deployed.version, "useCaseVersion": version, "deployedAt": now}
-        told |= {name: answer.get(name) for name in ("dataIngestionId", "status", "webhookUrls")}
-        told |= {name: snapshot.get(name) for name in ("workflowTemplateId", "workflowName", "purpose")}
-        told = {name: value for name, value in told.items() if value is not None}
-        self._write_archived(f"{archive}/deployment-info.json", told)
-        self._index(deployed.version, project_id, version, now, "dataIngestion")
-        links = self._links()
-        if link := next((link for link in links if link["projectId"] == project_id), None):
-            entry = {"dataIngestionId": deployed.data_ingestion_id, "createdAt": now}
-            entry |= {name: told[name] for name in ("webhookUrls",) if name in told}
-            before = link.get("dataIngestionDeployments") or {}
-            link["dataIngestionDeployments"] = {**before, deployed.version: entry}
-            self._write_links(links)
+            published: the platform's answer.
+            project_id: the project it was published in; the file is left alone when it does not know it.
 
-    def published(self, published: Published, project_id: str) -> None:
-        """Write down which instance is the production instance, where the project stands."""
+        Raises:
+            UseCaseError: the file cannot be read or written, or there is no folder for it.
+
+        Example:
+            >>> use_case = UseCase.load("use-cases/greeter")
+            >>> published = client.publish_use_case(deployed, project_id=use_case.project.project_id)
+            >>> use_case.record_published(published, project_id=use_case.project.project_id)
+            >>> use_case.project.prod_process_instance_id == published.process_instance_id
+            True
+        """
         links = self._links()
         link = next((link for link in links if link["projectId"] == project_id), None)
         if link and published.process_instance_id:
@@ -294,6 +389,45 @@ class Record:
 
     def _write_archived(self, name: str, value: object) -> None:
         write(self.folder, name, json_file(value, name, end=""))
+
+
+def record_ingestion(
+    record: Record, deployed: DataIngestion, project_id: str, bump: str, ingestion: Ingestion
+) -> None:
+    """Write down the deployment of a data ingestion, whose versions count apart.
+
+    Args:
+        record: of the folder.
+        deployed: the platform's answer.
+        project_id: where to.
+        bump: what to raise.
+        ingestion: what was deployed.
+    """
+    check_path_segment(project_id, "project id")
+    check_path_segment(deployed.version, "version")
+    folder, now = record.folder, _timestamp()
+    kept = read_object(folder, "version.json") or {}
+    version = raised(kept.get("dataIngestionVersion") or "1.0.0", bump)
+    kept["dataIngestionVersion"] = version
+    write(folder, "version.json", json_file(kept, "version.json"))
+    archive = f"deployments/{project_id}/data-ingestion/{deployed.version}"
+    write(folder, f"{archive}/{Path(ingestion.file).name}", ingestion.content)
+    snapshot = {**ingestion.config, "n8nWorkflowJsonBase64": "[archived as workflow file]"}
+    record._write_archived(f"{archive}/{_SNAPSHOT}", snapshot)
+    answer = deployed.model_dump(mode="json", by_alias=True, exclude_none=True)
+    told: dict[str, Any] = {"version": deployed.version, "useCaseVersion": version, "deployedAt": now}
+    told |= {name: answer.get(name) for name in ("dataIngestionId", "status", "webhookUrls")}
+    told |= {name: snapshot.get(name) for name in ("workflowTemplateId", "workflowName", "purpose")}
+    told = {name: value for name, value in told.items() if value is not None}
+    record._write_archived(f"{archive}/deployment-info.json", told)
+    record._index(deployed.version, project_id, version, now, "dataIngestion")
+    links = record._links()
+    if link := next((link for link in links if link["projectId"] == project_id), None):
+        entry = {"dataIngestionId": deployed.data_ingestion_id, "createdAt": now}
+        entry |= {name: told[name] for name in ("webhookUrls",) if name in told}
+        before = link.get("dataIngestionDeployments") or {}
+        link["dataIngestionDeployments"] = {**before, deployed.version: entry}
+        record._write_links(links)
 
 
 def archived_configuration(folder: Path, instance: str, version: str | None = None) -> Configuration | None:

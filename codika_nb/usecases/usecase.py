@@ -24,7 +24,7 @@ import os
 import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..display.markup import card
 from ..errors import ConfigError, UseCaseError
@@ -35,11 +35,11 @@ from .complaints import validated
 from .config_ts import is_view, view_of_json
 from .configuration import Configuration, MetadataDocument, Skill
 from .documents import check_path_segment, check_stored_path, write
-from .kept import Kept
 from .n8n.export import Given
 from .n8n.importing import import_n8n
 from .n8n.report import ImportReport
 from .packing import LARGEST_DOCUMENT, archived, deployment_body, documents, encoded
+from .record import Record
 from .rules.findings import Finding, Findings
 from .rules.mending import mended
 from .rules.verify import verify, verify_files
@@ -47,8 +47,11 @@ from .rules.view import rule_about
 from .source import configuration_files, made_source, read_source, readable_workflows, workflow_file
 from .versions import check_target_version
 
+if TYPE_CHECKING:
+    from ..models import Deployment
 
-class UseCase(Kept):
+
+class UseCase(Record):
     """A use case: read from its folder with `UseCase.load(path)`, or made in Python.
 
     Everything is read once: what `verify` checks, `deployment` packs and `record` archives is the same,
@@ -355,8 +358,35 @@ class UseCase(Kept):
             explicit_version=explicit_version,
         )
 
-    def _archived(self) -> tuple[dict[str, Any], dict[str, bytes]]:
-        return archived(self._source, self.configuration)
+    def record(self, deployment: Deployment, *, project_id: str, bump: str = "patch") -> str:
+        """Write down what a deployment has made: ``project.json``, ``version.json``, the archive.
+
+        `Client.deploy_use_case` has done this already. In this order, each file whole or not at all, other
+        members kept. A deployment that the platform calls failed leaves version and archive alone.
+        The project becomes the one that was deployed to last; if ``project.json`` does not know it, that
+        file is left alone.
+
+        Args:
+            deployment: the platform's answer.
+            project_id: the project that was deployed to.
+            bump: what to raise in ``version.json``: ``patch``, ``minor`` or ``major``, as in
+                `VersionRule.bump`.
+
+        Returns:
+            The folder's own version, raised or not.
+
+        Raises:
+            UseCaseError: a file cannot be read or written, or there is no folder for them.
+
+        Example:
+            >>> use_case = UseCase.load("use-cases/greeter")
+            >>> project_id = use_case.project.project_id
+            >>> use_case.version, use_case.record(deployed, project_id=project_id, bump="minor")
+            ('1.0.1', '1.1.0')
+        """
+        return self._deployed(
+            deployment, project_id, bump, lambda: archived(self._source, self.configuration)
+        )
 
     # --- checking ----------------------------------------------------------------------------------
 

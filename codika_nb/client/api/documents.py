@@ -25,7 +25,7 @@ def _link(folder: Path, project_id: str, owner: str | None, base_url: str, names
     from ...usecases.source import CONFIGURATION_FILES  # noqa: PLC0415 - likewise
 
     if names.intersection(CONFIGURATION_FILES) and not (folder / "project.json").exists():
-        Record(folder).use(project_id, owner, base_url)
+        Record(folder).record_project(project_id, owner, base_url)
 
 
 class DocumentsAPI(Platform):
