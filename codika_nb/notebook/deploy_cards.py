@@ -13,7 +13,7 @@ from ..display.text import plain
 from ..in_process import is_inside
 from ..models.deployments import deployment_card
 from ..usecases.configuration import Configuration
-from ..usecases.example import example
+from ..usecases.schema import example
 from ..usecases.triggers import ScheduleTrigger
 
 if TYPE_CHECKING:

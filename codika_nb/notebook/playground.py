@@ -26,9 +26,8 @@ from ..display.text import plain, readable
 from ..errors import CodikaError, WaitTimeoutError
 from ..models import Execution
 from ..profiles import PRODUCTION
-from ..usecases.example import example
 from ..usecases.fields import fields
-from ..usecases.schema import Problem, payload, problems
+from ..usecases.schema import Problem, example, payload, problems
 from ..usecases.usecase import UseCase
 from . import background
 from .as_code import AsCode

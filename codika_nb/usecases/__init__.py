@@ -21,7 +21,7 @@
 | `versions` | how versions count up |
 | `documents` | its single files: read, checked and written, inside the folder only |
 | `beginning` | the first files of a new one, from `starter` |
-| `schema` | what fits into a form, and what is sent |
+| `schema` | what fits into a form, in words as well; what is sent, and an example of it |
 | `uploads` | files as the platform takes them in a payload |
-| `words` | fields, numbers, dates and sizes in words |
+| `words` | numbers, dates and sizes in words |
 """

@@ -1,4 +1,4 @@
-"""What fits into a form, and what is sent: the input schema of a workflow."""
+"""What fits into a form, what is sent, and an example of it: the input schema of a workflow."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import math
 import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -203,6 +204,43 @@ def _rows_at_first(field: ArrayField | ObjectArrayField) -> int:
     return min(max(field.min_items or 0, 1), MOST_AT_FIRST) if field.required else 0
 
 
+def hint(field: FormField | ItemField) -> str:  # noqa: PLR0911 - one for each kind of field
+    """The limits of a field in words, for those that are better known before than after."""
+    match field:
+        case NumberItem():
+            return _range_text(field.min, field.max, number_text)
+        case DateItem():
+            first, last = read_date(field.min_date), read_date(field.max_date)
+            text = _range_text(first, last, date_text)
+            return text.replace("At least", "From").replace("At most", "Until")
+        case StringItem() | TextItem() if (field.min_length or 0) > 1:
+            return f"At least {field.min_length} characters."
+        case MultiselectField():
+            return _range_text(field.min_selections, field.max_selections, str, "Choose ")
+        case ArrayField() | ObjectArrayField() if (field.min_items or 0) > 1:
+            return f"At least {field.min_items}."
+        case ObjectField() if not field.required and any(each.required for each in fields(field.schema_)):
+            return "May be left out altogether."
+        case FileField():
+            kinds = kinds_text(field.allowed_mime_types or ())
+            most = f"at most {size_text(field.max_size)}" if field.max_size else ""
+            text = ", ".join(part for part in (kinds, most) if part)
+            return f"{text[0].upper()}{text[1:]}." if text else ""
+        case _:
+            return ""
+
+
+def _range_text(least: Any, most: Any, written: Any, before: str = "") -> str:
+    if least is not None and most is not None:
+        text = f"{written(least)} to {written(most)}" if least != most else f"exactly {written(least)}"
+    elif least is not None or most is not None:
+        text = f"at least {written(least)}" if most is None else f"at most {written(most)}"
+    else:
+        return ""
+    text = f"{before}{text}."
+    return text[0].upper() + text[1:]
+
+
 class Problem(NamedTuple):
     """Why a value does not fit, and where: ``("items", 0, "amount")``."""
 
@@ -228,6 +266,47 @@ def payload(schema: Schema, values: Mapping[str, Any]) -> dict[str, Any]:
     """What is sent for these values: the fields of the schema that are not blank."""
     found = ((field.key, _sent(field, values.get(field.key))) for field in fields(schema))
     return {key: value for key, value in found if value is not None}
+
+
+def example(schema: Schema) -> dict[str, Any]:
+    """A payload that shows what a workflow takes, with the schema's defaults and placeholders.
+
+    It has what has to be sent, or some of what may be. A program has to send also what is filled in for
+    people.
+
+    Example:
+        >>> from codika_nb.usecases.fields import StringField
+        >>> example([StringField(key="name", label="Name", required=True, placeholder="Ada")])
+        {'name': 'Ada'}
+    """
+    known = list(fields(schema))
+    shown = [field for field in known if field.required] or known[:3]
+    return {field.key: _shown(field) for field in shown}
+
+
+def _shown(field: Any) -> Any:  # noqa: PLR0911 - one for each kind of field
+    if (default := getattr(field, "default_value", None)) is not None:
+        return default
+    match field:
+        case NumberItem():
+            return next((bound for bound in (field.min, field.max) if bound is not None), 1)
+        case BooleanItem():
+            return True
+        case DateItem():
+            return field.min_date or date.today().isoformat()  # noqa: DTZ011 - a day as people write it
+        case SelectItem() | RadioItem():
+            return field.options[0].value if field.options else "…"
+        case MultiselectField():
+            return [option.value for option in field.options[: field.min_selections or 1]]
+        case FileField():
+            return {"fileName": "…", "contentBase64": "…"}
+        case ArrayField():
+            return [_shown(field.item_field)]
+        case ObjectField():
+            return example(field.schema_)
+        case ObjectArrayField():
+            return [example(field.item_schema)]
+    return field.placeholder or "…"
 
 
 def is_blank(value: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Fields, numbers, dates and sizes in words."""
+"""Numbers, dates and sizes in words."""
 
 from __future__ import annotations
 
@@ -6,58 +6,6 @@ import re
 from collections.abc import Iterable
 from datetime import date
 from typing import Any
-
-from .fields import (
-    ArrayField,
-    DateItem,
-    FileField,
-    FormField,
-    ItemField,
-    MultiselectField,
-    NumberItem,
-    ObjectArrayField,
-    ObjectField,
-    StringItem,
-    TextItem,
-    fields,
-)
-
-
-def hint(field: FormField | ItemField) -> str:  # noqa: PLR0911 - one for each kind of field
-    """The limits of a field in words, for those that are better known before than after."""
-    match field:
-        case NumberItem():
-            return _range_text(field.min, field.max, number_text)
-        case DateItem():
-            first, last = read_date(field.min_date), read_date(field.max_date)
-            text = _range_text(first, last, date_text)
-            return text.replace("At least", "From").replace("At most", "Until")
-        case StringItem() | TextItem() if (field.min_length or 0) > 1:
-            return f"At least {field.min_length} characters."
-        case MultiselectField():
-            return _range_text(field.min_selections, field.max_selections, str, "Choose ")
-        case ArrayField() | ObjectArrayField() if (field.min_items or 0) > 1:
-            return f"At least {field.min_items}."
-        case ObjectField() if not field.required and any(each.required for each in fields(field.schema_)):
-            return "May be left out altogether."
-        case FileField():
-            kinds = kinds_text(field.allowed_mime_types or ())
-            most = f"at most {size_text(field.max_size)}" if field.max_size else ""
-            text = ", ".join(part for part in (kinds, most) if part)
-            return f"{text[0].upper()}{text[1:]}." if text else ""
-        case _:
-            return ""
-
-
-def _range_text(least: Any, most: Any, written: Any, before: str = "") -> str:
-    if least is not None and most is not None:
-        text = f"{written(least)} to {written(most)}" if least != most else f"exactly {written(least)}"
-    elif least is not None or most is not None:
-        text = f"at least {written(least)}" if most is None else f"at most {written(most)}"
-    else:
-        return ""
-    text = f"{before}{text}."
-    return text[0].upper() + text[1:]
 
 
 def number_text(value: Any, decimals: int | None = None) -> str:

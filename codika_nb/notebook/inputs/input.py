@@ -16,8 +16,7 @@ import ipywidgets as widgets
 
 from ...errors import ConfigError
 from ...usecases.fields import FormField, Section
-from ...usecases.schema import initial_value
-from ...usecases.words import hint
+from ...usecases.schema import hint, initial_value
 from ..controls import Parts
 from ..texts import heading, required
 
