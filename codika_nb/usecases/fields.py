@@ -223,7 +223,7 @@ class Section(_Section):
     input_schema: list[FormField]
 
 
-FormField = Annotated[
+_Plain = (
     StringField
     | TextField
     | NumberField
@@ -232,12 +232,9 @@ FormField = Annotated[
     | SelectField
     | MultiselectField
     | RadioField
-    | FileField
-    | ArrayField
-    | ObjectField
-    | ObjectArrayField
-    | Section,
-    Field(discriminator="type"),
+)
+FormField = Annotated[
+    _Plain | FileField | ArrayField | ObjectField | ObjectArrayField | Section, Field(discriminator="type")
 ]
 """A field, or a section of fields, of an input or output schema."""
 
@@ -267,18 +264,7 @@ class DeploymentSection(_Section):
 
 
 DeploymentField = Annotated[
-    StringField
-    | TextField
-    | NumberField
-    | BooleanField
-    | DateField
-    | SelectField
-    | MultiselectField
-    | RadioField
-    | DeploymentArrayField
-    | DeploymentObjectField
-    | DeploymentObjectArrayField
-    | DeploymentSection,
+    _Plain | DeploymentArrayField | DeploymentObjectField | DeploymentObjectArrayField | DeploymentSection,
     Field(discriminator="type"),
 ]
 """A field, or a section of fields, of the deployment parameters: all kinds but files."""
