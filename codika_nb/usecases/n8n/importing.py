@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from ...errors import UseCaseError
@@ -12,7 +12,7 @@ from ..rules.view import ERROR_WORKFLOW
 from ..starters import ERROR, SUBWORKFLOW, trigger_kind
 from . import ends, inputs, leftovers
 from .export import Export, Given, Read, exports, put_right, template_id
-from .graph import NO_OPERATION, NOTE, Graph, named_in
+from .graph import NO_OPERATION, NOTE, Graph, Node, named_in
 from .reading import read_of
 from .ready import declared, described, in_pattern, own_id
 from .report import ImportReport, Notes
@@ -305,42 +305,34 @@ def _match_calls(made: list[_Made]) -> None:
         if isinstance(caller.workflow, str):
             continue
         for node in caller.workflow["nodes"]:
-            if node["type"] not in _CALLS:
-                continue
-            given = node["parameters"].get("workflowId")
-            called = given.get("value") if isinstance(given, dict) else given
-            called = str(called or "") if isinstance(called, str | int) else ""
-            if called.startswith("{{SUBWKFL_"):
-                continue
-            if called.startswith("="):
-                caller.notes.decide(
-                    "Computes which workflow it calls, by ids of the old engine.", node["name"]
-                )
-                continue
-            if not called:
-                caller.notes.decide(
-                    "Does not say by an id which workflow it calls: make a sub-workflow of that one, "
-                    "and name it.",
-                    node["name"],
-                )
-                continue
-            target = known.get(called)
-            if target is None:
-                caller.notes.decide(
-                    f"Calls a workflow of the old engine ({called}): import it along, or name another.",
-                    node["name"],
-                )
-                continue
-            trigger = target.members["triggers"][0]
-            if trigger["type"] != "subworkflow":
-                caller.notes.decide(f"Calls {target.template_id}, which is no sub-workflow.", node["name"])
-                continue
-            placeholder = f"{{{{SUBWKFL_{target.template_id}_LFKWBUS}}}}"
-            node["parameters"]["workflowId"] = (
-                {"__rl": True, "mode": "id", "value": placeholder} if isinstance(given, dict) else placeholder
-            )
-            if caller.template_id not in trigger["calledBy"]:
-                trigger["calledBy"].append(caller.template_id)
-            needed = caller.members["integrationUids"]
-            needed += [uid for uid in target.members["integrationUids"] if uid not in needed]
-            caller.notes.done(f"Calls {target.template_id}, which was imported along.", node["name"])
+            if node["type"] in _CALLS and (missed := _match_call(caller, node, known)):
+                caller.notes.decide(missed, node["name"])
+
+
+def _match_call(caller: _Made, node: Node, known: Mapping[str, _Made]) -> str | None:
+    """Lead one call to the workflow it means; returns what keeps it from there."""
+    given = node["parameters"].get("workflowId")
+    called = given.get("value") if isinstance(given, dict) else given
+    called = str(called or "") if isinstance(called, str | int) else ""
+    if called.startswith("{{SUBWKFL_"):
+        return None
+    if called.startswith("="):
+        return "Computes which workflow it calls, by ids of the old engine."
+    if not called:
+        return "Does not say by an id which workflow it calls: make a sub-workflow of that one, and name it."
+    target = known.get(called)
+    if target is None:
+        return f"Calls a workflow of the old engine ({called}): import it along, or name another."
+    trigger = target.members["triggers"][0]
+    if trigger["type"] != "subworkflow":
+        return f"Calls {target.template_id}, which is no sub-workflow."
+    placeholder = f"{{{{SUBWKFL_{target.template_id}_LFKWBUS}}}}"
+    node["parameters"]["workflowId"] = (
+        {"__rl": True, "mode": "id", "value": placeholder} if isinstance(given, dict) else placeholder
+    )
+    if caller.template_id not in trigger["calledBy"]:
+        trigger["calledBy"].append(caller.template_id)
+    needed = caller.members["integrationUids"]
+    needed += [uid for uid in target.members["integrationUids"] if uid not in needed]
+    caller.notes.done(f"Calls {target.template_id}, which was imported along.", node["name"])
+    return None
