@@ -5,7 +5,7 @@
 | `usecase` | a use case as a whole: what a person holds in a notebook |
 | `apart` | what a folder has that is deployed apart: documents about stages, a data ingestion |
 | `source` | what it consists of, read from its folder or made in Python |
-| `config_py`, `config_ts` | configurations that are run, by Python or by Node |
+| `config_py`, `config_ts` | configurations that are run, by Python or by Node (with the programs in `node`) |
 | `configuration` | what it is called, its workflows, and what travels beside them |
 | `triggers` | what starts a workflow |
 | `fields` | what forms consist of: inputs, outputs, parameters of a deployment |

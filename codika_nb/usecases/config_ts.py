@@ -10,6 +10,8 @@ import subprocess
 import tempfile
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from functools import cache
+from importlib import resources
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
@@ -25,109 +27,17 @@ _OLDEST_NODE = (22, 6)
 
 _STRIPS_TYPES_UNASKED = (23, 6)
 
-# What the codika package has for configurations, for folders in which it is not installed.
-_HELPERS = """
-import { readFileSync } from 'node:fs';
-export const loadWorkflowJson = (path) => JSON.parse(readFileSync(path, 'utf8'));
-export const loadAndEncodeWorkflow = (path) => readFileSync(path).toString('base64');
-export const encodeWorkflowFromString = (text) => Buffer.from(text).toString('base64');
-export const encodeWorkflowToBase64 = (workflow) => encodeWorkflowFromString(JSON.stringify(workflow));
-export const decodeWorkflowFromBase64 = (text) => JSON.parse(Buffer.from(text, 'base64').toString());
-"""
 
-_HOOKS = """
-import { appendFileSync } from 'node:fs';
-let log;
-export function initialize(given) {
-  log = given;
-}
-export async function load(url, context, next) {
-  if (url.startsWith('file:')) appendFileSync(log, url + '\\n');
-  return next(url, context);
-}
-export async function resolve(name, context, next) {
-  try {
-    return await next(name, context);
-  } catch (error) {
-    if (name !== 'codika') throw error;
-    return { url: 'HELPERS', format: 'module', shortCircuit: true };
-  }
-}
-"""
+@cache
+def _program(name: str) -> str:
+    """A program from ``node``.
 
-_VIEW = """\
-// Shows config.json to the codika tool; written by codika_nb. Change that file, not this one.
-import { readdirSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-
-const folder = dirname(fileURLToPath(import.meta.url));
-
-export const WORKFLOW_FILES = [
-FILES];
-
-export function getConfiguration() {
-  const configuration = JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8'));
-  for (const workflow of configuration.workflows) {
-    const file = join(folder, 'workflows', `${workflow.workflowTemplateId}.json`);
-    workflow.n8nWorkflowJsonBase64 = readFileSync(file).toString('base64');
-  }
-  return configuration;
-}
-
-export function getDataIngestionConfig() {
-  const ingestion = JSON.parse(readFileSync(join(folder, 'data-ingestion.json'), 'utf8'));
-  const [file] = readdirSync(join(folder, 'data-ingestion')).filter((name) => name.endsWith('.json'));
-  ingestion.n8nWorkflowJsonBase64 ??= readFileSync(join(folder, 'data-ingestion', file)).toString('base64');
-  return ingestion;
-}
-"""
-
-# The answer goes into a file of its own: what a configuration prints is its own affair.
-_ASK_FOR_CONFIGURATION = """
-import fs, { writeFileSync } from 'node:fs';
-import { register, syncBuiltinESMExports } from 'node:module';
-import { fileURLToPath, pathToFileURL } from 'node:url';
-
-const [file, wanted, answer, log, hooks, ...withheld] = process.argv.slice(1);
-const found = { read: [] };
-register(hooks, { data: log });
-const reading = ['readFileSync', 'openSync', 'readFile', 'open', 'createReadStream'];
-const opening = [fs, fs.promises].flatMap((owner) => reading.map((name) => [owner, name]));
-for (const [owner, name] of opening.filter(([owner, name]) => owner[name])) {
-  const original = owner[name];
-  owner[name] = (path, ...more) => {
-    if (path instanceof URL) found.read.push(fileURLToPath(path));
-    else if (typeof path === 'string') found.read.push(path);
-    return original(path, ...more);
-  };
-}
-syncBuiltinESMExports();
-function refuse(name) {
-  // What packages look for is their affair, and they do without.
-  if (withheld.includes(name) && !new Error().stack.split('\\n')[3]?.includes('node_modules'))
-    throw new Error(`reads ${name}, which is withheld from it: it may be a secret`);
-}
-process.env = new Proxy(process.env, {
-  get: (variables, name) => (refuse(name), variables[name]),
-  has: (variables, name) => (refuse(name), name in variables),
-});
-try {
-  const { WORKFLOW_FILES, [wanted]: give } = await import(pathToFileURL(file));
-  found.workflowFiles = WORKFLOW_FILES;
-  found.callable = typeof give === 'function';
-  if (found.callable) {
-    const configuration = give();
-    found.promise = typeof configuration?.then === 'function';
-    found.configuration = configuration;
-  }
-  writeFileSync(answer, JSON.stringify(found));
-} catch (error) {
-  const { name = 'Error', code, message = String(error), stack = '' } = error ?? {};
-  writeFileSync(answer, JSON.stringify({ error: { name, code, message, stack } }));
-}
-process.exit();
-"""
+    ``configuration.mjs`` asks for the configuration, and puts the answer into a file of its own: what a
+    configuration prints is its own affair. ``hooks.mjs`` takes down what is imported. ``helpers.mjs`` has
+    what the codika package has for configurations, for folders in which it is not installed. ``view.ts``
+    shows a ``config.json``.
+    """
+    return resources.files(__package__).joinpath("node", name).read_text(encoding="utf-8")
 
 
 def run_typescript(
@@ -146,7 +56,7 @@ def run_typescript(
     with tempfile.TemporaryDirectory(prefix="codika-config-") as scratch:
         answer, log = Path(scratch, "answer.json"), Path(scratch, "imported.txt")
         log.touch()
-        options = ["--no-warnings", "--input-type=module", f"--eval={_ASK_FOR_CONFIGURATION}"]
+        options = ["--no-warnings", "--input-type=module", f"--eval={_program('configuration.mjs')}"]
         try:
             arguments = [str(file), wanted, str(answer), str(log), _hooks(), *withheld()]
             finished = _quietly([*node, *options, "--", *arguments], file.parent)
@@ -192,12 +102,12 @@ def view_of_json(workflow_files: Iterable[str]) -> bytes:
         workflow_files: the paths of the workflows, inside the folder.
     """
     listed = "".join(f"  join(folder, {json.dumps(name)}),\n" for name in sorted(workflow_files))
-    return _VIEW.replace("FILES]", f"{listed}]").encode()
+    return _program("view.ts").replace("FILES]", f"{listed}]").encode()
 
 
 def is_view(content: bytes) -> bool:
     """Whether a ``config.ts`` is such a one, of whatever workflows."""
-    return content.split(b"\n", 1)[0].strip() == _VIEW.split("\n", 1)[0].encode()
+    return content.split(b"\n", 1)[0].strip() == _program("view.ts").split("\n", 1)[0].encode()
 
 
 def _inside(folder: Path, paths: Iterable[str]) -> tuple[str, ...]:
@@ -205,8 +115,8 @@ def _inside(folder: Path, paths: Iterable[str]) -> tuple[str, ...]:
 
 
 def _hooks() -> str:
-    helpers = f"data:text/javascript,{quote(_HELPERS)}"
-    return f"data:text/javascript,{quote(_HOOKS.replace('HELPERS', helpers))}"
+    helpers = f"data:text/javascript,{quote(_program('helpers.mjs'))}"
+    return f"data:text/javascript,{quote(_program('hooks.mjs').replace('HELPERS', helpers))}"
 
 
 def _node() -> list[str]:
