@@ -6,7 +6,7 @@
 | `export` | what somebody has, read: files, texts, lists, wrappers; names and wires put right |
 | `graph` | a workflow as nodes and wires, and what may be done with them |
 | `starts` | what starts it there, and what takes its place here |
-| `items` | what triggers gave, given by code instead; the fields of forms |
+| `items` | what triggers gave, given by code instead (from `code`); the fields of forms |
 | `times` | when a schedule runs |
 | `reading` | what it reads of its input, and what it does with it, as far as its expressions tell |
 | `inputs` | the form fields for that |

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from importlib import resources
 from typing import Any, NamedTuple
 
 from ..rules.view import as_object, objects_in
@@ -12,15 +13,11 @@ from .graph import Node
 from .report import Notes
 
 
-def webhook_item(given: str) -> str:
-    return (
-        "// What the webhook gave before: the caller's payload is the body of the platform's call.\n"
-        "const start = $($WEBHOOK).first().json;\n"
-        "const { executionMetadata, ...body } = start.body ?? {};\n"
-        "return [{ json: { headers: start.headers ?? {}, params: start.params ?? {}, "
-        f"{given}, "
-        "webhookUrl: start.webhookUrl, executionMode: start.executionMode } }];"
-    )
+def item_code(start: str, **parts: str) -> str:
+    """The code that gives what a start of this kind gave: a file of ``code``, with its parts filled in."""
+    written = resources.files(__package__).joinpath("code", f"{start}.js").read_text(encoding="utf-8")
+    filled = re.sub(r"\$([A-Z]+)\b", lambda hole: parts.get(hole[1], hole[0]), written)
+    return filled.removesuffix("\n")
 
 
 def form_item(names: Mapping[str, str], hidden: Mapping[str, str]) -> str:
@@ -30,54 +27,12 @@ def form_item(names: Mapping[str, str], hidden: Mapping[str, str]) -> str:
         names: what the item calls the fields, by their keys.
         hidden: the values of those that nobody fills in, by their keys.
     """
-    otherwise, given = "null", ""
-    if hidden:
-        otherwise, given = (
-            "hidden[key] ?? null",
-            f"const hidden = {json.dumps(hidden, ensure_ascii=False)};\n",
-        )
-    return (
-        "// What the form gave before: its fields by their labels.\n"
-        "const body = $($WEBHOOK).first().json.body ?? {};\n"
-        f"const labels = {json.dumps(dict(names), ensure_ascii=False)};\n"
-        f"{given}"
-        "const item = {};\n"
-        f"for (const [key, label] of Object.entries(labels)) item[label] = body[key] ?? {otherwise};\n"
-        "return [{ json: { ...item, submittedAt: $now.toISO(), formMode: 'production' } }];"
-    )
-
-
-CHAT_ITEM = (
-    "// What the chat gave before.\n"
-    "const body = $($WEBHOOK).first().json.body ?? {};\n"
-    "return [{ json: { sessionId: body.sessionId ?? $execution.id, action: 'sendMessage', "
-    "chatInput: body.chatInput ?? '' } }];"
-)
-EMPTY_ITEM = "// What starts this run has no data.\nreturn [{ json: {} }];"
-SERVICE_ITEM = "// What the trigger gave.\nreturn $($START).all();"
-
-
-def schedule_item() -> str:
-    return (
-        "// What the schedule gave, or the same for a run that was started by hand.\n"
-        "if ($($START).isExecuted) return $($START).all();\n"
-        "const day = $now.day;\n"
-        "const nth = day % 10 === 1 && day !== 11 ? 'st' : day % 10 === 2 && day !== 12 ? 'nd'\n"
-        "  : day % 10 === 3 && day !== 13 ? 'rd' : 'th';\n"
-        "const time = $now.toFormat('h:mm:ss a').toLowerCase();\n"
-        "return [{ json: {\n"
-        "  timestamp: $now.toISO(),\n"
-        "  'Readable date': `${$now.toFormat('MMMM')} ${day}${nth} ${$now.toFormat('yyyy')}, ${time}`,\n"
-        "  'Readable time': time,\n"
-        "  'Day of week': $now.toFormat('cccc'),\n"
-        "  Year: $now.toFormat('yyyy'),\n"
-        "  Month: $now.toFormat('MMMM'),\n"
-        "  'Day of month': $now.toFormat('dd'),\n"
-        "  Hour: $now.toFormat('HH'),\n"
-        "  Minute: $now.toFormat('mm'),\n"
-        "  Second: $now.toFormat('ss'),\n"
-        "  Timezone: `${$now.zoneName} (UTC${$now.toFormat('ZZ')})`,\n"
-        "} }];"
+    given = f"\nconst hidden = {json.dumps(hidden, ensure_ascii=False)};" if hidden else ""
+    return item_code(
+        "form",
+        LABELS=json.dumps(dict(names), ensure_ascii=False),
+        HIDDEN=given,
+        OTHERWISE="hidden[key] ?? null" if hidden else "null",
     )
 
 

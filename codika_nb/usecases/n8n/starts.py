@@ -18,15 +18,7 @@ from ..triggers import INSTANCE_PATH, webhook_url
 from . import inputs
 from .export import Read
 from .graph import Graph, Node, expressions
-from .items import (
-    CHAT_ITEM,
-    EMPTY_ITEM,
-    SERVICE_ITEM,
-    form_fields,
-    form_item,
-    schedule_item,
-    webhook_item,
-)
+from .items import form_fields, form_item, item_code
 from .reading import Value, read_of
 from .report import Notes
 from .times import cron_of, rule_of, sentence
@@ -245,7 +237,7 @@ def _translated(
                 {"key": "chatInput", "label": "Message", "type": "text", "required": True},
                 {"key": "sessionId", "label": "Session", "type": "string"},
             ]
-            return http | {"inputSchema": schema}, CHAT_ITEM
+            return http | {"inputSchema": schema}, item_code("chat")
         case "schedule":
             zone = read.settings.get("timezone")
             zone = zone if isinstance(zone, str) and zone not in ("", "DEFAULT") else "UTC"
@@ -263,7 +255,7 @@ def _translated(
                 "manualTriggerUrl": webhook_url(template_id),
             }
             notes.done(f"Runs on schedule ({said}, {zone}), and by hand through a webhook.", name)
-            return trigger, EMPTY_ITEM if node["type"] in (CRON, INTERVAL) else schedule_item()
+            return trigger, item_code("empty" if node["type"] in (CRON, INTERVAL) else "schedule")
         case "service":
             short = node["type"].rpartition(".")[2]
             lower = short.lower()
@@ -273,10 +265,10 @@ def _translated(
             notes.decide(
                 f"Started by {event}: the platform has to support that, and to have its credentials.", name
             )
-            return {"type": "service_event", "service": service, "eventType": event}, SERVICE_ITEM
+            return {"type": "service_event", "service": service, "eventType": event}, item_code("service")
     if node["type"] in BY_HAND:
         notes.done("The start by hand is an HTTP endpoint without input now.", name)
-    return http | {"inputSchema": []}, EMPTY_ITEM
+    return http | {"inputSchema": []}, item_code("empty")
 
 
 def _of_webhook(
@@ -312,4 +304,4 @@ def _of_webhook(
     instead = "" if was == "POST" else f" instead of {was}"
     notes.done(f"The webhook is the platform's now: POST{instead}, locked, answered by the last node.", name)
     parts = "query: body, body: {}" if by_query else "query: start.query ?? {}, body"
-    return form.fields, webhook_item(parts)
+    return form.fields, item_code("webhook", GIVEN=parts)

@@ -1,0 +1,2 @@
+// What starts this run has no data.
+return [{ json: {} }];

@@ -1,0 +1,2 @@
+// What the trigger gave.
+return $($START).all();
