@@ -33,29 +33,26 @@ def integrations_are_declared(view: View) -> Iterator[Note]:
 
 def credentials_are_placeholders(view: View) -> Iterator[Note]:
     others = tuple(f"{{{{{kind}_" for kind in PLACEHOLDER_SUFFIXES if kind not in CREDENTIAL_KINDS)
-    for flow in view.flows:
-        for node in flow.nodes:
-            for service, credential in as_object(node.data.get("credentials")).items():
-                pair = [CREDENTIAL.fullmatch(str(as_object(credential).get(name))) for name in ("id", "name")]
-                if all(pair) and len({match.group(1, 2, 4) for match in pair if match}) > 1:
-                    text = (
-                        f"credentials.{service}: id and name are placeholders of two different credentials."
-                    )
-                    yield flow.note(text, node)
-                for member in ("id", "name"):
-                    value = str(as_object(credential).get(member))
-                    match = CREDENTIAL.fullmatch(value)
-                    if not (value.startswith(others) or (match and match[3] == member.upper())):
-                        example = f"{{{{FLEXCRED_NAME_{member.upper()}_DERCXELF}}}}"
-                        yield flow.note(
-                            f"credentials.{service}.{member} is not a placeholder, as in {example}.", node
-                        )
-                if pair[0] and pair[0][2] == n8n_name(service):
+    for flow, node in view.nodes:
+        for service, credential in as_object(node.data.get("credentials")).items():
+            pair = [CREDENTIAL.fullmatch(str(as_object(credential).get(name))) for name in ("id", "name")]
+            if all(pair) and len({match.group(1, 2, 4) for match in pair if match}) > 1:
+                text = f"credentials.{service}: id and name are placeholders of two different credentials."
+                yield flow.note(text, node)
+            for member in ("id", "name"):
+                value = str(as_object(credential).get(member))
+                match = CREDENTIAL.fullmatch(value)
+                if not (value.startswith(others) or (match and match[3] == member.upper())):
+                    example = f"{{{{FLEXCRED_NAME_{member.upper()}_DERCXELF}}}}"
                     yield flow.note(
-                        f"credentials.{service}: {pair[0][2]} is what n8n calls it. Write the platform's "
-                        "name of the integration there, or declare a custom one.",
-                        node,
+                        f"credentials.{service}.{member} is not a placeholder, as in {example}.", node
                     )
+            if pair[0] and pair[0][2] == n8n_name(service):
+                yield flow.note(
+                    f"credentials.{service}: {pair[0][2]} is what n8n calls it. Write the platform's "
+                    "name of the integration there, or declare a custom one.",
+                    node,
+                )
 
 
 def n8n_name(service: str) -> str:
@@ -64,37 +61,30 @@ def n8n_name(service: str) -> str:
 
 
 def models_are_known(view: View) -> Iterator[Note]:
-    for flow in view.flows:
-        for node in flow.nodes:
-            known = MODELS.get(node.type)
-            given = node.parameters.get("model")
-            model = as_object(given).get("value") if isinstance(given, dict) else given
-            if known and isinstance(model, str) and model and model not in known:
-                yield flow.note(f'"{model}" is none of the models that are there: {", ".join(known)}.', node)
+    for flow, node in view.nodes:
+        known = MODELS.get(node.type)
+        given = node.parameters.get("model")
+        model = given.get("value") if isinstance(given, dict) else given
+        if known and isinstance(model, str) and model and model not in known:
+            yield flow.note(f'"{model}" is none of the models that are there: {", ".join(known)}.', node)
 
 
 def model_output_is_unwrapped(view: View) -> Iterator[Note]:
-    for flow in view.flows:
-        chains = [
-            node
-            for node in flow.nodes
-            if node.type == CHAIN and node.parameters.get("hasOutputParser") is True
-        ]
-        for chain in chains:
-            after = {node.name for node in flow.after(chain)}
-            named = (
-                rf"""\$\(\\?['"]{re.escape(chain.name)}\\?['"]\)\.(?:first\(\)|item|all\(\)\[\d+\])\.json"""
-            )
-            for node in flow.nodes:
-                if node.type == CHAIN or "outputParser" in node.type or "lmChat" in node.type:
-                    continue  # a part of a chain, not what follows it
-                text = json.dumps(node.data, ensure_ascii=False)
-                start = rf"(?:{named}|\$json)" if node.name in after else named
-                for field in dict.fromkeys(re.findall(rf"{start}\.(?!output\b)([A-Za-z_]\w*)", text)):
-                    if "output?." not in text:  # which reads both forms
-                        yield flow.note(
-                            f'"{chain.name}" gives its parsed answer as output: write output.{field}.', node
-                        )
+    for flow, chain in view.nodes:
+        if chain.type != CHAIN or chain.parameters.get("hasOutputParser") is not True:
+            continue
+        after = {node.name for node in flow.after(chain)}
+        named = rf"""\$\(\\?['"]{re.escape(chain.name)}\\?['"]\)\.(?:first\(\)|item|all\(\)\[\d+\])\.json"""
+        for node in flow.nodes:
+            if node.type == CHAIN or "outputParser" in node.type or "lmChat" in node.type:
+                continue  # a part of a chain, not what follows it
+            text = json.dumps(node.data, ensure_ascii=False)
+            start = rf"(?:{named}|\$json)" if node.name in after else named
+            for field in dict.fromkeys(re.findall(rf"{start}\.(?!output\b)([A-Za-z_]\w*)", text)):
+                if "output?." not in text:  # which reads both forms
+                    yield flow.note(
+                        f'"{chain.name}" gives its parsed answer as output: write output.{field}.', node
+                    )
 
 
 def custom_integrations_are_complete(view: View) -> Iterator[Note]:

@@ -214,6 +214,10 @@ class View:
         return [flow for flow in self.flows if not flow.is_subworkflow]
 
     @property
+    def nodes(self) -> Iterator[tuple[_Flow, _Node]]:
+        return ((flow, node) for flow in self.flows for node in flow.nodes)
+
+    @property
     def webhooks(self) -> Iterator[tuple[_Flow, _Node]]:
         return ((flow, node) for flow in self.parents for node in flow.nodes if node.type == WEBHOOK)
 

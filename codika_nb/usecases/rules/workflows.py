@@ -50,34 +50,27 @@ def ends_with_result(view: View) -> Iterator[Note]:
 
 
 def merges_before_end(view: View) -> Iterator[Note]:
-    for flow in view.flows:
-        for node in flow.nodes:
-            if node.type == MERGE and any(target.does(END_OPERATIONS) for target in flow.after(node)):
-                yield flow.note(
-                    "Goes straight to an end node and waits for all branches: put a node between.", node
-                )
+    for flow, node in view.nodes:
+        if node.type == MERGE and any(target.does(END_OPERATIONS) for target in flow.after(node)):
+            yield flow.note(
+                "Goes straight to an end node and waits for all branches: put a node between.", node
+            )
 
 
 def schedule_joins_webhook(view: View) -> Iterator[Note]:
-    for flow in view.flows:
-        for node in flow.nodes:
-            if node.starts == "schedule":
-                webhooks = (other for other in flow.nodes if other.type == WEBHOOK)
-                joined = {target.name for webhook in webhooks for target in flow.after(webhook)}
-                if not joined & {target.name for target in flow.after(node)}:
-                    yield flow.note(
-                        "Needs a webhook node that leads to the same node, to be run by hand.", node
-                    )
+    for flow, node in view.nodes:
+        if node.starts == "schedule":
+            webhooks = (other for other in flow.nodes if other.type == WEBHOOK)
+            joined = {target.name for webhook in webhooks for target in flow.after(webhook)}
+            if not joined & {target.name for target in flow.after(node)}:
+                yield flow.note("Needs a webhook node that leads to the same node, to be run by hand.", node)
 
 
 def subworkflow_takes_input(view: View) -> Iterator[Note]:
-    for flow in view.flows:
-        for node in flow.nodes:
-            inputs = [
-                as_object(node.parameters.get(name)).get("values") for name in ("workflowInputs", "schema")
-            ]
-            if node.starts == "subworkflow" and not any(map(as_list, inputs)):
-                yield flow.note("A sub-workflow takes at least one input; the engine insists on it.", node)
+    for flow, node in view.nodes:
+        inputs = [as_object(node.parameters.get(name)).get("values") for name in ("workflowInputs", "schema")]
+        if node.starts == "subworkflow" and not any(map(as_list, inputs)):
+            yield flow.note("A sub-workflow takes at least one input; the engine insists on it.", node)
 
 
 def webhook_is_locked(view: View) -> Iterator[Note]:
