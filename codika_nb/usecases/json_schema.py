@@ -7,20 +7,13 @@ from typing import Any
 
 from .fields import (
     ArrayField,
-    BooleanItem,
-    DateItem,
-    FileField,
     FormField,
     ItemField,
     JSONField,
-    MultiselectField,
     NumberItem,
     ObjectArrayField,
-    ObjectField,
     Option,
-    RadioItem,
     Schema,
-    SelectItem,
     StringItem,
     TextItem,
     fields,
@@ -86,42 +79,42 @@ def _described(field: FormField | ItemField) -> dict[str, Any]:
 
 def _further(field: Any) -> list[str]:
     """What has no word of its own in JSON Schema, or none that programs agree about."""
-    if isinstance(field, NumberItem) and field.step and not _is_counted(field):
+    if field.type == "number" and field.step and not _is_counted(field):
         return [f"In steps of {field.step}"]
-    if isinstance(field, StringItem | TextItem) and field.regex and not _is_pattern(field.regex):
+    if field.type in ("string", "text") and field.regex and not _is_pattern(field.regex):
         return [f"Has to match {field.regex}"]
-    if isinstance(field, SelectItem | RadioItem | MultiselectField):
+    if field.type in ("select", "radio", "multiselect"):
         told = [f"{each.value} is {each.label}" for each in field.options if each.label != each.value]
         return ["; ".join(told)] if told else []
     return []
 
 
 def _kind(field: Any) -> dict[str, Any]:  # noqa: PLR0911 - one for each kind of field
-    match field:
-        case StringItem() | TextItem():
+    match field.type:
+        case "string" | "text":
             pattern = {"pattern": field.regex} if field.regex and _is_pattern(field.regex) else {}
             return _text(field) | pattern
-        case NumberItem():
+        case "number":
             kind = "integer" if field.number_type == "integer" else "number"
             steps = {"multipleOf": field.step} if _is_counted(field) else {}
             return {"type": kind, **_given(minimum=field.min, maximum=field.max), **steps}
-        case BooleanItem():
+        case "boolean":
             return {"type": "boolean"}
-        case DateItem():
+        case "date":
             return {"type": "string", "format": "date"}
-        case SelectItem() | RadioItem():
+        case "select" | "radio":
             return _choice(field.options)
-        case MultiselectField():
+        case "multiselect":
             least = field.min_selections or (1 if field.required else None)
             bounds = _given(minItems=least, maxItems=field.max_selections)
             return {"type": "array", "items": _choice(field.options), "uniqueItems": True, **bounds}
-        case FileField():
+        case "file":
             return dict(_FILE)
-        case ArrayField():
+        case "array":
             return {"type": "array", "items": _described(field.item_field), **_length(field)}
-        case ObjectField():
+        case "object":
             return json_schema(field.schema_)
-        case ObjectArrayField():
+        case "objectArray":
             return {"type": "array", "items": json_schema(field.item_schema), **_length(field)}
     raise AssertionError(f"no kind of field: {field!r}")  # the schemas that are read know no other
 

@@ -13,21 +13,7 @@ from typing import Any, Literal
 
 from ..errors import ConfigError
 from ..files import path_of
-from .fields import (
-    ArrayField,
-    BooleanItem,
-    DateField,
-    DateItem,
-    FileField,
-    MultiselectField,
-    NumberItem,
-    ObjectArrayField,
-    ObjectField,
-    RadioItem,
-    Schema,
-    SelectItem,
-    fields,
-)
+from .fields import Schema, fields
 from .json_schema import is_needed
 from .uploads import File
 
@@ -84,9 +70,9 @@ def strangers(schema: Schema, values: Mapping[str, Any], within: str = "") -> It
         yield from (f"{within}{name}" for name in values if name not in known)
     for key, field in known.items():
         value = values.get(key)
-        if isinstance(field, ObjectField) and isinstance(value, Mapping):
+        if field.type == "object" and isinstance(value, Mapping):
             yield from strangers(field.schema_, value, f"{within}{key}.")
-        elif isinstance(field, ObjectArrayField) and isinstance(value, list | tuple):
+        elif field.type == "objectArray" and isinstance(value, list | tuple):
             for n, row in enumerate(value):
                 if isinstance(row, Mapping):
                     yield from strangers(field.item_schema, row, f"{within}{key}[{n}].")
@@ -101,16 +87,16 @@ def with_files(schema: Schema, values: Mapping[str, Any]) -> dict[str, Any]:
     read = dict(values)
     for field in fields(schema):
         value = read.get(field.key)
-        match field:
-            case DateField() if isinstance(value, datetime) and value.time() == time():
+        match field.type:
+            case "date" if isinstance(value, datetime) and value.time() == time():
                 read[field.key] = value.date().isoformat()  # as a table has days, and prints them
-            case DateField() if isinstance(value, str) and value.endswith("T00:00:00"):
+            case "date" if isinstance(value, str) and value.endswith("T00:00:00"):
                 read[field.key] = value.partition("T")[0]
-            case FileField() if isinstance(value, (str, os.PathLike, bytes)) and File.read(value) is None:
+            case "file" if isinstance(value, (str, os.PathLike, bytes)) and File.read(value) is None:
                 read[field.key] = _file(field.key, value)
-            case ObjectField() if isinstance(value, Mapping):
+            case "object" if isinstance(value, Mapping):
                 read[field.key] = with_files(field.schema_, value)
-            case ObjectArrayField() if isinstance(value, list):
+            case "objectArray" if isinstance(value, list):
                 rows = [
                     with_files(field.item_schema, row) if isinstance(row, Mapping) else row for row in value
                 ]
@@ -150,24 +136,24 @@ def _is_a_name(key: str) -> bool:
 
 
 def _annotation(field: Any) -> Any:  # noqa: PLR0911 - one for each kind of field
-    match field:
-        case NumberItem():
+    match field.type:
+        case "number":
             return int if field.number_type == "integer" else float
-        case BooleanItem():
+        case "boolean":
             return bool
-        case DateItem():
+        case "date":
             return date | str
-        case SelectItem() | RadioItem():
+        case "select" | "radio":
             return _choice(field)
-        case MultiselectField():
+        case "multiselect":
             return list[_choice(field)]  # type: ignore[misc]  # made when it runs
-        case FileField():
+        case "file":
             return str | os.PathLike[str] | bytes
-        case ArrayField():
+        case "array":
             return list[_annotation(field.item_field)]  # type: ignore[misc]
-        case ObjectField():
+        case "object":
             return dict[str, Any]
-        case ObjectArrayField():
+        case "objectArray":
             return list[dict[str, Any]]
         case _:
             return str
