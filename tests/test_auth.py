@@ -252,8 +252,9 @@ def test_messages_of_another_time_are_refused(age: float, word: str) -> None:
         verify_webhook(SECRET, signed(age=age), BODY)
     assert refused.value.code == "stale"
     assert verify_webhook(SECRET, signed(age=age), BODY, tolerance=2 * 10**9)
-    with pytest.raises(WebhookVerificationError):
-        verify_webhook(SECRET, signed(age=2), BODY, tolerance=1)
+    for tolerance in (1, float("nan"), -1):
+        with pytest.raises(WebhookVerificationError):
+            verify_webhook(SECRET, signed(age=2), BODY, tolerance=tolerance)
 
 
 def test_several_signatures_and_several_secrets() -> None:

@@ -451,11 +451,14 @@ def test_cells_become_json() -> None:
 
 
 def test_what_has_no_json_is_refused_with_its_row(client: Any) -> None:
-    frame = pd.DataFrame({"name": ["Ada", complex(1)]})
-    runs = client.run_many("greet", frame)
-    assert [run.status for run in runs] == ["success", "failed"]
-    assert runs[1].error.code == "not-json"
-    assert "<table>" in runs._repr_html_()
+    around: list[Any] = []
+    around.append({"more": around})
+    for odd in (complex(1), around, 10**5000):
+        rows = [{"name": "Ada"}, {"name": odd}]
+        runs = client.run_many("greet", pd.DataFrame(rows) if odd == complex(1) else rows)
+        assert [run.status for run in runs] == ["success", "failed"]
+        assert runs[1].error.code == "not-json"
+        assert "<table>" in runs._repr_html_()
 
 
 @pytest.mark.parametrize(

@@ -491,6 +491,12 @@ def test_a_time_is_read_by_the_clock_of_the_server_that_names_it(hours: int) -> 
     assert refused(LATER, 503, said).retry_in == 4
 
 
+@pytest.mark.parametrize("date", ["garbage", "", "Wed, 21 Oct 2099 07:28:00"])
+def test_a_server_whose_date_is_none_may_still_name_a_time(date: str) -> None:
+    later = format_datetime(datetime.now(UTC) + timedelta(seconds=60), usegmt=True)
+    assert refused(LATER, 503, {"retry-after": later, "date": date}).retry_in == pytest.approx(60, abs=5)
+
+
 # --- trying again ----------------------------------------------------------------------------------
 
 OK = {"success": True, "data": {"organizationId": "org"}}

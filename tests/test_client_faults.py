@@ -534,6 +534,17 @@ def test_an_answer_that_is_too_large_as_it_is(make_client: MakeClient) -> None:
         make_client(base_url=server.url).request_login_code("a@example.com")
 
 
+@pytest.mark.parametrize("kind", ["gzip", "deflate", "zlib"])
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_an_answer_that_comes_in_small_parts(kind: str, size: int) -> None:
+    headers = {"content-encoding": "deflate" if kind == "zlib" else kind}
+    body = http.Body(httpx.Response(200, headers=headers), 2**20, None)
+    sent = packed(1, kind=kind)
+    for start in range(0, len(sent), size):
+        body.take(sent[start : start + size])
+    assert body.whole() == b" " * 2**20
+
+
 @pytest.mark.parametrize("kind", ["gzip", "deflate", "zlib", ""])
 def test_a_large_answer_within_the_limit(make_client: MakeClient, kind: str) -> None:
     body = b'{"success": true, "data": {"organizationId": "org"}' + b" " * 20_000_000 + b"}"

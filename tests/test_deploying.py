@@ -621,12 +621,24 @@ def test_moments_have_a_zone_and_say_how_long_ago() -> None:
     new_york = datetime(2026, 1, 1, 23, 30, tzinfo=timezone(timedelta(hours=-5)))
     assert moment_text(new_york) == "2026-01-02 04:30:00 UTC"
     assert moment_text(datetime(2026, 1, 2, 4, 30)) == "2026-01-02 04:30:00 UTC"  # noqa: DTZ001 - as servers do
+    west = timezone(timedelta(hours=-5))
+    for_ever = datetime(9999, 12, 31, 23, 59, 59, tzinfo=west)
+    assert moment_text(for_ever) == "9999-12-31 23:59:59 UTC"
+    assert ago(for_ever) == "9999-12-31"
+    assert ago(datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=5)))) == "0001-01-01"
     told = {0: "just now", 12: "12 s ago", 200: "3 min ago", 7300: "2 h ago", 90_000: "1 day ago"}
     for seconds, words in (
         told | {200_000: "2 days ago", 40 * 86_400: "2026-01-02", -65: "in 1 min"}
     ).items():
         assert ago(new_york, new_york + timedelta(seconds=seconds)) == words
-    durations = {4.4: "4 ms", 999: "999 ms", 4200: "4.2 s", 185_000: "3 min 5 s", 7_440_000: "2 h 4 min"}
+    durations = {
+        4.4: "4 ms",
+        999: "999 ms",
+        999.6: "1.0 s",
+        4200: "4.2 s",
+        185_000: "3 min 5 s",
+        7_440_000: "2 h 4 min",
+    }
     for milliseconds, words in durations.items():
         assert duration_text(milliseconds) == words
 

@@ -296,6 +296,7 @@ def test_without_an_account_a_magic_says_how_to_get_one(shell: Kernel) -> None:
         ('{holder["p"]}', "Ada $x {y}"),
         ('{"name": "Ada"};', "Ada"),
         ('{"name": "# Ada"}  # who it is', "# Ada"),
+        (r'{"name": "Ada\\"}  # who it is', r"Ada\\"),
         ("name=Ada language=en", "Ada"),
         ('name="Ada L."', "Ada L."),
         ('name="4"', "4"),
@@ -529,6 +530,13 @@ def test_a_lab_that_runs_a_sandbox_shares_it(
             outcome = other.run(f"sandbox.{beyond}")
             assert outcome.error == "AttributeError"
             assert f"it runs in another process, at {sandbox.url}" in outcome.traceback[-1]
+        gone = (
+            "from codika_nb.notebook.remote_sandbox import RemoteSandbox; RemoteSandbox('http://127.0.0.1:9')"
+        )
+        for asked in (".inbox", ".code_for('ada@example.com')"):
+            outcome = shell.run(gone + asked)
+            assert outcome.error == "TransportError"
+            assert "codika-nb lab" in outcome.traceback[-1]
         assert other.run("sandbox.instance_key('x')").error == "NotSignedIn"
         other.run(f"%codika_signup {EMAIL} --code {sandbox.code_for(EMAIL)}")
         other.run(f"from codika_nb import Client\ndeployed = %codika_deploy {greeter}")

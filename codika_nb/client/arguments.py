@@ -79,7 +79,7 @@ def is_number(value: object, least: int, most: int) -> bool:
 def version(wanted: str | None, form: Literal["X.Y", "X.Y.Z"]) -> str | None:
     """Which version is to be read; the platform answers one it cannot read with nothing at all."""
     parts = r"\.".join(["[0-9]+"] * len(form.split(".")))
-    if wanted is not None and not re.fullmatch(parts, wanted):
+    if wanted is not None and not (isinstance(wanted, str) and re.fullmatch(parts, wanted)):
         raise ConfigError(
             f"{wanted!r} is no version.",
             code="INVALID_VERSION",

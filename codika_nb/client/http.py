@@ -236,6 +236,7 @@ class Body:
         if packing not in ("", "identity", "gzip", "x-gzip", "deflate"):
             raise Unusable("it is packed in a way that nobody asked for")
         self._is_packed = packing not in ("", "identity")
+        self._start = b""  # of what is packed: two bytes say how
         self._unpacked: list[bytes] | None = []
         length = answer.headers.get("content-length", "")
         if length.isdecimal() and len(length) < 20 and int(length) > limit:
@@ -248,7 +249,11 @@ class Body:
         if not self._is_packed:
             self._count(len(part))
             return
-        if len(self._raw) == 1:
+        if len(self._start) < 2:
+            part = self._start + part
+            self._start = part[:2]
+            if len(part) < 2:
+                return
             self._unpack = _unpacking(part)
         for piece in self._pieces(self._unpack, part):
             self._count(len(piece))
@@ -286,14 +291,14 @@ class Body:
         """All of it."""
         parts = self._unpacked if self._is_packed else self._raw
         if parts is None:
-            again = _unpacking(self._raw[0])
+            again = _unpacking(self._start)
             parts = [piece for part in self._raw for piece in self._pieces(again, part)]
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def _unpacking(start: bytes) -> Any:
     """What unpacks gzip, and both things that servers call deflate: with a header, and without."""
-    is_zlib = len(start) < 2 or (start[0] & 0x0F == 8 and int.from_bytes(start[:2]) % 31 == 0)
+    is_zlib = start[0] & 0x0F == 8 and int.from_bytes(start[:2]) % 31 == 0
     has_header = is_zlib or start[:1] == b"\x1f"
     return zlib.decompressobj(zlib.MAX_WBITS | 32 if has_header else -zlib.MAX_WBITS)
 

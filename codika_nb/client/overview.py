@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
-from itertools import islice
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..display.design import output
@@ -125,13 +124,20 @@ def _brief(value: Any) -> str:
     try:
         text = json.dumps(value, ensure_ascii=False, default=str)
     except (TypeError, ValueError, RecursionError):  # a payload that was refused for just that
-        text = repr(value)
+        text = _said(value)
     return plain(redact(text), 60)
+
+
+def _said(value: Any) -> str:
+    """A value that is no JSON: as Python writes it, or only what it is, where Python refuses that, too."""
+    try:
+        return repr(value)
+    except (ValueError, RecursionError):  # thousands of digits
+        return f"a {type(value).__name__}"
 
 
 def payload_at(inputs: Any, index: int) -> Any:
     """The payload of a row; none if whoever has the payloads has taken it away since."""
-    rows: Iterable[Any] = (
-        rows_of(inputs.iloc[index : index + 1]) if is_frame(inputs) else islice(inputs, index, index + 1)
-    )
-    return next(iter(rows), None)
+    if is_frame(inputs):
+        return next(rows_of(inputs.iloc[index : index + 1]), None)
+    return inputs[index] if index < len(inputs) else None

@@ -62,6 +62,13 @@ def as_json(value: Any) -> Any:
     What is missing (NaN, NaT, NA) is left out of an object, and null in a list. What has no form in JSON
     stays as it is, and is refused when it is sent.
     """
+    try:
+        return _in_a_list(value)
+    except RecursionError:  # it contains itself
+        return value
+
+
+def _in_a_list(value: Any) -> Any:
     converted = _converted(value)
     return None if converted is _MISSING else converted
 
@@ -78,7 +85,7 @@ def _converted(value: Any) -> Any:
         members = ((str(name), _converted(each)) for name, each in value.items())
         return {name: each for name, each in members if each is not _MISSING}
     if type(value) in (list, tuple, set, frozenset, range):
-        return [as_json(each) for each in value]
+        return [_in_a_list(each) for each in value]
     return _from_a_library(value) if type(value).__module__.partition(".")[0] in _LIBRARIES else _plain(value)
 
 
@@ -89,11 +96,11 @@ def _from_a_library(value: Any) -> Any:
     """A value of numpy or pandas; whoever has one has imported the library."""
     numpy, pandas = sys.modules["numpy"], sys.modules.get("pandas")
     if isinstance(value, numpy.ndarray) and value is not numpy.ma.masked:
-        return [as_json(each) for each in value] if value.ndim else _converted(value.item())
+        return [_in_a_list(each) for each in value] if value.ndim else _converted(value.item())
     if is_frame(value):
         return list(rows_of(value))
     if pandas and isinstance(value, pandas.Series | pandas.Index | pandas.api.extensions.ExtensionArray):
-        return [as_json(each) for each in value]
+        return [_in_a_list(each) for each in value]
     is_missing = pandas and pandas.api.types.is_scalar(value) and pandas.isna(value)
     if is_missing or value is numpy.ma.masked:
         return _MISSING
@@ -122,7 +129,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Enum):
         return _converted(value.value)
     if isinstance(value, Sequence | Set | ValuesView) and not isinstance(value, _BYTES):
-        return [as_json(each) for each in value]
+        return [_in_a_list(each) for each in value]
     return str(value) if isinstance(value, UUID) else value
 
 

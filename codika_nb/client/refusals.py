@@ -149,14 +149,23 @@ def _retry_after(response: Response) -> float | None:
     seconds = _seconds(value)
     if seconds is not None or not value:
         return seconds
-    try:
-        date = parsedate_to_datetime(value)
-        # By the server's own clock where it tells the time: this machine's may be wrong.
-        told = response.headers.get("date")
-        now = parsedate_to_datetime(told) if told else datetime.now(UTC)
-        return max(0.0, (date - now).total_seconds())
-    except (TypeError, ValueError, OverflowError):  # no date, or one without a zone
+    if (date := _moment(value)) is None:
         return None
+    try:
+        # By the server's own clock where it tells the time: this machine's may be wrong.
+        now = _moment(response.headers.get("date")) or datetime.now(UTC)
+        return max(0.0, (date - now).total_seconds())
+    except OverflowError:
+        return None
+
+
+def _moment(value: str | None) -> datetime | None:
+    """A header's moment; none of what is no date, or has no zone."""
+    try:
+        moment = parsedate_to_datetime(value or "")
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return moment if moment.tzinfo else None
 
 
 def invalid(response: Response, why: str) -> InvalidResponseError:

@@ -155,7 +155,7 @@ def verify_webhook(
             next_action="Does whoever sends it sign it, and does a proxy in between pass the headers on?",
         )
     age = time.time() - int(sent)
-    if abs(age) > tolerance:
+    if not abs(age) <= tolerance:  # nor where the tolerance is no number
         raise WebhookVerificationError(
             f"The message was signed {abs(age):.0f} s {'ago' if age > 0 else 'ahead of now'}; "
             f"{tolerance:g} s are allowed.",

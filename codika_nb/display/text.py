@@ -86,7 +86,7 @@ def json_text(value: Any) -> str:
 
 def moment_text(when: datetime) -> str:
     """A moment with its zone, as everywhere: "2026-11-27 04:13:03 UTC"."""
-    return f"{_zoned(when):%Y-%m-%d %H:%M:%S} UTC"
+    return f"{_zoned(when).replace(tzinfo=None).isoformat(' ', 'seconds')} UTC"
 
 
 def ago(when: datetime, now: datetime | None = None) -> str:
@@ -95,7 +95,7 @@ def ago(when: datetime, now: datetime | None = None) -> str:
     if abs(seconds) < 1:
         return "just now"
     if abs(seconds) > 31 * 86_400:
-        return f"{_zoned(when):%Y-%m-%d}"
+        return _zoned(when).date().isoformat()
     units = ((86_400, "days"), (3600, "h"), (60, "min"), (1, "s"))
     size, unit = next(each for each in units if abs(seconds) >= each[0])
     count = int(abs(seconds) // size)
@@ -105,7 +105,7 @@ def ago(when: datetime, now: datetime | None = None) -> str:
 
 def duration_text(milliseconds: float) -> str:
     """How long something took: "682 ms", "4.2 s", "3 min 5 s", "2 h 4 min"."""
-    if milliseconds < 1000:
+    if milliseconds < 999.5:
         return f"{milliseconds:.0f} ms"
     if milliseconds < 59_950:
         return f"{milliseconds / 1000:.1f} s"
@@ -118,4 +118,7 @@ def duration_text(milliseconds: float) -> str:
 
 def _zoned(when: datetime) -> datetime:
     """The moment in UTC, which is what a server means where it names no zone."""
-    return when.astimezone(UTC) if when.tzinfo else when.replace(tzinfo=UTC)
+    try:
+        return when.astimezone(UTC) if when.tzinfo else when.replace(tzinfo=UTC)
+    except OverflowError:  # the first or the last day that there is, as "for ever" is written
+        return when.replace(tzinfo=UTC)

@@ -248,10 +248,11 @@ def _without_habits(text: str) -> str:
 
 def _end(text: str) -> int:
     """Where a comment begins: at a ``#`` after a blank, outside of quotes and braces."""
-    quote, depth = "", 0
+    quote, depth, escaped = "", 0, False
     for place, character in enumerate(text):
         if quote:
-            quote = "" if character == quote and text[place - 1] != "\\" else quote
+            quote = "" if character == quote and not escaped else quote
+            escaped = character == "\\" and not escaped
         elif character in "\"'":
             quote = character
         elif character in "{[":

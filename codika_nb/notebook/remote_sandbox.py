@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 from ..client.call import Call, path
 from ..client.http import httpx
-from ..errors import ConfigError
+from ..errors import ConfigError, TransportError
 from ..loops import IN_BROWSER
 from ..models import MintedKey
 from ..profiles import is_loopback
@@ -92,7 +92,14 @@ class RemoteSandbox:
 
     def _mail(self, **query: str) -> Inbox:
         headers = {"Accept": "application/json"}
-        answer = httpx.get(self.inbox_url, params=query, headers=headers, timeout=5.0, trust_env=False)
+        try:
+            answer = httpx.get(self.inbox_url, params=query, headers=headers, timeout=5.0, trust_env=False)
+        except httpx.HTTPError:
+            raise TransportError(
+                f"The sandbox at {self.url} does not answer.",
+                next_action="Start it again, where it was started: codika-nb lab, or codika-nb sandbox.",
+                code="network-error",
+            ) from None
         if answer.status_code in (401, 403):
             raise ConfigError(
                 f"The mail of the sandbox at {self.url} is not open to everybody.",
