@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from codika_nb import Client, Sandbox, UseCase, UseCaseError, sign_in, verify_workflow
 from codika_nb.usecases.n8n.graph import Graph, named_in
 from codika_nb.usecases.starters import trigger_kind
+from codika_nb.usecases.triggers import ENGINE_WEBHOOKS, webhook_url
 from tests.codika_tool import Tool, codika_tool
 from tests.conftest import EMAIL, GREETER
 from tests.kernels import Kernel, SharedKernel
@@ -857,6 +858,49 @@ def test_what_is_in_the_pattern_comes_out_unchanged() -> None:
 
     assert use_case._source.files["workflows/greet.json"] == file.read_bytes()
     assert use_case.verify() == []
+
+
+def in_pattern(trigger: dict[str, Any], output: int = 0, **members: Any) -> dict[str, Any]:
+    """A workflow with a Codika Init, which one output of the trigger leads to."""
+    init = node("Init", "n8n-nodes-codika.codika", 1, parameters={"operation": "initWorkflow"})
+    submit = node("Submit", "n8n-nodes-codika.codika", 1, parameters={"operation": "submitResult"})
+    return export([trigger, init, submit], (trigger["name"], "Init", output), ("Init", "Submit"), **members)
+
+
+@pytest.mark.parametrize(
+    ("given", "output", "method", "kept"),
+    [
+        ("PUT", 0, "PUT", "PUT"),
+        ("PATCH", 0, "POST", "POST"),
+        ("HEAD", 0, "POST", "POST"),
+        ("post", 0, "POST", "POST"),
+        (None, 0, "GET", "GET"),
+        ("={{ 'GET' }}", 0, "POST", "POST"),
+        (["POST", "GET"], 0, "POST", ["POST", "GET"]),
+        (["GET", "POST"], 1, "POST", ["GET", "POST"]),
+        (["GET", "POST"], 0, "GET", ["GET", "POST"]),
+        (["HEAD", "GET"], 1, "GET", ["HEAD", "GET"]),
+        (["PATCH", "HEAD"], 1, "POST", ["PATCH", "POST"]),
+        (["PATCH", "POST"], 0, "POST", ["POST", "PATCH"]),
+        ([], 0, "GET", "GET"),
+        ([{"a": 1}], 0, "POST", ["POST"]),
+    ],
+)
+def test_a_webhook_in_the_pattern_has_a_method_by_which_it_is_called(
+    given: Any, output: int, method: str, kept: Any
+) -> None:
+    path = webhook_url("my-flow").removeprefix(ENGINE_WEBHOOKS)
+    hook = node("Hook", "webhook", 2, parameters={"httpMethod": given, "path": path})
+
+    use_case = UseCase.from_n8n(in_pattern(hook, output))
+
+    (workflow,) = workflows(use_case)
+    (trigger,) = use_case.configuration.to_json()["workflows"][0]["triggers"]
+    assert (trigger["method"], named(workflow)["Hook"]["parameters"]["httpMethod"]) == (method, kept)
+    assert [each for each in use_case.verify() if each.rule == "WEBHOOK-METHOD"] == []
+    assert use_case.imported is not None
+    said = [each.message for each in use_case.imported.done if each.node == "Hook"]
+    assert any(method in each for each in said) is (given not in ("PUT", None, []))
 
 
 def test_files_texts_and_folders(tmp_path: Path) -> None:

@@ -38,6 +38,10 @@ class _Trigger(Model):
     description: str | None = None
 
 
+Method = Literal["POST", "GET", "PUT", "DELETE"]
+"""By what the platform calls a webhook."""
+
+
 class HttpTrigger(_Trigger):
     """Runs the workflow when a person fills in its form or a program calls its address.
 
@@ -50,7 +54,7 @@ class HttpTrigger(_Trigger):
 
     type: Literal["http"] = "http"
     url: str
-    method: Literal["POST", "GET", "PUT", "DELETE"] = "POST"
+    method: Method = "POST"
     input_schema: list[FormField] | None = None
     auth_method: Literal["none", "bearer", "basic"] | None = None
     auth_token: str | None = None

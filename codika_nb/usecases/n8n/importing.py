@@ -119,9 +119,11 @@ def _as_it_is(export: Export, hint: str, taken: list[str]) -> _Made:
     notes = Notes(own)
     title = export.data.get("name")
     title = title.strip() if isinstance(title, str) and title.strip() else hint
-    members = described(export.data, own)
+    before = json_file(export.data, export.place)
+    members = described(export.data, own, notes)
+    is_same = json_file(export.data, export.place) == before
     old_id = str(export.data.get("id") or "")
-    if not verify_files({f"workflows/{own}.json": json_file(export.data, export.place)}):
+    if is_same and not verify_files({f"workflows/{own}.json": before}):
         notes.done("It is in the platform's pattern already, and was left as it is.")
         return _Made(own, title, export.written or export.data, members, notes, old_id)
     read = put_right(export, own, notes)

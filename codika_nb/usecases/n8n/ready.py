@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
-from ..rules.view import CREDENTIAL, ENGINE_MEMBERS, INIT_OPERATIONS, as_object, objects_in
+from ..rules.view import CREDENTIAL, ENGINE_MEMBERS, INIT_OPERATIONS, as_list, as_object, objects_in
 from ..starters import SUBWORKFLOW, WEBHOOK, trigger_kind
-from ..triggers import INSTANCE_PATH, webhook_url
+from ..triggers import INSTANCE_PATH, Method, webhook_url
 from . import inputs
 from .graph import Graph, Node
 from .reading import read_of
+from .report import Notes
 from .times import cron_of, sentence
 
 _KINDS = ("string", "number", "boolean", "array", "object")
@@ -73,8 +74,11 @@ def own_id(data: Mapping[str, Any]) -> str:
     return next((each for each in ids if re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*", each)), "")
 
 
-def described(data: Mapping[str, Any], template_id: str) -> dict[str, Any]:
-    """What the configuration says of a workflow, drawn from its nodes."""
+def described(data: Mapping[str, Any], template_id: str, notes: Notes) -> dict[str, Any]:
+    """What the configuration says of a workflow, drawn from its nodes.
+
+    Where the platform has no word for what they say, they are changed, and that is taken down.
+    """
     nodes = _nodes(data)
     uids = dict.fromkeys(match[2].lower() for match in CREDENTIAL.finditer(json.dumps(data)))
     members: dict[str, Any] = {"integrationUids": list(uids)}
@@ -101,5 +105,27 @@ def described(data: Mapping[str, Any], template_id: str) -> dict[str, Any]:
             name = kinds["http"]["name"]
             read = read_of(Graph(template_id, nodes, {}), name, [])
             trigger["inputSchema"] = inputs.form(read.at(["body"])).fields
-            trigger["method"] = kinds["http"]["parameters"].get("httpMethod", "GET")
+            trigger["method"] = _method(kinds["http"], data, notes)
     return {"triggers": [trigger], **members}
+
+
+def _method(webhook: Node, data: Mapping[str, Any], notes: Notes) -> str:
+    """By what the platform calls a webhook: POST before others, and one whose output leads on."""
+    name, given = webhook["name"], webhook["parameters"].get("httpMethod", "GET")
+    written = [str(each or "GET") for each in (given if isinstance(given, list) else [given])] or ["GET"]
+    methods, known = [each.upper() for each in written], get_args(Method)
+    outputs = as_list(as_object(as_object(data.get("connections")).get(name)).get("main"))
+    leading = [n for n, _ in enumerate(methods) if n < len(outputs) and outputs[n]] or range(len(methods))
+    chosen = min(leading, key=lambda n: (methods[n] != "POST", methods[n] not in known))
+    if (method := methods[chosen]) not in known:
+        if "POST" in methods:  # whose output leads nowhere: no two outputs are of one method
+            methods[methods.index("POST")] = method
+        method = methods[chosen] = "POST"
+    if methods[chosen] != written[chosen]:
+        notes.done(f"The platform calls no webhook by {written[chosen]}: it takes {method} now.", name)
+    elif len(methods) > 1:
+        notes.done(f"It takes {' and '.join(methods)}: the platform calls it by {method}.", name)
+    now = methods if given and isinstance(given, list) else method
+    if now != given:
+        webhook["parameters"]["httpMethod"] = now
+    return method
