@@ -367,6 +367,25 @@ def test_documents_and_ingestion_of_a_folder(client: Any, greeter: Path) -> None
         client.deploy_documents(greeter)
 
 
+def test_an_ingestion_of_no_version_is_refused_before_it_is_sent(client: Any, greeter: Path) -> None:
+    client.deploy_use_case(greeter)
+    (greeter / "data-ingestion").mkdir()
+    shutil.copy(greeter / "workflows" / "greet.json", greeter / "data-ingestion" / "embed.json")
+    ingestion = {key: value for key, value in INGESTION.items() if key != "n8nWorkflowJsonBase64"}
+    (greeter / "data-ingestion.json").write_text(json.dumps(ingestion), encoding="utf-8")
+    file = greeter / "version.json"
+
+    for version in ("2", "1.2.3.4", "1.0", "", None, 2, 1.5, ["1.0.0"]):
+        written = json.dumps({"version": "1.0.1", "dataIngestionVersion": version, "more": 1})
+        file.write_text(written, encoding="utf-8")
+        with pytest.raises(UseCaseError, match=r'^version\.json: dataIngestionVersion: .* form "X\.Y\.Z"'):
+            client.deploy_data_ingestion(greeter)
+        assert file.read_text(encoding="utf-8") == written
+
+    file.write_text(json.dumps({"version": "1.0.1"}), encoding="utf-8")
+    assert client.deploy_data_ingestion(greeter).version == "1.0"  # nothing was sent before
+
+
 # --- runs ------------------------------------------------------------------------------------------
 
 

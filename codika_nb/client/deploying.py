@@ -22,7 +22,7 @@ from ..errors import ConfigError, UseCaseError
 from ..files import path_of
 from ..models import AcceptedDocuments, DataIngestion, Deployment, StageDocument
 from ..usecases.apart import data_ingestion, stage_documents
-from ..usecases.record import Record, record_ingestion
+from ..usecases.record import Record, ingestion_version, record_ingestion
 from ..usecases.usecase import UseCase
 from ..usecases.versions import VersionRule, version_rule
 from . import arguments
@@ -98,6 +98,7 @@ def deploy_data_ingestion(
         record = Record(folder)
         ingestion = yield from Work(lambda: data_ingestion(folder), "read")
         yield from Work(record.check_writable, "read")
+        yield from Work(lambda: ingestion_version(folder), "read")  # which is to be raised
         project_id, config = project_id or (yield from _project_of(api, folder)), ingestion.config
     body = {
         # The member is called after the process, and holds the project.

@@ -264,16 +264,7 @@ class Record:
         Raises:
             UseCaseError: the file is there but does not say a version.
         """
-        content = read_object(self.path, "version.json") if self.path else None
-        if content is None:
-            return "1.0.0"
-        version = content.get("version", "1.0.0")
-        if not (isinstance(version, str) and re.fullmatch(r"\d+\.\d+\.\d+", version)):
-            raise UseCaseError(
-                f'version.json: version: {version!r} is not of the form "X.Y.Z".',
-                next_action='Correct version.json, as in {"version": "1.0.0"}.',
-            )
-        return version
+        return _version(self.path, "version") if self.path else "1.0.0"
 
     # --- what has been done ------------------------------------------------------------------------
 
@@ -391,6 +382,26 @@ class Record:
         write(self.folder, name, json_file(value, name, end=""))
 
 
+def _version(folder: Path, member: str) -> str:
+    """A version ``X.Y.Z`` in ``version.json``; "1.0.0" before the first deployment."""
+    version = (read_object(folder, "version.json") or {}).get(member, "1.0.0")
+    if not (isinstance(version, str) and re.fullmatch(r"\d+\.\d+\.\d+", version)):
+        raise UseCaseError(
+            f'version.json: {member}: {version!r} is not of the form "X.Y.Z".',
+            next_action=f'Correct version.json, as in {{"{member}": "1.0.0"}}.',
+        )
+    return version
+
+
+def ingestion_version(folder: Path) -> str:
+    """The version of a folder's data ingestion, which counts apart; as `Record.version`.
+
+    Raises:
+        UseCaseError: the file is there but does not say a version.
+    """
+    return _version(folder, "dataIngestionVersion")
+
+
 def record_ingestion(
     record: Record, deployed: DataIngestion, project_id: str, bump: str, ingestion: Ingestion
 ) -> None:
@@ -406,10 +417,9 @@ def record_ingestion(
     check_path_segment(project_id, "project id")
     check_path_segment(deployed.version, "version")
     folder, now = record.folder, _timestamp()
+    version = raised(ingestion_version(folder), bump)
     kept = read_object(folder, "version.json") or {}
-    version = raised(kept.get("dataIngestionVersion") or "1.0.0", bump)
-    kept["dataIngestionVersion"] = version
-    write(folder, "version.json", json_file(kept, "version.json"))
+    write(folder, "version.json", json_file({**kept, "dataIngestionVersion": version}, "version.json"))
     archive = f"deployments/{project_id}/data-ingestion/{deployed.version}"
     write(folder, f"{archive}/{Path(ingestion.file).name}", ingestion.content)
     snapshot = {**ingestion.config, "n8nWorkflowJsonBase64": "[archived as workflow file]"}
