@@ -301,16 +301,53 @@ def test_the_code_gives_what_the_trigger_gave(trigger: Any, call: Any, item: Any
     (workflow,) = workflows(UseCase.from_n8n(after(trigger)))
     code = named(workflow)[trigger["name"]]["parameters"]["jsCode"]
 
-    ran = subprocess.run(
-        ["node", "-e", NODE, json.dumps({"Codika Start": call}), code],
-        capture_output=True,
-        encoding="utf-8",
-        check=True,
-    )
+    given = run_code(code, {"Codika Start": call})
+    assert given | item == given
+    assert item or given == {}
 
-    (given,) = json.loads(ran.stdout)
-    assert given["json"] | item == given["json"]
-    assert item or given["json"] == {}
+
+#: What could be taken for something else on its way into code.
+ODD_TEXTS = [
+    *("Cost in $WEBHOOK", "$START", "$LABELS", "$HIDDEN$OTHERWISE", "$GIVEN", "$& $1 $$ \\1 \\g<0>"),
+    *('"', "it's `${1}`", "a\\", "a\\nb", "a\nb\r\tc", "</script><!--", "*/ // /*", "\u2028 \x1b é 😀"),
+]
+
+
+def run_code(code: str, nodes: dict[str, Any]) -> Any:
+    """What a Code node gives, by what the nodes gave that it names."""
+    command = ["node", "-e", NODE, json.dumps(nodes), code]
+    ran = subprocess.run(command, capture_output=True, encoding="utf-8", check=True)
+    (item,) = json.loads(ran.stdout)
+    return item["json"]
+
+
+@pytest.mark.skipif(not shutil.which("node"), reason="runs JavaScript")
+def test_whatever_a_form_calls_its_fields_is_no_code() -> None:
+    fields = [{"fieldLabel": each} for each in ODD_TEXTS]
+    hidden = [
+        {"fieldType": "hiddenField", "fieldName": f"h{n}", "fieldValue": each}
+        for n, each in enumerate(ODD_TEXTS)
+    ]
+    trigger = node("F", "formTrigger", 2.2, parameters={"formFields": {"values": [*fields, *hidden]}})
+    use_case = UseCase.from_n8n(after(trigger))
+
+    (workflow,) = workflows(use_case)
+    keys = [
+        each["key"] for each in use_case.configuration.to_json()["workflows"][0]["triggers"][0]["inputSchema"]
+    ]
+    body = dict(zip(keys, range(len(ODD_TEXTS)), strict=False))
+    item = run_code(named(workflow)["F"]["parameters"]["jsCode"], {"Codika Start": {"body": body}})
+    assert {each: item[each] for each in ODD_TEXTS} == {each: n for n, each in enumerate(ODD_TEXTS)}
+    assert [item[f"h{n}"] for n in range(len(ODD_TEXTS))] == ODD_TEXTS
+
+
+@pytest.mark.skipif(not shutil.which("node"), reason="runs JavaScript")
+@pytest.mark.parametrize("name", ODD_TEXTS)
+def test_whatever_a_schedule_is_called_is_no_code(name: str) -> None:
+    (workflow,) = workflows(UseCase.from_n8n(after({**HOURLY, "name": name})))
+
+    code = named(workflow)[name]["parameters"]["jsCode"]
+    assert run_code(code, {f"{name} Start": {"timestamp": "now"}}) == {"timestamp": "now"}
 
 
 @pytest.mark.parametrize(
@@ -931,11 +968,8 @@ def test_lone_workflows_are_verified(greeter: Path) -> None:
 def test_a_scheduled_run_has_the_items_of_its_schedule() -> None:
     (workflow,) = workflows(UseCase.from_n8n(after(HOURLY)))
     code = named(workflow)["Hourly"]["parameters"]["jsCode"]
-    given = json.dumps({"Hourly Start": {"timestamp": "now"}})
 
-    ran = subprocess.run(["node", "-e", NODE, given, code], capture_output=True, encoding="utf-8", check=True)
-
-    assert json.loads(ran.stdout) == [{"json": {"timestamp": "now"}}]
+    assert run_code(code, {"Hourly Start": {"timestamp": "now"}}) == {"timestamp": "now"}
 
 
 def test_they_are_deployed_and_stored_as_made(

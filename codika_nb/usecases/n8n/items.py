@@ -14,26 +14,28 @@ from .report import Notes
 
 
 def item_code(start: str, **parts: str) -> str:
-    """The code that gives what a start of this kind gave: a file of ``code``, with its parts filled in."""
+    """The code that gives what a start of this kind gave: a file of ``code``, with its parts filled in.
+
+    All at once, so that nothing in one part is taken for the place of another.
+    """
     written = resources.files(__package__).joinpath("code", f"{start}.js").read_text(encoding="utf-8")
-    filled = re.sub(r"\$([A-Z]+)\b", lambda hole: parts.get(hole[1], hole[0]), written)
+    filled = re.sub(r"\$([A-Z]+)\b", lambda hole: parts[hole[1]], written)
     return filled.removesuffix("\n")
 
 
-def form_item(names: Mapping[str, str], hidden: Mapping[str, str]) -> str:
-    """Code that gives a form's item.
+def form_item(names: Mapping[str, str], hidden: Mapping[str, str]) -> dict[str, str]:
+    """The parts of the code that gives a form's item.
 
     Args:
         names: what the item calls the fields, by their keys.
         hidden: the values of those that nobody fills in, by their keys.
     """
     given = f"\nconst hidden = {json.dumps(hidden, ensure_ascii=False)};" if hidden else ""
-    return item_code(
-        "form",
-        LABELS=json.dumps(dict(names), ensure_ascii=False),
-        HIDDEN=given,
-        OTHERWISE="hidden[key] ?? null" if hidden else "null",
-    )
+    return {
+        "LABELS": json.dumps(dict(names), ensure_ascii=False),
+        "HIDDEN": given,
+        "OTHERWISE": "hidden[key] ?? null" if hidden else "null",
+    }
 
 
 _FORM_KINDS = {

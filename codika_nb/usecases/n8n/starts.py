@@ -127,7 +127,7 @@ def build(
     """
     node, kind, name = start.node, start.kind, start.node["name"]
     x, y = node["position"]
-    trigger, code = _translated(graph, start, template_id, read, notes)
+    trigger, code, parts = _translated(graph, start, template_id, read, notes)
     stays = kind in ("schedule", "service")
     graph.remove(name)
     init = graph.free("Codika Init")
@@ -137,15 +137,15 @@ def build(
         graph.nodes[own_name] = {**_staying(node), "name": own_name, "position": [x - 480, y + 180]}
         graph.nodes[own_name].pop("disabled", None)
         own.append(own_name)
-        code = code.replace("$START", json.dumps(own_name, ensure_ascii=False))
+        parts["START"] = json.dumps(own_name, ensure_ascii=False)
     if kind != "service":
         own.insert(0, _webhook(graph, template_id, [x - 480, y]))
+        parts["WEBHOOK"] = json.dumps(own[0], ensure_ascii=False)
     parameters = _INIT | ({} if not stays else _INIT_ALONE) | {"workflowId": template_id}
     parameters["triggerType"] = trigger["type"]
     more = {"executeOnce": True} if kind == "service" else {}
     graph.add(init, CODIKA, 1, [x - 240, y], parameters, **more)
-    code = code.replace("$WEBHOOK", json.dumps(own[0], ensure_ascii=False))
-    graph.add(name, _CODE, 2, [x, y], {"jsCode": code})
+    graph.add(name, _CODE, 2, [x, y], {"jsCode": item_code(code, **parts)})
     for each in own:
         graph.connect(each, init)
     graph.connect(init, name)
@@ -211,8 +211,8 @@ def _translated(
     template_id: str,
     read: Read,
     notes: Notes,
-) -> tuple[dict[str, Any], str]:
-    """The configuration's trigger, and the code that gives what the old one gave."""
+) -> tuple[dict[str, Any], str, dict[str, str]]:
+    """The configuration's trigger, and which code gives what the old one gave, with what parts."""
     node, name = start.node, start.node["name"]
     behind = [link["node"] for link in start.targets]
     members = read_of(graph, name, behind).members
@@ -220,8 +220,8 @@ def _translated(
     http: dict[str, Any] = {"type": "http", "url": webhook_url(template_id), "method": "POST"}
     match start.kind:
         case "webhook":
-            fields, code = _of_webhook(graph, start, members, recorded, notes)
-            return http | {"inputSchema": fields}, code
+            fields, parts = _of_webhook(graph, start, members, recorded, notes)
+            return http | {"inputSchema": fields}, "webhook", parts
         case "form":
             schema, names, hidden = form_fields(node, notes)
             other = [field for field in schema if field["label"] != field["key"]]
@@ -230,14 +230,15 @@ def _translated(
             notes.done(f"The form's fields are the input form now{also}.", name)
             about = {"title": "formTitle", "description": "formDescription"}
             texts = {member: node["parameters"].get(parameter) for member, parameter in about.items()}
-            return http | _plain_texts(texts) | {"inputSchema": schema}, form_item(names, hidden)
+            trigger = http | _plain_texts(texts) | {"inputSchema": schema}
+            return trigger, "form", form_item(names, hidden)
         case "chat":
             notes.done("The chat is a form with a message now; nothing keeps a session but sessionId.", name)
             schema = [
                 {"key": "chatInput", "label": "Message", "type": "text", "required": True},
                 {"key": "sessionId", "label": "Session", "type": "string"},
             ]
-            return http | {"inputSchema": schema}, item_code("chat")
+            return http | {"inputSchema": schema}, "chat", {}
         case "schedule":
             zone = read.settings.get("timezone")
             zone = zone if isinstance(zone, str) and zone not in ("", "DEFAULT") else "UTC"
@@ -255,7 +256,7 @@ def _translated(
                 "manualTriggerUrl": webhook_url(template_id),
             }
             notes.done(f"Runs on schedule ({said}, {zone}), and by hand through a webhook.", name)
-            return trigger, item_code("empty" if node["type"] in (CRON, INTERVAL) else "schedule")
+            return trigger, "empty" if node["type"] in (CRON, INTERVAL) else "schedule", {}
         case "service":
             short = node["type"].rpartition(".")[2]
             lower = short.lower()
@@ -265,10 +266,10 @@ def _translated(
             notes.decide(
                 f"Started by {event}: the platform has to support that, and to have its credentials.", name
             )
-            return {"type": "service_event", "service": service, "eventType": event}, item_code("service")
+            return {"type": "service_event", "service": service, "eventType": event}, "service", {}
     if node["type"] in BY_HAND:
         notes.done("The start by hand is an HTTP endpoint without input now.", name)
-    return http | {"inputSchema": []}, item_code("empty")
+    return http | {"inputSchema": []}, "empty", {}
 
 
 def _of_webhook(
@@ -277,8 +278,8 @@ def _of_webhook(
     members: Mapping[str, Value],
     recorded: list[dict[str, Any]],
     notes: Notes,
-) -> tuple[list[dict[str, Any]], str]:
-    """The fields for what a webhook took, by whatever method, and the code that gives its item."""
+) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    """The fields for what a webhook took, by whatever method, and the parts of the code for its item."""
     node, name = start.node, start.node["name"]
     method = start.label.upper() or node["parameters"].get("httpMethod") or "GET"
     by_query = method in ("GET", "HEAD") if isinstance(method, str) else False
@@ -303,5 +304,5 @@ def _of_webhook(
     was = " and ".join(map(str, method)) if isinstance(method, list) else method
     instead = "" if was == "POST" else f" instead of {was}"
     notes.done(f"The webhook is the platform's now: POST{instead}, locked, answered by the last node.", name)
-    parts = "query: body, body: {}" if by_query else "query: start.query ?? {}, body"
-    return form.fields, item_code("webhook", GIVEN=parts)
+    given_as = "query: body, body: {}" if by_query else "query: start.query ?? {}, body"
+    return form.fields, {"GIVEN": given_as}
