@@ -15,6 +15,7 @@ from hypothesis import given, settings
 
 from codika_nb import Client, Sandbox, UseCase, UseCaseError, sign_in, verify_workflow
 from codika_nb.usecases.n8n.graph import Graph, named_in
+from codika_nb.usecases.rules.view import ERROR_WORKFLOW, WEBHOOK_CREDENTIAL
 from codika_nb.usecases.starters import trigger_kind
 from codika_nb.usecases.triggers import ENGINE_WEBHOOKS, webhook_url
 from tests.codika_tool import Tool, codika_tool
@@ -938,6 +939,64 @@ def test_a_webhook_in_the_pattern_has_a_method_by_which_it_is_called(
     assert use_case.imported is not None
     said = [each.message for each in use_case.imported.done if each.node == "Hook"]
     assert any(method in each for each in said) is (given not in ("PUT", None, []))
+
+
+@pytest.mark.parametrize("made", [after, in_pattern])
+@pytest.mark.parametrize(
+    ("zone", "said", "kept"),
+    [
+        ("DEFAULT", "UTC", None),
+        ("Europe/Brussels", "Europe/Brussels", "Europe/Brussels"),
+        ("UTC", "UTC", "UTC"),
+        (None, "UTC", None),
+    ],
+)
+def test_the_time_zone_of_an_engine_is_none_of_a_workflow(
+    made: Any, zone: str | None, said: str, kept: str | None
+) -> None:
+    settings = {} if zone is None else {"timezone": zone}
+
+    use_case = UseCase.from_n8n(made(HOURLY, settings={"executionOrder": "v1", **settings}))
+
+    (workflow,) = workflows(use_case)
+    (trigger,) = use_case.configuration.to_json()["workflows"][0]["triggers"]
+    assert (trigger["timezone"], workflow["settings"].get("timezone")) == (said, kept)
+
+
+def test_a_time_zone_is_all_that_may_have_to_go() -> None:
+    settings = {"executionOrder": "v1", "errorWorkflow": ERROR_WORKFLOW, "timezone": "DEFAULT"}
+    init, submit = in_pattern(HOURLY)["nodes"][1:]
+    hook = node("Hook", "webhook", 2, webhookId="w", credentials={"httpHeaderAuth": WEBHOOK_CREDENTIAL})
+    hook["parameters"] = {"path": "x", "httpMethod": "POST", "authentication": "headerAuth"}
+    made = export([hook, init, submit], ("Hook", "Init"), ("Init", "Submit"))
+    given = {member: made[member] for member in ("name", "nodes", "connections")} | {"settings": settings}
+    assert verify_workflow(given) == []
+
+    use_case = UseCase.from_n8n(given)
+
+    (workflow,) = workflows(use_case)
+    del settings["timezone"]
+    assert workflow == given
+    assert "(DEFAULT)" in repr(use_case.imported)
+
+
+@pytest.mark.parametrize(
+    ("kind", "service", "event"),
+    [
+        ("telegramTrigger", "telegram", "telegram"),
+        ("slackTrigger", "slack", "slack"),
+        ("gmailTrigger", "email", "gmail"),
+        ("microsoftOutlookTrigger", "email", "microsoftOutlook"),
+        ("emailReadImap", "email", "emailReadImap"),
+        ("@acme/n8n-nodes-acme.newsTrigger", "other", "news"),
+    ],
+)
+@pytest.mark.parametrize("made", [after, in_pattern])
+def test_a_service_and_its_event_have_one_name(made: Any, kind: str, service: str, event: str) -> None:
+    use_case = UseCase.from_n8n(made(node("On", kind)))
+
+    (trigger,) = use_case.configuration.to_json()["workflows"][0]["triggers"]
+    assert (trigger["service"], trigger["eventType"]) == (service, event)
 
 
 def test_files_texts_and_folders(tmp_path: Path) -> None:

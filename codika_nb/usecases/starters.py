@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 WEBHOOK = "n8n-nodes-base.webhook"
 FORM = "n8n-nodes-base.formTrigger"
 SCHEDULE = "n8n-nodes-base.scheduleTrigger"
@@ -16,6 +18,9 @@ BY_HAND = ("n8n-nodes-base.manualTrigger", "n8n-nodes-base.start", CHATS[1])
 
 #: Wait for something to happen, without "trigger" in their names.
 _OTHER_SERVICES = ("n8n-nodes-base.emailReadImap",)
+
+_SERVICES = ("telegram", "slack", "discord", "pipedrive")
+_MAIL = ("gmail", "emailread", "imap", "outlook")
 
 
 def trigger_kind(node_type: str) -> str | None:
@@ -37,3 +42,12 @@ def trigger_kind(node_type: str) -> str | None:
     if name == "executeworkflowtrigger":
         return "subworkflow"
     return "service_event" if name.endswith("trigger") or node_type in _OTHER_SERVICES else None
+
+
+def service_event(node_type: str) -> tuple[str, str]:
+    """The service whose event a node of this type waits for, and that event, as a configuration has them."""
+    short = node_type.rpartition(".")[2]
+    lower = short.lower()
+    service = next((each for each in _SERVICES if each in lower), "other")
+    service = "email" if service == "other" and any(each in lower for each in _MAIL) else service
+    return service, re.sub("trigger$", "", short, flags=re.IGNORECASE) or short

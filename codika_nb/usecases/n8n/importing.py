@@ -17,6 +17,7 @@ from .reading import read_of
 from .ready import declared, described, in_pattern, own_id
 from .report import ImportReport, Notes
 from .starts import Start, build, starts
+from .times import zone_of
 
 _CALLS = ("n8n-nodes-base.executeWorkflow", "@n8n/n8n-nodes-langchain.toolWorkflow")
 
@@ -294,8 +295,7 @@ def _settings(read: Read, *, errors: bool) -> dict[str, Any]:
     settings: dict[str, Any] = {"executionOrder": "v1"}
     if errors:
         settings["errorWorkflow"] = ERROR_WORKFLOW
-    zone = read.settings.get("timezone")
-    if isinstance(zone, str) and zone:
+    if zone := zone_of(read.settings):
         settings["timezone"] = zone
     return settings
 

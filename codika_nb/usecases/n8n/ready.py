@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from typing import Any, get_args
 
 from ..rules.view import CREDENTIAL, ENGINE_MEMBERS, INIT_OPERATIONS, as_list, as_object, objects_in
-from ..starters import SUBWORKFLOW, WEBHOOK, trigger_kind
+from ..starters import SUBWORKFLOW, WEBHOOK, service_event, trigger_kind
 from ..triggers import INSTANCE_PATH, Method, webhook_url
 from . import inputs
 from .graph import Graph, Node
 from .reading import read_of
 from .report import Notes
-from .times import cron_of, sentence
+from .times import DEFAULT_ZONE, cron_of, sentence, zone_of
 
 _KINDS = ("string", "number", "boolean", "array", "object")
 
@@ -79,7 +79,10 @@ def described(data: Mapping[str, Any], template_id: str, notes: Notes) -> dict[s
 
     Where the platform has no word for what they say, they are changed, and that is taken down.
     """
-    nodes = _nodes(data)
+    nodes, settings = _nodes(data), as_object(data.get("settings"))
+    if settings.get("timezone") == DEFAULT_ZONE:
+        del settings["timezone"]
+        notes.done("Its time zone was that of its engine (DEFAULT): it has none now, and times are in UTC.")
     uids = dict.fromkeys(match[2].lower() for match in CREDENTIAL.finditer(json.dumps(data)))
     members: dict[str, Any] = {"integrationUids": list(uids)}
     if sub := next((node for node in nodes if node["type"] == SUBWORKFLOW), None):
@@ -88,17 +91,16 @@ def described(data: Mapping[str, Any], template_id: str, notes: Notes) -> dict[s
     kinds = {kind: node for node in reversed(nodes) if (kind := trigger_kind(node["type"]))}
     if "schedule" in kinds:
         cron, _ = cron_of(kinds["schedule"])
-        zone = as_object(data.get("settings")).get("timezone")
         trigger = {
             "type": "schedule",
             "cronExpression": cron,
-            "timezone": zone if isinstance(zone, str) and zone else "UTC",
+            "timezone": zone_of(settings) or "UTC",
             "humanReadable": sentence(cron),
             "manualTriggerUrl": webhook_url(template_id),
         }
     elif "service_event" in kinds:
-        event = kinds["service_event"]["type"].rpartition(".")[2]
-        trigger = {"type": "service_event", "service": "other", "eventType": event}
+        service, event = service_event(kinds["service_event"]["type"])
+        trigger = {"type": "service_event", "service": service, "eventType": event}
     else:
         trigger = {"type": "http", "url": webhook_url(template_id), "method": "POST"}
         if "http" in kinds:

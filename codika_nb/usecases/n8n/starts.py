@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..rules.view import WEBHOOK_CREDENTIAL, as_object
-from ..starters import BY_HAND, CHATS, CRON, ERROR, FORM, INTERVAL, SCHEDULE, trigger_kind
+from ..starters import BY_HAND, CHATS, CRON, ERROR, FORM, INTERVAL, SCHEDULE, service_event, trigger_kind
 from ..triggers import INSTANCE_PATH, webhook_url
 from . import inputs
 from .export import Read
@@ -21,12 +21,10 @@ from .graph import Graph, Node, expressions
 from .items import form_fields, form_item, item_code
 from .reading import Value, read_of
 from .report import Notes
-from .times import cron_of, rule_of, sentence
+from .times import cron_of, rule_of, sentence, zone_of
 
 _CODE = "n8n-nodes-base.code"
 CODIKA = "n8n-nodes-codika.codika"
-_SERVICES = ("telegram", "slack", "discord", "pipedrive")
-_MAIL = ("gmail", "emailread", "imap", "outlook")
 
 
 @dataclass
@@ -240,8 +238,7 @@ def _translated(
             ]
             return http | {"inputSchema": schema}, "chat", {}
         case "schedule":
-            zone = read.settings.get("timezone")
-            zone = zone if isinstance(zone, str) and zone not in ("", "DEFAULT") else "UTC"
+            zone = zone_of(read.settings) or "UTC"
             cron, whole = cron_of(node)
             if not whole:
                 notes.decide(
@@ -258,11 +255,7 @@ def _translated(
             notes.done(f"Runs on schedule ({said}, {zone}), and by hand through a webhook.", name)
             return trigger, "empty" if node["type"] in (CRON, INTERVAL) else "schedule", {}
         case "service":
-            short = node["type"].rpartition(".")[2]
-            lower = short.lower()
-            service = next((each for each in _SERVICES if each in lower), "other")
-            service = "email" if service == "other" and any(each in lower for each in _MAIL) else service
-            event = re.sub("trigger$", "", short, flags=re.IGNORECASE) or short
+            service, event = service_event(node["type"])
             notes.decide(
                 f"Started by {event}: the platform has to support that, and to have its credentials.", name
             )

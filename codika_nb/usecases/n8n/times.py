@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from ..rules.view import as_list, as_object, objects_in
@@ -10,6 +11,9 @@ from ..starters import CRON, INTERVAL
 from .graph import Node
 
 _DAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
+
+#: What n8n calls the time zone of the engine, whatever that is.
+DEFAULT_ZONE = "DEFAULT"
 
 
 def cron_of(node: Node) -> tuple[str, bool]:
@@ -19,6 +23,12 @@ def cron_of(node: Node) -> tuple[str, bool]:
         return "0 0 * * *", True  # what n8n does where nothing is said: every day at midnight
     made = [_cron(rule) for rule in rules]
     return made[0][0], len(made) == 1 and made[0][1]
+
+
+def zone_of(settings: Mapping[str, Any]) -> str:
+    """The time zone of a workflow; empty if it has none of its own."""
+    zone = settings.get("timezone")
+    return zone if isinstance(zone, str) and zone != DEFAULT_ZONE else ""
 
 
 def rule_of(node: Node) -> dict[str, Any]:
