@@ -20,6 +20,7 @@ from codika_nb.configuration import (
     Workflow,
     webhook_url,
 )
+from codika_nb.usecases.record import Project
 
 
 def configuration(**members: Any) -> dict[str, Any]:
@@ -327,6 +328,15 @@ def test_parts_show_how_they_are_made_in_python() -> None:
     assert "item_schema" in inspect.signature(ObjectArrayField).parameters
     with pytest.raises(AttributeError):
         _ = ArrayField(key="k", label="K", item_field=NumberItem()).__signature__
+
+
+def test_unknown_members_bring_no_control_characters_into_a_repr() -> None:
+    evil = {"\x1b[2J": "\x1b[2J"}
+    given = configuration(customIntegrations=[], **evil)
+    given["workflows"][0] |= evil
+    for shown in (Configuration.model_validate(given), Project.model_validate({"projectId": "p", **evil})):
+        assert "\x1b" not in repr(shown)
+        assert "[2J=" in repr(shown)
 
 
 def test_webhook_addresses_have_the_platforms_placeholders() -> None:

@@ -999,6 +999,22 @@ def test_a_service_and_its_event_have_one_name(made: Any, kind: str, service: st
     assert (trigger["service"], trigger["eventType"]) == (service, event)
 
 
+@pytest.mark.parametrize("evil", ["\x1b[2J", "\x9b2J", "\u202e", "\x07\x00"])
+def test_names_of_nodes_bring_no_control_characters_into_a_repr(evil: str) -> None:
+    odd = {"name": f"{evil}E", "type": f"{evil}T", evil: 1, "id": evil}
+    hook = {**HOOK, "name": f"Web{evil}hook", "credentials": {f"{evil}Api": {"id": evil, "name": evil}}}
+    given = export([hook, odd], (hook["name"], odd["name"]), (hook["name"], f"{evil}none"), name=f"{evil}W")
+
+    use_case = UseCase.from_n8n(given)
+    use_case.configuration.workflows[0].workflow_template_id = evil
+    reports = [use_case.imported, use_case.verify(), verify_workflow(given)]
+
+    assert all(reports)
+    parts = [each for report in reports for each in report or []]
+    for shown in map(repr, [*reports, *parts, use_case, use_case.configuration]):
+        assert not [c for c in shown if not c.isprintable() and c != "\n"]
+
+
 def test_files_texts_and_folders(tmp_path: Path) -> None:
     text = json.dumps(after(MANUAL), ensure_ascii=False, indent=2)
     (tmp_path / "Größe & Co (1).json").write_bytes(b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode())

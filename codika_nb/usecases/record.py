@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from .. import files
@@ -24,6 +24,7 @@ from .complaints import problems
 from .configuration import Configuration
 from .documents import check_path_segment, inside, json_file, read, read_object, write
 from .versions import raised
+from .wire import WithOthers
 
 if TYPE_CHECKING:
     from ..models import DataIngestion, Deployment, Published
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 _SNAPSHOT = "config-snapshot.json"
 
 
-class Project(BaseModel):
+class Project(WithOthers):
     """Where a folder is deployed to: a link to a project, as it stands in ``project.json``."""
 
     model_config = ConfigDict(alias_generator=to_camel, extra="allow", frozen=True)

@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..display.markup import card
+from ..display.text import LONGEST, plain
 from ..errors import ConfigError, UseCaseError
 from ..files import path_of
 from .apart import carried
@@ -263,8 +264,11 @@ class UseCase(Record):
         # From JSON, because Python code may have put anything in place of a checked value.
         workflows = self.configuration.to_json()["workflows"]
         lines = [
-            f"{workflow.get('workflowTemplateId')} "
-            f"({', '.join(str(t.get('type')) for t in workflow.get('triggers', [])) or 'no trigger'})"
+            plain(
+                f"{workflow.get('workflowTemplateId')} "
+                f"({', '.join(str(t.get('type')) for t in workflow.get('triggers', [])) or 'no trigger'})",
+                LONGEST,
+            )
             for workflow in workflows[:most]
         ]
         return lines + ([f"and {len(workflows) - most} more"] if len(workflows) > most else [])

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from inspect import Parameter, Signature
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 from pydantic.alias_generators import to_camel
+
+from ..display.text import plain
 
 #: Where something is in a JSON value: names of members, numbers of elements.
 Place = tuple[str | int, ...]
@@ -44,7 +46,14 @@ class _InPython:
         )
 
 
-class Model(BaseModel):
+class WithOthers(BaseModel):
+    """Has members that are unknown here; what others call them is fit to be shown."""
+
+    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+        return [(name and plain(name), value) for name, value in super().__repr_args__()]
+
+
+class Model(WithOthers):
     """A part of the configuration; unknown members are kept."""
 
     @classmethod

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from ...display.text import LONGEST, plain
+
 
 @dataclass(frozen=True)
 class ImportNote:
@@ -49,12 +51,12 @@ class ImportReport(list[ImportNote]):
         return [asdict(note) for note in self]
 
     def _rows(self) -> list[list[str]]:
-        return [[" ".join(cell.split()) for cell in (n.workflow, n.node or "", n.message)] for n in self]
+        return [[note.workflow, note.node or "", note.message] for note in self]
 
     def __repr__(self) -> str:
         if not self:
             return "Nothing."
-        return "\n".join(": ".join(cell for cell in row if cell) for row in self._rows())
+        return "\n".join(": ".join(plain(cell, LONGEST) for cell in row if cell) for row in self._rows())
 
     def _repr_html_(self) -> str:
         from ...display.design import output  # noqa: PLC0415 - only a notebook asks for it

@@ -77,28 +77,13 @@ class Findings(list[Finding]):
         return done
 
     def _rows(self) -> list[list[str]]:
-        rows = (
-            [
-                "mended" if self._is_mended else _SEVERITIES[f.severity],
-                f.rule,
-                f.path,
-                f.node or "",
-                f.message,
-            ]
-            for f in self
-        )
-        return [[" ".join(cell.split()) for cell in row] for row in rows]
+        said = "mended" if self._is_mended else None
+        return [[said or _SEVERITIES[f.severity], f.rule, f.path, f.node or "", f.message] for f in self]
 
     def __repr__(self) -> str:
-        if not self:
-            return "No findings."
-        rows = [list(self._COLUMNS), *self._rows()]
-        # The last column is as wide as it likes.
-        widths = [*(max(map(len, column)) for column in zip(*rows, strict=True)), 0]
-        del widths[-2]
-        return "\n".join(
-            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows
-        )
+        from ...display.table import text_table  # noqa: PLC0415 - only who looks at it asks for it
+
+        return text_table(self._COLUMNS, self._rows()) if self else "No findings."
 
     def _repr_html_(self) -> str:
         from ...display.design import output  # noqa: PLC0415 - only a notebook asks for it
