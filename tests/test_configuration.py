@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import inspect
+import json
+import shutil
+import subprocess
 from typing import Any
 
 import pytest
@@ -13,6 +16,7 @@ from codika_nb.configuration import (
     NumberItem,
     ObjectArrayField,
     ObjectField,
+    Option,
     ScheduleTrigger,
     StringField,
     SubworkflowTrigger,
@@ -328,6 +332,46 @@ def test_parts_show_how_they_are_made_in_python() -> None:
     assert "item_schema" in inspect.signature(ObjectArrayField).parameters
     with pytest.raises(AttributeError):
         _ = ArrayField(key="k", label="K", item_field=NumberItem()).__signature__
+
+
+NUMBERS = {
+    1234567.5: "1234567.5",
+    0.1234567: "0.1234567",
+    3.0: "3",
+    -2.50: "-2.5",
+    0.1 + 0.2: "0.30000000000000004",
+    -0.0: "0",
+    1e6: "1000000",
+    1e16: "10000000000000000",
+    123456789012345680000.0: "123456789012345680000",
+    1e21: "1e+21",
+    1.5e300: "1.5e+300",
+    0.00001: "0.00001",
+    1e-6: "0.000001",
+    1e-7: "1e-7",
+    5e-324: "5e-324",
+    12345678901234567890: "12345678901234567890",
+}
+
+
+@pytest.mark.parametrize(("number", "text"), NUMBERS.items())
+def test_an_option_that_is_a_number_keeps_its_digits(number: float, text: str) -> None:
+    option = Option.model_validate(number)
+    assert (option.value, option.label) == (text, text)
+    assert Option.model_validate({"value": number, "label": "L"}).value == text
+    assert float(text) == float(number)
+
+
+@pytest.mark.skipif(not shutil.which("node"), reason="runs JavaScript")
+def test_options_are_written_as_in_javascript() -> None:
+    numbers = [number for number in NUMBERS if isinstance(number, float)]
+    numbers += [
+        sign * digits * 10.0**power for sign in (1, -1) for digits in (1.7, 9.0) for power in range(-320, 300)
+    ]
+    program = "console.log(JSON.stringify(JSON.parse(process.argv[1]).map(String)))"
+    asked = ["node", "-e", program, json.dumps(numbers)]
+    said = json.loads(subprocess.run(asked, capture_output=True, encoding="utf-8", check=True).stdout)
+    assert [Option.model_validate(number).value for number in numbers] == said
 
 
 def test_unknown_members_bring_no_control_characters_into_a_repr() -> None:

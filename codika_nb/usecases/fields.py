@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -30,7 +31,16 @@ class Option(Model):
     def _as_text(cls, given: Any) -> Any:
         if isinstance(given, bool):
             return str(given).lower()
-        return f"{given:g}" if isinstance(given, float) else str(given) if isinstance(given, int) else given
+        return _digits(given) if isinstance(given, float) else str(given) if isinstance(given, int) else given
+
+
+def _digits(number: float) -> str:
+    """The shortest text that is this number when it is read; as in JavaScript, 3.0 is "3"."""
+    shortest = repr(number or 0.0)  # which has no sign
+    if 1e-6 <= abs(number) < 1e21:
+        shortest = format(Decimal(shortest), "f")
+    digits, e, power = shortest.removesuffix(".0").partition("e")
+    return f"{digits}e{int(power):+d}" if e else digits
 
 
 class _Described(Model):
