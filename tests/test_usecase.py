@@ -654,6 +654,19 @@ def test_nothing_is_written_over_a_corrupt_project_file(greeter: Path) -> None:
     assert not (greeter / "version.json").exists()
 
 
+@pytest.mark.parametrize(
+    "mappings", [None, {}, {"process": None}, {"process": {}, "dataIngestion": None}], ids=str
+)
+def test_null_in_the_index_of_the_archive_is_the_same_as_left_out(greeter: Path, mappings: Any) -> None:
+    index = greeter / "deployments" / "p1" / "project-info.json"
+    write(index, {"projectId": "p1", "versionMappings": mappings})
+
+    UseCase.load(greeter).record(deployed(), project_id="p1")
+
+    kept = read(index)["versionMappings"]
+    assert (set(kept["process"]), kept["dataIngestion"]) == ({"1.0"}, {})
+
+
 def test_a_broken_index_of_the_archive_is_left_and_told(greeter: Path) -> None:
     index = greeter / "deployments" / "p1" / "project-info.json"
     write(index, '{"versionMappings": []}')

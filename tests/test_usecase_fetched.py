@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import warnings
 from collections.abc import Iterator
@@ -232,6 +233,22 @@ def test_a_data_ingestion_is_saved_and_fetched_with_its_use_case(
     client.get_use_case(project.project_id, into=tmp_path / "back")
     assert data_ingestion(tmp_path / "back") == data_ingestion(folder)
     assert client.deploy_data_ingestion(tmp_path / "back").version == "1.1"
+
+
+def test_a_data_ingestion_whose_workflow_is_null_carries_that_of_its_folder(
+    greeter: Path, tmp_path: Path
+) -> None:
+    workflow = b'{"nodes": [], "connections": {}}'
+    (greeter / "data-ingestion").mkdir()
+    (greeter / "data-ingestion" / "embed.json").write_bytes(workflow)
+    given = json.dumps({**EMBED, "n8nWorkflowJsonBase64": None})
+    (greeter / "data-ingestion.json").write_text(given, encoding="utf-8")
+
+    found = data_ingestion(greeter).config
+
+    assert found == {**EMBED, "n8nWorkflowJsonBase64": base64.b64encode(workflow).decode()}
+    UseCase.load(greeter).save(tmp_path / "saved")
+    assert data_ingestion(tmp_path / "saved").config == found
 
 
 def test_a_data_ingestion_that_is_not_complete_is_named_when_it_is_saved(

@@ -343,6 +343,19 @@ def test_odd_schemas_are_functions_and_json_schemas_too() -> None:
         assert not [each for each in problems(schema, {"h": value}) if each.path == ("h",)]
 
 
+def test_null_in_a_schema_is_the_same_as_left_out() -> None:
+    text = {"type": "string", "key": "a", "label": None}
+    options = [{"value": None, "label": "x"}, {"value": 3.0, "label": None}]
+    choice = {"type": "select", "key": "s", "label": "S", "options": options}
+
+    section: Any
+    (section,) = read_schema([{"type": "section", "title": None, "inputSchema": [text, choice]}], "test")
+
+    inner, chosen = section.input_schema
+    assert (section.title, inner.label) == ("", "a")
+    assert [(each.value, each.label) for each in chosen.options] == [("x", "x"), ("3", "3")]
+
+
 def test_a_misspelt_member_of_an_object_is_refused(claim: Workflow) -> None:
     items = [{**CLAIMED["items"][0], "amuont": 3}]
     with pytest.raises(TypeError, match=r"unexpected member items\[0\]\.amuont"):

@@ -97,7 +97,8 @@ def data_ingestion(folder: Path) -> Ingestion:
     if not isinstance(given, dict):
         raise UseCaseError("The configuration of the data ingestion is no object.")
     config = {**given}
-    config.setdefault("n8nWorkflowJsonBase64", base64.b64encode(content).decode())
+    if config.get("n8nWorkflowJsonBase64") is None:  # null is the same as left out
+        config["n8nWorkflowJsonBase64"] = base64.b64encode(content).decode()
     return Ingestion(config, name, content)
 
 

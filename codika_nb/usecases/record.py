@@ -369,9 +369,9 @@ class Record:
         try:
             index = read_object(self.folder, name) or {"projectId": project_id, "createdAt": now}
             index["lastDeployedAt"] = now
-            mappings = index.setdefault("versionMappings", {})
+            mappings = _object_in(index, "versionMappings")
             for each in ("process", "dataIngestion"):
-                mappings.setdefault(each, {})
+                _object_in(mappings, each)
             mappings[kind][deployed] = {"useCaseVersion": version, "deployedAt": now}
         except (UseCaseError, AttributeError, TypeError):
             # The deployment is made and recorded; an index that someone has broken is no reason to fail.
@@ -468,6 +468,13 @@ def _archive_of(project_id: str, version: str) -> str:
 def _index_of(project_id: str) -> str:
     """Where a use-case folder keeps which versions of a project there are."""
     return f"deployments/{project_id}/project-info.json"
+
+
+def _object_in(holder: dict[str, Any], name: str) -> Any:
+    """A member of an object; made where there is none, or null."""
+    if holder.get(name) is None:
+        holder[name] = {}
+    return holder[name]
 
 
 def _info(deployment: Deployment, version: str, now: str) -> dict[str, Any]:

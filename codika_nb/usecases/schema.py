@@ -97,7 +97,8 @@ def _mended(given: Mapping[str, Any]) -> Mapping[str, Any] | JSONField | None:
     if isinstance(mended.get("key"), int):
         mended["key"] = str(mended["key"])
     if mended.get("type") == "section":
-        mended.setdefault("title", "")
+        if mended.get("title") is None:
+            mended["title"] = ""
     elif not isinstance(mended.get("key"), str):
         return None
     elif not isinstance(mended.get("label"), str):
@@ -156,11 +157,9 @@ def _option(given: Any) -> Any:
     if not isinstance(given, Mapping):
         text = _chosen(given if isinstance(given, str | int | float) else str(given))
         return {"value": text, "label": text}
-    value = given.get("value", given.get("label"))
-    label = given.get("label")
-    return {**given, "value": value if isinstance(value, str | int | float) else str(value)} | {
-        "label": str(value) if label is None else str(label)
-    }
+    value, label = given.get("value"), given.get("label")
+    texts = {"value": label if value is None else value, "label": value if label is None else label}
+    return {**given} | {name: str(_chosen(text)) for name, text in texts.items()}
 
 
 def initial(schema: Schema) -> dict[str, Any]:
