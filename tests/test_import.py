@@ -83,6 +83,13 @@ def decided(use_case: UseCase) -> str:
     return repr(use_case.imported.decide)
 
 
+def in_pattern(trigger: dict[str, Any], output: int = 0, **members: Any) -> dict[str, Any]:
+    """A workflow with a Codika Init, which one output of the trigger leads to."""
+    init = node("Init", "n8n-nodes-codika.codika", 1, parameters={"operation": "initWorkflow"})
+    submit = node("Submit", "n8n-nodes-codika.codika", 1, parameters={"operation": "submitResult"})
+    return export([trigger, init, submit], (trigger["name"], "Init", output), ("Init", "Submit"), **members)
+
+
 @pytest.mark.parametrize("name", ORDINARY)
 def test_what_people_have_passes_verify(name: str, tmp_path: Path) -> None:
     given = ORDINARY[name]
@@ -577,22 +584,72 @@ def old(**item: Any) -> dict[str, Any]:
         (every("hours", 24), "0 0 * * *", True),
         (every("hours", 36), "0 0 * * *", False),
         (cron("@daily"), "0 0 * * *", True),
+        (every("minutes", 0), "0 * * * *", False),
+        (every("minutes", -5), "0 * * * *", False),
+        (every("hours", 0), "0 0 * * *", False),
+        (every("days", 0), "0 0 * * *", False),
+        (every("weeks", 0), "0 0 * * 0", False),
+        (every("months", 0), "0 0 1 1 *", False),
+        (every("months", 24), "0 0 1 1 *", False),
+        (every("months", 12), "0 0 1 */12 *", True),
+        (every("seconds", 0), "* * * * *", False),
+        (old(mode="everyX", value=0), "0 0 * * *", False),
+        (old(mode="everyX", value=0, unit="minutes"), "0 * * * *", False),
+        (rules({"triggerAtHour": 24}), "0 0 * * *", False),
+        (rules({"triggerAtMinute": 60}), "0 0 * * *", False),
+        (rules({"triggerAtHour": -1}), "0 0 * * *", False),
+        (rules({"field": "months", "triggerAtDayOfMonth": 0}), "0 0 * * *", False),
+        (rules({"field": "weeks", "triggerAtDay": [8, "²"]}), "0 0 * * *", False),
+        (cron("every day at nine please"), "0 0 * * *", False),
+        (cron("5//2 1,,2 -1 1- *"), "0 0 * * *", False),
+        (cron("*/0 * * * *"), "0 0 * * *", False),
+        (cron("61 * * * *"), "0 0 * * *", False),
+        (cron("0 9 * 13 *"), "0 0 * * *", False),
+        (cron("٣ 9 * * *"), "0 0 * * *", False),
+        (cron("*/60 */24 * * *"), "*/60 */24 * * *", True),
+        (cron("*/1 0-6,22-23 1,15 1-12/3 1#2"), "*/1 0-6,22-23 1,15 1-12/3 1#2", True),
         (cron("={{ $json.when }}"), "0 0 * * *", False),
         (cron("now and then"), "0 0 * * *", False),
         (cron("0 9 * * MON-FRI"), "0 9 * * MON-FRI", True),
+        (cron("0 9 L jan,Jun ?"), "0 9 L jan,Jun ?", True),
         (rules({"field": "weeks", "triggerAtDay": ["1", 3], "triggerAtHour": 8}), "0 8 * * 1,3", True),
         (old(mode="everyX", value=90, unit="minutes"), "0 * * * *", False),
         (old(mode="everyX", value=15, unit="minutes"), "*/15 * * * *", True),
         (old(mode="everyX", value=6), "0 */6 * * *", True),
     ],
 )
-def test_times_become_a_cron_expression_or_are_said(parameters: Any, expression: str, whole: bool) -> None:
+@pytest.mark.parametrize("made", [after, in_pattern])
+def test_times_become_a_cron_expression_or_are_said(
+    made: Any, parameters: Any, expression: str, whole: bool
+) -> None:
     kind = "cron" if "triggerTimes" in parameters else "scheduleTrigger"
-    use_case = UseCase.from_n8n(after(node("Times", kind, 1, parameters=parameters)))
+    use_case = UseCase.from_n8n(made(node("Times", kind, 1, parameters=parameters)))
 
     [trigger] = use_case.configuration.workflows[0].triggers
     assert trigger.to_json()["cronExpression"] == expression
     assert ("no one cron expression" in decided(use_case)) is not whole
+
+
+@pytest.mark.parametrize(
+    ("expression", "words"),
+    [
+        ("*/1 * * * *", "Every minute"),
+        ("*/01 */1 * */1 *", "Every minute"),
+        ("*/5 * * * *", "Every 5 minutes"),
+        ("*/05 * * * *", "Every 5 minutes"),
+        ("*/5,7 * * * *", "At the times of */5,7 * * * *"),
+        ("0 */1 * * *", "Every hour, at minute 0"),
+        ("0 */2 * * *", "Every 2 hours, at minute 0"),
+        ("0 */2,5 * * *", "At the times of 0 */2,5 * * *"),
+        ("0 9 */1 * *", "Every day at 9:00"),
+        ("30 9 * */1 1", "Every Monday at 9:30"),
+    ],
+)
+def test_times_are_said_for_people(expression: str, words: str) -> None:
+    use_case = UseCase.from_n8n(after(node("Times", "scheduleTrigger", 1.2, parameters=cron(expression))))
+
+    (trigger,) = use_case.configuration.to_json()["workflows"][0]["triggers"]
+    assert (trigger["cronExpression"], trigger["humanReadable"]) == (expression, words)
 
 
 def test_calls_lead_to_what_is_imported_along() -> None:
@@ -896,13 +953,6 @@ def test_what_is_in_the_pattern_comes_out_unchanged() -> None:
 
     assert use_case._source.files["workflows/greet.json"] == file.read_bytes()
     assert use_case.verify() == []
-
-
-def in_pattern(trigger: dict[str, Any], output: int = 0, **members: Any) -> dict[str, Any]:
-    """A workflow with a Codika Init, which one output of the trigger leads to."""
-    init = node("Init", "n8n-nodes-codika.codika", 1, parameters={"operation": "initWorkflow"})
-    submit = node("Submit", "n8n-nodes-codika.codika", 1, parameters={"operation": "submitResult"})
-    return export([trigger, init, submit], (trigger["name"], "Init", output), ("Init", "Submit"), **members)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from . import inputs
 from .graph import Graph, Node
 from .reading import read_of
 from .report import Notes
-from .times import DEFAULT_ZONE, cron_of, sentence, zone_of
+from .times import DEFAULT_ZONE, schedule
 
 _KINDS = ("string", "number", "boolean", "array", "object")
 
@@ -90,14 +90,7 @@ def described(data: Mapping[str, Any], template_id: str, notes: Notes) -> dict[s
         return {"triggers": [trigger], **members, "cost": 0}
     kinds = {kind: node for node in reversed(nodes) if (kind := trigger_kind(node["type"]))}
     if "schedule" in kinds:
-        cron, _ = cron_of(kinds["schedule"])
-        trigger = {
-            "type": "schedule",
-            "cronExpression": cron,
-            "timezone": zone_of(settings) or "UTC",
-            "humanReadable": sentence(cron),
-            "manualTriggerUrl": webhook_url(template_id),
-        }
+        trigger = schedule(kinds["schedule"], settings, template_id, notes)
     elif "service_event" in kinds:
         service, event = service_event(kinds["service_event"]["type"])
         trigger = {"type": "service_event", "service": service, "eventType": event}

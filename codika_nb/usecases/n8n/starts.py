@@ -21,7 +21,7 @@ from .graph import Graph, Node, expressions
 from .items import form_fields, form_item, item_code
 from .reading import Value, read_of
 from .report import Notes
-from .times import cron_of, rule_of, sentence, zone_of
+from .times import rule_of, schedule
 
 _CODE = "n8n-nodes-base.code"
 CODIKA = "n8n-nodes-codika.codika"
@@ -238,21 +238,9 @@ def _translated(
             ]
             return http | {"inputSchema": schema}, "chat", {}
         case "schedule":
-            zone = zone_of(read.settings) or "UTC"
-            cron, whole = cron_of(node)
-            if not whole:
-                notes.decide(
-                    f"Its times have no one cron expression; {cron} is shown. Check the trigger.", name
-                )
-            said = sentence(cron)
-            trigger = {
-                "type": "schedule",
-                "cronExpression": cron,
-                "timezone": zone,
-                "humanReadable": said,
-                "manualTriggerUrl": webhook_url(template_id),
-            }
-            notes.done(f"Runs on schedule ({said}, {zone}), and by hand through a webhook.", name)
+            trigger = schedule(node, read.settings, template_id, notes)
+            said = f"{trigger['humanReadable']}, {trigger['timezone']}"
+            notes.done(f"Runs on schedule ({said}), and by hand through a webhook.", name)
             return trigger, "empty" if node["type"] in (CRON, INTERVAL) else "schedule", {}
         case "service":
             service, event = service_event(node["type"])

@@ -8,7 +8,9 @@ from typing import Any
 
 from ..rules.view import as_list, as_object, objects_in
 from ..starters import CRON, INTERVAL
+from ..triggers import webhook_url
 from .graph import Node
+from .report import Notes
 
 _DAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
 
@@ -21,14 +23,48 @@ def cron_of(node: Node) -> tuple[str, bool]:
     rules = _rules(node)
     if not rules:
         return "0 0 * * *", True  # what n8n does where nothing is said: every day at midnight
-    made = [_cron(rule) for rule in rules]
-    return made[0][0], len(made) == 1 and made[0][1]
+    cron, is_whole = _cron(rules[0])
+    return (cron, is_whole and len(rules) == 1) if _is_possible(cron) else ("0 0 * * *", False)
+
+
+#: The least and the most in each part of a cron expression.
+_RANGES = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
+_VALUE = r"(?:\d+|JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC|SUN|MON|TUE|WED|THU|FRI|SAT)"
+_TIMES = rf"(?:[*?]|{_VALUE}(?:-{_VALUE})?|\d*[LW]+)(?:[/#]\d+)?"
+_PART = re.compile(rf"{_TIMES}(?:,{_TIMES})*", re.ASCII | re.IGNORECASE)
+
+
+def _is_possible(cron: str) -> bool:
+    """Whether five parts are a cron expression, with numbers that there are and no steps of 0."""
+
+    def is_one(part: str, least: int, most: int) -> bool:
+        numbers = [(step, int(number)) for step, number in re.findall(r"(/?)(\d+)", part)]
+        return all(number > 0 if step else least <= number <= most for step, number in numbers)
+
+    parts = list(zip(cron.split(), _RANGES, strict=True))
+    return all(_PART.fullmatch(part) and is_one(part, *limits) for part, limits in parts)
 
 
 def zone_of(settings: Mapping[str, Any]) -> str:
     """The time zone of a workflow; empty if it has none of its own."""
     zone = settings.get("timezone")
     return zone if isinstance(zone, str) and zone != DEFAULT_ZONE else ""
+
+
+def schedule(node: Node, settings: Mapping[str, Any], template_id: str, notes: Notes) -> dict[str, Any]:
+    """The configuration's trigger for a workflow that runs at certain times."""
+    cron, whole = cron_of(node)
+    if not whole:
+        notes.decide(
+            f"Its times have no one cron expression; {cron} is shown. Check the trigger.", node["name"]
+        )
+    return {
+        "type": "schedule",
+        "cronExpression": cron,
+        "timezone": zone_of(settings) or "UTC",
+        "humanReadable": sentence(cron),
+        "manualTriggerUrl": webhook_url(template_id),
+    }
 
 
 def rule_of(node: Node) -> dict[str, Any]:
@@ -68,14 +104,14 @@ def _cron(rule: dict[str, Any]) -> tuple[str, bool]:  # noqa: PLR0911 - one for 
     field = rule.get("field") or "days"
     hour, minute = _whole(rule.get("triggerAtHour"), 0), _whole(rule.get("triggerAtMinute"), 0)
     every = _whole(rule.get(f"{field}Interval"), 5 if field == "minutes" else 30 if field == "seconds" else 1)
-    fixed = not any(str(value).startswith("=") for value in rule.values())
+    fixed = every > 0 and not any(str(value).startswith("=") for value in rule.values())
     if field == "minutes" and every > 0 and every % 60 == 0:
         field, every, minute = "hours", every // 60, 0
     match field:
         case "cronExpression":
             expression = _text(rule.get("expression"), "").removeprefix("=").strip() or "0 0 * * *"
             parts = _WORDS.get(expression.lower(), expression).split()
-            if len(parts) not in (5, 6) or not all(re.fullmatch(r"[\w*/,#?-]+", part) for part in parts):
+            if len(parts) not in (5, 6):
                 return "0 0 * * *", False
             # The platform's have five parts, as the first of six is for seconds.
             return " ".join(parts[-5:]), len(parts) == 5 or parts[0] == "0"
@@ -88,11 +124,11 @@ def _cron(rule: dict[str, Any]) -> tuple[str, bool]:  # noqa: PLR0911 - one for 
             at = "*" if every == 1 else f"*/{every}" if 0 < every < 24 else "0"
             return f"{minute} {at} * * *", 24 % max(every, 1) == 0 and fixed
         case "weeks":
-            chosen = [str(day) for day in as_list(rule.get("triggerAtDay")) if str(day).isdigit()]
+            chosen = [str(day) for day in as_list(rule.get("triggerAtDay")) if str(day).isdecimal()]
             return f"{minute} {hour} * * {','.join(chosen) or '0'}", every == 1 and fixed
         case "months":
             day = _whole(rule.get("triggerAtDayOfMonth"), 1)
-            at = "*" if every == 1 else f"*/{every}"
+            at = "*" if every == 1 else f"*/{every}" if 0 < every <= 12 else "1"
             return f"{minute} {hour} {day} {at} *", 12 % max(every, 1) == 0 and fixed
     return f"{minute} {hour} * * *", every == 1 and fixed
 
@@ -125,13 +161,14 @@ def sentence(cron: str) -> str:  # noqa: PLR0911 - one for each simple kind
     parts = cron.split()
     if len(parts) != 5:
         return f"At the times of {cron}"
+    parts = ["*" if re.fullmatch(r"\*/0*1", part) else part for part in parts]  # which is the same
     minute, hour, day, month, weekday = parts
     if parts == ["*"] * 5:
         return "Every minute"
-    if minute.startswith("*/") and parts[1:] == ["*"] * 4:
-        return f"Every {minute[2:]} minutes"
+    if (step := _step(minute)) and parts[1:] == ["*"] * 4:
+        return f"Every {step} minutes"
     if minute.isdigit() and day == month == weekday == "*" and not hour.isdigit():
-        every = "hour" if hour == "*" else f"{hour[2:]} hours" if hour.startswith("*/") else ""
+        every = "hour" if hour == "*" else f"{step} hours" if (step := _step(hour)) else ""
         return f"Every {every}, at minute {minute}" if every else f"At the times of {cron}"
     if not (minute.isdigit() and hour.isdigit() and month == "*"):
         return f"At the times of {cron}"
@@ -143,3 +180,8 @@ def sentence(cron: str) -> str:  # noqa: PLR0911 - one for each simple kind
     if weekday == "*" and day.isdigit():
         return f"On day {day} of every month {at}"
     return f"At the times of {cron}"
+
+
+def _step(part: str) -> int:
+    """n of a ``*/n``; 0 for anything else."""
+    return int(found[1]) if (found := re.fullmatch(r"\*/(\d+)", part)) else 0
