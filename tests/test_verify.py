@@ -744,3 +744,81 @@ def test_options_become_texts(greeter: Path, option: Any, sent: tuple[str, str],
     assert words in said
     (trigger,) = use_case.configuration.to_json()["workflows"][0]["triggers"]
     assert tuple(trigger["inputSchema"][0]["options"][0].values()) == sent
+
+
+def _keyed(key: str, **members: Any) -> dict[str, Any]:
+    return {"type": "string", "key": key, "label": key, **members}
+
+
+def _section(*inner: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "section", "title": "S", "inputSchema": list(inner)}
+
+
+def _object(key: str, *inner: dict[str, Any]) -> dict[str, Any]:
+    return _keyed(key, type="object", schema=list(inner))
+
+
+def _objects(key: str, *inner: dict[str, Any]) -> dict[str, Any]:
+    return _keyed(key, type="objectArray", itemSchema=list(inner))
+
+
+@pytest.mark.parametrize(
+    ("schema", "found_at"),
+    [
+        ([_keyed("a"), _keyed("b"), _keyed("a", type="number")], [("[2]", "a", "[0]")]),
+        ([_keyed("a"), _keyed("a"), _keyed("a")], [("[1]", "a", "[0]"), ("[2]", "a", "[0]")]),
+        ([_keyed("a"), _section(_keyed("a"))], [("[1].inputSchema[0]", "a", "[0]")]),
+        (
+            [_section(_section(_keyed("a"))), _section(_keyed("a"))],
+            [("[1].inputSchema[0]", "a", "[0].inputSchema[0].inputSchema[0]")],
+        ),
+        ([_keyed("a"), _object("o", _keyed("a")), _objects("p", _keyed("a"))], []),
+        ([_object("o", _keyed("a"), _keyed("a"))], [("[0].schema[1]", "a", "[0].schema[0]")]),
+        (
+            [_section(_objects("o", _keyed("a"), _section(_keyed("a"))))],
+            [
+                (
+                    "[0].inputSchema[0].itemSchema[1].inputSchema[0]",
+                    "a",
+                    "[0].inputSchema[0].itemSchema[0]",
+                )
+            ],
+        ),
+        ([_object("a", _keyed("a")), _keyed("A")], []),
+        ([_keyed("o", type="object", schema=[], defaultValue={"schema": [_keyed("a")] * 2})], []),
+    ],
+)
+@pytest.mark.parametrize("place", ["input", "output", "deployment"])
+def test_two_fields_of_one_key_are_found(
+    greeter: Path, place: str, schema: list[Any], found_at: list[tuple[str, str, str]]
+) -> None:
+    start = {
+        "input": "workflows[0].triggers[0].inputSchema",
+        "output": "workflows[0].outputSchema",
+        "deployment": "deploymentInputSchema",
+    }[place]
+
+    def put(configuration: Any) -> None:
+        workflow = configuration["workflows"][0]
+        holders = {"input": workflow["triggers"][0], "output": workflow, "deployment": configuration}
+        holders[place][start.rpartition(".")[2]] = schema
+
+    change(greeter / "config.json", put)
+
+    findings = UseCase.load(greeter).verify()
+
+    assert {each.severity for each in findings} <= {"should"}
+    assert [each.message for each in findings if each.rule == "INPUT-SCHEMA-FORMAT"] == [
+        f'{start}{at}: "{key}" is the key of {start}{first} as well, and one hides the other.'
+        for at, key, first in found_at
+    ]
+
+
+def test_two_inputs_of_a_sub_workflow_of_one_key_are_found(greeter: Path) -> None:
+    inputs = [{"key": "x", "type": "string"}, {"name": "x", "type": "number"}]
+    trigger = {"type": "subworkflow", "inputSchema": inputs}
+    change(greeter / "config.json", lambda c: c["workflows"][0].update(triggers=[trigger]))
+
+    said = [each.message for each in UseCase.load(greeter).verify() if each.rule == "INPUT-SCHEMA-FORMAT"]
+    place = "workflows[0].triggers[0].inputSchema"
+    assert f'{place}[1]: "x" is the key of {place}[0] as well, and one hides the other.' in said

@@ -28,6 +28,7 @@ CONFIGURATIONS: list[Callable[[Any], Any]] = [
         triggers=[{"type": "service_event", "service": "slack", "eventType": "message"}]
     ),
     lambda c: c["workflows"][0]["outputSchema"][0].update(type="strin"),
+    lambda c: c["workflows"][0]["outputSchema"].append(c["workflows"][0]["outputSchema"][0]),
     lambda c: c.update(customIntegrations=[integration(), integration()]),
     lambda c: c.update(customIntegrations=[integration(n8nCredentialMapping={"OTHER": "x"})]),
     lambda c: c.update(customIntegrations=[integration(id="cstm_Acme")]),

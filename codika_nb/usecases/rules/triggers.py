@@ -72,6 +72,38 @@ def inputs_are_as_documented(view: View) -> Iterator[Note]:
                 yield view.note(f"{place}.options[{n}] has no value and no label, and is sent with both.")
 
 
+def keys_are_distinct(view: View) -> Iterator[Note]:
+    """No two fields of one form, or of one object in it, have the same key."""
+    given = view.configuration.to_json()
+    places: list[tuple[str, Mapping[str, Any], str]] = [("", given, "deploymentInputSchema")]
+    for n, workflow in enumerate(as_list(given.get("workflows"))):
+        places.append((f"workflows[{n}].", as_object(workflow), "outputSchema"))
+    places += [(f"{place}.", trigger, "inputSchema") for place, trigger in _given_triggers(given)]
+    for place, holder, name in places:
+        for where, key, first in _doubled(holder.get(name), f"{place}{name}"):
+            yield view.note(f'{where}: "{key}" is the key of {first} as well, and one hides the other.')
+
+
+def _doubled(schema: object, place: str) -> Iterator[tuple[str, str, str]]:
+    """The fields whose key another has before them: their place, the key, and the place of the other."""
+    firsts: dict[str, str] = {}
+    for where, field in _beside(schema, place):
+        key = field.get("key")
+        if isinstance(key, str) and firsts.setdefault(key, where) != where:
+            yield where, key, firsts[key]
+        for inner in ("schema", "itemSchema"):
+            yield from _doubled(field.get(inner), f"{where}.{inner}")
+
+
+def _beside(schema: object, place: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The fields that have a value, with their places: those of sections in the sections' place."""
+    for n, field in enumerate(map(as_object, as_list(schema))):
+        if field.get("type") == "section":
+            yield from _beside(field.get("inputSchema"), f"{place}[{n}].inputSchema")
+        else:
+            yield f"{place}[{n}]", field
+
+
 def _given_triggers(given: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     for n, workflow in enumerate(as_list(given.get("workflows"))):
         for k, trigger in enumerate(as_list(as_object(workflow).get("triggers"))):

@@ -75,6 +75,7 @@ _RULES: _Rules = (
     ("INIT-WORKFLOW", "should", wiring.init_names_its_workflow),
     ("SCHEMA-TYPES", "must", triggers.schema_types_are_known),
     ("INPUT-SCHEMA-FORMAT", "should", triggers.inputs_are_as_documented),
+    ("INPUT-SCHEMA-FORMAT", "should", triggers.keys_are_distinct),
     ("SUBWKFL-REFERENCES", "must", triggers.subworkflows_exist),
     ("CALLEDBY-CONSISTENCY", "should", triggers.callers_are_named),
     ("INTEGRATION-INHERITANCE", "should", integrations.integrations_are_declared),
