@@ -11,7 +11,6 @@ from ..display.design import output
 from ..display.markup import after, heading, line, part, state
 from ..display.table import Cell, cell, html_table
 from ..display.text import duration_text, plain, redact
-from .offers import known_here, strange_members
 from .payloads import is_frame, rows_of
 
 if TYPE_CHECKING:
@@ -68,6 +67,9 @@ def _first_rows(runs: Runs, rows: list[Run]) -> str:
 
 def _strange(runs: Runs) -> str:
     """What to say of members of the payloads that the form lacks, as far as it is known here."""
+    # The schemas of forms are many models, which most calls do without.
+    from .offers import known_here, strange_members  # noqa: PLC0415
+
     inputs: Any = runs.inputs
     rows = [dict.fromkeys(map(str, inputs.columns))] if is_frame(inputs) else inputs or ()
     return strange_members(known_here(runs.instance, runs.workflow), rows)

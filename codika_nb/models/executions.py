@@ -275,7 +275,7 @@ class Executions(Table[ExecutionSummary], row=ExecutionSummary, member="executio
         return table(["", *self.columns], rows, numbers=["", "Took"])
 
     def __repr__(self) -> str:
-        of = f"At instance {plain(self[0].instance)}. " if self and self[0].instance else ""
+        of = f"At instance {plain(self[0].instance)}.\n" if self and self[0].instance else ""
         return f"{self._table(text_table)}\n{of}{OPEN_ONE}" if self else super().__repr__()
 
     def markup(self) -> str:

@@ -259,6 +259,7 @@ class RunsAPI(Platform):
             >>> client.list_executions(failed_only=True, limit=5)
                Status    Run  Workflow  Started  Took  Error
             0  ✗ failed  ...  greet     ...      ...   greet: ...A name is required.
+            At instance ....
             To look into run 0, node by node: Client().get_execution(runs[0]), where runs is this list.
         """
         query = arguments.query(
