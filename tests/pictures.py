@@ -78,6 +78,8 @@ def _begin_code(cell: Locator, sandbox: Sandbox) -> None:
 def _give_code(cell: Locator, sandbox: Sandbox) -> None:
     _ask_for_code(cell).press_sequentially(sandbox.code_for(EMAIL))
     cell.get_by_role("radio").first.wait_for()
+    # Once the focus is here: later it would take the keys that are meant for the next cell.
+    cell.locator(".codika-form :focus").wait_for(state="attached")
 
 
 def _ask_for_code(cell: Locator) -> Locator:
