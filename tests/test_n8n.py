@@ -17,6 +17,7 @@ from codika_nb import Client
 from codika_nb.errors import ConfigError
 from codika_nb.models.executions import ExecutionDetails, execution_card
 from codika_nb.sandbox import Sandbox
+from codika_nb.sandbox.n8n.engine import _hook
 from codika_nb.sandbox.n8n.marks import Mark
 from codika_nb.sandbox.n8n.translation import translate
 
@@ -369,6 +370,24 @@ def test_each_codika_node_becomes_one_core_node() -> None:
     inside = body["executionId"].removeprefix("={{").removesuffix("}}")
     assert "}}" not in inside
     assert json.loads(inside[inside.index('"') : inside.index(")")]) == init["name"]
+
+
+@pytest.mark.parametrize(
+    ("methods", "outputs", "called"),
+    [
+        ("PUT", [["next"]], "PUT"),
+        (["GET", "POST"], [["next"], ["next"]], "POST"),
+        (["GET", "POST"], [["next"], []], "GET"),
+        (["GET", "POST"], [["next"]], "GET"),
+        (["DELETE", "PUT"], [], "DELETE"),
+        ([], [["next"]], "GET"),
+    ],
+)
+def test_of_several_methods_one_is_called_that_leads_on(methods: Any, outputs: Any, called: str) -> None:
+    parameters = {"httpMethod": methods, "path": PATH}
+    webhook = {"name": "Webhook", "type": "n8n-nodes-base.webhook", "parameters": parameters}
+    hook = _hook({"nodes": [webhook], "connections": {"Webhook": {"main": outputs}}}, [])
+    assert hook == (called, f"/{PATH}")
 
 
 def test_two_inits_are_asked_one_after_the_other() -> None:

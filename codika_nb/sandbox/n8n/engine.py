@@ -211,7 +211,7 @@ class N8nEngine(Engine):
         if before:
             await self._api.listens(before, on=False)
         await self._api.fill_workflow(engine_id, workflow)
-        hook = _hook(workflow["nodes"], urls)
+        hook = _hook(workflow, urls)
         if hook:
             self._hooks[engine_id] = hook
         if on:
@@ -327,18 +327,26 @@ def _callees_first(workflows: Mapping[str, dict[str, Any]]) -> Iterator[str]:
     return iter(done)
 
 
-def _hook(nodes: Sequence[Mapping[str, Any]], urls: Sequence[str]) -> Hook | None:
-    """The webhook that a workflow's triggers name; else the first there is."""
+def _hook(workflow: Mapping[str, Any], urls: Sequence[str]) -> Hook | None:
+    """The webhook that a workflow's triggers name; else the first there is.
+
+    Of several methods it is one whose output leads on, and POST before others.
+    """
+    nodes: Sequence[Mapping[str, Any]] = workflow["nodes"]
     paths = [urlsplit(url).path.partition("/webhook/")[2].strip("/") for url in urls]
     webhooks = [node for node in nodes if node.get("type") == _WEBHOOK and not node.get("disabled")]
     named = [node for node in webhooks if _path(node).strip("/") in paths]
     for node in named or webhooks:
         parameters = node.get("parameters") or {}
-        method = parameters.get("httpMethod", "GET")
+        given = parameters.get("httpMethod", "GET")
+        methods = list(map(str, given if isinstance(given, list) else [given])) or ["GET"]
+        outputs = (workflow.get("connections") or {}).get(node.get("name"), {}).get("main") or []
+        led = [method for method, output in zip(methods, outputs, strict=False) if output] or methods
+        method = "POST" if "POST" in led else led[0]
         path = _path(node).lstrip("/")
         if re.search(r"(^|/):", path):
             path = f"{node.get('webhookId')}/{path}"
-        return Hook(str(method[0] if isinstance(method, list) else method), f"/{path}")
+        return Hook(method, f"/{path}")
     return None
 
 
