@@ -463,7 +463,7 @@ def test_runs_are_listed_newest_first(shell: Kernel, profile_name: str, greeter:
     assert shell.run("instance = runs[0].instance\nprint(instance)").text.strip() in listed.html
     refused(shell.run("%codika_executions --limit 1000"), "100")
     refused(shell.run("%codika_trigger greet {}"), "payload.name", "%codika_playground")
-    assert "No run has failed here" in shell.run("%codika_executions --failed").text
+    assert "No run has failed at instance" in shell.run("%codika_executions --failed").text
 
 
 def test_help_is_the_magics_own(shell: Kernel) -> None:
