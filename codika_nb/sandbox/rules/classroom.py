@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import Any
 
-from ..store import Store
 from ..wire import iso
+from . import Subject
 from .versions import version_of
 
 __all__ = ["Classroom"]
@@ -16,11 +15,8 @@ _MOST = 100
 _MOST_EMAILS = 5
 
 
-@dataclass(frozen=True)
-class Classroom:
+class Classroom(Subject):
     """Everything in the sandbox at a glance, whoever it belongs to."""
-
-    store: Store
 
     def seen(self) -> dict[str, list[dict[str, Any]]]:
         """The newest organizations, deployments and runs, newest first."""

@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from ..mail import Mail, Mailbox, NotSent
-from ..store import Store
 from ..wire import Refusal
+from . import Subject
 
 __all__ = ["CODE_SECONDS", "Codes", "Purpose"]
 
@@ -26,11 +26,9 @@ Purpose = Literal["signup", "login"]
 
 
 @dataclass(frozen=True)
-class Codes:
+class Codes(Subject):
     """The rules about one-time codes. Every method runs in a transaction."""
 
-    store: Store
-    now: Callable[[], float]
     mailbox: Mailbox
     ip_limit: int
 

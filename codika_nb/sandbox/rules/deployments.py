@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ..store import Store
 from ..wire import Call, Members, Refusal, as_json, new_id, new_uuid, present
+from . import Subject
 from .configuration import check_configuration
 from .documents import Documents
 from .instances import Instances
@@ -21,11 +20,9 @@ __all__ = ["Deployments"]
 
 
 @dataclass(frozen=True)
-class Deployments:
+class Deployments(Subject):
     """The rules about deployments. Every method runs in a transaction."""
 
-    store: Store
-    now: Callable[[], float]
     projects: Projects
     instances: Instances
     documents: Documents

@@ -6,13 +6,12 @@ import base64
 import binascii
 import json
 import sqlite3
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-from ..store import Store
 from ..wire import Call, Members, as_json, iso, new_id, present
+from . import Subject
 from .configuration import decode_workflow
 from .projects import Projects
 from .versions import at_version, next_version, version_of
@@ -23,11 +22,9 @@ _LARGEST = 10 * 1024**2
 
 
 @dataclass(frozen=True)
-class Documents:
+class Documents(Subject):
     """The rules about metadata documents and data ingestions. Every method runs in a transaction."""
 
-    store: Store
-    now: Callable[[], float]
     projects: Projects
 
     def keep(self, document: Members, project_id: str, deployment_id: str, version: str) -> dict[str, Any]:

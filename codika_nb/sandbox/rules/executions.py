@@ -9,14 +9,13 @@ import json
 import logging
 import secrets
 import sqlite3
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import Any
 
 from ..engine import Engine, EngineError, Outcome, Run
-from ..store import Store
 from ..wire import Call, Caller, Members, Refusal, as_json, iso, new_id, new_uuid, present
+from . import Subject
 from .configuration import check_payload, input_schema, is_triggerable
 from .instances import Instances
 from .keys import Keys
@@ -29,11 +28,9 @@ _ERROR_TYPES = ("node_failure", "validation_error", "external_api_error", "timeo
 
 
 @dataclass(frozen=True)
-class Executions:
+class Executions(Subject):
     """The rules about executions. Every method named in a route runs in a transaction."""
 
-    store: Store
-    now: Callable[[], float]
     keys: Keys
     instances: Instances
     engine: Engine

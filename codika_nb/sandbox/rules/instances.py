@@ -7,8 +7,8 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Any
 
-from ..store import Store
 from ..wire import Call, Caller, Refusal, iso, present
+from . import Subject
 from .keys import Keys
 from .organizations import Organizations
 from .versions import version_of
@@ -17,10 +17,9 @@ __all__ = ["Instances"]
 
 
 @dataclass(frozen=True)
-class Instances:
+class Instances(Subject):
     """The rules about process instances. Every method runs in a transaction."""
 
-    store: Store
     organizations: Organizations
     keys: Keys
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ..store import Store
 from ..wire import Call, Refusal, as_json, iso, new_id
+from . import Subject
 from .encryption import EncryptionKey
 from .instances import Instances
 from .organizations import Organizations
@@ -43,11 +42,9 @@ _CREDENTIALS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
 
 
 @dataclass(frozen=True)
-class Integrations:
+class Integrations(Subject):
     """The rules about integrations. Every method runs in a transaction."""
 
-    store: Store
-    now: Callable[[], float]
     organizations: Organizations
     instances: Instances
     key: EncryptionKey

@@ -5,14 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from ..mail import fold
-from ..store import Store
 from ..wire import Call, Caller, Members, Refusal, as_json, iso, new_uuid, present
+from . import Subject
 from .organizations import Organizations
 
 __all__ = ["Keys"]
@@ -48,11 +47,9 @@ _KEY_TYPES = {"organization": "org-api-key", "personal": "personal-api-key", "ad
 
 
 @dataclass(frozen=True)
-class Keys:
+class Keys(Subject):
     """The rules about keys. Every method runs in a transaction."""
 
-    store: Store
-    now: Callable[[], float]
     organizations: Organizations
 
     def mint(

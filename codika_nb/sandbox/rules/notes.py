@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from ..store import Store
 from ..wire import Call, iso, new_id, present
+from . import Subject
 from .projects import Projects
 
 __all__ = ["Notes"]
 
 
 @dataclass(frozen=True)
-class Notes:
+class Notes(Subject):
     """The rules about stage documents and notes. Every method runs in a transaction."""
 
-    store: Store
-    now: Callable[[], float]
     projects: Projects
 
     def deploy_documents(self, call: Call) -> dict[str, Any]:

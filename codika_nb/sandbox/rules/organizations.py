@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from ..mail import fold
-from ..store import Store
 from ..wire import Call, Caller, Refusal, new_id
+from . import Subject
 
 __all__ = ["LONGEST_NAME", "Organizations"]
 
@@ -18,12 +16,8 @@ _MOST_ORGANIZATIONS = 50
 _SIZES = ("solo", "2-10", "11-50", "51-200", "201-1000", "1000+")
 
 
-@dataclass(frozen=True)
-class Organizations:
+class Organizations(Subject):
     """The rules about users and organizations. Every method runs in a transaction."""
-
-    store: Store
-    now: Callable[[], float]
 
     def find_user(self, email: str) -> str | None:
         """The id of the user with this address."""

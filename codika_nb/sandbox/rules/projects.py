@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ..store import Store
 from ..wire import Call, Caller, Members, Refusal, iso, new_id
+from . import Subject
 from .organizations import Organizations
 from .versions import at_version, version_of
 
@@ -19,11 +18,9 @@ _STAGES = {"one_stage": 1, "two_stage": 2, "three_stage": 3, "four_stage": 4}
 
 
 @dataclass(frozen=True)
-class Projects:
+class Projects(Subject):
     """The rules about projects. Every method runs in a transaction."""
 
-    store: Store
-    now: Callable[[], float]
     organizations: Organizations
 
     def create_project(self, call: Call) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import json
 import logging
 import re
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakValueDictionary
@@ -15,6 +15,7 @@ from weakref import WeakValueDictionary
 from ..engine import Credential, Engine, EngineError, Installation, Installed
 from ..store import Store
 from ..wire import Call, Members, Refusal, as_json, new_uuid
+from . import Subject
 from .configuration import decode_workflow
 from .encryption import EncryptionKey
 from .instances import Instances
@@ -53,11 +54,9 @@ _ALWAYS = {"googlePalmApi": {"host": "https://generativelanguage.googleapis.com"
 
 
 @dataclass(frozen=True)
-class Rollouts:
+class Rollouts(Subject):
     """What instances run, in the engine. Every method that is awaited is outside of transactions."""
 
-    store: Store
-    now: Callable[[], float]
     keys: Keys
     instances: Instances
     encryption: EncryptionKey

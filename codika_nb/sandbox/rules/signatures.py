@@ -7,11 +7,11 @@ import binascii
 import hmac
 import re
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ..store import Store
 from ..wire import Caller, Refusal
+from . import Subject
 from .instances import Instances
 
 __all__ = ["SIGNATURE_HEADERS", "Signatures"]
@@ -26,11 +26,9 @@ _TOLERANCE = 5 * 60
 
 
 @dataclass(frozen=True)
-class Signatures:
+class Signatures(Subject):
     """The rules about signed webhooks. Every method runs in a transaction."""
 
-    store: Store
-    now: Callable[[], float]
     instances: Instances
 
     def add_secret(self, instance_id: str, workflow_id: str, secret: str | None) -> str:
