@@ -14,7 +14,11 @@ from ...display.design import sheet
 
 __all__ = ["copy_button", "page"]
 
-_STYLE = resources.files(__package__).joinpath("page.css").read_text(encoding="utf-8")
+# The look of all pages, what their buttons do, and how some stay up to date.
+_STYLE, _SCRIPT, _LIVE = (
+    resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
+    for name in ("page.css", "page.js", "live.js")
+)
 
 _MARK = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24" aria-hidden="true">'
@@ -22,84 +26,6 @@ _MARK = (
     '<path d="M9.5 7 5 12l4.5 5M14.5 7 19 12l-4.5 5" fill="none" stroke="#fff" stroke-width="2" '
     'stroke-linecap="round" stroke-linejoin="round"/></svg>'
 )
-
-# Copies, and says so to those who do not see the button.
-_COPY = """
-document.addEventListener("click", async (event) => {
-  const button = event.target.closest("button[data-copy]");
-  if (!button) return;
-  const label = button.dataset.label ??= button.textContent;
-  try { await navigator.clipboard.writeText(button.dataset.copy); button.textContent = "Copied"; }
-  catch { button.textContent = button.dataset.copy; }
-  document.getElementById("said").textContent = button.textContent;
-  setTimeout(() => { button.textContent = label; }, 1500);
-});
-"""
-
-_LOCAL_TIME = """
-function localTimes() {
-  for (const time of document.querySelectorAll("time")) {
-    const when = new Date(time.dateTime);
-    const today = when.toDateString() === new Date().toDateString();
-    time.textContent = today ? when.toLocaleTimeString() : when.toLocaleString();
-    time.title = when.toLocaleString(undefined, { dateStyle: "full", timeStyle: "full" });
-  }
-}
-localTimes();
-"""
-
-# What is new is put in beside what is there: the focus, a selection and the place on the page stay.
-_LIVE = """
-const title = document.title;
-const filter = document.getElementById("filter");
-let unseen = 0;
-function narrow() {
-  const wanted = filter ? filter.value.trim().toLowerCase() : "";
-  for (const each of document.querySelectorAll("[data-id]")) {
-    each.hidden = !each.textContent.toLowerCase().includes(wanted);
-  }
-}
-function take(list, next) {
-  const known = new Map([...list.children].map((each) => [each.dataset.id, each]));
-  let before = null;
-  let added = null;
-  for (const fresh of next.children) {
-    let here = known.get(fresh.dataset.id);
-    known.delete(fresh.dataset.id);
-    if (!here) { here = fresh.cloneNode(true); added ??= here; }
-    else if (here.dataset.state !== fresh.dataset.state) {
-      const twin = fresh.cloneNode(true);
-      here.replaceWith(twin);
-      here = twin;
-    }
-    const place = before ? before.nextSibling : list.firstChild;
-    if (here !== place) list.insertBefore(here, place);
-    before = here;
-  }
-  for (const gone of known.values()) gone.remove();
-  return added;
-}
-if (filter) filter.addEventListener("input", narrow);
-addEventListener("focus", () => { unseen = 0; document.title = title; });
-setInterval(async () => {
-  try {
-    const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
-    if (!answer.ok) return;
-    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    for (const list of document.querySelectorAll("[data-live]")) {
-      const added = take(list, page.querySelector(`[data-live="${list.dataset.live}"]`));
-      if (added && added.dataset.says) {
-        document.getElementById("said").textContent = added.dataset.says;
-        if (!document.hasFocus()) document.title = `(${++unseen}) ${title}`;
-      }
-    }
-    localTimes();
-    narrow();
-  } catch { /* The sandbox is down; the page stays as it is. */ }
-}, 2000);
-"""
-
-_SCRIPTS = {"": _COPY, "live": _COPY + _LOCAL_TIME + _LIVE}
 
 
 def copy_button(text: str, label: str, what: str = "") -> str:
@@ -140,7 +66,7 @@ def page(
 <body class="codika codika-page{" wide" if live else ""}">
 <header><nav class="bar">{_MARK}<strong>Codika sandbox</strong>{way}</nav></header>
 <main>{body}</main><p id="said" role="status" class="unseen"></p>
-<script nonce="{nonce}">{_SCRIPTS["live" if live else ""]}</script></body></html>
+<script nonce="{nonce}">{_SCRIPT}{_LIVE if live else ""}</script></body></html>
 """
     policy = (
         f"default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; img-src data:; "
