@@ -34,7 +34,7 @@ Its rooms, from the outside in; a module imports only from those below it:
 - ``stand_ins``: the Python functions that answer workflows; ``threads``: what they, and mails, run on.
 - ``engine``: the seam at which something else can run workflows.
 - ``mail``: the inbox, and the way to a real mail server.
-- ``kept``: what a browser keeps of it; ``store``: the database.
+- ``kept``: what a browser keeps of it; ``store``: the database, made by the scripts in ``schema``.
 - ``wire``: a call, its members, a refusal and the status of each; how ids and times are written.
 - ``clock``: the sandbox's time.
 """
