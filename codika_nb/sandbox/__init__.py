@@ -25,7 +25,7 @@ Its rooms, from the outside in; a module imports only from those below it:
   - ``instances``: process instances and who has access.
   - ``documents``: the files beside a deployment, and data ingestions.
   - ``notes``: what people write about a project.
-  - ``projects``: projects and who sees them; ``versions``: X.Y of what is deployed into them.
+  - ``projects``: projects, who sees them, and the versions X.Y of what is deployed into them.
   - ``configuration``: what a deployable configuration and a fitting payload look like.
   - ``signin``: signing up and logging in; ``codes``: the one-time codes for it.
   - ``keys``: making keys, and whom they speak for.

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..wire import iso
 from . import Subject
-from .versions import version_of
+from .projects import version_of
 
 __all__ = ["Classroom"]
 

@@ -12,9 +12,8 @@ from . import Subject
 from .configuration import check_configuration
 from .documents import Documents
 from .instances import Instances
-from .projects import Projects
+from .projects import Projects, version_of
 from .rollouts import Rollouts
-from .versions import next_version, version_of
 
 __all__ = ["Deployments"]
 
@@ -35,30 +34,23 @@ class Deployments(Subject):
         check_configuration(configuration)
         skills = [_skill(skill) for skill in body.each("skills", required=False)]
         documents = body.each("metadataDocuments", required=False)
-        major, minor = next_version(self.store, "deployments", project["id"], body)
-
-        process_id = project["process_id"] or new_id()
-        self.store.change("projects", {"id": project["id"]}, process_id=process_id)
-        deployment_id = new_id()
-        self.store.insert(
+        deployment_id, version = self.projects.add_version(
             "deployments",
-            id=deployment_id,
-            project_id=project["id"],
-            major=major,
-            minor=minor,
+            project["id"],
+            body,
             status="inactive",
             configuration=as_json(configuration),
             skills=as_json(skills),
-            created_at=self.now(),
         )
+        process_id = project["process_id"] or new_id()
+        self.store.change("projects", {"id": project["id"]}, process_id=process_id)
         stored = [
-            self.documents.keep(document, project["id"], deployment_id, f"{major}.{minor}")
-            for document in documents
+            self.documents.keep(document, project["id"], deployment_id, version) for document in documents
         ]
         instance_id = self._roll_out(project, deployment_id, "dev", call.caller.user_id)
         data = {
             "templateId": deployment_id,
-            "version": f"{major}.{minor}",
+            "version": version,
             "isNewProcess": project["process_id"] is None,
             "processId": process_id,
             "processInstanceId": instance_id,

@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-from ..wire import Call, Members, as_json, iso, new_id, present
+from ..wire import Call, Members, as_json, iso, present
 from . import Subject
 from .configuration import decode_workflow
-from .projects import Projects
-from .versions import at_version, next_version, version_of
+from .projects import Projects, version_of
 
 __all__ = ["Documents"]
 
@@ -58,7 +57,7 @@ class Documents(Subject):
         body = call.body
         project = self.projects.project(call.caller, body)
         with_content = body.flag("includeContent")
-        deployment = at_version(self.store, "deployments", project["id"], body.text_or_none("version"))
+        deployment = self.projects.at_version("deployments", project["id"], body.text_or_none("version"))
         version = version_of(deployment) if deployment else body.text_or_none("version") or ""
         rows = self.store.select("documents", deployment_id=deployment["id"]) if deployment else []
         documents = [
@@ -74,8 +73,8 @@ class Documents(Subject):
         ]
         data = {"projectId": project["id"], "version": version, "organizationId": project["organization_id"]}
         if body.flag("includeDataIngestion"):
-            ingestion = at_version(
-                self.store, "ingestions", project["id"], body.text_or_none("dataIngestionVersion")
+            ingestion = self.projects.at_version(
+                "ingestions", project["id"], body.text_or_none("dataIngestionVersion")
             )
             if ingestion is not None:
                 data["dataIngestionVersion"] = version_of(ingestion)
@@ -91,20 +90,12 @@ class Documents(Subject):
         webhooks = config.members("webhooks")
         urls = {name: webhooks.text(name) for name in ("embed", "delete")}
         decode_workflow(config)
-        major, minor = next_version(self.store, "ingestions", project["id"], call.body)
-        ingestion_id = new_id()
-        self.store.insert(
-            "ingestions",
-            id=ingestion_id,
-            project_id=project["id"],
-            major=major,
-            minor=minor,
-            config=as_json(call.body.mapping("config")),
-            created_at=self.now(),
+        ingestion_id, version = self.projects.add_version(
+            "ingestions", project["id"], call.body, config=as_json(call.body.mapping("config"))
         )
         return {
             "dataIngestionId": ingestion_id,
-            "version": f"{major}.{minor}",
+            "version": version,
             "status": "active",
             "webhookUrls": urls,
         }

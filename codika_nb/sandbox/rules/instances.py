@@ -11,7 +11,7 @@ from ..wire import Call, Caller, Refusal, iso, present
 from . import Subject
 from .keys import Keys
 from .organizations import Organizations
-from .versions import version_of
+from .projects import version_of
 
 __all__ = ["Instances"]
 

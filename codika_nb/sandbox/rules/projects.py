@@ -1,20 +1,22 @@
-"""Projects: making them, listing them, and who may see which."""
+"""Projects: making them, listing them, who may see which; and the versions X.Y of what is in them."""
 
 from __future__ import annotations
 
 import re
 import sqlite3
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from ..wire import Call, Caller, Members, Refusal, iso, new_id
 from . import Subject
 from .organizations import Organizations
-from .versions import at_version, version_of
 
-__all__ = ["Projects"]
+__all__ = ["Projects", "version_of"]
 
 _STAGES = {"one_stage": 1, "two_stage": 2, "three_stage": 3, "four_stage": 4}
+_STRATEGIES = ("major_bump", "minor_bump", "explicit")
+
+Table = Literal["deployments", "ingestions"]
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class Projects(Subject):
 
     def get_project(self, call: Call) -> dict[str, Any]:
         project = self.project(call.caller, call.body)
-        current = at_version(self.store, "deployments", project["id"])
+        current = self.at_version("deployments", project["id"])
         return {
             **_project_view(project),
             "processId": project["process_id"],
@@ -85,6 +87,43 @@ class Projects(Subject):
             raise Refusal("FORBIDDEN", "Members have access to their own projects only.")
         return project
 
+    def at_version(self, table: Table, project_id: str, version: str | None = None) -> sqlite3.Row | None:
+        """What a project has at a version, or at its highest one."""
+        wanted = dict(zip(("major", "minor"), _parse_version(version), strict=True)) if version else {}
+        found = self.store.select(table, "*", "major DESC, minor DESC", 1, project_id=project_id, **wanted)
+        return found[0] if found else None
+
+    def add_version(self, table: Table, project_id: str, body: Members, **columns: Any) -> tuple[str, str]:
+        """Put something into a project at the version that a call asks for; returns its id and that."""
+        major, minor = self._next_version(table, project_id, body)
+        added = new_id()
+        self.store.insert(
+            table, id=added, project_id=project_id, major=major, minor=minor, created_at=self.now(), **columns
+        )
+        return added, f"{major}.{minor}"
+
+    def _next_version(self, table: Table, project_id: str, body: Members) -> tuple[int, int]:
+        """The version that a call asks for, by a strategy or by its number."""
+        strategy = body.choice("versionStrategy", _STRATEGIES, default="minor_bump")
+        if strategy == "explicit":
+            major, minor = _parse_version(body.text("explicitVersion"))
+            if self.at_version(table, project_id, f"{major}.{minor}"):
+                raise _bad_version(f"Version {major}.{minor} has been deployed already.")
+            return major, minor
+        if "explicitVersion" in body:
+            raise _bad_version('"explicitVersion" goes with the version strategy "explicit" only.')
+        last = self.at_version(table, project_id)
+        if last is None:
+            return 1, 0
+        if strategy == "major_bump":
+            return last["major"] + 1, 0
+        return last["major"], last["minor"] + 1
+
+
+def version_of(row: sqlite3.Row) -> str:
+    """The version of a deployment or an ingestion."""
+    return f"{row['major']}.{row['minor']}"
+
 
 def _project_view(row: sqlite3.Row) -> dict[str, Any]:
     status = "completed" if row["has_published"] else "in_progress" if row["process_id"] else "draft"
@@ -98,3 +137,14 @@ def _project_view(row: sqlite3.Row) -> dict[str, Any]:
         "createdBy": row["created_by"],
         "createdAt": iso(row["created_at"]),
     }
+
+
+def _parse_version(text: str) -> tuple[int, int]:
+    if not re.fullmatch(r"[0-9]{1,6}\.[0-9]{1,6}", text):
+        raise _bad_version(f"{text!r} is not a version of the form X.Y.")
+    major, minor = text.split(".")
+    return int(major), int(minor)
+
+
+def _bad_version(message: str) -> Refusal:
+    return Refusal("INVALID_VERSION", message, details={"field": "explicitVersion", "reason": message})
