@@ -20,7 +20,7 @@ from ..placeholders import fill, without_a_value
 from . import records
 from .api import Api, Hook, is_local
 from .marks import Mark
-from .translation import Translated, translate
+from .translation import Translated, post, translate
 
 __all__ = ["N8nEngine"]
 
@@ -118,24 +118,13 @@ class N8nEngine(Engine):
     def _failures(self) -> dict[str, Any]:
         """The workflow that n8n starts when another one has failed: it tells the sandbox."""
         body = f"={{{{ JSON.stringify({{ word: {json.dumps(self._word)}, failed: $json }}) }}}}"
-        request = {
-            "method": "POST",
-            "url": f"{self._callback_url}/sandbox/engine",
-            "sendBody": True,
-            "contentType": "json",
-            "specifyBody": "json",
-            "jsonBody": body,
-            "options": {},
-        }
+        request = post(f"{self._callback_url}/sandbox/engine", "json", specifyBody="json", jsonBody=body)
         trigger = {"name": "Error Trigger", "type": "n8n-nodes-base.errorTrigger", "typeVersion": 1}
-        tell = {"name": "Tell the sandbox", "type": "n8n-nodes-base.httpRequest", "typeVersion": 4.2}
+        tell = {"name": "Tell the sandbox", **request, "position": [220, 0]}
         wire = {"node": tell["name"], "type": "main", "index": 0}
         return {
             "name": self._mark.on("failures"),
-            "nodes": [
-                {**trigger, "position": [0, 0], "parameters": {}},
-                {**tell, "position": [220, 0], "parameters": request},
-            ],
+            "nodes": [{**trigger, "position": [0, 0], "parameters": {}}, tell],
             "connections": {trigger["name"]: {"main": [[wire]]}},
             "settings": {"executionOrder": "v1"},
         }

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any, NamedTuple
 
-__all__ = ["RUN_ID", "Translated", "as_it_is", "translate"]
+__all__ = ["RUN_ID", "Translated", "as_it_is", "post", "translate"]
 
 #: Under this name a record of n8n says which execution it belongs to.
 RUN_ID = "codikaExecution"
@@ -124,10 +124,9 @@ def _core_node(
         return kept
     if not inits:
         problems.append(f'The node "{node.get("name")}" needs a Codika Init before it, and there is none.')
-    request = kept | {"type": "n8n-nodes-base.httpRequest", "typeVersion": 4.2}
     of_the_run = _of_the_run(inits)
     if operation == "uploadFile":
-        return request | {"parameters": _upload(parameters, callback_url, of_the_run)}
+        return kept | _upload(parameters, callback_url, of_the_run)
     path, members = (
         ("submitworkflowresult", _result(parameters))
         if operation == "submitResult"
@@ -140,18 +139,20 @@ def _core_node(
         "executionTimeMs": f"={{{{ Date.now() - {of_the_run}._startTimeMs }}}}",
     }
     body = [{"name": name, "value": value} for name, value in members.items()]
+    request = post(
+        f"{callback_url}/{path}", "json", specifyBody="keypair", bodyParameters={"parameters": body}
+    )
     # The platform's own node looks at the first item alone.
-    return request | {
-        "executeOnce": True,
-        "parameters": {
-            "method": "POST",
-            "url": f"{callback_url}/{path}",
-            "sendBody": True,
-            "contentType": "json",
-            "specifyBody": "keypair",
-            "bodyParameters": {"parameters": body},
-            "options": {},
-        },
+    return kept | request | {"executeOnce": True}
+
+
+def post(url: str, content_type: str, **parameters: Any) -> dict[str, Any]:
+    """What makes a node one that posts something."""
+    said = {"method": "POST", "url": url, "sendBody": True, "contentType": content_type, "options": {}}
+    return {
+        "type": "n8n-nodes-base.httpRequest",
+        "typeVersion": 4.2,
+        "parameters": {**said, **parameters},
     }
 
 
@@ -180,14 +181,12 @@ def _upload(parameters: Mapping[str, Any], callback_url: str, of_the_run: str) -
         "inputDataFieldName": parameters.get("binaryPropertyName") or "data",
     }
     texts = [{"parameterType": "formData", "name": name, "value": value} for name, value in fields.items()]
-    return {
-        "method": "POST",
-        "url": f"{callback_url}/uploadworkflowoutput",
-        "sendBody": True,
-        "contentType": "multipart-form-data",
-        "bodyParameters": {"parameters": [file, *texts]},
-        "options": {"timeout": 300_000},
-    }
+    return post(
+        f"{callback_url}/uploadworkflowoutput",
+        "multipart-form-data",
+        bodyParameters={"parameters": [file, *texts]},
+        options={"timeout": 300_000},
+    )
 
 
 def _of_the_run(inits: Sequence[str]) -> str:
