@@ -91,25 +91,21 @@ class Start(ABC):
         store = Store(self.data) if self.data is None or not IN_BROWSER else KeptStore(self.data)
         engine = self.engine = self.make_engine()
         try:
-            key = EncryptionKey(self.data)
             platform = self._platform = Platform(
                 store=store,
                 now=self.now,
                 mailbox=self.mailbox,
                 ip_limit=self.ip_limit,
                 engine=engine,
-                key=key,
+                key=EncryptionKey(self.data),
                 callback_url=callback_url,
             )
             with store.transaction(Refusal):
                 platform.executions.recover()
             pages = Pages(
+                platform=platform,
                 url=self.url,
-                mailbox=self.mailbox,
-                codes=platform.codes,
-                classroom=platform.classroom,
                 stand_ins=self.stand_ins,
-                key=key,
                 inbox_token=self.inbox_token,
                 keeps="forgets everything when it stops"
                 if self.data is None

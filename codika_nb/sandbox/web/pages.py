@@ -15,10 +15,8 @@ from starlette.responses import Response
 
 from ... import __version__
 from ...display.text import moment_text
-from ..mail import Mail, Mailbox
-from ..rules.classroom import Classroom
-from ..rules.codes import Codes
-from ..rules.encryption import EncryptionKey
+from ..mail import Mail
+from ..rules.platform import Platform
 from ..stand_ins import StandIns
 from ..wire import Refusal, iso
 from .layout import copy_button, page
@@ -30,12 +28,9 @@ __all__ = ["Pages"]
 class Pages:
     """The pages, which answer in JSON to whoever asks for it, and the public key."""
 
+    platform: Platform
     url: str
-    mailbox: Mailbox
-    codes: Codes
-    classroom: Classroom
     stand_ins: StandIns
-    key: EncryptionKey
     inbox_token: str | None
     keeps: str
 
@@ -63,11 +58,12 @@ class Pages:
         )
 
     def _public_key(self, _request: Request) -> Response:
-        if not self.key.available:
+        key = self.platform.integrations.key
+        if not key.available:
             raise Refusal(
                 "NOT_FOUND", "The sandbox has no encryption key: the package cryptography is not installed."
             )
-        return Response(self.key.public_pem(), media_type="application/x-pem-file")
+        return Response(key.public_pem(), media_type="application/x-pem-file")
 
     def _start(self, request: Request) -> Response:
         answered = sorted(self.stand_ins.by_workflow)
@@ -124,10 +120,11 @@ class Pages:
         if refused := self._refused(request):
             return refused
         email = request.query_params.get("email")
-        mails = list(self.mailbox.mails if email is None else self.mailbox.to(email))
+        codes = self.platform.codes
+        mails = list(codes.mailbox.mails if email is None else codes.mailbox.to(email))
         if _wants_json(request):
             return _json([_mail_view(mail) for mail in mails])
-        cards = "".join(_mail_card(mail, self.codes.state_of(mail)) for mail in mails)
+        cards = "".join(_mail_card(mail, codes.state_of(mail)) for mail in mails)
         return page(
             "Inbox",
             '<h1>Inbox</h1><p class="faint">Mail that this sandbox has sent, newest first. A code appears '
@@ -140,7 +137,7 @@ class Pages:
     def _class(self, request: Request) -> Response:
         if refused := self._refused(request):
             return refused
-        seen = self.classroom.seen()
+        seen = self.platform.classroom.seen()
         if _wants_json(request):
             return _json(seen)
         parts = "".join(
