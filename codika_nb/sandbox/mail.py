@@ -22,7 +22,7 @@ from ..display.design import output
 from ..display.markup import Shown, code, line, moment
 from ..display.table import html_table, text_table
 from ..errors import ConfigError
-from .threads import DaemonThread
+from ..loops import in_worker
 
 __all__ = ["Inbox", "Mail", "Mailbox", "NotSent", "fold", "smtp_relay"]
 
@@ -94,7 +94,7 @@ class Mailbox:
         """Send a mail on where that is wanted, and put it into the inbox; raises `NotSent`."""
         if self._relay is not None:
             relay = self._relay
-            await DaemonThread("codika-mail", lambda: relay(mail)).answer
+            await in_worker(lambda: relay(mail))
         # A new tuple each time, so that other threads read a whole one without a lock.
         self.mails = (mail, *self.mails[: self._ROOM - 1])
 

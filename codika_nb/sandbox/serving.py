@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from .. import in_process
 from ..errors import ConfigError
-from ..loops import IN_BROWSER, Loop
+from ..loops import IN_BROWSER, Loop, in_worker
 from .engine import Engine
 from .kept import KeptStore
 from .mail import Mailbox
@@ -26,7 +26,6 @@ from .rules.encryption import EncryptionKey
 from .rules.platform import Platform
 from .stand_ins import StandIns
 from .store import Store
-from .threads import DaemonThread
 from .wire import Refusal
 
 if TYPE_CHECKING:
@@ -131,7 +130,7 @@ class Start(ABC):
     async def _watch_stand_ins(self) -> None:
         while True:
             await asyncio.sleep(_LOOK_AT_FILES)
-            await DaemonThread("codika-stand-ins", self.stand_ins.load_what_has_changed).answer
+            await in_worker(self.stand_ins.load_what_has_changed)
 
     async def _in_transaction(self, action: Callable[[Platform], Answer]) -> Answer:
         with self._platform.store.transaction(Refusal):

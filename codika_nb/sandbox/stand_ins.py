@@ -13,13 +13,14 @@ import sys
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from ..errors import ConfigError
+from ..loops import on_a_thread
 from .engine import Engine, Installation, Installed, Outcome, Run
 from .placeholders import fill, without_a_value
-from .threads import DaemonThread
 from .wire import as_json
 
 __all__ = ["Function", "StandInEngine", "StandIns", "StandInsFirst", "stand_in"]
@@ -206,6 +207,66 @@ class _ShortTurns:
 _short_turns = _ShortTurns()
 
 
+class _TimeIsUp(SystemExit):
+    """Raised in a thread whose work nobody waits for any more; ends it without a word."""
+
+
+class StandInThread:
+    """A function, plain or async, on a thread of its own, whose answer can be awaited.
+
+    Not a pool's: Python waits for those when it exits, also for one that hangs. Where no thread can be
+    had, it is done at once and on the loop: it cannot be interrupted there.
+    """
+
+    def __init__(self, name: str, work: Callable[[], Outcome | Coroutine[Any, Any, Outcome]]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._work = work
+        self.answer: asyncio.Future[Outcome] = self._loop.create_future()
+        self._thread = on_a_thread(self._run, name)
+        if self._thread is None:
+            self._here = asyncio.ensure_future(self._run_here())
+
+    def is_alive(self) -> bool:
+        """Whether it still works."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def interrupt(self) -> None:
+        """End it at its next step in Python; what blocks outside of Python takes its time."""
+        if self._thread is not None and self._thread.is_alive():
+            import ctypes  # noqa: PLC0415 - where there are no threads, it may be missing
+
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(
+                ctypes.c_ulong(self._thread.ident or 0), ctypes.py_object(_TimeIsUp)
+            )
+
+    def _run(self) -> None:
+        settle: Callable[[], None] = partial(self.answer.set_exception, RuntimeError("The thread was ended."))
+        try:
+            answer: Any = self._work()
+            answer = asyncio.run(answer) if inspect.iscoroutine(answer) else answer
+            settle = partial(self.answer.set_result, answer)
+        except Exception as error:
+            settle = partial(self.answer.set_exception, error)
+        except SystemExit:
+            pass  # its time was up
+        finally:
+            # The loop may be gone: the sandbox was stopped meanwhile.
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._settle, settle)
+
+    async def _run_here(self) -> None:
+        try:
+            answer: Any = self._work()
+            settle = partial(self.answer.set_result, await answer if inspect.iscoroutine(answer) else answer)
+        except Exception as error:
+            settle = partial(self.answer.set_exception, error)
+        self._settle(settle)
+
+    def _settle(self, settle: Callable[[], None]) -> None:
+        if not self.answer.done():  # else whoever waited has given up
+            settle()
+
+
 class StandInEngine(Engine):
     """Runs no nodes: a Python function answers each workflow, an echo those that have none.
 
@@ -219,7 +280,7 @@ class StandInEngine(Engine):
     def __init__(self, stand_ins: StandIns) -> None:
         self._stand_ins = stand_ins
         self._slots = asyncio.Semaphore(self._MOST_AT_ONCE)
-        self._overdue: list[DaemonThread[Outcome]] = []
+        self._overdue: list[StandInThread] = []
 
     def __str__(self) -> str:
         return f"{_listed(self._stand_ins)}; an echo answers all other workflows"
@@ -252,7 +313,7 @@ class StandInEngine(Engine):
         if len(self._overdue) >= self._MOST_OVERDUE:
             message = f"{len(self._overdue)} stand-ins before it do not end."
             return Outcome.failed(message, kind="timeout", node=stand_in.name)
-        thread = DaemonThread(f"codika-stand-in-{stand_in.name}", lambda: _answer(stand_in, run))
+        thread = StandInThread(f"codika-stand-in-{stand_in.name}", lambda: _answer(stand_in, run))
         try:
             with _short_turns:
                 return await asyncio.wait_for(thread.answer, stand_in.time_limit)
