@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import difflib
 import json
 import re
@@ -105,7 +104,7 @@ def decode_workflow(members: Members) -> dict[str, Any]:
         if "{{INSTPARM_" in content:
             content = _BARE_PARAMETER.sub(lambda m: f'"{m[1]}"' if m[1] else m[0], content)
         workflow = json.loads(content)
-    except (binascii.Error, ValueError, RecursionError):
+    except (ValueError, RecursionError):
         members.refuse(name, "must be a JSON file in base64", code="INVALID_WORKFLOW_JSON")
     if not isinstance(workflow, dict):
         members.refuse(name, "must hold a JSON object", code="INVALID_WORKFLOW_JSON")

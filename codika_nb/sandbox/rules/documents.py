@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import sqlite3
 from dataclasses import dataclass
@@ -35,7 +34,7 @@ class Documents(Subject):
         outcome = {"relativePath": path, "storagePath": storage_path}
         try:
             content = base64.b64decode(document.text("contentBase64", blank=True), validate=True)
-        except (binascii.Error, ValueError):
+        except ValueError:
             return {**outcome, "success": False, "error": "The content is not base64."}
         if path.startswith("/") or "\\" in path or ".." in PurePosixPath(path).parts:
             return {**outcome, "success": False, "error": "The path must stay inside the use case."}

@@ -59,18 +59,14 @@ class Bodies:
 def parse_json(body: bytes) -> Any:
     """The value that a body is, as strictly as JSON is meant."""
     try:
-        return json.loads(body, parse_constant=_no_number, parse_float=_finite)
+        return json.loads(body, parse_constant=_finite, parse_float=_finite)
     except (ValueError, RecursionError):
         raise Refusal("INVALID_REQUEST", "The body must be JSON.") from None
 
 
-def _no_number(text: str) -> float:
-    raise ValueError(text)
-
-
 def _finite(text: str) -> float:
     number = float(text)
-    if math.isinf(number):
+    if not math.isfinite(number):
         raise ValueError(text)
     return number
 
