@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hmac
 import json
 import logging
 import re
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain, repeat
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -245,7 +247,7 @@ class N8nEngine(Engine):
     async def _watch(self, run: Run) -> Outcome | None:
         """Look for the end of a run that has not called back, until it is there."""
         unreachable = 0
-        for wait in _endless(_LOOK_AGAIN):
+        for wait in chain(_LOOK_AGAIN, repeat(_LOOK_AGAIN[-1])):
             try:
                 record = await self._find(run)
             except EngineError as error:
@@ -255,19 +257,15 @@ class N8nEngine(Engine):
                 record = None
             if record is not None and records.has_ended(record) and not run.answered.is_set():
                 return _outcome(record)
-            try:
+            with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(run.answered.wait(), wait)
-            except TimeoutError:
-                continue
-            return None
+                break
         return None
 
     async def _find(self, run: Run) -> dict[str, Any] | None:
         # What is waiting or running is not among these, and goes on.
-        for record in await self._api.executions(run.engine_workflow_id):
-            if records.of_run(record) == run.execution_id:
-                return record
-        return None
+        listed = await self._api.executions(run.engine_workflow_id)
+        return next((each for each in listed if records.of_run(each) == run.execution_id), None)
 
     async def told(self, message: Mapping[str, Any]) -> tuple[str, Outcome] | None:
         word, failed = message.get("word"), message.get("failed")
@@ -368,9 +366,3 @@ def _refusal(call: asyncio.Task[httpx.Response]) -> str | None:
 
 def _outcome(record: Mapping[str, Any]) -> Outcome:
     return Outcome(error=records.failure(record), engine_id=str(record["id"]) if "id" in record else None)
-
-
-def _endless(waits: Sequence[float]) -> Iterator[float]:
-    yield from waits
-    while True:
-        yield waits[-1]
