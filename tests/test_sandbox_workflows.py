@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -465,6 +466,45 @@ def test_publishing_makes_a_prod_instance_and_deprecates(platform: Platform) -> 
     only = platform.get("/listprocessinstancespublic?environment=prod", deployed.key).json()["data"]
     assert [instance["environment"] for instance in only["instances"]] == ["prod"]
     assert platform.get("/listprocessinstancespublic?environment=test", deployed.key).status_code == 400
+
+
+def test_what_is_refused_leaves_nothing_behind(platform: Platform) -> None:
+    deployed = Deployed(platform)
+    before = deployed.call("/getprojectpublic", projectId=deployed.project_id)
+    for document in ({"contentType": "b", "contentBase64": ""}, {"relativePath": "a", "contentType": 4}):
+        body = {"projectId": deployed.project_id, "configuration": configuration()}
+        refused = platform.post(
+            "/deployprocessusecase", {**body, "metadataDocuments": [document]}, deployed.key
+        )
+        assert refused.status_code == 400
+    assert deployed.call("/getprojectpublic", projectId=deployed.project_id) == before
+    publication = {
+        "projectId": deployed.project_id,
+        "processDeploymentId": deployed.first["templateId"],
+    }
+    odd = platform.post("/publishprocessdeploymentpublic", {**publication, "userId": 5}, deployed.key)
+    assert odd.status_code == 400
+    assert deployed.call("/publishprocessdeploymentpublic", **publication)["processInstanceId"]
+
+
+def test_an_organizations_instances_end_with_it(platform: Platform) -> None:
+    deployed = Deployed(platform)
+    key = platform.sandbox.instance_key(deployed.instance_id)
+    path = f"/triggerwebhookpublic/{deployed.instance_id}/greet"
+    triggered = partial(httpx.post, platform.sandbox.url + path, json={"payload": {"name": "Ada"}})
+    assert triggered(headers={"X-API-Key": key}).status_code == 200
+    platform.sandbox.remove_organization(deployed.account.organization_id)
+    assert triggered(headers={"X-API-Key": key}).status_code == 401
+
+
+def test_members_are_added_to_organizations_that_there_are_in_roles_that_there_are(
+    platform: Platform,
+) -> None:
+    deployed = Deployed(platform)
+    with pytest.raises(LookupError, match="org_nowhere"):
+        platform.sandbox.add_member("org_nowhere", new_email())
+    with pytest.raises(ValueError, match="'boss'"):
+        platform.sandbox.add_member(deployed.account.organization_id, new_email(), role="boss")
 
 
 def test_members_see_the_instances_shared_with_them(platform: Platform) -> None:

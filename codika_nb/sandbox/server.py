@@ -324,11 +324,17 @@ class Sandbox:
             email: the person; who has no account gets one.
             role: what they may do there.
 
+        Raises:
+            LookupError: there is no such organization.
+            ValueError: there is no such role.
+
         Example:
             >>> user_id = sandbox.add_member(profile.organization_id, "grace@example.com", role="admin")
             >>> sign_in("grace@example.com", ask_code=sandbox.code_for).organization_name
             'Acme'
         """
+        if role not in ("member", "admin", "owner"):
+            raise ValueError(f"A member is a member, an admin or an owner, not {role!r}.")
         return self._do(lambda platform: platform.organizations.add_member(organization_id, email, role))
 
     def personal_key(self, email: str) -> str:

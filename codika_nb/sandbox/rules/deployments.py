@@ -10,7 +10,7 @@ from typing import Any, Literal
 from ..wire import Call, Members, Refusal, as_json, new_id, new_uuid, present
 from . import Subject
 from .configuration import check_configuration
-from .documents import Documents
+from .documents import Documents, document_of
 from .instances import Instances
 from .projects import Projects, version_of
 from .rollouts import Rollouts
@@ -33,7 +33,7 @@ class Deployments(Subject):
         configuration = body.mapping("configuration")
         check_configuration(configuration)
         skills = [_skill(skill) for skill in body.each("skills", required=False)]
-        documents = body.each("metadataDocuments", required=False)
+        documents = [document_of(each) for each in body.each("metadataDocuments", required=False)]
         deployment_id, version = self.projects.add_version(
             "deployments",
             project["id"],
@@ -115,6 +115,7 @@ class Deployments(Subject):
             "users": body.texts("sharedWithUserIds", required=False),
         }
         pause_dev, skip_instance = body.flag("autoToggleDevProd"), body.flag("skipAutoCreateProdInstance")
+        owner = body.text_or_none("userId") or call.caller.user_id
         if deployment["status"] != "inactive":
             raise Refusal(
                 "INVALID_REQUEST",
@@ -127,7 +128,6 @@ class Deployments(Subject):
         data = {"processDeploymentId": deployment_id, "version": version_of(deployment)}
         if skip_instance and not self.store.find("instances", project_id=project["id"], environment="prod"):
             return data
-        owner = body.text_or_none("userId") or call.caller.user_id
         instance_id = self._roll_out(project, deployment_id, "prod", owner, shared_with)
         call.afterwards.append(lambda: self.rollouts.finish(instance_id))
         dev = self.store.find("instances", project_id=project["id"], environment="dev", is_active=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import sqlite3
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
@@ -14,9 +15,19 @@ from . import Subject
 from .configuration import decode_workflow
 from .projects import Projects, version_of
 
-__all__ = ["Documents"]
+__all__ = ["Documents", "document_of"]
 
 _LARGEST = 10 * 1024**2
+
+
+def document_of(given: Members) -> dict[str, str | None]:
+    """A document as it is sent; what cannot be one is refused before anything is written."""
+    return {
+        "relativePath": given.text("relativePath"),
+        "contentType": given.text("contentType"),
+        "description": given.text_or_none("description"),
+        "contentBase64": given.text("contentBase64", blank=True),
+    }
 
 
 @dataclass(frozen=True)
@@ -25,15 +36,15 @@ class Documents(Subject):
 
     projects: Projects
 
-    def keep(self, document: Members, project_id: str, deployment_id: str, version: str) -> dict[str, Any]:
-        """Keep a document that comes with a deployment, if it can be kept; returns what became of it."""
-        path = document.text("relativePath")
-        content_type = document.text("contentType")
-        description = document.text_or_none("description")
+    def keep(
+        self, document: Mapping[str, str | None], project_id: str, deployment_id: str, version: str
+    ) -> dict[str, Any]:
+        """Keep a `document` that comes with a deployment, if it can be kept; returns what became of it."""
+        path = document["relativePath"] or ""
         storage_path = f"projects/{project_id}/deployments/{version}/{path}"
         outcome = {"relativePath": path, "storagePath": storage_path}
         try:
-            content = base64.b64decode(document.text("contentBase64", blank=True), validate=True)
+            content = base64.b64decode(document["contentBase64"] or "", validate=True)
         except ValueError:
             return {**outcome, "success": False, "error": "The content is not base64."}
         if path.startswith("/") or "\\" in path or ".." in PurePosixPath(path).parts:
@@ -45,8 +56,8 @@ class Documents(Subject):
             "documents",
             deployment_id=deployment_id,
             relative_path=path,
-            content_type=content_type,
-            description=description,
+            content_type=document["contentType"],
+            description=document["description"],
             content=content,
             uploaded_at=self.now(),
         )

@@ -58,6 +58,8 @@ class Organizations(Subject):
         return self.create(self.user(fold(email)), name, None)
 
     def add_member(self, organization_id: str, email: str, role: str) -> str:
+        if self.store.find("organizations", id=organization_id) is None:
+            raise LookupError(f"There is no organization {organization_id} in this sandbox.")
         user_id = self.user(fold(email))
         self.store.insert(
             "members", replace=True, organization_id=organization_id, user_id=user_id, role=role
@@ -67,6 +69,8 @@ class Organizations(Subject):
     def remove_organization(self, organization_id: str) -> None:
         self.store.remove("members", organization_id=organization_id)
         self.store.remove("keys", organization_id=organization_id)
+        for instance in self.store.select("instances", organization_id=organization_id):
+            self.store.remove("keys", instance_id=instance["id"])
         self.store.remove("organizations", id=organization_id)
 
     def create_new(self, call: Call) -> dict[str, Any]:
