@@ -397,6 +397,7 @@ def test_runs(client: Any, platform: Platform) -> None:
     listed = client.list_executions(platform.instance, workflow="greet", limit=100)
 
     assert run.result == {"greeting": "Bonjour, Ada !", "language": "fr"}
+    assert run.error is None
     assert status == run
     assert repr(run).startswith("Execution(success, ") == str(run).startswith("Execution(success, ")
     assert details.codika_execution_id == run.execution_id
@@ -435,6 +436,7 @@ def test_a_run_that_fails(client: Any, platform: Platform) -> None:
     assert (failure.value.execution, failure.value.execution_id) == (run, run.execution_id)
     assert failed[0].execution_id == run.execution_id
     assert "A name is required" in failed[0].error
+    assert run.error == failed[0].error
     assert "A name is required" in repr(failed)
 
 

@@ -197,6 +197,7 @@ def test_publishing_and_running_again(shell: Kernel, sandbox: Sandbox, greeter: 
     assert "has not been deployed to" in "".join(early.traceback)
     published = shell.run(f"deployed = %codika_deploy {greeter} --publish")
     assert "Published" in published.text, published.traceback
+    assert re.search(r"Answers +a Python function of this sandbox", published.text)
     production = project(greeter)["prodProcessInstanceId"]
     assert f"{production}/greet" in published.text
     assert '%codika_trigger greet {"name": "Ada"}' in published.text
@@ -206,7 +207,7 @@ def test_publishing_and_running_again(shell: Kernel, sandbox: Sandbox, greeter: 
     development = project(greeter)["devProcessInstanceId"]
     assert production != development
     none = shell.run("_ = %codika_executions greet --failed").text
-    assert f"No run has failed at instance {production} (production)" in none
+    assert f"No run has failed at instance {production} (Greeter, production)" in none
     assert f"%codika_executions --failed --instance {development}" in none
     again = shell.run(f"again = %codika_deploy {greeter} --rerun")
     assert "Greeter runs again" in again.text, again.traceback
@@ -682,7 +683,7 @@ def test_a_deployment_says_how_each_workflow_is_called(
     outcome = shell.run(f"deployed = %codika_deploy {greeter}")
     shown = [m["content"]["data"] for m in outcome.messages if "data" in m["content"]][-1]
     text = shown["text/plain"]
-    assert re.search(r"Version +1\.0 \(version\.json, the folder's own count: 1\.0\.1\)$", text, re.MULTILINE)
+    assert re.search(r"Version +1\.0 \(1\.0\.1 in version\.json, as the codika tool counts\)$", text, re.MULTILINE)
     assert re.search(r"As +Acme, Inc., profile acme-inc$", text, re.MULTILINE)
     assert 'Notebook  %codika_trigger greet {"name": "Ada"}' in text
     (address,) = re.findall(r"Endpoint  (\S+)", text)

@@ -182,4 +182,4 @@ def test_what_is_not_there_is_said_on_standard_error(environment: dict[str, str]
     )
     assert ended.returncode == 1
     assert not ended.stdout
-    assert "There is no workflow “nowhere” in this organization." in ended.stderr
+    assert "There is no workflow “nowhere” in " in ended.stderr

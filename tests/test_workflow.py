@@ -141,8 +141,10 @@ def test_a_run_is_started_and_rows_are_mapped(client: Client, greet: Workflow) -
     frame = pd.DataFrame({"who": ["Ada", "Grace"], "language": ["de", None]})
     runs = greet.map(frame, rename={"who": "name"}, progress=False)
     assert [run.result["greeting"] for run in runs] == ["Hallo, Ada!", "Hello, Grace!"]
-    with pytest.raises(TypeError, match="'who'"):
+    with pytest.raises(TypeError, match="Row 0: .*'who'"):
         greet.map(frame, progress=False)
+    with pytest.raises(ConfigError, match="Row 1: greet: name"):
+        greet.map([{"name": "Ada"}, {"name": 4}], progress=False)
 
 
 def test_values_come_as_python_has_them(claim: Workflow, tmp_path: Path) -> None:

@@ -187,6 +187,8 @@ class Client(Performer, Connected[httpx.Client]):
     def workflow(self, name: str, *, instance: str | None = None, timeout: float | None = 120.0) -> Workflow:
         """A deployed workflow as a Python function, with its signature from its input schema.
 
+        It stays with its instance: after the use case has been published, make it anew to run production's.
+
         Args:
             name: the workflow's template id, as in the use case.
             instance: process instance id; the one that is meant if left out (see `Client`).

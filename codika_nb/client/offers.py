@@ -128,24 +128,28 @@ _OF_NO_USE = (UseCaseError, OSError, ValueError)
 
 
 class Standing(NamedTuple):
-    """In which environment an instance is, and the instance of the same use case in the other one."""
+    """In which environment an instance is, that of the same use case in the other one, and its title."""
 
     environment: str = ""
     other: str | None = None
+    title: str = ""
 
 
 def standing_of(instance: str) -> Standing:
     """Where an instance stands, as far as it is known on this machine; nothing is asked for."""
-    pairs = [(made.deployment.process_instance_id, made.published) for made in latest()]
+    known = [
+        (made.deployment.process_instance_id, made.published, made.use_case.configuration.title)
+        for made in latest()
+    ]
     for folder in folders_nearby():
         with suppress(*_OF_NO_USE):
             links = Record(folder).links
-            pairs += [(each.dev_process_instance_id, each.prod_process_instance_id) for each in links]
-    for dev, prod in pairs:
+            known += [(each.dev_process_instance_id, each.prod_process_instance_id, "") for each in links]
+    for dev, prod, title in known:
         if instance == prod:
-            return Standing("production", dev)
+            return Standing("production", dev, title)
         if instance == dev:
-            return Standing("development", prod)
+            return Standing("development", prod, title)
     return Standing()
 
 

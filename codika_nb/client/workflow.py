@@ -119,14 +119,22 @@ class Described:
 
     def _rows(self, rows: Any, rename: Mapping[str, str] | None) -> Iterator[dict[str, Any]]:
         listed: Iterable[Any] = rows_of(rows) if is_frame(rows) else map(as_mapping, rows)
-        for row in listed:
+        for n, row in enumerate(listed):
             if not isinstance(row, Mapping):
                 raise ConfigError(
                     f"A row of {self.name} is a dict of its arguments, not {type(row).__name__}.",
                     next_action=f"Give dicts, such as {_example(self._offer.inputs)}, or a data frame.",
                     code="payload-invalid",
                 )
-            yield self.payload({(rename or {}).get(name, name): value for name, value in row.items()})
+            members = {(rename or {}).get(name, name): value for name, value in row.items()}
+            try:
+                made = self.payload(members)
+            except ConfigError as error:
+                error.message = f"Row {n}: {error.message}"
+                raise
+            except TypeError as error:
+                raise TypeError(f"Row {n}: {error}") from None
+            yield made
 
     def _found(self, rows: Any, rename: Mapping[str, str] | None) -> Iterable[dict[str, Any]]:
         """The payloads: all of them, where they end, so that what fails can be run once more."""
@@ -198,6 +206,9 @@ class Workflow(Described):
         **options: Any,
     ) -> Runs:
         """Run it once for each row, several at a time; returns what has become of each, in order.
+
+        All rows are checked before the first one runs (those of an iterator when it is their turn). Where
+        some may be wrong, `Client.run_many` keeps what is refused with its row.
 
         Args:
             rows: dicts, or a pandas data frame, whose columns are the arguments.

@@ -27,6 +27,7 @@ Step = Literal[
     "start-a-sandbox",
     "which-server",
     "name-instance",
+    "name-workflow",
     "deploy-first",
     "switch-on",
     "deploy-again",
@@ -103,6 +104,11 @@ _WORDS: dict[Step, dict[Place, str]] = {
     "name-instance": {
         "notebook": "Give --instance ID (instance=… in Python)",
         "script": "Give instance=…",
+        "command": "Give --instance ID",
+    },
+    "name-workflow": {
+        "notebook": "Name a workflow, or give --instance ID (instance=… in Python)",
+        "script": "Name a workflow (workflow=…, where a call takes one), or give instance=…",
         "command": "Give --instance ID",
     },
     "deploy-first": {"notebook": "%codika_deploy first", "script": "deploy a use case first"},

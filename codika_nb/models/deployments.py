@@ -125,7 +125,7 @@ def deployment_card(
     """
     good = deployed.deployment_status != "failed"
     workflows = ", ".join(f"{w.workflow_template_id} ({w.status})" for w in deployed.workflows_deployed)
-    counted = f" (version.json, the folder's own count: {folder})" if folder else ""
+    counted = f" ({folder} in version.json, as the codika tool counts)" if folder else ""
     shown = [
         ("Version", f"{deployed.version}{counted}"),
         ("Workflows", "" if text else workflows),

@@ -40,6 +40,15 @@ class _Run(Answer):
         """The same run, which knows its process instance."""
         return self.model_copy(update={"instance": instance})
 
+    @property
+    def error(self) -> str | None:
+        """Why it failed, and at which node, in one line; None if it did not fail."""
+        problem: ExecutionProblem | None = getattr(self, "error_details", None)
+        if problem is None:
+            return None
+        node = problem.failed_node_name
+        return f"{node}: {problem.message}" if node else problem.message
+
 
 class Triggered(_Run):
     """A run has been started; `execution_id` is the handle to wait for it."""
@@ -225,14 +234,6 @@ class ExecutionSummary(_Run):
     n8n_execution_id: str | None = None
     error_details: ExecutionProblem | None = None
     instance: str | None = INSTANCE
-
-    @property
-    def error(self) -> str | None:
-        """Why it failed, and at which node, in one line; None if it did not fail."""
-        if self.error_details is None:
-            return None
-        node = self.error_details.failed_node_name
-        return f"{node}: {self.error_details.message}" if node else self.error_details.message
 
     def bar(self) -> Bar | None:
         """What a chart shows of it; nothing before it has ended."""

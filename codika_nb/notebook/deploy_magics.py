@@ -34,6 +34,7 @@ from .card import Card
 from .cards import account, who
 from .kernel import client_for_folder, folders_profile
 from .magic import Option, magic, option, show
+from .remote_sandbox import find
 
 #: The folders of which it has been said that their configuration is a program.
 _told: set[Path] = set()
@@ -115,6 +116,7 @@ def codika_deploy(shell: InteractiveShell, arguments: Namespace) -> Any:
         deployed = _deploy(client, use_case, version, arguments, card)
         project = use_case.project
         about, rows = _about(use_case, before, client.credential, in_use)
+        rows += _answered_by(client, deployed)
         shown = deploy_cards.deployed(client, use_case, deployed, rows, about)
         failed = deployed.deployment_status == "failed"
         try:
@@ -122,7 +124,7 @@ def codika_deploy(shell: InteractiveShell, arguments: Namespace) -> Any:
                 card.update(shown)  # the outcome is that of the publishing
                 project_id = arguments.project or (project.project_id if project else "")
                 live = _publish(client, use_case, deployed, project_id).process_instance_id
-                told = f"as instance {live}, which is meant from now on" if live else "yes"
+                told = f"as instance {live}, where calls go from now on" if live else "yes"
                 rows.append(("Published", told))
                 shown = deploy_cards.deployed(client, use_case, deployed, rows, about, published=live)
         finally:
@@ -136,6 +138,17 @@ def codika_deploy(shell: InteractiveShell, arguments: Namespace) -> Any:
                 code="deployment-failed",
             )
     return deployed
+
+
+def _answered_by(client: Client, deployed: Deployment) -> list[tuple[str, str]]:
+    """Which workflows a sandbox answers by Python functions: who changes one wonders why nothing changes."""
+    sandbox = find(client.base_url)
+    names = [each.workflow_template_id for each in deployed.workflows_deployed]
+    answered = [name for name in names if sandbox and name in sandbox.stand_ins]
+    if not answered:
+        return []
+    which = "" if len(answered) == len(names) else f" ({', '.join(answered)})"
+    return [("Answers", f"a Python function of this sandbox, as in stand_ins.py, not the workflow{which}")]
 
 
 def _about(

@@ -20,6 +20,7 @@ from ..client.offers import known_here, standing_of, strange_members
 from ..client.steps import Step, observed
 from ..display.design import output
 from ..display.markup import line
+from ..display.text import plain
 from ..errors import CodikaError, Interrupted, NotFoundError
 from ..models import Execution, Executions, Triggered
 from ..models.executions import execution_card
@@ -181,7 +182,9 @@ def codika_playground(shell: InteractiveShell, arguments: Namespace) -> Any:
 def _none_failed(instance: str) -> str:
     """What to say where no run has failed: where that is, and where else some may have."""
     there = standing_of(instance)
-    where = f"{instance} ({there.environment})" if there.environment else instance
-    told = f"No run has failed at instance {where}. Input that is refused starts no run, and is not listed."
-    other = f" Its use case also runs elsewhere: %codika_executions --failed --instance {there.other}"
-    return told + other if there.other else told
+    of = ", ".join(filter(None, (plain(there.title) if there.title else "", there.environment)))
+    told = f"No run has failed at instance {instance}{of and f' ({of})'}. "
+    told += "Input that is refused starts no run, and is not listed."
+    if there.other:
+        told += f" Its use case also runs elsewhere: %codika_executions --failed --instance {there.other}"
+    return f"{told} Of another workflow: %codika_executions WORKFLOW --failed"

@@ -93,7 +93,7 @@ def which_instance(api: Platform, instance: str | None, workflow: str | None = N
     fitting = fitting or off
     if not fitting:
         raise NotFoundError(
-            f"There is no workflow “{plain(workflow)}” in this organization.",
+            f"There is no workflow “{plain(workflow)}” in {_whose(api)}.",
             next_action=f"There is: {', '.join(map(plain, dict.fromkeys(others))) or 'none'}.",
             code="workflow-not-found",
         )
@@ -109,12 +109,19 @@ def _only(listed: Sequence[InstanceSummary], before: str) -> str:
         f"{each.process_instance_id} ({plain(each.title)}, {each.environment}, {each.current_version})"
         for each in instances[:MOST_ASKED]
     ]
-    error = _unclear(
-        f"{before}Which process instance is meant?",
-        f"{next_step('name-instance')}, one of: {', '.join(choices)}.",
-    )
+    way = next_step("name-instance") if before else next_step("name-workflow")
+    error = _unclear(f"{before}Which process instance is meant?", f"{way}, one of: {', '.join(choices)}.")
     error.details = {"instances": [each.process_instance_id for each in instances]}
     raise error
+
+
+def _whose(api: Platform) -> str:
+    """The organization that is asked, as far as it has a name here."""
+    credential = getattr(api, "credential", None)
+    profile = credential.profile if credential else None
+    if profile is None or not profile.name:
+        return "this organization"
+    return f"{plain(profile.organization_name or profile.organization_id)} (profile {profile.name})"
 
 
 def _unclear(message: str, next_action: str) -> ConfigError:
