@@ -683,7 +683,9 @@ def test_a_deployment_says_how_each_workflow_is_called(
     outcome = shell.run(f"deployed = %codika_deploy {greeter}")
     shown = [m["content"]["data"] for m in outcome.messages if "data" in m["content"]][-1]
     text = shown["text/plain"]
-    assert re.search(r"Version +1\.0 \(1\.0\.1 in version\.json, as the codika tool counts\)$", text, re.MULTILINE)
+    assert re.search(
+        r"Version +1\.0 \(1\.0\.1 in version\.json, as the codika tool counts\)$", text, re.MULTILINE
+    )
     assert re.search(r"As +Acme, Inc., profile acme-inc$", text, re.MULTILINE)
     assert 'Notebook  %codika_trigger greet {"name": "Ada"}' in text
     (address,) = re.findall(r"Endpoint  (\S+)", text)

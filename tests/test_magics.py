@@ -393,6 +393,7 @@ def test_a_line_that_cannot_be_read_is_answered_with_one_that_can(shell: Kernel,
     refused(shell.run("%codika_trigger greet eve.json"), "'eve.json' is no payload")
     shell.run("Path('use-cases/desk').mkdir(parents=True)")
     refused(shell.run("%codika_deploy desk"), "There is no folder", "Did you mean use-cases/desk?")
+    refused(shell.run("%codika_deploy use-cases/dsek"), "There is no folder", "Did you mean use-cases/desk?")
     refused(shell.run("%codika_sandbox --forget"), "--forget is for a kernel in the browser")
 
 

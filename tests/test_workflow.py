@@ -141,7 +141,7 @@ def test_a_run_is_started_and_rows_are_mapped(client: Client, greet: Workflow) -
     frame = pd.DataFrame({"who": ["Ada", "Grace"], "language": ["de", None]})
     runs = greet.map(frame, rename={"who": "name"}, progress=False)
     assert [run.result["greeting"] for run in runs] == ["Hallo, Ada!", "Hello, Grace!"]
-    with pytest.raises(TypeError, match="Row 0: .*'who'"):
+    with pytest.raises(TypeError, match=r"Row 0: .*'who'"):
         greet.map(frame, progress=False)
     with pytest.raises(ConfigError, match="Row 1: greet: name"):
         greet.map([{"name": "Ada"}, {"name": 4}], progress=False)

@@ -23,6 +23,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -128,11 +129,12 @@ class UseCase(Record):
         """
         folder = path_of(path).absolute()
         if not folder.is_dir():
-            beside = Path("use-cases", path)  # where an import puts it
-            near = f"Did you mean {beside}?" if beside.is_dir() else ""
+            near = _like(Path(path))
             raise UseCaseError(
                 f"There is no folder {folder}.",
-                next_action=near or "Give the folder that holds the configuration and workflows/.",
+                next_action=f"Did you mean {near}?"
+                if near
+                else "Give the folder that holds the configuration and workflows/.",
             )
         use_case = cls.__new__(cls)
         use_case.path = folder
@@ -439,3 +441,15 @@ def _despite(folder: Path, error: UseCaseError) -> Findings:
     said = [Finding(rule_about(message), "must", message, name) for name, message in error.problems]
     said += [Finding("JSON-001", "must", message, name) for name, message in broken.items()]
     return Findings([*said, *verify_files(readable)])
+
+
+def _like(path: Path) -> Path | None:
+    """The folder that may be meant by one that is not there: where an import puts it, or a similar name."""
+    if (beside := Path("use-cases", path)).is_dir():
+        return beside
+    try:
+        there = [each.name for each in path.parent.iterdir() if each.is_dir()]
+    except OSError:
+        return None
+    near = get_close_matches(path.name, there, n=1)
+    return path.with_name(near[0]) if near else None
