@@ -105,23 +105,27 @@ class CodikaError(Exception):
         from IPython.core.getipython import get_ipython  # noqa: PLC0415 - who asks for this has imported it
 
         shell: Any = get_ipython()
-        cause, self.__cause__ = self.__cause__, None
+        cause, hides_context = self.__cause__, self.__suppress_context__
+        self.__cause__, self.__suppress_context__ = None, hides_context
         try:
             lines: list[str] = shell.InteractiveTB.structured_traceback(
                 type(self), self, _above_this_package(self.__traceback__)
             )
         finally:
-            self.__cause__ = cause
+            self.__cause__, self.__suppress_context__ = cause, hides_context
         return lines
 
 
 def _above_this_package(traceback: TracebackType | None) -> TracebackType | None:
     """The same traceback up to the first call of this package."""
-    package = __name__.partition(".")[0]
-    if traceback is None or traceback.tb_frame.f_globals.get("__name__", "").partition(".")[0] == package:
-        return None
-    below = _above_this_package(traceback.tb_next)
-    return TracebackType(below, traceback.tb_frame, traceback.tb_lasti, traceback.tb_lineno)
+    package, above = __name__.partition(".")[0], []
+    while traceback and str(traceback.tb_frame.f_globals.get("__name__")).partition(".")[0] != package:
+        above.append(traceback)
+        traceback = traceback.tb_next
+    made: TracebackType | None = None
+    for each in reversed(above):
+        made = TracebackType(made, each.tb_frame, each.tb_lasti, each.tb_lineno)
+    return made
 
 
 class Interrupted(KeyboardInterrupt):

@@ -330,6 +330,11 @@ def test_a_call_that_fails_shows_the_persons_own_lines(shell: Kernel, greeter: P
     assert "----> 3 nobody()" in shown
     assert "----> 2     return c.run_workflow" in shown
     assert not re.search("site-packages|codika_nb/", shown)
+    within = "def f(n):\n    return f(n - 1) if n else c.run_workflow('greet', {})\n"
+    chained = shell.run(f"{within}try:\n    1 / 0\nexcept ZeroDivisionError:\n    f(400)")
+    shown = re.sub(r"\x1b\[[\d;]*m", "", "\n".join(chained.traceback))
+    assert "ZeroDivisionError" in shown  # the person's own, before it
+    assert '"payload.name" is required' in shown
     below = shell.run("import sys, traceback; print(len(traceback.extract_tb(sys.last_traceback)))")
     assert int(below.text) > 3  # for the debugger
 

@@ -137,20 +137,22 @@ class Standing(NamedTuple):
 
 def standing_of(instance: str) -> Standing:
     """Where an instance stands, as far as it is known on this machine; nothing is asked for."""
-    known = [
-        (made.deployment.process_instance_id, made.published, made.use_case.configuration.title)
-        for made in latest()
-    ]
-    for folder in folders_nearby():
-        with suppress(*_OF_NO_USE):
-            links = Record(folder).links
-            known += [(each.dev_process_instance_id, each.prod_process_instance_id, "") for each in links]
-    for dev, prod, title in known:
+    for dev, prod, title in _pairs():
         if instance == prod:
             return Standing("production", dev, title)
         if instance == dev:
             return Standing("development", prod, title)
     return Standing()
+
+
+def _pairs() -> Iterator[tuple[str | None, str | None, str]]:
+    """Instances in development and in production, with the title of what they run where that is at hand."""
+    for made in latest():
+        yield made.deployment.process_instance_id, made.published, made.use_case.configuration.title
+    for folder in folders_nearby():
+        with suppress(*_OF_NO_USE):
+            for link in Record(folder).links:
+                yield link.dev_process_instance_id, link.prod_process_instance_id, ""
 
 
 def strange_members(offer: Offer, payloads: Iterable[Any]) -> str:
