@@ -39,7 +39,7 @@ class Line:
     Variables are the caller's own: ``$x``, ``$x.y``, ``{x}``, ``{x.y}`` and ``{x["y"]}`` stand for their
     values, also within a word. A ``$`` that names no variable stays; braces that cannot be evaluated are
     refused. In a payload ``$x`` stands for a value in a text, and braces are JSON's; in ``key=value`` words
-    a variable stays what it is, and what is in quotes is a text: ``n=4`` is a number, ``n="4"`` is not.
+    a variable stays what it is, and what else is in quotes is a text: ``n=4`` is a number, ``n="4"`` is not.
 
     Args:
         text: the line.
@@ -123,6 +123,8 @@ class Line:
     def _put_in_member(self, word: str) -> Any:
         """The same for a word that may be a member of a payload, whose value is written as JSON."""
         member = _MEMBER.fullmatch(word)
+        if member and (unknown := _DOLLAR.fullmatch(member[2])) and "." not in unknown[1]:
+            raise UsageError(f"There is no variable {unknown[1]!r} here.")
         held = _HELD.fullmatch(member[2]) if member else None
         if not member or not held:
             return self._put_in(word)
