@@ -310,9 +310,12 @@ def run_cell(page: Page, containing: str, *, within: float = 180.0) -> Locator:
     """Run the cell with this text in its source, wait until it has run, and return it."""
     cell = cell_with(page, containing)
     prompt = cell.locator(".jp-InputPrompt")
-    before, end, again = prompt.inner_text(), time.monotonic() + within, 0.0
+    # What is out of sight may be drawn later, and has no inner text before.
+    cell.scroll_into_view_if_needed()
+    expect(prompt).to_have_text(re.compile(r"\[.*\]:"))
+    before, end, again = prompt.text_content(), time.monotonic() + within, 0.0
     while (now := time.monotonic()) < end:
-        if (text := prompt.inner_text()) == before and now > again:
+        if (text := prompt.text_content() or "") == before and now > again:
             # A form that has just ended may take the keyboard between the click and the keys.
             cell.locator(".jp-InputArea-editor").click()
             page.keyboard.press("Control+Enter")
@@ -320,4 +323,4 @@ def run_cell(page: Page, containing: str, *, within: float = 180.0) -> Locator:
         elif text != before and re.fullmatch(r"\[\d+\]:", text):
             return cell
         time.sleep(0.1)
-    raise TimeoutError(f"the cell with {containing!r} did not finish: {prompt.inner_text()!r}")
+    raise TimeoutError(f"the cell with {containing!r} did not finish: {prompt.text_content()!r}")
