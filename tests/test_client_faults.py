@@ -678,8 +678,8 @@ def test_a_server_that_hangs_does_not_lengthen_the_waiting(
 ) -> None:
     with Server(STARTED) as server:
         server._conduct.append(server.hang)
-        client = make_client(auth=KEY, base_url=server.url, timeout=0.1)
-        with pytest.raises(WaitTimeoutError, match=r"did not answer in time|cannot be reached") as late:
+        client = make_client(auth=KEY, base_url=server.url, timeout=1)
+        with pytest.raises(WaitTimeoutError, match="did not answer in time") as late:
             client.run_workflow("w", instance="i", timeout=0.05)
         assert late.value.execution_id == "e-1"
 
