@@ -1175,6 +1175,17 @@ def test_a_bar_in_a_terminal(client: Any, monkeypatch: pytest.MonkeyPatch) -> No
     assert "failed=2" in last
 
 
+def test_a_bar_counts_only_what_is_run_once_more(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = client.run_many("greet", [*names(5), {}, {}], progress=False)
+    monkeypatch.setattr(sys, "stderr", screen := Screen())
+    again = runs.retry()
+    _ = client._loop.run_until_complete(again) if hasattr(client, "_loop") else again
+    first, last = screen.getvalue().split("\r")[1], screen.getvalue().rstrip().rpartition("\r")[2]
+    assert "0/2" in first
+    assert "2/2" in last
+    assert "failed=2" in last
+
+
 def test_no_bar(client: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     client.run_many("greet", names(3))  # nobody watches, and it does not take long
     monkeypatch.setattr(sys, "stderr", screen := Screen())

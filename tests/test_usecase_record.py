@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from codika_nb import Client, Sandbox, sign_in
+from codika_nb.client.offers import known_here
 from codika_nb.errors import ConfigError, NotFoundError, UseCaseError
 from codika_nb.models import Deployment, Published
 from codika_nb.profiles import Profile, ProfileStore
-from codika_nb.usecases.record import archived_configuration
 from codika_nb.usecases.usecase import UseCase
 
 PRODUCTION = "https://api.codika.io"
@@ -225,17 +225,19 @@ def test_links_that_cannot_be_read_are_refused_and_kept(greeter: Path, links: An
     assert not (greeter / "version.json").exists()
 
 
-def test_the_archive_is_found_by_any_link(greeter: Path) -> None:
+def test_the_archive_is_found_by_any_link(greeter: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     use_case = UseCase.load(greeter)
     use_case.record_project("pa", "a", SANDBOX)
     use_case.record(deployed("1.0", "ia"), project_id="pa")
     use_case.record_project("pb", "b", SANDBOX)
 
-    found = archived_configuration(greeter, "ia", "1.0")
+    monkeypatch.chdir(greeter)
+    found = known_here("ia", "1.0")
 
-    assert found is not None
-    assert found.title == "Greeter"
-    assert archived_configuration(greeter, "ib", "1.0") is None
+    assert (found.environment, found.title) == ("development", "Greeter")
+    assert known_here("ia") == found
+    assert known_here("ia", "2.0") == ("development", None, None)
+    assert known_here("ib", "1.0").environment == ""
 
 
 # --- with a platform -------------------------------------------------------------------------------

@@ -71,9 +71,12 @@ class Batch:
         api: what describes the calls.
         runs: what they fill, and no other batch meanwhile (see `_claimed`).
         concurrency, timeout: as in ``run_many``.
+        again: whether rows that have failed are run once more: those that went well are none of its work.
     """
 
-    def __init__(self, api: API, runs: Runs, concurrency: int, timeout: float) -> None:
+    def __init__(
+        self, api: API, runs: Runs, concurrency: int, timeout: float, *, again: bool = False
+    ) -> None:
         self._api = api
         self._timeout = timeout
         self.runs = runs
@@ -90,6 +93,8 @@ class Batch:
         #: How many rows there is nothing more to do for, and how many of these failed.
         self.done = len(runs) - len(self._left)
         self.failed = len(runs.failed)
+        #: Of these, how many were none of its work.
+        self.before = self.done if again else 0
         # Nobody sends anything before this moment; when it was last put off, and how often in a row.
         self._opens_at = self._closed_at = 0.0
         self._refusals = 0
@@ -315,7 +320,7 @@ def prepared(
     there = yield from which_instance(api, instance or (earlier.instance if earlier else None), workflow)
     runs = _claimed(resume, workflow, there, payloads)
     runs._client = weakref.ref(api)
-    return Batch(api, runs, concurrency, seconds)
+    return Batch(api, runs, concurrency, seconds, again=isinstance(resume, Again))
 
 
 def _in_doubt() -> TransportError:

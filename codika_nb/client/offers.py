@@ -15,7 +15,7 @@ from ..errors import ConfigError, InvalidResponseError, UseCaseError
 from ..models import Instance
 from ..usecases.configuration import Configuration
 from ..usecases.fields import FormField, fields
-from ..usecases.record import Record, archived_configuration
+from ..usecases.record import Project, Record, archived_configuration
 from ..usecases.schema import read_schema
 from ..usecases.signature import strangers
 from ..usecases.triggers import HttpTrigger
@@ -61,7 +61,7 @@ def offers_at(instance: Instance, named: str | None) -> dict[str, Offer]:
     case's folder, if that one is here. A workflow whose schema cannot be read is left out, so that the
     others have their forms, unless it is the one that is `named`, or there are no others.
     """
-    kept = _kept_configuration(instance.process_instance_id, str(instance.current_version))
+    kept = known_here(instance.process_instance_id, str(instance.current_version)).configuration
     known = offers_of(kept) if kept else {}
     offers = {}
     unreadable: InvalidResponseError | None = None
@@ -83,26 +83,56 @@ def offers_at(instance: Instance, named: str | None) -> dict[str, Offer]:
     return offers
 
 
-def known_here(instance: str, workflow: str) -> Offer:
-    """A workflow, as far as it is known on this machine; nothing is asked for."""
-    kept = _kept_configuration(instance)
-    return (offers_of(kept) if kept else {}).get(workflow) or Offer(workflow, workflow)
+class Known(NamedTuple):
+    """What is known on this machine of an instance; nothing is asked for."""
+
+    environment: str = ""
+    #: The instance of the same use case in the other environment.
+    other: str | None = None
+    configuration: Configuration | None = None
+
+    @property
+    def title(self) -> str:
+        """What it runs; empty if that is not at hand."""
+        return self.configuration.title if self.configuration else ""
+
+    def offer(self, workflow: str) -> Offer:
+        """One of its workflows, as far as it is known."""
+        offers = offers_of(self.configuration) if self.configuration else {}
+        return offers.get(workflow) or Offer(workflow, workflow)
 
 
-def _kept_configuration(instance: str, version: str | None = None) -> Configuration | None:
-    """A version's configuration: of what this kernel deployed, or from a folder's archive.
+def known_here(instance: str, version: str | None = None) -> Known:
+    """What this kernel has deployed to an instance, or what the folders nearby say about it.
 
     Args:
-        instance: where it runs.
-        version: the last one that was deployed if left out.
+        instance: process instance id.
+        version: what runs there; the last one that was deployed if left out.
     """
     for made in latest():
-        if made.instance == instance:
-            return made.use_case.configuration
+        dev, prod = made.deployment.process_instance_id, made.published
+        if instance in (dev, prod):
+            return _known(instance, dev, prod, made.use_case.configuration)
+    found = Known()
     for folder in folders_nearby():
         with suppress(*_OF_NO_USE):
-            if found := archived_configuration(folder, instance, version):
-                return found
+            for link in Record(folder).links:
+                dev, prod = link.dev_process_instance_id, link.prod_process_instance_id
+                if instance in (dev, prod):
+                    found = _known(instance, dev, prod, _archived(folder, link, version))
+                    if found.configuration:
+                        return found
+    return found
+
+
+def _known(instance: str, dev: str | None, prod: str | None, configuration: Configuration | None) -> Known:
+    environment, other = ("production", dev) if instance == prod else ("development", prod)
+    return Known(environment, other, configuration)
+
+
+def _archived(folder: Path, link: Project, version: str | None = None) -> Configuration | None:
+    with suppress(*_OF_NO_USE):
+        return archived_configuration(folder, link, version)
     return None
 
 
@@ -111,8 +141,7 @@ def offers_here() -> dict[str, Offer]:
     found = [made.use_case.configuration for made in latest()]
     for folder in folders_nearby():
         with suppress(*_OF_NO_USE):
-            instances = [each.dev_process_instance_id for each in Record(folder).links]
-            kept = (archived_configuration(folder, each) for each in instances if each)
+            kept = (_archived(folder, link) for link in Record(folder).links)
             found += [each for each in kept if each]
     return {name: offer for each in reversed(found) for name, offer in offers_of(each).items()}
 
@@ -125,34 +154,6 @@ def folders_nearby() -> Iterator[Path]:
 
 #: Whatever is wrong with a file that happens to lie around is nobody's business.
 _OF_NO_USE = (UseCaseError, OSError, ValueError)
-
-
-class Standing(NamedTuple):
-    """In which environment an instance is, that of the same use case in the other one, and its title."""
-
-    environment: str = ""
-    other: str | None = None
-    title: str = ""
-
-
-def standing_of(instance: str) -> Standing:
-    """Where an instance stands, as far as it is known on this machine; nothing is asked for."""
-    for dev, prod, title in _pairs():
-        if instance == prod:
-            return Standing("production", dev, title)
-        if instance == dev:
-            return Standing("development", prod, title)
-    return Standing()
-
-
-def _pairs() -> Iterator[tuple[str | None, str | None, str]]:
-    """Instances in development and in production, with the title of what they run where that is at hand."""
-    for made in latest():
-        yield made.deployment.process_instance_id, made.published, made.use_case.configuration.title
-    for folder in folders_nearby():
-        with suppress(*_OF_NO_USE):
-            for link in Record(folder).links:
-                yield link.dev_process_instance_id, link.prod_process_instance_id, ""
 
 
 def strange_members(offer: Offer, payloads: Iterable[Any]) -> str:

@@ -72,7 +72,7 @@ def _strange(runs: Runs) -> str:
 
     inputs: Any = runs.inputs
     rows = [dict.fromkeys(map(str, inputs.columns))] if is_frame(inputs) else inputs or ()
-    return strange_members(known_here(runs.instance, runs.workflow), rows)
+    return strange_members(known_here(runs.instance).offer(runs.workflow), rows)
 
 
 def _label(runs: Runs, run: Run) -> str:

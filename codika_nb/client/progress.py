@@ -19,18 +19,18 @@ def shown(batch: Batch, wanted: bool) -> Iterator[Callable[[], None]]:
     if not wanted:
         yield lambda: None
         return
-    total = batch.runs.total
+    total = None if batch.runs.total is None else batch.runs.total - batch.before
     bar, freeze = _bar(
         desc=batch.runs.workflow,
         total=total,
-        initial=batch.done,
+        initial=batch.done - batch.before,
         unit=" run",
         bar_format=_KNOWN if total else None,
     )
 
     def move() -> None:
         bar.set_postfix(batch.notes(), refresh=False)
-        bar.update(batch.done - bar.n)
+        bar.update(batch.done - batch.before - bar.n)
 
     try:
         yield move

@@ -17,7 +17,7 @@ from ..usecases.signature import bound, signature, strangers, with_files
 from . import arguments
 from .api import API
 from .api.instances import which_instance
-from .offers import Offer, choose, offers_at, standing_of
+from .offers import Offer, choose, known_here, offers_at
 from .payloads import as_json, as_mapping, is_frame, rows_of
 from .steps import Steps
 
@@ -149,7 +149,7 @@ class Described:
             ("Gives", ", ".join(gives)),
             ("Call", code(self._call)),
             ("Instance", code(self.instance)),
-            ("Environment", standing_of(self.instance).environment),
+            ("Environment", known_here(self.instance).environment),
         ]
         return card(self.name, rows, about=self.about)
 

@@ -16,7 +16,7 @@ from ..client.api import API
 from ..client.api.instances import which_instance
 from ..client.arguments import seconds
 from ..client.deployed import latest
-from ..client.offers import known_here, standing_of, strange_members
+from ..client.offers import known_here, strange_members
 from ..client.steps import Step, observed
 from ..display.design import output
 from ..display.markup import line
@@ -110,7 +110,8 @@ def codika_trigger(shell: InteractiveShell, arguments: Namespace) -> Triggered |
         if ended.status == "failed":
             with suppress(CodikaError):  # a key may not be allowed to look into the engine
                 details = client.get_execution(ended)
-    offer = known_here(instance, workflow)
+    here = known_here(instance)
+    offer = here.offer(workflow)
     well = ended.status == "success"
     shown = result_html(offer.outputs, ended.result_data) if well and offer.outputs else ""
     about = strange_members(offer, [arguments.payload])
@@ -122,7 +123,7 @@ def codika_trigger(shell: InteractiveShell, arguments: Namespace) -> Triggered |
         result=shown,
         payload=arguments.payload,
         about=about,
-        environment=standing_of(instance).environment,
+        environment=here.environment,
     )
     card.finish(ended, shown_run)
     return ended
@@ -181,7 +182,7 @@ def codika_playground(shell: InteractiveShell, arguments: Namespace) -> Any:
 
 def _none_failed(instance: str) -> str:
     """What to say where no run has failed: where that is, and where else some may have."""
-    there = standing_of(instance)
+    there = known_here(instance)
     of = ", ".join(filter(None, (plain(there.title) if there.title else "", there.environment)))
     told = f"No run has failed at instance {instance}{of and f' ({of})'}. "
     told += "Input that is refused starts no run, and is not listed."

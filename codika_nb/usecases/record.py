@@ -441,23 +441,20 @@ def record_ingestion(
         record._write_links(links)
 
 
-def archived_configuration(folder: Path, instance: str, version: str | None = None) -> Configuration | None:
-    """What an instance runs in this version, from the archive of a folder; None if it is not of this folder.
+def archived_configuration(folder: Path, link: Project, version: str | None = None) -> Configuration:
+    """What a folder has deployed to a project, from its archive.
 
     Args:
         folder: the use case.
-        instance: the process instance.
+        link: the project.
         version: the last one that was deployed if left out.
 
     Raises:
         OSError, ValueError, UseCaseError: the files are not those of a deployment.
     """
-    for link in Record(folder).links:
-        if instance in (link.dev_process_instance_id, link.prod_process_instance_id):
-            known = version or next(reversed(link.deployments or {}), "")
-            snapshot = read(folder, f"{_archive_of(link.project_id, known)}/{_SNAPSHOT}")
-            return Configuration.model_validate_json(snapshot)
-    return None
+    known = version or next(reversed(link.deployments or {}), "")
+    snapshot = read(folder, f"{_archive_of(link.project_id, known)}/{_SNAPSHOT}")
+    return Configuration.model_validate_json(snapshot)
 
 
 def _archive_of(project_id: str, version: str) -> str:

@@ -45,7 +45,8 @@ class RunsAPI(Platform):
 
         Args:
             workflow: the workflow's template id, as in the use case.
-            payload: the input, by the workflow's input schema; empty if left out.
+            payload: the input, by the workflow's input schema; empty if left out. It is sent as it is:
+                the function that `Client.workflow` makes checks it first, and knows a misspelt member.
             instance: process instance id; the one that is meant if left out (see `Client`).
 
         Raises:
@@ -192,7 +193,8 @@ class RunsAPI(Platform):
 
         Args:
             workflow: the workflow's template id, as in the use case.
-            payload: the input, by the workflow's input schema; empty if left out.
+            payload: the input, by the workflow's input schema; empty if left out. It is sent as it is:
+                the function that `Client.workflow` makes checks it first, and knows a misspelt member.
             instance: process instance id; the one that is meant if left out (see `Client`).
             timeout: seconds to wait at most; the run itself goes on after that.
 
