@@ -599,6 +599,10 @@ def test_integrations_that_are_refused_here(
             client.set_integration(name, secrets={"TOKEN": "x"})
         assert refused.value.code == "OAUTH_REQUIRED"
         assert "app.codika.io" in str(refused.value)
+        assert "A sandbox has none" in str(refused.value)
+    with Client(auth="cko_x") as production, pytest.raises(ConfigError, match="browser") as refused:
+        production.set_integration("slack")
+    assert refused.value.next_action == "Connect it in the dashboard: https://app.codika.io"
     for secrets in ({}, {"OPENAI_API_KEY": ""}, {"OPENAI_API_KEY": None}):
         with pytest.raises(ConfigError, match='"OPENAI_API_KEY": …'):
             client.set_integration("openai", secrets=secrets)

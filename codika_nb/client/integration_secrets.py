@@ -19,6 +19,7 @@ from importlib.util import find_spec
 from typing import Any, Literal
 
 from ..errors import ConfigError, InvalidResponseError
+from ..profiles import is_loopback
 
 Context = Literal["organization", "member", "process_instance"]
 
@@ -90,8 +91,15 @@ class Secrets(dict[str, str]):
         return f"Secrets({', '.join(self)})"
 
 
-def refuse_oauth(integration_id: str) -> None:
+_NO_DASHBOARD = ". A sandbox has none: there, a Python function can stand in for the workflow."
+
+
+def refuse_oauth(integration_id: str, base_url: str) -> None:
     """Refuse what can only be connected in a browser.
+
+    Args:
+        integration_id: which integration.
+        base_url: the server to connect it at.
 
     Raises:
         ConfigError: the integration is connected by OAuth.
@@ -100,7 +108,8 @@ def refuse_oauth(integration_id: str) -> None:
         raise ConfigError(
             f"{integration_id} is connected by signing in to it, which takes a browser.",
             code="OAUTH_REQUIRED",
-            next_action="Connect it in the dashboard: https://app.codika.io",
+            next_action="Connect it in the dashboard: https://app.codika.io"
+            + (_NO_DASHBOARD if is_loopback(base_url) else ""),
         )
 
 

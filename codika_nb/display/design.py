@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import pkgutil
 import re
 from functools import cache
-from importlib import resources
 
 #: Text from elsewhere is never mathematics: front ends that typeset it leave out what has these classes.
 AS_WRITTEN = "tex2jax_ignore mathjax_ignore"
@@ -51,7 +51,8 @@ def _read(name: str) -> str:
 
 
 def _source(name: str) -> str:
-    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
+    # Not by `importlib.resources`, whose readers take longer to import than the form takes to be drawn.
+    return (pkgutil.get_data(__package__, name) or b"").decode()
 
 
 def _short(rules: str) -> str:
