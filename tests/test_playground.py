@@ -53,7 +53,8 @@ from codika_nb.notebook.outcome import outcome
 from codika_nb.notebook.result import result_html
 from codika_nb.sandbox.rules.configuration import check_payload
 from codika_nb.usecases.fields import fields
-from codika_nb.usecases.schema import initial, payload, problems, read_schema
+from codika_nb.usecases.received import read_schema
+from codika_nb.usecases.schema import initial, payload, problems
 from codika_nb.usecases.uploads import File
 from tests.conftest import EMAIL, ROOT, copied
 from tests.kernels import kernel

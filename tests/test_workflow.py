@@ -31,7 +31,8 @@ from codika_nb import (
 )
 from codika_nb.client.workflow import Workflow
 from codika_nb.usecases.json_schema import json_schema
-from codika_nb.usecases.schema import payload, problems, read_schema
+from codika_nb.usecases.received import read_schema
+from codika_nb.usecases.schema import payload, problems
 from codika_nb.usecases.signature import bound, signature
 
 from .conftest import copied

@@ -15,8 +15,8 @@ from ..errors import ConfigError, InvalidResponseError, UseCaseError
 from ..models import Instance
 from ..usecases.configuration import Configuration
 from ..usecases.fields import FormField, fields
+from ..usecases.received import read_schema
 from ..usecases.record import Project, Record, archived_configuration
-from ..usecases.schema import read_schema
 from ..usecases.signature import strangers
 from ..usecases.triggers import HttpTrigger
 from .deployed import latest

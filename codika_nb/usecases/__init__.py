@@ -21,6 +21,7 @@
 | `versions` | how versions count up |
 | `documents` | its single files: read, checked and written, inside the folder only |
 | `beginning` | the first files of a new one, from `starter` |
+| `received` | the schema of a form that came over the wire, made fit to be read |
 | `schema` | what fits into a form, in words as well; what is sent, and an example of it |
 | `uploads` | files as the platform takes them in a payload |
 | `words` | numbers, dates and sizes in words |
