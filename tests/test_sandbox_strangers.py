@@ -24,6 +24,7 @@ from codika_nb import ConfigError, Sandbox
 from codika_nb.sandbox.web import bodies, protocol
 
 from .test_sandbox import Platform, new_email
+from .test_sandbox_workflows import Deployed
 
 HALF_A_HEAD = b"POST /verifyapikey HTTP/1.1\r\nHost: 127.0.0.1\r\n"
 HALF_A_BODY = b"POST /clirequestsignupotp HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000\r\n\r\n{"
@@ -82,6 +83,38 @@ def test_who_goes_on_slowly_is_waited_for(sandbox: Sandbox) -> None:
             connection.sendall(body[n : n + 1])
             time.sleep(0.05)
         assert connection.recv(12) == b"HTTP/1.1 200"
+
+
+@pytest.mark.usefixtures("impatient")
+def test_who_does_not_take_its_answers_is_not_waited_for(sandbox: Sandbox) -> None:
+    asked = 2000
+    with connected(sandbox, b"") as connection:
+        connection.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" * asked)
+        time.sleep(2)
+        connection.settimeout(30)
+        taken = b""
+        with contextlib.suppress(ConnectionError):
+            while piece := connection.recv(2**20):
+                taken += piece
+    assert 0 < taken.count(b"HTTP/1.1 200") < asked
+
+
+@pytest.mark.usefixtures("impatient")
+def test_who_takes_a_large_answer_slowly_gets_all_of_it(sandbox: Sandbox) -> None:
+    platform = Platform(sandbox)
+    with platform.http:
+        deployed = Deployed(platform)
+        run = deployed.run({"name": "x" * 16_000_000})
+    path = f"/status/{deployed.instance_id}/{run['executionId']}"
+    head = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Process-Manager-Key: {deployed.key}\r\n\r\n"
+    with connected(sandbox, head.encode()) as connection:
+        size = 0
+        while size < 16_000_000 and (piece := connection.recv(2**17)):
+            size += len(piece)
+            time.sleep(0.01)
+    assert size >= 16_000_000
 
 
 SILENT = """

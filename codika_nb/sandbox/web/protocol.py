@@ -17,13 +17,16 @@ from .answers import Envelope, failure
 
 __all__ = ["Connections", "Protocol", "Server"]
 
-# Seconds for the head of a request; between two pieces of its body; for all of it.
+# Seconds for the head of a request, and for taking some of an answer; between two pieces of a body; for all
+# of it.
 _HEAD, _PIECE, _WHOLE = 20.0, 20.0, 600.0
 _FULL = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
 class Connections:
     """The connections that are open, and which of them have nothing to say yet, or have not said all of it.
+
+    Who does not take the answer that is there has nothing to say, either.
 
     Args:
         most: how many there may be at once; the one that is silent for longest makes room for a new one, and
@@ -130,8 +133,8 @@ async def _turns() -> None:
 class Protocol(H11Protocol):
     """HTTP as uvicorn speaks it, except that what is no HTTP at all is refused in JSON, too.
 
-    And except that nobody can hold a connection for ever: who sends no head of a request, or stops within
-    a body, is waited for only so long.
+    And except that nobody can hold a connection for ever: who sends no head of a request, stops within a
+    body, or takes no more of an answer, is waited for only so long.
     """
 
     def __init__(self, connections: Connections, *arguments: Any, **options: Any) -> None:
@@ -140,6 +143,7 @@ class Protocol(H11Protocol):
         self.access_log = False
         self._all = connections
         self._began = self._heard = self.loop.time()
+        self._not_taken = 0
         self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -166,9 +170,17 @@ class Protocol(H11Protocol):
         super().on_response_complete()
         self._note()
 
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._note()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._note()
+
     def _note(self) -> None:
         """Note whether a request is under way."""
-        silent = self.cycle is None or self.cycle.response_complete
+        silent = self.cycle is None or self.cycle.response_complete or self.flow.write_paused
         if silent != (self in self._all.silent):
             self._began = self.loop.time()
         sends = not silent and self.cycle is not None and self.cycle.more_body
@@ -181,7 +193,10 @@ class Protocol(H11Protocol):
     def _look(self) -> None:
         """Look whether what is waited for takes too long."""
         now = self.loop.time()
+        before, self._not_taken = self._not_taken, self.transport.get_write_buffer_size()
         if self in self._all.silent:
+            if self._not_taken not in (0, before):  # it goes on
+                self._began = now
             until = self._began + _HEAD
         elif self.cycle is not None and self.cycle.more_body and self.flow.read_paused is False:
             until = min(self._heard + _PIECE, self._began + _WHOLE)
