@@ -13,6 +13,8 @@ from typing import Any
 
 import httpx
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from codika_nb.errors import ConfigError
 from codika_nb.sandbox import Sandbox, store
@@ -174,6 +176,31 @@ def _a_pipe_for_the_secret(folder: Path) -> None:
     os.mkfifo(folder / "secret")
 
 
+def _cut_off_secret(folder: Path) -> None:
+    (folder / "secret").touch()
+
+
+def _of_another_program(folder: Path) -> None:
+    database = sqlite3.connect(folder / "sandbox.sqlite3")
+    database.execute("PRAGMA user_version = 4")
+    database.close()
+
+
+def _a_pipe_for_the_key(folder: Path) -> None:
+    os.mkfifo(folder / "encryption.pem")
+
+
+def _no_key(folder: Path) -> None:
+    (folder / "encryption.pem").write_text("not a key at all")
+
+
+def _another_kind_of_key(folder: Path) -> None:
+    pem = ec.generate_private_key(ec.SECP256R1()).private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    (folder / "encryption.pem").write_bytes(pem)
+
+
 def _garbage_inside(folder: Path) -> None:
     with Sandbox(data=folder) as sandbox:
         for number in range(200):
@@ -191,6 +218,11 @@ def _garbage_inside(folder: Path) -> None:
     [
         (_a_pipe, "cannot keep its data"),
         (_a_pipe_for_the_secret, "cannot keep its data"),
+        (_a_pipe_for_the_key, "cannot keep its data"),
+        (_cut_off_secret, "cannot be used"),
+        (_of_another_program, "cannot be used"),
+        (_no_key, "cannot be used"),
+        (_another_kind_of_key, "cannot be used"),
         (_garbage_inside, "cannot be used"),
         (_a_file, "cannot keep its data"),
         (_no_database, "cannot be used"),

@@ -14,13 +14,14 @@ from typing import Any
 from ..errors import ConfigError
 from ..files import is_not_supported, write_whole
 
-__all__ = ["Store", "may_keep_in"]
+__all__ = ["Store", "may_keep_in", "require_file", "unusable"]
 
 # Each script brings a database from the version before it to its own; PRAGMA user_version counts them.
 _MIGRATIONS = tuple(
     resources.files(__package__).joinpath("schema", f"{version}.sql").read_text(encoding="utf-8")
     for version in (1, 2, 3, 4)
 )
+_SECRET_BYTES = 32
 
 
 class Store:
@@ -57,9 +58,7 @@ class Store:
             self._database.close()
             if "locked" in str(error):
                 raise _in_use(folder) from None
-            raise ConfigError(
-                f"{path} cannot be used: {error}.", next_action="Move it away, or choose another folder."
-            ) from None
+            raise unusable(path, str(error)) from None
         except ConfigError:
             self._database.close()
             raise
@@ -75,6 +74,8 @@ class Store:
             self._database.executescript(
                 f"BEGIN EXCLUSIVE; {script}; PRAGMA user_version = {number}; COMMIT;"
             )
+        # Another program's may say that it is of this version.
+        self._database.execute("SELECT 1 FROM instances LIMIT 0")
 
     @contextlib.contextmanager
     def transaction(self, keep_on: type[Exception]) -> Iterator[None]:
@@ -206,12 +207,12 @@ def _in_use(folder: Path | None) -> ConfigError:
 def _private_file(folder: Path) -> Path:
     """The database's file; SQLite gives its side files the mode that this one has."""
     path = folder / "sandbox.sqlite3"
-    _require_file(path)
+    require_file(path)
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     return path
 
 
-def _require_file(path: Path) -> None:
+def require_file(path: Path) -> None:
     """Refuse what is there and cannot be read and written as a file: reading a pipe may wait for ever."""
     if path.exists() and not path.is_file():
         raise ConfigError(
@@ -220,11 +221,20 @@ def _require_file(path: Path) -> None:
         )
 
 
+def unusable(path: Path | str, why: str) -> ConfigError:
+    """What is said at the start about a file that is not what it has to be."""
+    next_action = "Move it away, or choose another folder."
+    return ConfigError(f"{path} cannot be used: {why}.", next_action=next_action)
+
+
 def _code_secret(folder: Path | None) -> bytes:
     if folder is None:
-        return secrets.token_bytes(32)
+        return secrets.token_bytes(_SECRET_BYTES)
     path = folder / "secret"
-    _require_file(path)
+    require_file(path)
     if not path.exists():
-        write_whole(path, secrets.token_bytes(32))
-    return path.read_bytes()
+        write_whole(path, secrets.token_bytes(_SECRET_BYTES))
+    secret = path.read_bytes()
+    if len(secret) < _SECRET_BYTES:
+        raise unusable(path, "it is cut off")
+    return secret

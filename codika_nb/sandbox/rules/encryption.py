@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import importlib.util
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...files import write_whole
+from ..store import may_keep_in, require_file, unusable
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -27,8 +29,9 @@ class EncryptionKey:
 
     def __init__(self, folder: Path | None) -> None:
         self._path = None if folder is None else folder / "encryption.pem"
-        self._key: RSAPrivateKey | None = None
         self.available = importlib.util.find_spec("cryptography") is not None
+        with may_keep_in(folder):
+            self._key = _kept(self._path) if self._path and self.available else None
 
     def public_pem(self) -> bytes:
         """The public half, as clients fetch it."""
@@ -67,10 +70,6 @@ class EncryptionKey:
         from cryptography.hazmat.primitives import serialization  # noqa: PLC0415 - optional
         from cryptography.hazmat.primitives.asymmetric import rsa  # noqa: PLC0415
 
-        if self._key is None and self._path is not None and self._path.exists():
-            loaded = serialization.load_pem_private_key(self._path.read_bytes(), password=None)
-            if isinstance(loaded, rsa.RSAPrivateKey):
-                self._key = loaded
         if self._key is None:
             made = rsa.generate_private_key(public_exponent=65537, key_size=2048)
             if self._path is not None:
@@ -79,6 +78,22 @@ class EncryptionKey:
                 write_whole(self._path, pem)
             self._key = made
         return self._key
+
+
+def _kept(path: Path) -> RSAPrivateKey | None:
+    """The key in a file; None if there is none yet. Another in its place would open none of the secrets."""
+    require_file(path)
+    if not path.exists():
+        return None
+    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415 - optional
+    from cryptography.hazmat.primitives import serialization  # noqa: PLC0415
+    from cryptography.hazmat.primitives.asymmetric import rsa  # noqa: PLC0415
+
+    with contextlib.suppress(ValueError, TypeError, UnsupportedAlgorithm):
+        key = serialization.load_pem_private_key(path.read_bytes(), password=None)
+        if isinstance(key, rsa.RSAPrivateKey):
+            return key
+    raise unusable(path, "it is no RSA key without a password")
 
 
 def _parts(sealed: str) -> tuple[bytes, bytes, bytes] | None:
