@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from codika_nb.errors import ConfigError
 from codika_nb.sandbox import Sandbox, store
 
+from .conftest import ROOT
 from .test_sandbox import Platform, StillClock, error_of
 from .test_sandbox_workflows import Deployed
 
@@ -269,6 +270,43 @@ with Sandbox(data=folder) as sandbox, httpx.Client(base_url=sandbox.url, trust_e
 """
     answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert answer.stdout.splitlines() == ["500", "200 200 True", "200", "True"], answer.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit")
+def test_a_run_that_ends_while_the_disk_is_full_ends_when_there_is_room(tmp_path: Path) -> None:
+    program = f"""
+import resource, signal, threading, time
+from pathlib import Path
+from codika_nb.sandbox import Sandbox
+from tests.test_sandbox import Platform
+from tests.test_sandbox_workflows import Deployed
+full, gone_on = threading.Event(), threading.Event()
+with Sandbox(data=Path({str(tmp_path)!r})) as sandbox:
+    platform = Platform(sandbox)
+    with platform.http:
+        @sandbox.workflow("greet")
+        def greet(payload):
+            full.wait()
+            gone_on.set()
+            return payload
+        deployed = Deployed(platform)
+        run = deployed.trigger({{"name": "Ada"}}).json()["executionId"]
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1024, resource.RLIM_INFINITY))
+        full.set()
+        gone_on.wait()
+        time.sleep(0.5)
+        print(deployed.status(run)["status"])
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        until = time.monotonic() + 20
+        while (status := deployed.status(run))["status"] == "pending" and time.monotonic() < until:
+            time.sleep(0.05)
+        print(status["status"], status.get("resultData"))
+"""
+    answer = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=ROOT
+    )
+    assert answer.stdout.splitlines() == ["pending", "success {'name': 'Ada'}"], answer.stderr
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit")

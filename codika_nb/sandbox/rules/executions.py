@@ -24,6 +24,8 @@ __all__ = ["Executions"]
 
 logger = logging.getLogger("codika_nb.sandbox")
 
+# Seconds until what could not be written is written again.
+_AGAIN = 2.0
 _ERROR_TYPES = ("node_failure", "validation_error", "external_api_error", "timeout")
 
 
@@ -147,8 +149,18 @@ class Executions(Subject):
         finally:
             self._under_way.pop(run.execution_id, None)
         if outcome is not None:
-            with self.store.transaction(Refusal):
-                self._finish(run.execution_id, outcome)
+            await self._write_down(run.execution_id, outcome)
+
+    async def _write_down(self, execution_id: str, outcome: Outcome) -> None:
+        """Write down how a run ended, which nobody says twice: were the disk full, when there is room."""
+        while True:
+            try:
+                with self.store.transaction(Refusal):
+                    self._finish(execution_id, outcome)
+                return
+            except sqlite3.OperationalError as error:
+                logger.warning("how the run %s ended cannot be written down yet: %s", execution_id, error)
+                await asyncio.sleep(_AGAIN)
 
     def _finish(self, execution_id: str, outcome: Outcome) -> None:
         if outcome.result is None and outcome.error is None:
@@ -314,8 +326,7 @@ class Executions(Subject):
                 logger.warning("what the engine said cannot be made out: %s", error)
                 return
             if told:
-                with self.store.transaction(Refusal):
-                    self._finish(*told)
+                await self._write_down(*told)
 
         call.afterwards.append(make_out)
         return {}
