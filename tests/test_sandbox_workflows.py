@@ -784,6 +784,32 @@ def _interrupts(_payload: dict[str, Any]) -> None:
     raise KeyboardInterrupt
 
 
+async def _interrupts_later(_payload: dict[str, Any]) -> None:
+    raise KeyboardInterrupt("enough")
+
+
+async def _interrupts_another(_payload: dict[str, Any]) -> None:
+    await asyncio.gather(_interrupts_later({}))
+
+
+async def _exits_later(_payload: dict[str, Any]) -> None:
+    await asyncio.sleep(0)
+    raise SystemExit(3)
+
+
+class _Unreadable(dict[str, Any]):
+    def items(self) -> Any:
+        raise OSError("gone")
+
+
+def _returns_unreadable(_payload: dict[str, Any]) -> _Unreadable:
+    return _Unreadable(a=1)
+
+
+async def _returns_unreadable_later(_payload: dict[str, Any]) -> _Unreadable:
+    return _Unreadable(a=1)
+
+
 def _stops(_payload: dict[str, Any]) -> None:
     raise StopIteration("early")
 
@@ -815,6 +841,11 @@ async def _raises_later(_payload: dict[str, Any]) -> None:
         (_raises_odd, "Odd: boom"),
         (_raises_odd_later, "Odd: boom"),
         (_interrupts, "KeyboardInterrupt"),
+        (_interrupts_later, "KeyboardInterrupt: enough"),
+        (_interrupts_another, "KeyboardInterrupt: enough"),
+        (_exits_later, "SystemExit: 3"),
+        (_returns_unreadable, "OSError: gone"),
+        (_returns_unreadable_later, "OSError: gone"),
         (_stops, "StopIteration: early"),
         (_cancels, "CancelledError"),
         (_raises_wordless, "_WordlessError"),

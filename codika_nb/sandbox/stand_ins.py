@@ -218,9 +218,14 @@ class StandInThread:
     had, it is done at once and on the loop: it cannot be interrupted there.
     """
 
-    def __init__(self, name: str, work: Callable[[], Outcome | Coroutine[Any, Any, Outcome]]) -> None:
+    def __init__(
+        self,
+        name: str,
+        work: Callable[[], Outcome | Coroutine[Any, Any, Outcome]],
+        failed: Callable[[BaseException], Outcome],
+    ) -> None:
         self._loop = asyncio.get_running_loop()
-        self._work = work
+        self._work, self._failed = work, failed
         self.answer: asyncio.Future[Outcome] = self._loop.create_future()
         self._thread = on_a_thread(self._run, name)
         if self._thread is None:
@@ -245,10 +250,10 @@ class StandInThread:
             answer: Any = self._work()
             answer = asyncio.run(answer) if inspect.iscoroutine(answer) else answer
             settle = partial(self.answer.set_result, answer)
-        except Exception as error:
-            settle = partial(self.answer.set_exception, error)
-        except SystemExit:
-            pass  # its time was up
+        except _TimeIsUp:
+            pass
+        except BaseException as error:  # nothing of it is for whoever called this
+            settle = partial(self.answer.set_result, self._failed(error))
         finally:
             # The loop may be gone: the sandbox was stopped meanwhile.
             with contextlib.suppress(RuntimeError):
@@ -258,8 +263,8 @@ class StandInThread:
         try:
             answer: Any = self._work()
             settle = partial(self.answer.set_result, await answer if inspect.iscoroutine(answer) else answer)
-        except Exception as error:
-            settle = partial(self.answer.set_exception, error)
+        except BaseException as error:  # as above
+            settle = partial(self.answer.set_result, self._failed(error))
         self._settle(settle)
 
     def _settle(self, settle: Callable[[], None]) -> None:
@@ -313,7 +318,8 @@ class StandInEngine(Engine):
         if len(self._overdue) >= self._MOST_OVERDUE:
             message = f"{len(self._overdue)} stand-ins before it do not end."
             return Outcome.failed(message, kind="timeout", node=stand_in.name)
-        thread = StandInThread(f"codika-stand-in-{stand_in.name}", lambda: _answer(stand_in, run))
+        name = f"codika-stand-in-{stand_in.name}"
+        thread = StandInThread(name, partial(_answer, stand_in, run), partial(_failed, stand_in, run))
         try:
             with _short_turns:
                 return await asyncio.wait_for(thread.answer, stand_in.time_limit)
@@ -421,19 +427,14 @@ _file_numbers = itertools.count()
 
 def _answer(stand_in: StandIn, run: Run) -> Outcome | Coroutine[Any, Any, Outcome]:
     """What has come of it; where the function is async, something that is awaited for that."""
-    try:
-        result = _call(stand_in, run)
-    except BaseException as error:  # nothing of it is for whoever called this
-        return _failed(stand_in, run, error)
-    return _awaited(stand_in, run, result) if inspect.isawaitable(result) else _outcome(stand_in, result)
+    result = _call(stand_in, run)
+    return _awaited(stand_in, result) if inspect.isawaitable(result) else _outcome(stand_in, result)
 
 
-async def _awaited(stand_in: StandIn, run: Run, result: Awaitable[Any]) -> Outcome:
-    try:
-        # The execution is over by then; this only keeps it from being waited for without end.
-        return _outcome(stand_in, await asyncio.wait_for(result, stand_in.time_limit + 1))
-    except BaseException as error:  # as above
-        return _failed(stand_in, run, error)
+async def _awaited(stand_in: StandIn, result: Awaitable[Any]) -> Outcome:
+    # The execution is over by then; this only keeps it from being waited for without end.
+    async with asyncio.timeout(stand_in.time_limit + 1):
+        return _outcome(stand_in, await result)
 
 
 def _outcome(stand_in: StandIn, result: Any) -> Outcome:
