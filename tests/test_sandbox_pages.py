@@ -14,6 +14,8 @@ from playwright.sync_api import Page, expect
 
 from codika_nb import Client, ConfigError, Sandbox, sign_in
 from tests.browser import chromium, keep, needs_chromium
+from tests.test_sandbox import Platform
+from tests.test_sandbox_workflows import Deployed
 
 
 @pytest.fixture
@@ -98,6 +100,29 @@ def test_the_class_page_tells_who_deployed_and_ran_what(taught: Sandbox) -> None
     )
     (organization,) = seen["organizations"]
     assert organization["emails"] == "ada@example.com"
+
+
+@pytest.mark.parametrize("accepted", ["application/json", "text/html"])
+def test_half_a_character_takes_the_class_page_from_nobody(sandbox: Sandbox, accepted: str) -> None:
+    @sandbox.workflow("greet")
+    def greet(_payload: object) -> None:
+        raise ValueError("half \ud83d of it")
+
+    platform = Platform(sandbox)
+    with platform.http:
+        deployed = Deployed(platform, title="Half \ud83d title")
+        assert deployed.run({})["status"] == "failed"
+        answer = platform.http.get("/class", headers={"Accept": accepted})
+        assert answer.status_code == 200, answer.text
+        assert "ValueError: half" in answer.text
+        assert " title" in answer.text
+
+
+def test_an_address_is_looked_for_as_it_is_written(sandbox: Sandbox) -> None:
+    httpx.post(f"{sandbox.url}/clirequestsignupotp", json={"email": "ada+tag@example.com"}, trust_env=False)
+    for given in ("ada+tag@example.com", " ADA%2Btag@example.com", "ada%2btag@EXAMPLE.com"):
+        found = httpx.get(f"{sandbox.url}/inbox?email={given}", headers={"Accept": "application/json"})
+        assert [mail["to"] for mail in found.json()] == ["ada+tag@example.com"], given
 
 
 def test_the_pages_for_the_teacher_take_the_token_and_keep_it() -> None:

@@ -29,8 +29,8 @@ class Classroom(Subject):
     def _runs(self) -> list[dict[str, Any]]:
         rows = self.store.every(
             "SELECT e.id, e.created_at AS startedAt, o.name AS organization,"
-            " json_extract(d.configuration, '$.title') AS useCase, e.workflow_id AS workflow, e.status,"
-            " e.duration AS milliseconds, e.error FROM executions e"
+            " CAST(json_extract(d.configuration, '$.title') AS BLOB) AS useCase, e.workflow_id AS workflow,"
+            " e.status, e.duration AS milliseconds, e.error FROM executions e"
             " JOIN instances i ON i.id = e.instance_id JOIN organizations o ON o.id = i.organization_id"
             " JOIN deployments d ON d.id = i.deployment_id ORDER BY e.rowid DESC LIMIT ?",
             _MOST,
@@ -38,6 +38,7 @@ class Classroom(Subject):
         return [
             {
                 **row,
+                "useCase": _title(row["useCase"]),
                 "startedAt": iso(row["startedAt"]),
                 "error": json.loads(row["error"])["message"] if row["error"] else None,
             }
@@ -47,7 +48,7 @@ class Classroom(Subject):
     def _deployments(self) -> list[dict[str, Any]]:
         rows = self.store.every(
             "SELECT i.id, i.environment, i.is_active, i.rollout_status, i.rollout_errors, o.name, d.major,"
-            " d.minor, json_extract(d.configuration, '$.title') AS title FROM instances i"
+            " d.minor, CAST(json_extract(d.configuration, '$.title') AS BLOB) AS title FROM instances i"
             " JOIN organizations o ON o.id = i.organization_id JOIN deployments d ON d.id = i.deployment_id"
             " ORDER BY i.rowid DESC LIMIT ?",
             _MOST,
@@ -56,7 +57,7 @@ class Classroom(Subject):
             {
                 "id": row["id"],
                 "organization": row["name"],
-                "useCase": row["title"],
+                "useCase": _title(row["title"]),
                 "version": version_of(row),
                 "environment": row["environment"],
                 "status": row["rollout_status"] if row["is_active"] else "paused",
@@ -74,3 +75,8 @@ class Classroom(Subject):
             _MOST,
         )
         return [{**row, "emails": " ".join((row["emails"] or "").split()[:_MOST_EMAILS])} for row in rows]
+
+
+def _title(content: bytes) -> str:
+    # As bytes: half a character in it, which JSON can hold, is no text for the database.
+    return content.decode("utf-8", "surrogatepass")

@@ -75,7 +75,7 @@ def page(
         "frame-ancestors 'self' http://localhost:* http://127.0.0.1:*"
     )
     return Response(
-        html,
+        html.encode("utf-8", "replace"),
         status,
         media_type="text/html",
         headers={"Content-Security-Policy": policy, "Referrer-Policy": "no-referrer"},
