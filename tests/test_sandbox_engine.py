@@ -270,6 +270,13 @@ def test_a_stand_in_wins_over_the_engine() -> None:
         assert deployed.first["deploymentStatus"] == "deployed"
         assert deployed.run({})["resultData"] == "by hand"
         assert not engine.runs
+        instance = {"processInstanceId": deployed.instance_id}
+        deployed.call("/deactivateprocessinstancepublic", **instance)
+        deployed.call("/activateprocessinstancepublic", **instance)
+        # The engine knows nothing of what a function answers, and could not switch it.
+        assert engine.switched == [(["own-called", "own-report"], on) for on in (False, True)]
+        again = deployed.call("/redeploydeploymentinstancepublic", **instance, forceRedeploy=True)
+        assert again["n8nWorkflowIds"] == ["own-called", "own-report"]
 
 
 def test_an_engine_elsewhere_calls_back_under_another_name() -> None:

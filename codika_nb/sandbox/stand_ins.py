@@ -354,15 +354,15 @@ class StandInsFirst(Engine):
             for other, each in installation.workflows.items()
             if other != name and f"{{{{SUBWKFL_{name}_" in as_json(each)
         }
-        functions: dict[str, dict[str, Any]] = {
-            name: {"nodes": []}
-            for name in installation.workflows
-            if name in self._stand_ins.by_workflow and name not in called
+        rest = {
+            name: each
+            for name, each in installation.workflows.items()
+            if name not in self._stand_ins.by_workflow or name in called
         }
-        rest = {name: each for name, each in installation.workflows.items() if name not in functions}
-        answered = await self._functions.install(replace(installation, workflows=functions))
         installed = await self._engine.install(replace(installation, workflows=rest))
-        return Installed({**answered.engine_ids, **installed.engine_ids}, installed.problems)
+        # What is answered by a function has no id there: nothing is to be switched on or off.
+        without = dict.fromkeys(installation.workflows, "")
+        return Installed({**without, **installed.engine_ids}, installed.problems)
 
     async def switch(self, engine_ids: Sequence[str], *, on: bool) -> None:
         await self._engine.switch(engine_ids, on=on)

@@ -151,7 +151,7 @@ class Deployments(Subject):
             installed = await self.rollouts.finish(instance["id"])
             data["deploymentStatus"] = installed["rollout_status"]
             data["deploymentInstanceId"] = installed["rollout_id"]
-            data["n8nWorkflowIds"] = list(json.loads(installed["engine_ids"]).values())
+            data["n8nWorkflowIds"] = [each for each in json.loads(installed["engine_ids"]).values() if each]
 
         call.afterwards.append(hand_over)
         return data
