@@ -492,9 +492,12 @@ def test_an_organizations_instances_end_with_it(platform: Platform) -> None:
     key = platform.sandbox.instance_key(deployed.instance_id)
     path = f"/triggerwebhookpublic/{deployed.instance_id}/greet"
     triggered = partial(httpx.post, platform.sandbox.url + path, json={"payload": {"name": "Ada"}})
+    sender = Sender(deployed, platform.sandbox.webhook_secret(deployed.instance_id, "greet"))
     assert triggered(headers={"X-API-Key": key}).status_code == 200
+    assert sender.send("msg_1") == 200
     platform.sandbox.remove_organization(deployed.account.organization_id)
     assert triggered(headers={"X-API-Key": key}).status_code == 401
+    assert sender.send("msg_2") == 401
 
 
 def test_members_are_added_to_organizations_that_there_are_in_roles_that_there_are(

@@ -302,7 +302,7 @@ class Sandbox:
         return self._do(lambda platform: platform.organizations.add_organization(email, name))
 
     def remove_organization(self, organization_id: str) -> None:
-        """Remove an organization and its keys.
+        """Remove an organization, its keys and its signing secrets.
 
         Args:
             organization_id: its id; nothing happens if there is none of it.

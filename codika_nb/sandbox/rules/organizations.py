@@ -71,6 +71,7 @@ class Organizations(Subject):
         self.store.remove("keys", organization_id=organization_id)
         for instance in self.store.select("instances", organization_id=organization_id):
             self.store.remove("keys", instance_id=instance["id"])
+            self.store.remove("signing_secrets", instance_id=instance["id"])
         self.store.remove("organizations", id=organization_id)
 
     def create_new(self, call: Call) -> dict[str, Any]:
