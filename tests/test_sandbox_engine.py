@@ -258,6 +258,29 @@ def test_a_result_given_as_text_is_what_the_text_says(text: object, result: obje
         assert deployed.status(execution_id)["resultData"] == result
 
 
+def test_what_the_engine_calls_a_run_is_kept_also_where_the_workflow_had_answered_before() -> None:
+    with with_engine() as (engine, _, platform):
+
+        async def run(run: Run) -> Outcome:
+            engine.runs.append(run)
+            await run.answered.wait()
+            return Outcome(result='"too late"', engine_id="4711")
+
+        engine.run = run  # type: ignore[method-assign]
+        deployed = Deployed(platform)
+        execution_id = deployed.trigger({}).json()["executionId"]
+        secret = engine.first_run().metadata["executionSecret"]
+        answer = {"executionId": execution_id, "executionSecret": secret, "resultData": "first"}
+        assert platform.post("/submitworkflowresult", answer).status_code == 200
+        path = f"/listexecutionspublic/{deployed.instance_id}"
+        while (listed := platform.get(path, deployed.key).json()["data"]["executions"][0]) and not (
+            engine_id := listed["n8nExecutionId"]
+        ):
+            time.sleep(0.01)
+        assert engine_id == "4711"
+        assert deployed.status(execution_id)["resultData"] == "first"
+
+
 def test_a_stand_in_wins_over_the_engine() -> None:
     with with_engine() as (engine, sandbox, platform):
         sandbox.workflow("greet")(lambda payload: "by hand")

@@ -181,6 +181,9 @@ class Executions(Subject):
             self.now(),
             execution_id,
         )
+        if outcome.engine_id:  # also where the workflow has answered before, and did not say it
+            known = {"id": execution_id, "engine_id": ""}
+            self.store.change("executions", known, engine_id=outcome.engine_id)
         if execution_id in self._under_way:
             self._under_way[execution_id].answered.set()
 
