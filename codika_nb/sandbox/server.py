@@ -187,12 +187,16 @@ class Sandbox:
         running = self._running
         if running is None:
             raise ConfigError("The sandbox is not running.", next_action="Call its start() first.")
-        if self._process != os.getpid():
+        self._require_own_process()
+        return running
+
+    def _require_own_process(self) -> None:
+        """Refuse what a forked process would read from a copy of its own, or change there alone."""
+        if self._running is not None and self._process != os.getpid():
             raise ConfigError(
                 "The sandbox runs in the process that this one was forked from.",
                 next_action="Ask it by its address, from there or here: Client(base_url=…)",
             )
-        return running
 
     # --- looking --------------------------------------------------------------------------
 
@@ -216,6 +220,7 @@ class Sandbox:
     @property
     def inbox(self) -> Inbox:
         """Every mail that was delivered, newest first."""
+        self._require_own_process()
         return Inbox(self._mailbox.mails)
 
     def code_for(self, email: str) -> str:
@@ -232,6 +237,7 @@ class Sandbox:
             >>> client.complete_login(sent.email, code=sandbox.code_for(sent.email)).organization_name
             'Acme'
         """
+        self._require_own_process()
         for mail in self._mailbox.to(email):
             return mail.code
         others = sorted({mail.to for mail in self._mailbox.mails})
@@ -264,6 +270,7 @@ class Sandbox:
         """
 
         def register(function: Function) -> Function:
+            self._require_own_process()
             self._stand_ins.register(workflow_id, function, time_limit)
             return function
 
@@ -284,6 +291,7 @@ class Sandbox:
             >>> sandbox.load_stand_ins("use-cases/greeter/stand_ins.py")
             ['greet']
         """
+        self._require_own_process()
         return self._stand_ins.load(path_of(path))
 
     # --- what the dashboard does ----------------------------------------------------------
