@@ -665,6 +665,20 @@ def test_what_cannot_be_read_back_is_no_success(sandbox: Sandbox, depth: int) ->
         assert "nested too deeply" in json.dumps(run) or "written as JSON" in json.dumps(run)
 
 
+@pytest.mark.parametrize("depth", range(880, 1000, 3))
+def test_a_run_that_starts_can_be_looked_at_however_deep_its_payload_is(
+    greeter: Deployed, depth: int
+) -> None:
+    body = '{"payload": ' + '{"a": ' * depth + "1" + "}" * depth + "}"
+    path = f"/triggerwebhookpublic/{greeter.instance_id}/greet"
+    headers = {"X-Process-Manager-Key": greeter.key}
+    started = greeter.platform.http.post(path, content=body, headers=headers)
+    if started.status_code == 400:  # how deep it may be is Python's own affair
+        return
+    path = f"/getexecutiondetailspublic/{greeter.instance_id}/{started.json()['executionId']}"
+    assert greeter.platform.get(path, greeter.key).status_code == 200
+
+
 def test_instances_tell_their_workflows(platform: Platform) -> None:
     schema = [{"key": "name", "label": "Name", "type": "string"}]
     deployed = Deployed(

@@ -95,6 +95,8 @@ class Executions(Subject):
         payload: str,
         message_id: str | None = None,
     ) -> Run:
+        if not _can_be_told(payload):
+            raise Refusal("INVALID_PAYLOAD", "The payload is nested too deeply.")
         now = self.now()
         execution_id, secret = new_uuid(now), secrets.token_urlsafe(32)
         self.store.insert(
@@ -362,12 +364,12 @@ def _engine_id_in(body: Members) -> str | None:
     return str(given) if isinstance(given, (str, int)) and not isinstance(given, bool) else None
 
 
-def _can_be_told(result: str) -> bool:
-    """Whether a result can be written into the answers that will have it in them."""
-    if result.count("[") + result.count("{") < 300:  # most are not looked at any closer
+def _can_be_told(content: str) -> bool:
+    """Whether a payload or a result can be written into the answers that will have it in them."""
+    if content.count("[") + content.count("{") < 300:  # most are not looked at any closer
         return True
     try:
-        json.dumps(json.loads(f"{'[' * 50}{result}{']' * 50}"))
+        json.dumps(json.loads(f"{'[' * 50}{content}{']' * 50}"))
     except RecursionError:
         return False
     return True
