@@ -199,13 +199,29 @@ def test_addresses_behind_a_proxy_count_apart_if_it_is_trusted(proxy: str | None
                 assert platform.post("/clirequestsignupotp", body, **forwarded).status_code == status
 
 
-def test_spellings_of_a_domain_are_one_address(platform: Platform) -> None:
+@pytest.mark.parametrize(
+    ("domain", "spellings"),
+    [
+        ("b\u00fccher.example", ["bu\u0308cher.example", "xn--bcher-kva.example", "B\u00dcCHER.example"]),
+        ("b\u00fccher.example", ["XN--BCHER-KVA.example", "\uff42\u00fccher\u3002example"]),
+        ("a.stra\u00dfe.example", ["a.xn--strae-oqa.example", "A.STRA\u1e9eE.example"]),
+        ("\u03b2\u03cc\u03bb\u03bf\u03c2.example", ["xn--nxasmm1c.example"]),
+        ("i\u2764.example", ["xn--i-7iq.example", "i\u2764\ufe0f.example"]),
+    ],
+)
+def test_spellings_of_a_domain_are_one_address(platform: Platform, domain: str, spellings: list[str]) -> None:
     person = new_email().partition("@")[0]
-    assert request(platform, "signup", f"{person}@b\u00fccher.example").status_code == 200
-    for domain in ("bu\u0308cher.example", "xn--bcher-kva.example", "B\u00dcCHER.example"):
-        refused = request(platform, "signup", f"{person}@{domain}")
+    assert request(platform, "signup", f"{person}@{domain}").status_code == 200
+    for spelling in spellings:
+        refused = request(platform, "signup", f"{person}@{spelling}")
         assert error_of(refused) == (429, "OTP_RESEND_COOLDOWN")
-        assert platform.sandbox.code_for(f"{person}@{domain}")
+        assert platform.sandbox.code_for(f"{person}@{spelling}")
+
+
+def test_two_domains_are_two_addresses(platform: Platform) -> None:
+    person = new_email().partition("@")[0]
+    for domain in ("stra\u00dfe.example", "strasse.example"):
+        assert request(platform, "signup", f"{person}@{domain}").status_code == 200
 
 
 @pytest.mark.parametrize(

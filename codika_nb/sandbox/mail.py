@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import re
 import smtplib
 import ssl
+import stringprep
 import threading
 import time
 import unicodedata
@@ -111,9 +113,20 @@ def fold(email: str) -> str:
     """One spelling for all spellings of an address, so that they share limits and accounts."""
     seen = "".join(each for each in email if unicodedata.category(each) != "Cf")
     person, at, domain = unicodedata.normalize("NFC", seen.strip().lower()).rpartition("@")
-    with contextlib.suppress(UnicodeError):
-        domain = domain.encode("idna").decode("idna")  # also what is in punycode already
-    return f"{person}{at}{domain}"
+    return f"{person}{at}{'.'.join(map(_label, re.split(_DOTS, domain)))}"
+
+
+_DOTS = "[.\u3002\uff0e\uff61]"
+
+
+def _label(label: str) -> str:
+    """A part of a domain. Python's own codec takes ß for ss, which are two domains since IDNA 2008."""
+    if label.startswith("xn--") and len(label) < 64:  # longer ones there are none, and they take their time
+        with contextlib.suppress(UnicodeError):
+            decoded = label[4:].encode("ascii").decode("punycode")
+            label = decoded if decoded.isprintable() and not decoded.isascii() else label
+    label = "".join(each for each in label if not stringprep.in_table_b1(each))
+    return unicodedata.normalize("NFKC", label).lower()
 
 
 def smtp_relay(url: str) -> Callable[[Mail], None]:
