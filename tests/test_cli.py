@@ -47,6 +47,29 @@ def test_console_script_and_module_are_the_same() -> None:
     assert re.fullmatch(r"codika-nb \d+\.\d+\.\d+\n", script.stdout)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes are closed otherwise there")
+@pytest.mark.parametrize("words", ["demo", "--help", "auth whoami --json", "sandbox --port 0"])
+@pytest.mark.parametrize("lines", [0, 1])
+def test_who_reads_no_further_gets_no_traceback(words: str, lines: int, own_settings: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "codika_nb", *words.split()],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        bufsize=1,
+    ) as process:
+        assert process.stdout
+        assert process.stderr
+        for _ in range(lines):
+            process.stdout.readline()
+        process.stdout.close()
+        if lines and words.startswith("sandbox"):
+            process.terminate()  # it may have said all that it has to say
+        said = process.stderr.read()
+    assert "Traceback" not in said
+    assert "BrokenPipe" not in said
+
+
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
 def test_sandbox_serves_until_it_is_told_to_stop(tmp_path: Path, name: str) -> None:
     process = subprocess.Popen(

@@ -25,6 +25,18 @@ LAB_PORT = 8888
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; the exit status is 0 only when everything asked for has happened."""
     try:
+        try:
+            return _run(argv)
+        finally:
+            print(end="", flush=True)
+    except BrokenPipeError:
+        # Whoever reads has seen enough; what is still to be written at the very end goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + 13  # as a shell says that a pipe was closed
+
+
+def _run(argv: Sequence[str] | None) -> int:
+    try:
         arguments = _parser().parse_args(argv)
     except SystemExit as stop:
         # Who uses the platform's own commands knows their exit status for a wrong option.
