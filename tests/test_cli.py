@@ -88,6 +88,7 @@ def test_sandbox_serves_until_it_is_told_to_stop(tmp_path: Path, name: str) -> N
     process.send_signal(getattr(signal, name))
     _, err = process.communicate(timeout=10)
     assert process.returncode == 0
+    assert "server process" not in err
     assert "Traceback" not in err
     assert (tmp_path / "data" / "sandbox.sqlite3").is_file()
 

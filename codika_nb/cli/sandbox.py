@@ -13,7 +13,9 @@ from .machine import own_address, stop_signals
 def run(arguments: argparse.Namespace) -> None:
     """Run a sandbox."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # what an engine is asked is of no interest here
+    # What an engine is asked, and how a server starts, is of no interest here.
+    for name in ("httpx", "uvicorn"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     sandbox = Sandbox(
         host=arguments.host,
         port=arguments.port,
