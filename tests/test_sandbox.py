@@ -469,7 +469,9 @@ def test_beyond_loopback_the_inbox_takes_a_token() -> None:
         assert http.get(sandbox.url, headers={"Host": "evil.example"}).status_code == 421
 
 
-@pytest.mark.parametrize(("proxy", "status"), [("127.0.0.1", 200), ("192.0.2.1", 421)])
+@pytest.mark.parametrize(
+    ("proxy", "status"), [("127.0.0.1", 200), ("::ffff:127.0.0.1", 200), ("192.0.2.1", 421)]
+)
 def test_a_trusted_proxy_answers_for_the_host_name(proxy: str, status: int) -> None:
     with Sandbox(trusted_proxy=proxy) as sandbox:
         through = {"Host": "hub.example", "X-Forwarded-For": "198.51.100.9"}

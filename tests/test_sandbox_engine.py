@@ -302,20 +302,31 @@ def test_a_stand_in_wins_over_the_engine() -> None:
         assert again["n8nWorkflowIds"] == ["own-called", "own-report"]
 
 
-def test_an_engine_elsewhere_calls_back_under_another_name() -> None:
-    with with_engine(callback_url="http://host.docker.internal:8321/") as (engine, sandbox, platform):
-        assert engine.callback_url == "http://host.docker.internal:8321"
+@pytest.mark.parametrize("dot", ["", "."])
+def test_an_engine_elsewhere_calls_back_under_another_name(dot: str) -> None:
+    callback_url = f"http://host.docker.internal{dot}:8321"
+    with with_engine(callback_url=f"{callback_url}/") as (engine, sandbox, platform):
+        assert engine.callback_url == callback_url
         Deployed(platform).trigger({})
         url = engine.first_run().metadata["callbackUrl"]
-        assert url == "http://host.docker.internal:8321/submitworkflowresult"
+        assert url == f"{callback_url}/submitworkflowresult"
         port = sandbox.url.rpartition(":")[2]
-        for name, status in (("host.docker.internal", 200), ("elsewhere.example", 421)):
+        for name, status in ((f"host.docker.internal{dot}", 200), ("elsewhere.example", 421)):
             answer = httpx.get(sandbox.url, headers={"Host": f"{name}:{port}"})
             assert answer.status_code == status
 
 
 @pytest.mark.parametrize(
-    "address", ["host.docker.internal:8321", "nonsense", "http://", "ftp://x", "http://a b"]
+    "address",
+    [
+        "host.docker.internal:8321",
+        "nonsense",
+        "http://",
+        "ftp://x",
+        "http://a b",
+        "http://a?b=c",
+        "http://a/#b",
+    ],
 )
 def test_what_is_no_address_is_not_called_back(address: str) -> None:
     with pytest.raises(ConfigError, match="is no address"):

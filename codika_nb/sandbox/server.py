@@ -440,6 +440,7 @@ def _url(text: str) -> str:
     try:
         parts = urlsplit(text.strip())
         is_one = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+        is_one = is_one and not parts.query and not parts.fragment  # a path comes after it
     except (ValueError, AttributeError):
         is_one = False
     if not is_one or any(c.isspace() for c in text.strip()):
@@ -452,7 +453,8 @@ def _url(text: str) -> str:
 
 def _address(text: str) -> str:
     try:
-        return str(ipaddress.ip_address(text.strip()))
+        address = ipaddress.ip_address(text.strip())
+        return str(getattr(address, "ipv4_mapped", None) or address)
     except ValueError:
         raise ConfigError(
             f"A trusted proxy is named by its address, not as {text!r}.", next_action="For example: 127.0.0.1"

@@ -23,9 +23,9 @@ class Hosts:
     """
 
     def __init__(self, bound: str, port: int | None, *others: str) -> None:
-        self._bound = bound.lower()
+        # A dot at the end is one way to write a name, and left out of what is asked for.
+        self._bound, *self._others = (name.lower().rstrip(".") for name in (bound, *others))
         self._port = port
-        self._others = others
         self._knows = lru_cache(maxsize=64)(self._is_known)
         self._wildcard = self._bound in ("", "0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
 
