@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -26,6 +28,7 @@ from codika_nb import (
 )
 from codika_nb.loops import Loop
 from codika_nb.profiles.credential import resolve
+from codika_nb.sandbox import serving
 from codika_nb.sandbox.kept import KeptStore
 
 from .conftest import EMAIL, GREETER
@@ -305,6 +308,22 @@ def test_what_is_kept_is_shared_and_outlasts_the_page(tmp_path: Path) -> None:
     again = KeptStore(tmp_path)
     assert again.count("SELECT COUNT(*) FROM users") == 2
     again.close()
+
+
+def test_a_key_of_another_notebook_of_the_page_is_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving, "IN_BROWSER", True)
+    with Sandbox(data=tmp_path) as ours, Sandbox(data=tmp_path) as others:
+        profile = sign_in(EMAIL, ask_code=ours.code_for, base_url=ours.url, store=None)
+        with Client(auth=profile.api_key, base_url=others.url) as client:
+            until = time.monotonic() + 20
+            while time.monotonic() < until:  # it is written soon, and looked for now and then
+                with contextlib.suppress(AuthenticationError):
+                    assert client.list_projects() == []
+                    return
+                time.sleep(0.1)
+    pytest.fail("the key has stayed unknown")
 
 
 def test_what_is_damaged_is_not_written_over(tmp_path: Path) -> None:

@@ -40,10 +40,13 @@ class KeptStore(Store):
             super().close()
             raise
 
-    @contextlib.contextmanager
-    def transaction(self, keep_on: type[Exception]) -> Iterator[None]:
+    def refresh(self) -> None:
         if self._saving is None and time.monotonic() - self._looked_at > _NOW_AND_THEN:
             self._look()
+
+    @contextlib.contextmanager
+    def transaction(self, keep_on: type[Exception]) -> Iterator[None]:
+        self.refresh()
         before = self._database.total_changes
         try:
             with super().transaction(keep_on):

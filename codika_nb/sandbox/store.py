@@ -77,6 +77,9 @@ class Store:
         # Another program's may say that it is of this version.
         self._database.execute("SELECT 1 FROM instances LIMIT 0")
 
+    def refresh(self) -> None:
+        """Take in what others have written meanwhile, where others can."""
+
     @contextlib.contextmanager
     def transaction(self, keep_on: type[Exception]) -> Iterator[None]:
         """All or nothing, except that a `keep_on` is an answer and keeps what was written."""

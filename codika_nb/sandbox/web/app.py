@@ -203,6 +203,8 @@ class Application:
                 )
             ip, proxied = self._origin(request)
             self._hosts.check(request.method, request.headers, proxied=proxied)
+            # Before anything is looked up: keys, too, may be another's.
+            self._platform.store.refresh()
             if page := self._pages.find(segments):
                 if request.method not in ("GET", "HEAD"):
                     raise _wrong_method(request.method, "GET")
