@@ -195,6 +195,23 @@ def test_no_password_goes_out_without_tls_and_none_to_a_stranger(tls: ssl.SSLCon
         assert server.arrived == []
 
 
+@pytest.mark.parametrize(
+    ("address", "arrives_at"),
+    [
+        ("ada@b\u00fccher.example", "ada@xn--bcher-kva.example"),
+        ("ada@XN--strae-oqa.example", "ada@xn--strae-oqa.example"),
+    ],
+)
+def test_a_domain_is_written_as_every_mail_server_knows_it(address: str, arrives_at: str) -> None:
+    with (
+        Server(enable_SMTPUTF8=False) as server,
+        Sandbox(smtp=f"smtp://127.0.0.1:{server.port}") as sandbox,
+    ):
+        assert request_code(sandbox, address).status_code == 200
+        assert [message["To"] for message in server.arrived] == [arrives_at]
+        assert sandbox.code_for(address) in str(server.arrived[0].get_body())
+
+
 def test_what_fails_for_now_is_tried_again() -> None:
     with (
         Server("451 later", "421 busy") as server,

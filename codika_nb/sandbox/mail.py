@@ -129,6 +129,16 @@ def _label(label: str) -> str:
     return unicodedata.normalize("NFKC", label).lower()
 
 
+def _in_ascii(email: str) -> str:
+    """An address whose domain every mail server knows; with a person beyond ASCII not all of them do."""
+    person, at, domain = email.rpartition("@")
+    labels = (
+        label if label.isascii() else f"xn--{label.encode('punycode').decode()}"
+        for label in domain.split(".")
+    )
+    return f"{person}{at}{'.'.join(labels)}"
+
+
 def smtp_relay(url: str) -> Callable[[Mail], None]:
     """What sends a mail through the server of an ``smtp://`` or ``smtps://`` URL, or raises `NotSent`.
 
@@ -169,7 +179,7 @@ def smtp_relay(url: str) -> Callable[[Mail], None]:
         with connect() as server:
             if user:
                 server.login(user, password)
-            server.send_message(message, to_addrs=[mail.to])
+            server.send_message(message, to_addrs=[_in_ascii(mail.to)])
 
     def send_with_patience(mail: Mail) -> None:
         with lines:
@@ -198,7 +208,8 @@ def _is_final(error: Exception) -> bool:
 
 def _message(mail: Mail, sender: str) -> EmailMessage:
     message = EmailMessage()
-    message["From"], message["To"], message["Subject"] = sender, mail.to, mail.subject
+    message["From"], message["To"] = _in_ascii(sender), _in_ascii(mail.to)
+    message["Subject"] = mail.subject
     message["Date"] = mail.sent_at
     message.set_content(mail.text)
     first, _, rest = mail.text.partition("\n\n")
