@@ -734,6 +734,17 @@ def test_no_hook_is_left_behind_by_unloading(shell: Kernel) -> None:
     assert shell.run(hooks).text.strip() == "[]"
 
 
+def test_a_profile_whose_name_is_taken_is_saved_under_another(
+    shell: Kernel, sandbox: Sandbox, profile_name: str
+) -> None:
+    line = f"%codika_signup bob@example.com --company Bob --name {profile_name} --base-url {sandbox.url}"
+    shell.run(f"{line} --no-form")
+    done = shell.run(f"{line} --code {sandbox.code_for('bob@example.com')}")
+    assert "profile bob," in done.text
+    assert f"Profile '{profile_name}' belongs to another organization" in done.text
+    assert ProfileStore().active() == ProfileStore().get("bob")
+
+
 def test_ephemeral_keeps_the_key_in_memory(shell: Kernel, sandbox: Sandbox) -> None:
     shell.run(f"%codika_signup {EMAIL} --no-form --base-url {sandbox.url}")
     done = shell.run(

@@ -28,6 +28,7 @@ from codika_nb import (
 )
 from codika_nb.client.steps import Pause, Request, Response, Work
 from codika_nb.errors import CodikaError, ConflictError, InvalidRequestError
+from codika_nb.profiles import ConfigWarning
 from codika_nb.signin.reactions import REACTIONS, Organization, Purpose
 from codika_nb.signin.typed import looks_like_an_address, six_digits
 from tests.conftest import EMAIL
@@ -316,6 +317,27 @@ def test_a_file_that_cannot_be_written_is_found_out_before_the_code_is_used(tmp_
     assert signin.step == "code"
 
 
+@pytest.mark.parametrize("name", ["a/b", "", " ", "-x", "constructor", "x" * 101, "a\nb"])
+def test_what_cannot_name_a_profile_is_refused_before_anything_is_sent(name: str) -> None:
+    with pytest.raises(ConfigError, match="cannot name a profile"):
+        SignIn("signup", name=name)
+
+
+def test_a_name_that_is_another_accounts_does_not_cost_the_key(tmp_path: Path, own_settings: Path) -> None:
+    store = ProfileStore(tmp_path / "config.json")
+    store.save(Profile("cko_other", organization_id="org_b", organization_name="Beta"), name="mine")
+    signin = SignIn("signup", store=store, name="mine")
+    perform(signin.request_code(EMAIL), (200, SENT))
+    perform(signin.submit_code("123456"), (200, BUNDLE))
+    assert signin.profile == store.get("acme")
+    assert store.get("acme").api_key == KEY
+    assert store.get("mine").api_key == "cko_other"
+    assert signin.notice
+    assert "another organization, 'Beta'" in signin.notice.text
+    assert "'acme'" in signin.notice.text
+    assert signin.document()["data"]["profileName"] == "acme"
+
+
 def test_without_a_store_the_key_stays_in_memory(own_settings: Path) -> None:
     signin = at_code("signup")
     perform(signin.submit_code("123456"), (200, BUNDLE))
@@ -413,6 +435,14 @@ def test_recipe_lets_the_caller_choose_the_organization(script: Script, sandbox:
         base_url=sandbox.url,
     )
     assert chosen.organization_name == "Beta"
+
+
+def test_recipe_says_under_which_name_a_profile_is_saved(script: Script, sandbox: Sandbox) -> None:
+    options = {"ask_code": sandbox.code_for, "base_url": sandbox.url}
+    script(EMAIL, company="Acme", **options)
+    with pytest.warns(ConfigWarning, match="another organization, 'Acme'.*called 'beta'"):
+        profile = script("bob@example.com", company="Beta", name="acme", **options)
+    assert profile == ProfileStore().get("beta")
 
 
 def test_recipe_stops_at_what_cannot_be_helped(script: Script, sandbox: Sandbox) -> None:

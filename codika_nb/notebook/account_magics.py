@@ -175,8 +175,8 @@ def _sign_in(shell: InteractiveShell, purpose: Purpose, arguments: Namespace) ->
     if arguments.json:
         print(json_text(document))
     if signin.profile is not None:
-        note = use(signin.profile)
-        show(shell, signin.profile, {} if arguments.json else signed_in_card(signin.profile, note))
+        notes = signin.notice.text if signin.notice else "", use(signin.profile)
+        show(shell, signin.profile, {} if arguments.json else signed_in_card(signin.profile, *notes))
         return signin.profile
     # A person who asks too soon has a code that works. Whoever reads the document is told of the refusal.
     if not arguments.no_form or signin.step != "code" or (arguments.json and not document["success"]):

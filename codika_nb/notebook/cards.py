@@ -20,12 +20,13 @@ if TYPE_CHECKING:
     from ..profiles.credential import Credential
 
 
-def signed_in(profile: Profile, note: str = "") -> Bundle:
+def signed_in(profile: Profile, *notes: str) -> Bundle:
     """The one sentence that stays: who, which profile, which key; and what else has to be said."""
     where = f" at {profile.host}" if profile.base_url else ""
     name = f"profile {profile.name}" if profile.name else "for this kernel only"
     text = f"Signed in: {who(profile)}, {name}, key {profile.masked_key}{where}"
-    text = f"{text}{'' if text.endswith('.') else '.'} {note}" if note else text
+    if note := " ".join(filter(None, notes)):
+        text = f"{text}{'' if text.endswith('.') else '.'} {note}"
     return line(text, good=True)
 
 

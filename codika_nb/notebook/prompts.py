@@ -43,7 +43,7 @@ def by_prompts(signin: SignIn) -> None:
                 if typed.isdecimal() and 1 <= int(typed) <= len(listed):
                     client.perform(signin.choose_organization(listed[int(typed) - 1].id))
                 part = "" if typed.isdecimal() else typed
-            if signin.notice:
+            if signin.notice and signin.profile is None:  # else the outcome says it
                 print(plain(signin.notice.text, 500))
 
 

@@ -206,7 +206,8 @@ class SignInForm(SignInView):
                 self._line = {}
             # While this click counts as under way, no other one can turn the outcome around.
             try:
-                self._leave(signed_in(profile, self._tell(profile)))
+                notice = self.signin.notice.text if self.signin.notice else ""
+                self._leave(signed_in(profile, notice, self._tell(profile)))
             except Exception as error:  # of a display: the profile is there all the same
                 self._unexpected(error)
             return profile

@@ -234,7 +234,7 @@ class Document:
     def _claim(self, name: str, profile: Profile, *, overwrite: bool) -> Profile | None:
         """The profile called `name` if `profile` renews it; None if the name is free, or may be taken."""
         if name not in self._entries:
-            _check_name(name)
+            check_name(name)
             return None
         other = self.profile(name)
         if other is None:
@@ -262,7 +262,7 @@ class Document:
         else:
             base = profile.key_prefix or ("personal" if profile.type == "personal-api-key" else "")
         try:
-            _check_name(f"{base}-2"[:100])  # the tool sets no limit to what it derives itself
+            check_name(f"{base}-2"[:100])  # the tool sets no limit to what it derives itself
         except ConfigError:
             base = "default"
         name, number = base, 2
@@ -282,7 +282,12 @@ def _slug(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
 
 
-def _check_name(name: str) -> None:
+def check_name(name: str) -> None:
+    """Refuse what cannot name a profile.
+
+    Raises:
+        ConfigError: it cannot.
+    """
     if not name.strip():
         reason = "it is empty"
     elif len(name) > 100:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import builtins
 import functools
 import getpass
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 from ..client.steps import Steps, Work
 from ..display.text import plain
 from ..errors import CodikaError, InvalidRequestError
-from ..profiles import Profile, ProfileStore
+from ..profiles import ConfigWarning, Profile, ProfileStore
 from ..profiles.credential import sign_in_server
 from .reactions import REACTIONS, Organization, Purpose
 from .signin import SignIn
@@ -47,6 +48,9 @@ def sign_in(
         TransportError: the platform cannot be reached.
         ConfigError: an option that cannot be right, or a config file that cannot be written; no code is
             used up.
+
+    A `ConfigWarning` says where the profile could not be saved as it was to be: its name is another
+    account's, so that it has got one of its own, or the disk has failed by now.
 
     Example:
         >>> sign_in("ada@example.com", ask_code=lambda email: input(f"Code sent to {email}: "))
@@ -115,6 +119,8 @@ def _conversation(
             ask = functools.partial(ask_organization, signin.organizations)
             yield from signin.choose_organization((yield from Work(ask)))
         if signin.profile is not None:
+            if signin.notice:
+                warnings.warn(signin.notice.text, ConfigWarning, stacklevel=2)
             return signin.profile
     raise _refusal(signin) or InvalidRequestError(
         "No six-digit code was given.", code="OTP_INVALID", next_action="Return the digits from the mail."

@@ -17,6 +17,7 @@ from ..display.place import next_step
 from ..errors import AuthenticationError, CodikaError, ConfigError, RateLimitError
 from ..profiles import Profile, ProfileStore
 from ..profiles.credential import sign_in_server
+from ..profiles.document import check_name
 from ..profiles.profile import HoldsKey
 from .outcome import document_of, profile_of_bundle, profile_of_key
 from .reactions import (
@@ -103,6 +104,8 @@ class SignIn(HoldsKey):
         self.description = description
         self.key_name = key_name
         self.key_expires_in = days(key_expires_in)
+        if name is not None:
+            check_name(name)
         self.name = name
         self.organization_id = self._given_organization = organization_id
         self.activate = activate
@@ -344,11 +347,20 @@ class SignIn(HoldsKey):
         if (store := self.store) is None:
             return
         try:
-            self.profile = yield from Work(
-                lambda: store.save(profile, name=self.name, activate=self.activate)
-            )
+            self.profile, told = yield from Work(lambda: self._saved(store, profile))
         except ConfigError as error:
-            self._say(Notice(f"You are signed in, but only until this kernel ends: {error.message}", "error"))
+            told = Notice(f"You are signed in, but only until this kernel ends: {error.message}", "error")
+        self._say(told)
+
+    def _saved(self, store: ProfileStore, profile: Profile) -> tuple[Profile, Notice | None]:
+        """The profile as it is saved: under another name where the wanted one is another account's."""
+        try:
+            return store.save(profile, name=self.name, activate=self.activate), None
+        except ConfigError as error:
+            if error.code != "profile-exists":
+                raise
+            saved = store.save(profile, activate=self.activate)
+            return saved, Notice(f"{error.message} This one is called {saved.name!r}.")
 
     def _wrong_input(self) -> Notice | None:
         """What nobody has to be asked about; the two documented commands ask the platform all the same."""
