@@ -688,6 +688,33 @@ def test_a_secret_is_taken_out_whatever_the_form_of_the_line(
     assert all(secret.encode() not in database.read_bytes() for database in databases)
 
 
+@pytest.mark.parametrize("secret", SECRETS.values(), ids=SECRETS)
+def test_a_secret_in_a_variable_that_is_given_in_the_wrong_place_is_not_repeated(
+    shell: Kernel, sandbox: Sandbox, profile_name: str, secret: str
+) -> None:
+    shell.run(f"first, second = {secret[:20]!r}, {secret[20:]!r}; key = first + second")
+    for cell in (
+        "%codika_use $key",
+        "%codika_logout {key}",
+        "%codika_login ada@example.com $key",
+        "%codika_login ada@example.com --json --base-url $key",
+        "%codika_login ada@example.com --json --key-expires-in $key",
+        "%codika_instances $key",
+        "%codika_deploy $key",
+        "%codika_import $key",
+        "%codika_sandbox --stand-ins $key",
+        "%codika_trigger greet $key",
+        "%codika_trigger greet @$key",
+        "%codika_trigger greet --timeout $key",
+        "%codika_executions --instance $key",
+        "from codika_nb import Client; Client(profile=key)",
+        "Client(base_url=key)",
+    ):
+        outcome = shell.run(cell)
+        assert outcome.error, cell
+        assert secret not in json.dumps(outcome.messages, default=str), cell
+
+
 def test_what_is_no_key_is_used_and_no_history_changes(tmp_path: Path, own_settings: Path) -> None:
     """Yesterday's session has lines like today's, and even the key itself."""
     key, longer = SECRETS["organization"], SECRETS["organization"] + "_and-more"

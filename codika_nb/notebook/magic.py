@@ -17,7 +17,7 @@ from IPython.display import display
 
 from ..client.deployed import latest
 from ..display.place import next_step
-from ..display.text import json_text, plain
+from ..display.text import json_text, plain, redact
 from ..errors import CodikaError, Interrupted, InvalidRequestError, PermissionDeniedError
 from ..profiles import ProfileStore, same_host
 from ..profiles.credential import resolve
@@ -75,6 +75,8 @@ class Magic:
                 return None
             return self._body(shell, arguments)
         except UsageError as error:
+            # A variable may have held a key, and been given in the wrong place.
+            error.args = (redact(str(error)),)
             if "--json" in text.split() and "--json" in self.parser.format_usage():
                 refused = InvalidRequestError(str(error), code="INVALID_REQUEST")
                 print(json_text(refusal_document(refused)))
@@ -86,6 +88,8 @@ class Magic:
         except CodikaError as error:
             if isinstance(error, PermissionDeniedError) and not error.next_action:
                 error.next_action = _who_is_refused(getattr(arguments, "instance", None))
+            # Notebooks keep the text beside what is shown.
+            error.message, error.next_action = redact(error.message), redact(error.next_action or "") or None
             lines = [plain(f"{type(error).__name__}: {error.message}", 1000)]
             lines += [plain(error.next_action, 1000)] if error.next_action else []
             # IPython prints what this returns instead of a traceback.

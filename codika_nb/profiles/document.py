@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from ..display.place import next_step
+from ..display.text import redact
 from ..errors import ConfigError
 from .address import PRODUCTION, same_host
 from .profile import Profile
@@ -174,10 +175,10 @@ class Document:
         from difflib import get_close_matches  # noqa: PLC0415 - only a wrong name needs it
 
         known = [str(profile.name) for profile in self.profiles()]
-        close = get_close_matches(name, known, n=1)
+        close = get_close_matches(str(name), known, n=1)
         listed = f"Known profiles: {', '.join(map(repr, known))}." if known else next_step("make-a-profile")
         raise ConfigError(
-            f"There is no profile {name!r}.",
+            f"There is no profile {redact(str(name))!r}.",
             next_action=f"Did you mean {close[0]!r}? {listed}" if close else listed,
             code="unknown-profile",
         )
@@ -301,7 +302,7 @@ def check_name(name: str) -> None:
     else:
         return
     raise ConfigError(
-        f"{name[:100]!r} cannot name a profile: {reason}.",
+        f"{redact(name)[:100]!r} cannot name a profile: {reason}.",
         next_action="Choose a name such as 'acme-inc'.",
         code="invalid-profile-name",
     )
