@@ -307,6 +307,10 @@ def test_without_an_account_a_magic_says_how_to_get_one(shell: Kernel) -> None:
         ('name="$four"', "4"),
         ("@who.json", "from a file"),
         ("$text", "in a text"),
+        ("$row", "in a row"),
+        ("row", "in a row"),
+        ("{frame.iloc[0]}", "in a row"),
+        ("$mapping", "in a mapping"),
     ],
 )
 @pytest.mark.usefixtures("profile_name")
@@ -319,6 +323,12 @@ def test_payloads_by_value_and_by_name(shell: Kernel, greeter: Path, payload: st
         'deployed = SimpleNamespace(version="1.0"); holder = {"p": payload}; four = "4"\n'
         """text = '{"name": "in a text"}'; open("who.json", "w").write('{"name": "from a file"}')"""
     )
+    if name in ("in a row", "in a mapping"):
+        shell.run(
+            "from types import MappingProxyType; import pandas\n"
+            'mapping = MappingProxyType({"name": "in a mapping"})\n'
+            'frame = pandas.DataFrame({"name": ["in a row"], "age": [None]}); row = frame.iloc[0]'
+        )
     outcome = shell.run(f"run = %codika_trigger greet --instance={{here}} {payload}")
     assert f"Hello, {name}!" in outcome.text, outcome.traceback
 

@@ -61,8 +61,9 @@ class Line:
         put_in = self._put_in_member if payload else self._put_in
         words = [put_in(word) for word in _split(self._with_values_held(text))]
         if payload and self.payload is None:
-            self.payload = next((word for word in words if isinstance(word, dict)), None)
-            words = [word for word in words if word is not self.payload]
+            value = next((word for word in words if _object_of(word) is not None), None)
+            self.payload = _object_of(value)
+            words = [word for word in words if value is None or word is not value]
         #: The words, with values in the place of variables.
         self.words = [str(word) for word in words]
 
@@ -190,6 +191,16 @@ def _bare(match: re.Match[str]) -> str:
     return match["text"] or (f"({match['braced']})" if match["braced"] else match["dollar"])
 
 
+def _object_of(value: Any) -> dict[str, Any] | None:
+    """The value as an object, where it is one for the client, too: a mapping, or a row of a data frame."""
+    if value is None or isinstance(value, dict | str | int | float):
+        return value if isinstance(value, dict) else None
+    from ..client.payloads import as_mapping  # noqa: PLC0415 - loading is quicker without it
+
+    found = as_mapping(value)
+    return dict(found) if isinstance(found, Mapping) else None
+
+
 def payload_of(words: list[str], names: Names) -> dict[str, Any] | None:
     """A payload from words: a variable's name, ``@file.json``, or ``key=value`` again and again.
 
@@ -197,7 +208,7 @@ def payload_of(words: list[str], names: Names) -> dict[str, Any] | None:
     """
     if len(words) == 1:
         (word,) = words
-        if isinstance(named := names.get(word), dict):
+        if (named := _object_of(names.get(word))) is not None:
             return named
         if word.startswith("@"):
             return _object_in(_read_file(word[1:]), word)
