@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 import threading
 import time
 from array import array
@@ -232,6 +233,12 @@ VALUES: list[tuple[Any, Any]] = [
     (np.array(7), 7),
     (np.array([[1.5], [np.nan]]), [[1.5], [None]]),
     (np.datetime64("2026-01-02T03:04:05"), "2026-01-02T03:04:05"),
+    (np.datetime64("2026-01-02T03:04:05.120"), "2026-01-02T03:04:05.120000"),
+    (np.datetime64("2026-01-02T03:04:05.000000001"), "2026-01-02T03:04:05.000000001"),
+    (np.datetime64("300000-01"), "300000-01-01T00:00:00"),
+    (np.timedelta64(90, "m"), 5400.0),
+    (np.timedelta64(1500, "ns"), 1.5e-06),
+    (np.timedelta64(10**17, "s"), 1e17),
     (pd.Timestamp("2026-01-02", tz="UTC"), "2026-01-02T00:00:00+00:00"),
     (pd.Timedelta("1min"), 60.0),
     (pd.Series([1, 2]), [1, 2]),
@@ -258,6 +265,20 @@ VALUES: list[tuple[Any, Any]] = [
 def test_one_conversion_wherever_payloads_are_taken(value: Any, sent: Any) -> None:
     assert as_json({"v": value}) == {"v": sent}
     assert json.loads(json.dumps(as_json([value]), allow_nan=False)) == [sent]
+
+
+def test_a_moment_is_the_same_whether_pandas_is_there_or_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    moments = [(value, sent) for value, sent in VALUES if isinstance(value, np.datetime64 | np.timedelta64)]
+    monkeypatch.delitem(sys.modules, "pandas")
+    assert [as_json(value) for value, _ in moments] == [sent for _, sent in moments]
+
+
+@pytest.mark.parametrize("span", [np.timedelta64(1, "Y"), np.timedelta64(1, "M"), np.timedelta64(1)])
+def test_a_span_without_a_length_is_refused_as_what_is_no_json(span: Any) -> None:
+    assert as_json({"v": span}) == {"v": span}
+    client = Client(auth="cko_0123456789abcdef", base_url="http://127.0.0.1:9")
+    with pytest.raises(ConfigError, match="cannot be written as JSON"):
+        client.run_workflow("greet", {"v": span}, instance="i")
 
 
 @pytest.mark.parametrize(

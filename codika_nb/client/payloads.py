@@ -105,17 +105,25 @@ def _from_a_library(value: Any) -> Any:
     if is_missing or value is numpy.ma.masked:
         return _MISSING
     if isinstance(value, numpy.datetime64 | numpy.timedelta64):
-        return _moment(value, numpy, pandas)
+        return _MISSING if numpy.isnat(value) else _moment(value, numpy)
     return _converted(value.item()) if isinstance(value, numpy.generic) else _plain(value)
 
 
-def _moment(value: Any, numpy: Any, pandas: Any) -> Any:
-    if numpy.isnat(value):
-        return _MISSING
-    is_span = isinstance(value, numpy.timedelta64)
-    if pandas:
-        return _plain((pandas.Timedelta if is_span else pandas.Timestamp)(value))
-    return _plain(value.astype("timedelta64[us]" if is_span else "datetime64[us]").item())
+#: How many nanoseconds a unit of numpy has; months and years have no length.
+_NANOSECONDS = {"ns": 1, "us": 10**3, "ms": 10**6, "s": 10**9}
+_NANOSECONDS |= {"m": 60 * 10**9, "h": 3600 * 10**9, "D": 86_400 * 10**9, "W": 7 * 86_400 * 10**9}
+
+
+def _moment(value: Any, numpy: Any) -> Any:
+    """A moment or a span of numpy, which may be longer and finer than Python's own."""
+    if isinstance(value, numpy.timedelta64):
+        unit, count = numpy.datetime_data(value.dtype)
+        return (
+            int(value.astype("int64")) * count * _NANOSECONDS[unit] / 10**9 if unit in _NANOSECONDS else value
+        )
+    fraction = str(value).partition(".")[2].rstrip("0")
+    whole = numpy.datetime_as_string(value, "s", casting="unsafe")
+    return f"{whole}.{fraction:0<6}" if fraction else str(whole)
 
 
 def _plain(value: Any) -> Any:
