@@ -40,6 +40,7 @@ from codika_nb import (
     asign_in,
     sign_in,
 )
+from codika_nb.client.api import instances
 from codika_nb.client.deployed import forget
 from codika_nb.client.payloads import as_json
 from codika_nb.profiles import PRODUCTION
@@ -686,6 +687,31 @@ def test_two_use_cases_and_a_restart(
     assert "Hello, Ada!" in shell.run('_ = %codika_trigger greet {"name": "Ada"}').text
     unclear = shell.run("_ = %codika_executions")
     assert "--instance ID" in "".join(unclear.traceback)
+
+
+def test_all_instances_are_asked_for_a_workflow(
+    ada: Profile, greeter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Client() as client:
+        first = client.deploy_use_case(greeter)
+        use_case = UseCase.init(tmp_path / "other", name="Other")
+        for number in range(21):
+            client.deploy_use_case(use_case, create_project=f"Other {number}")
+            (tmp_path / "other" / "project.json").unlink()
+        forget()
+        assert client.run_workflow("greet", {"name": "x"}).instance == first.process_instance_id
+        (greeter / "project.json").unlink()
+        again = client.deploy_use_case(greeter)
+        forget()
+        with pytest.raises(ConfigError, match="in several process instances") as several:
+            client.run_workflow("greet", {"name": "x"})
+        choices = {first.process_instance_id, again.process_instance_id}
+        assert set(several.value.details["instances"]) == choices
+        with pytest.raises(ConfigError, match="or one of 3 more"):
+            client.list_executions()
+        monkeypatch.setattr(instances, "MOST_LISTED", 22)  # the first is not listed
+        with pytest.raises(ConfigError, match="more than the 22 that are listed"):
+            client.run_workflow("greet", {"name": "x"})
 
 
 def test_the_sandbox_of_the_environment_is_looked_at_anew(

@@ -15,8 +15,8 @@ from ..endpoint import endpoint
 from ..steps import Steps
 from .platform import Platform
 
-#: How many instances are asked for their workflows, where nobody has said which is meant.
-MOST_ASKED = 20
+#: How many instances the platform lists, and how many are named in a message.
+MOST_LISTED, MOST_NAMED = 100, 20
 
 
 def known_instance(api: Platform, instance: str | None, workflow: str | None = None) -> str | None:
@@ -66,7 +66,7 @@ def which_instance(api: Platform, instance: str | None, workflow: str | None = N
     if known := known_instance(api, instance, workflow):
         return known
     try:
-        listed = yield from InstancesAPI.list_instances.describe(api, limit=100)
+        listed = yield from InstancesAPI.list_instances.describe(api, limit=MOST_LISTED)
     except PermissionDeniedError as error:
         raise _unclear(
             "Which process instance is meant? This key may not list them.",
@@ -82,7 +82,7 @@ def which_instance(api: Platform, instance: str | None, workflow: str | None = N
     fitting: list[InstanceSummary] = []
     off: list[InstanceSummary] = []
     others: list[str] = []
-    for each in listed[:MOST_ASKED]:
+    for each in listed:
         there = yield from InstancesAPI.get_instance.describe(api, each.process_instance_id)
         names = [flow.workflow_id for flow in there.deployment.workflows] if there.deployment else []
         others += names
@@ -91,6 +91,11 @@ def which_instance(api: Platform, instance: str | None, workflow: str | None = N
             failed = there.deployment is not None and there.deployment.deployment_status == "failed"
             (off if failed or there.is_active is False else fitting).append(each)
     fitting = fitting or off
+    if len(listed) >= MOST_LISTED and len(fitting) < 2:
+        raise _unclear(
+            f"Which process instance is meant? There may be more than the {MOST_LISTED} that are listed.",
+            f"{next_step('name-instance')}.",
+        )
     if not fitting:
         raise NotFoundError(
             f"There is no workflow “{plain(workflow)}” in {_whose(api)}.",
@@ -107,8 +112,10 @@ def _only(listed: Sequence[InstanceSummary], before: str) -> str:
         return instances[0].process_instance_id
     choices = [
         f"{each.process_instance_id} ({plain(each.title)}, {each.environment}, {each.current_version})"
-        for each in instances[:MOST_ASKED]
+        for each in instances[:MOST_NAMED]
     ]
+    if more := len(instances) - len(choices):
+        choices.append(f"or one of {more} more")
     way = next_step("name-instance") if before else next_step("name-workflow")
     error = _unclear(f"{before}Which process instance is meant?", f"{way}, one of: {', '.join(choices)}.")
     error.details = {"instances": [each.process_instance_id for each in instances]}
