@@ -38,6 +38,8 @@ def path_of(given: str | os.PathLike[str]) -> Path:
     try:
         path = Path(given).expanduser()
         nul = b"\0" in os.fsencode(path)
+    except TypeError:
+        raise ConfigError(f"A path is a text or a Path, not {type(given).__name__}.") from None
     except RuntimeError:
         raise ConfigError(f"There is no such home folder: {given}.", next_action="Write it out.") from None
     except UnicodeEncodeError:

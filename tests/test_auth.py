@@ -310,3 +310,16 @@ def test_a_genuine_message_that_is_no_json(body: bytes) -> None:
 def test_bodies_of_every_kind(then: None) -> None:
     for body in (BODY, BODY.decode(), bytearray(BODY), memoryview(BODY)):
         assert verify_webhook(SECRET, HEADERS, body) == {"test": 2432232314}  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", [OrganizationKey, InstanceKey, QueryKey, WebhookSignature])
+@pytest.mark.parametrize("secret", [None, 5, b"cko_0123456789abcdef"])
+def test_what_is_no_text_is_no_key(kind: Any, secret: Any) -> None:
+    with pytest.raises(ConfigError):
+        kind(secret)
+
+
+@pytest.mark.parametrize("secret", [None, "", [], [None], b"whsec_"])
+def test_a_webhook_without_a_secret(secret: Any) -> None:
+    with pytest.raises(ConfigError, match="webhook secret"):
+        verify_webhook(secret, {}, b"{}")

@@ -1111,6 +1111,44 @@ def test_what_is_no_run(make_client: MakeClient, run: Any) -> None:
                 call(run, **options)
 
 
+@pytest.mark.parametrize("name", ["", " ", None, 5])
+def test_what_names_nothing(make_client: MakeClient, name: Any) -> None:
+    client = make_client(auth="cko_0123456789", base_url="http://127.0.0.1:9")
+    with pytest.raises(ConfigError, match="named by a text"):
+        client.run_workflow(name, {}, instance="i")
+    with pytest.raises(ConfigError, match="named by a text"):
+        client.set_integration(name)
+
+
+def test_blanks_around_names_do_not_count(platform: Platform, make_client: MakeClient) -> None:
+    client = make_client(**platform.account)
+    run = client.run_workflow(" greet\n", {"name": "Ada"}, instance=f"{platform.instance}\n")
+    assert run.instance == platform.instance
+    listed = client.list_executions(f" {platform.instance}", workflow="greet ")
+    assert run.execution_id in [each.execution_id for each in listed]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"auth": 5},
+        {"auth": b"cko_0123456789"},
+        {"auth": Profile("cko_0123456789")},
+        {"profile": 5},
+        {"base_url": 5},
+        {"env_file": 5},
+    ],
+)
+def test_what_can_be_no_setting(make_client: MakeClient, own_settings: Path, wrong: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError):
+        make_client(**wrong)
+
+
+def test_an_address_may_be_one_of_the_http_library(make_client: MakeClient) -> None:
+    made = make_client(auth="cko_0123456789", base_url=httpx.URL("http://127.0.0.1:9/"))
+    assert made.base_url == "http://127.0.0.1:9"
+
+
 @pytest.mark.parametrize("limit", [None, float("inf")])
 def test_waiting_without_limit(platform: Platform, make_client: MakeClient, limit: float | None) -> None:
     client = make_client(**platform.account)

@@ -47,6 +47,13 @@ def test_what_is_no_path(taken: str, given: str, said: str) -> None:
         TAKEN[taken](given)
 
 
+@pytest.mark.parametrize("taken", ["an environment file", "a config file", "a use case", "a new use case"])
+def test_what_is_no_text_is_no_path(taken: str) -> None:
+    given: Any = 5
+    with pytest.raises(ConfigError, match="A path is a text or a Path, not int"):
+        TAKEN[taken](given)
+
+
 @pytest.mark.parametrize("taken", OF_A_CLIENT)
 @pytest.mark.parametrize(("given", "said"), NO_PATHS.items())
 def test_what_is_no_path_for_a_client(platform: Platform, taken: str, given: str, said: str) -> None:

@@ -297,6 +297,14 @@ def test_days_out_of_range_are_refused_before_anything_is_sent(days: int) -> Non
         SignIn(key_expires_in=days)
 
 
+@pytest.mark.parametrize("email", [None, 5, ""])
+def test_no_address_at_all(email: Any) -> None:
+    signin = SignIn("signup", email=email)
+    assert perform(signin.request_code(email)) == []
+    assert signin.notice
+    assert signin.notice.code == "EMAIL_REQUIRED"
+
+
 def test_nothing_secret_shows() -> None:
     signin = at_code("signup")
     perform(signin.submit_code("123456"), (500, {}))

@@ -62,13 +62,14 @@ def seconds(duration: float | None) -> float:
 
 
 def name(given: str, what: str) -> str:
-    """What a thing is called; no number, nor the thing itself."""
-    if not isinstance(given, str):
+    """What a thing is called, without the blanks of copying; no number, nor the thing itself."""
+    if not isinstance(given, str) or not given.strip():
+        kind = "an empty one" if isinstance(given, str) else type(given).__name__
         raise ConfigError(
-            f"{what} is named by a text, not by {type(given).__name__}.",
+            f"{what} is named by a text, not by {kind}.",
             next_action='Give its id, such as "greet" for a workflow.',
         )
-    return given
+    return given.strip()
 
 
 def is_number(value: object, least: int, most: int) -> bool:

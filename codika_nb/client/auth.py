@@ -37,6 +37,9 @@ class _Key(httpx.Auth):
     _key = ""
 
     def __init__(self, key: str) -> None:
+        if not isinstance(key, str):
+            kind = type(key).__name__
+            raise ConfigError(f"A key is a text, not {kind}.", next_action="Is its variable set?")
         # Some tracebacks show variables, and this one may be a good key in the wrong place.
         key = MaskedKey(key.strip())
         if not key.startswith(self.prefixes):

@@ -79,6 +79,11 @@ class Settings:
             auth = auth.get_secret_value()
         if isinstance(auth, str):
             auth = auth_for(auth)
+        if not isinstance(auth, httpx.Auth | None):
+            raise ConfigError(
+                f"A key or one of the classes that hold one is given as auth, not {type(auth).__name__}.",
+                next_action="A saved profile is named: Client(profile=…)",
+            )
         if auth is not None and profile:
             raise ConfigError(
                 "Both auth and profile were given.", next_action="Give one of them: they each name a key."

@@ -22,6 +22,7 @@ def normalize_base_url(text: str) -> str:
     Raises:
         ConfigError: it is no such URL, or carries a user, a query or a fragment.
     """
+    text = str(text)  # other libraries have classes of their own for addresses
     url = text.strip()
     try:
         parts = urlsplit(url)

@@ -264,7 +264,7 @@ def _choose(store: ProfileStore, name: str | None, wanted: str | None) -> Profil
     """The profile to use at server `wanted` (None: at the profile's own)."""
     chosen = name or context.profile
     if chosen is not None:
-        profile = store.get(chosen) if isinstance(chosen, str) else chosen
+        profile = chosen if isinstance(chosen, Profile) else store.get(chosen)
         if wanted is None or same_host(profile.host, wanted):
             return profile
         if name:

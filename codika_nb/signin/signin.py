@@ -32,7 +32,7 @@ from .reactions import (
     notice_of,
     organizations_in,
 )
-from .typed import looks_like_an_address, organization_key, six_digits, visible
+from .typed import address, looks_like_an_address, organization_key, six_digits
 
 if TYPE_CHECKING:
     from ..client.api import API
@@ -112,7 +112,7 @@ class SignIn(HoldsKey):
         self.follow = follow
 
         self.step: Step = "email"
-        self.email = visible(email).strip()
+        self.email = address(email)
         self.notice: Notice | None = None
         self.error: CodikaError | None = None
         self.organizations: list[Organization] = []
@@ -142,7 +142,7 @@ class SignIn(HoldsKey):
             >>> signin.purpose, signin.notice.text
             ('login', 'This e-mail already has an account, so this is a login.')
         """
-        self.email = visible(email).strip()
+        self.email = address(email)
         if company is not None:
             self.company = company.strip()
         self._say(self._wrong_input())

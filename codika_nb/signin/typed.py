@@ -29,6 +29,11 @@ def visible(text: str) -> str:
     return "".join(c for c in text if unicodedata.category(c) != "Cf")
 
 
+def address(text: str) -> str:
+    """The address in what somebody gave; empty where that is no text, such as a variable that is not set."""
+    return visible(text).strip() if isinstance(text, str) else ""
+
+
 def looks_like_an_address(text: str) -> bool:
     """Whether a mail could go there at all; the platform has the last word."""
     return re.fullmatch(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+", text) is not None

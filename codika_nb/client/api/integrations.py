@@ -54,6 +54,7 @@ class IntegrationsAPI(Platform):
             >>> client.set_integration("openai")
             IntegrationConnected(message='openai is connected.', n8n_credential_id='...')
         """
+        integration_id = arguments.name(integration_id, "An integration")
         integrations.refuse_oauth(integration_id, self.base_url)
         yield from Work(integrations.require_cryptography)
         where = yield from self._context(integration_id, context_type, organization_id, member_id, instance)
