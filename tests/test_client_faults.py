@@ -348,9 +348,30 @@ def test_a_proxy_that_fails_is_named(make_client: MakeClient, monkeypatch: pytes
     with pytest.raises(TransportError, match=r"proxy proxy\.invalid:3128 of HTTPS_PROXY") as refused:
         make_client(auth=KEY, base_url=FAR).verify_key()
     assert "HTTPS_PROXY" in str(refused.value.next_action)
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:99999")
+    with pytest.raises(TransportError, match=r"proxy 127\.0\.0\.1:99999 of HTTPS_PROXY"):
+        make_client(auth=KEY, base_url=FAR).verify_key()
     monkeypatch.setenv("NO_PROXY", "server.invalid")
     with pytest.raises(TransportError, match=r"https://server\.invalid"):
         make_client(auth=KEY, base_url=FAR).verify_key()
+
+
+@pytest.mark.parametrize("host", ["a..b.example", f"{'a' * 64}.example", "xn--.example"])
+@pytest.mark.usefixtures("no_proxies")
+def test_what_can_be_no_name_of_a_server(make_client: MakeClient, host: str) -> None:
+    with pytest.raises(TransportError, match="no server of that name") as refused:
+        make_client(auth=KEY, base_url=f"https://{host}").verify_key()
+    assert refused.value.may_have_acted is False
+
+
+@pytest.mark.usefixtures("no_proxies")
+def test_what_makes_no_address(make_client: MakeClient) -> None:
+    client = make_client(auth=KEY, base_url="http://127.0.0.1:9")
+    with pytest.raises(TransportError, match="no address can be made") as refused:
+        client.run_workflow("x" * 100_000, {}, instance="i")
+    assert refused.value.may_have_acted is False
+    with pytest.raises(TransportError, match="nobody answers there"):
+        client.run_workflow("half \ud800 a character", {}, instance="i")
 
 
 @pytest.mark.usefixtures("no_proxies")

@@ -38,7 +38,9 @@ def path(*segments: str) -> str:
 
     Dots are what URL normalisation acts on, so a segment of dots alone is encoded by hand.
     """
-    return "".join("/" + (quote(s, safe="") if s.strip(".") else s.replace(".", "%2E")) for s in segments)
+    return "".join(
+        "/" + (quote(s, "", errors="replace") if s.strip(".") else s.replace(".", "%2E")) for s in segments
+    )
 
 
 def known(kind: type[A], within: str = "", **ids: str) -> Callable[[Any], A]:

@@ -41,8 +41,8 @@ for _name in _LOGGERS:
     logging.getLogger(_name).addFilter(_redacted)
 
 
-#: Everything that going over the network can end in, short of an answer.
-FAILURES = (httpx.RequestError, httpx.InvalidURL)
+#: Everything that going over the network can end in, short of an answer; the last is of what can be no name.
+FAILURES = (httpx.RequestError, httpx.InvalidURL, UnicodeError)
 
 
 class _Share(float):
@@ -181,7 +181,10 @@ class _AsyncBackend(_Backend):
 
     async def connect_tcp(self, host: str, port: int, timeout: float | None = None, **named: Any) -> Any:
         left = _left(timeout, httpcore.ConnectTimeout)
-        return _AsyncStream(await self._backend.connect_tcp(host, port, left, **named))
+        try:
+            return _AsyncStream(await self._backend.connect_tcp(host, port, left, **named))
+        except ExceptionGroup:  # of tasks that try several addresses: a proxy's port may be none at all
+            raise httpcore.ConnectError from None
 
 
 def _left(timeout: float | None, late: type[Exception]) -> float | None:

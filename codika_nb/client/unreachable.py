@@ -38,8 +38,11 @@ def unreachable(error: Exception, base_url: str) -> TransportError:
         next_action = "If your network has certificates of its own, set SSL_CERT_FILE to the file with them."
         if "REQUESTS_CA_BUNDLE" in os.environ:
             next_action += " REQUESTS_CA_BUNDLE is not read."
-    elif any(isinstance(cause, socket.gaierror) for cause in causes):
+    elif any(isinstance(cause, socket.gaierror | UnicodeError) for cause in causes):
         why = "there is no server of that name"
+    elif isinstance(error, httpx.InvalidURL):
+        proxy = None
+        why = f"no address can be made of what is asked for ({error})"
     elif isinstance(error, httpx.ProxyError):
         why = "it wants a user name and a password" if "407" in str(error) else f"it refused ({error})"
     elif isinstance(error, httpx.ConnectTimeout | httpx.ConnectError):
@@ -58,7 +61,8 @@ def unreachable(error: Exception, base_url: str) -> TransportError:
         next_action=next_action,
     )
     unreachable.may_have_acted = not isinstance(
-        error, httpx.ConnectTimeout | httpx.ConnectError | httpx.ProxyError
+        error,
+        httpx.ConnectTimeout | httpx.ConnectError | httpx.ProxyError | httpx.InvalidURL | UnicodeError,
     )
     return unreachable
 
