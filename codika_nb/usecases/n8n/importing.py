@@ -116,7 +116,9 @@ def _workflows(export: Export, taken: list[str], name: str | None) -> list[_Made
 
 def _as_it_is(export: Export, hint: str, taken: list[str]) -> _Made:
     """A workflow that is in the platform's pattern already: what can stay does."""
-    own = template_id(own_id(export.data) or hint, taken)
+    own = own_id(export.data)
+    if not own or own in taken:
+        own = template_id(own or hint, taken)
     notes = Notes(own)
     title = export.data.get("name")
     title = title.strip() if isinstance(title, str) and title.strip() else hint

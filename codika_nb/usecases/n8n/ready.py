@@ -68,10 +68,15 @@ def declared(trigger: Node) -> list[dict[str, str]]:
 def own_id(data: Mapping[str, Any]) -> str:
     """The template id that a workflow gives itself: by its webhook's path, or by its Codika Init."""
     nodes = _nodes(data)
-    paths = [str(node["parameters"].get("path", "")) for node in nodes if node["type"] == WEBHOOK]
-    ids = [path.removeprefix(INSTANCE_PATH) for path in paths if path.startswith(INSTANCE_PATH)]
+    ids = [path.removeprefix(INSTANCE_PATH) for path in _paths(nodes)]
     ids += [str(node["parameters"].get("workflowId", "")) for node in nodes if _is_init(node)]
     return next((each for each in ids if re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*", each)), "")
+
+
+def _paths(nodes: list[Node]) -> list[str]:
+    """The paths of its webhooks that are the platform's."""
+    paths = [str(node["parameters"].get("path", "")) for node in nodes if node["type"] == WEBHOOK]
+    return [path for path in paths if path.startswith(INSTANCE_PATH)]
 
 
 def described(data: Mapping[str, Any], template_id: str, notes: Notes) -> dict[str, Any]:
@@ -88,14 +93,17 @@ def described(data: Mapping[str, Any], template_id: str, notes: Notes) -> dict[s
     if sub := next((node for node in nodes if node["type"] == SUBWORKFLOW), None):
         trigger = {"type": "subworkflow", "inputSchema": declared(sub), "calledBy": []}
         return {"triggers": [trigger], **members, "cost": 0}
+    # Its webhook says where it is, unless another workflow is there already.
+    paths = _paths(nodes) if own_id(data) in ("", template_id) else []
+    last = next(iter(paths), INSTANCE_PATH + template_id).removeprefix(INSTANCE_PATH)
     kinds = {kind: node for node in reversed(nodes) if (kind := trigger_kind(node["type"]))}
     if "schedule" in kinds:
-        trigger = schedule(kinds["schedule"], settings, template_id, notes)
+        trigger = schedule(kinds["schedule"], settings, last, notes)
     elif "service_event" in kinds:
         service, event = service_event(kinds["service_event"]["type"])
         trigger = {"type": "service_event", "service": service, "eventType": event}
     else:
-        trigger = {"type": "http", "url": webhook_url(template_id), "method": "POST"}
+        trigger = {"type": "http", "url": webhook_url(last), "method": "POST"}
         if "http" in kinds:
             name = kinds["http"]["name"]
             read = read_of(Graph(template_id, nodes, {}), name, [])
