@@ -652,13 +652,14 @@ def test_times_are_said_for_people(expression: str, words: str) -> None:
     assert (trigger["cronExpression"], trigger["humanReadable"]) == (expression, words)
 
 
-def test_calls_lead_to_what_is_imported_along() -> None:
+@pytest.mark.parametrize("kind", ["executeWorkflow", f"{AI}toolWorkflow", f"{AI}retrieverWorkflow"])
+def test_calls_lead_to_what_is_imported_along(kind: str) -> None:
     called = after(node("T", "executeWorkflowTrigger", 1), id="17", name="Called")
     caller = after(
         MANUAL,
         node(
             "Call",
-            "executeWorkflow",
+            kind,
             1.1,
             parameters={"workflowId": {"__rl": True, "value": "17", "mode": "list"}},
         ),
@@ -953,6 +954,45 @@ def test_what_is_in_the_pattern_comes_out_unchanged() -> None:
 
     assert use_case._source.files["workflows/greet.json"] == file.read_bytes()
     assert use_case.verify() == []
+
+
+@pytest.mark.parametrize("path", ["Greet_User", "greet.v2", f"greet{'r' * 70}", "greet/hook"])
+def test_what_is_in_the_pattern_keeps_its_id_and_its_path(path: str) -> None:
+    written = (GREETER / "workflows" / "greet.json").read_text(encoding="utf-8")
+    written = written.replace('_ATADRESU}}/greet"', f'_ATADRESU}}}}/{path}"')
+    if "/" not in path:
+        written = written.replace('"workflowId": "greet"', f'"workflowId": "{path}"')
+
+    use_case = UseCase.from_n8n(written)
+
+    workflow = use_case.configuration.workflows[0]
+    assert workflow.workflow_template_id == (path if "/" not in path else "greet")
+    assert use_case._source.files[f"workflows/{workflow.workflow_template_id}.json"] == written.encode()
+    assert use_case.verify() == []
+
+
+def test_two_workflows_in_the_pattern_have_no_path_in_common_unsaid() -> None:
+    written = (GREETER / "workflows" / "greet.json").read_text(encoding="utf-8")
+
+    use_case = UseCase.from_n8n([written, written])
+
+    assert "WEBHOOK-PATH-CONSISTENCY" in {finding.rule for finding in use_case.verify().must}
+
+
+def test_calls_of_what_is_in_the_pattern_are_known_to_what_is_called() -> None:
+    called = after(node("T", "executeWorkflowTrigger", 1), id="17", name="called")
+    first = UseCase.from_n8n([after(MANUAL, name="Caller"), called])
+    caller, child = (first._source.files[name].decode() for name in first._source.workflow_files)
+    by_placeholder = json.loads(caller)
+    named(by_placeholder)["Edit"] |= {
+        "type": "n8n-nodes-base.executeWorkflow",
+        "parameters": {"workflowId": "{{SUBWKFL_called_LFKWBUS}}"},
+    }
+
+    use_case = UseCase.from_n8n([json.dumps(by_placeholder), child])
+
+    assert "CALLEDBY-CONSISTENCY" not in {finding.rule for finding in use_case.verify()}
+    assert use_case.configuration.workflows[1].triggers[0].to_json()["calledBy"] == ["caller"]
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from ...errors import UseCaseError
 from ..documents import json_file
 from ..rules.verify import verify_files
-from ..rules.view import ERROR_WORKFLOW
+from ..rules.view import ERROR_WORKFLOW, calls_in
 from ..starters import ERROR, SUBWORKFLOW, trigger_kind
 from . import ends, inputs, leftovers
 from .export import Export, Given, Read, exports, put_right, template_id
@@ -19,7 +20,11 @@ from .report import ImportReport, Notes
 from .starts import Start, build, starts
 from .times import zone_of
 
-_CALLS = ("n8n-nodes-base.executeWorkflow", "@n8n/n8n-nodes-langchain.toolWorkflow")
+_CALLS = (
+    "n8n-nodes-base.executeWorkflow",
+    "@n8n/n8n-nodes-langchain.toolWorkflow",
+    "@n8n/n8n-nodes-langchain.retrieverWorkflow",
+)
 
 
 class Imported(NamedTuple):
@@ -311,6 +316,8 @@ def _match_calls(made: list[_Made]) -> None:
         for node in caller.workflow["nodes"]:
             if node["type"] in _CALLS and (missed := _match_call(caller, node, known)):
                 caller.notes.decide(missed, node["name"])
+    for caller in made:
+        _tell_callers(caller, {each.template_id: each for each in made})
 
 
 def _match_call(caller: _Made, node: Node, known: Mapping[str, _Made]) -> str | None:
@@ -327,16 +334,23 @@ def _match_call(caller: _Made, node: Node, known: Mapping[str, _Made]) -> str | 
     target = known.get(called)
     if target is None:
         return f"Calls a workflow of the old engine ({called}): import it along, or name another."
-    trigger = target.members["triggers"][0]
-    if trigger["type"] != "subworkflow":
+    if target.members["triggers"][0]["type"] != "subworkflow":
         return f"Calls {target.template_id}, which is no sub-workflow."
     placeholder = f"{{{{SUBWKFL_{target.template_id}_LFKWBUS}}}}"
     node["parameters"]["workflowId"] = (
         {"__rl": True, "mode": "id", "value": placeholder} if isinstance(given, dict) else placeholder
     )
-    if caller.template_id not in trigger["calledBy"]:
-        trigger["calledBy"].append(caller.template_id)
-    needed = caller.members["integrationUids"]
-    needed += [uid for uid in target.members["integrationUids"] if uid not in needed]
     caller.notes.done(f"Calls {target.template_id}, which was imported along.", node["name"])
     return None
+
+
+def _tell_callers(caller: _Made, made: Mapping[str, _Made]) -> None:
+    """Say of what is called by whom, and that the caller needs the integrations of what it calls."""
+    written = caller.workflow if isinstance(caller.workflow, str) else json.dumps(caller.workflow)
+    for called in calls_in(written):
+        if called in made:
+            target = made[called].members
+            callers = target["triggers"][0].get("calledBy", [])
+            callers += [caller.template_id] * (caller.template_id not in callers)
+            needed = caller.members["integrationUids"]
+            needed += [uid for uid in target["integrationUids"] if uid not in needed]

@@ -95,7 +95,7 @@ class _Flow:
     @cached_property
     def calls(self) -> list[str]:
         """The sub-workflows that it calls, each once."""
-        return list(dict.fromkeys(re.findall(r"\{\{SUBWKFL_([A-Za-z0-9_-]+)_LFKWBUS\}\}", self.text)))
+        return calls_in(self.text)
 
     @cached_property
     def integrations(self) -> list[str]:
@@ -238,6 +238,11 @@ def rule_about(place: str) -> str:
     if "Schema" in place:
         return "SCHEMA-TYPES"
     return "TRIGGER-TYPES" if ".triggers" in place else "CONFIGURATION"
+
+
+def calls_in(written: str) -> list[str]:
+    """The sub-workflows that a workflow calls, each once."""
+    return list(dict.fromkeys(re.findall(r"\{\{SUBWKFL_([A-Za-z0-9_-]+)_LFKWBUS\}\}", written)))
 
 
 def as_object(value: object) -> dict[str, Any]:
