@@ -207,6 +207,15 @@ def test_listed_files_are_those_of_the_folder_wherever_the_kernel_is(
         assert UseCase.load(folder).verify() == []
         assert UseCase.load(os.path.relpath(folder)).verify() == []
 
+    linked = folder.with_name("linked")
+    linked.symlink_to(folder)
+    absolute = text.replace("'workflows/greet.json'", "join(here, 'workflows/greet.json')")
+    (folder / "config.ts").write_text(absolute, encoding="utf-8")
+    assert UseCase.load(linked).verify() == []
+    (folder / "config.ts").write_text(f"{text}\nnosuch();\n", encoding="utf-8")
+    with pytest.raises(UseCaseError, match=r"^config\.ts, line \d+: ReferenceError"):
+        UseCase.load(linked)
+
     (folder / "config.ts").write_text(
         text.replace("export const WORKFLOW_FILES", "const WORKFLOW_FILES"), "utf-8"
     )

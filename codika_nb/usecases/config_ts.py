@@ -73,7 +73,7 @@ def run_typescript(
         found = json.loads(answer.read_bytes())
         imported = log.read_text(encoding="utf-8").splitlines()
     if error := found.get("error"):
-        raise _typescript_error(file, error)
+        raise _typescript_error(file.parent.resolve() / file.name, error)
     if not found["callable"]:
         raise UseCaseError(
             f"config.ts does not export a function {wanted}.",
@@ -85,12 +85,13 @@ def run_typescript(
             next_action="Make it a function that is not async.",
         )
     listed = found.get("workflowFiles")
-    # A path that is not absolute is one in the folder, wherever the kernel is.
+    # A path that is not absolute is one in the folder, wherever the kernel is. Node knows no links to it.
+    folder = file.parent.resolve()
     texts = [item for item in listed if isinstance(item, str)] if isinstance(listed, list) else []
-    files = None if listed is None else _inside(file.parent, texts)
+    files = None if listed is None else _inside(folder, texts)
     used = [url2pathname(url.removeprefix("file://")) for url in imported]
-    read = [str((file.parent / path).resolve()) for path in (*used, *found["read"])]
-    return found.get("configuration"), files, _inside(file.parent.resolve(), read)
+    read = [str((folder / path).resolve()) for path in (*used, *found["read"])]
+    return found.get("configuration"), files, _inside(folder, read)
 
 
 def view_of_json(workflow_files: Iterable[str]) -> bytes:
