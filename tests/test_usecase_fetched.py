@@ -251,6 +251,25 @@ def test_a_data_ingestion_whose_workflow_is_null_carries_that_of_its_folder(
     assert data_ingestion(tmp_path / "saved").config == found
 
 
+@pytest.mark.parametrize("carries", [True, False])
+def test_a_data_ingestion_goes_without_a_mark_and_hidden_files_are_none(
+    greeter: Path, tmp_path: Path, carries: bool
+) -> None:
+    workflow = b'{"nodes": [], "connections": {}}'
+    (greeter / "data-ingestion").mkdir()
+    (greeter / "data-ingestion" / "embed.json").write_bytes(b"\xef\xbb\xbf" + workflow)
+    (greeter / "data-ingestion" / "._embed.json").write_bytes(b"\0\5\x16\7")  # as macOS leaves them
+    own = {"n8nWorkflowJsonBase64": base64.b64encode(b"\xef\xbb\xbf" + workflow).decode()}
+    given = json.dumps(EMBED | own if carries else EMBED)
+    (greeter / "data-ingestion.json").write_text(given, encoding="utf-8")
+
+    found = data_ingestion(greeter).config
+
+    assert base64.b64decode(found["n8nWorkflowJsonBase64"]) == workflow
+    UseCase.load(greeter).save(tmp_path / "saved")
+    assert data_ingestion(tmp_path / "saved").config == found
+
+
 def test_a_data_ingestion_that_is_not_complete_is_named_when_it_is_saved(
     greeter: Path, tmp_path: Path
 ) -> None:

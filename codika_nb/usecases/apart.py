@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ..errors import UseCaseError
 from .config_py import run_python
 from .config_ts import is_view, run_typescript
-from .documents import check_workflow, inside, json_file, read, read_object, text
+from .documents import ENCODED_MARK, check_workflow, inside, json_file, read, read_object, text
 
 if TYPE_CHECKING:
     from ..models import StageDocument
@@ -54,7 +54,8 @@ def stage_documents(folder: Path) -> list[StageDocument]:
 
 def _names(folder: Path, of: str) -> list[str]:
     place = inside(folder, of)
-    return sorted(file.name for file in place.glob(_FILES[of])) if place.is_dir() else []
+    found = place.glob(_FILES[of]) if place.is_dir() else ()
+    return sorted(file.name for file in found if file.is_file() and file.name[0] != ".")
 
 
 def _stage_document(folder: Path, stage: int, name: str) -> StageDocument:
@@ -96,9 +97,11 @@ def data_ingestion(folder: Path) -> Ingestion:
     given = _ingestion_config(folder)
     if not isinstance(given, dict):
         raise UseCaseError("The configuration of the data ingestion is no object.")
-    config = {**given}
-    if config.get("n8nWorkflowJsonBase64") is None:  # null is the same as left out
-        config["n8nWorkflowJsonBase64"] = base64.b64encode(content).decode()
+    own = given.get("n8nWorkflowJsonBase64")  # null is the same as left out
+    encoded = base64.b64encode(content).decode() if own is None else own
+    config = {**given, "n8nWorkflowJsonBase64": encoded}
+    if isinstance(encoded, str):
+        config["n8nWorkflowJsonBase64"] = encoded.removeprefix(ENCODED_MARK)
     return Ingestion(config, name, content)
 
 

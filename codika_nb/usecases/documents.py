@@ -61,6 +61,10 @@ def without_mark(content: bytes) -> bytes:
     return content.removeprefix(codecs.BOM_UTF8)
 
 
+#: The same in base64: three bytes are four letters, so that what follows is not touched by it.
+ENCODED_MARK = "77u/"
+
+
 def text(content: bytes, name: str) -> str:
     """The content as text.
 

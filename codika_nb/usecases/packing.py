@@ -10,7 +10,7 @@ from typing import Any
 from ..files import Base64
 from .apart import INGESTION_FILE
 from .configuration import Configuration
-from .documents import check_path_segment, without_mark
+from .documents import ENCODED_MARK, check_path_segment, without_mark
 from .source import CONFIGURATION_FILES, Source, workflow_file
 
 #: The platform stores no larger file with a deployment.
@@ -33,9 +33,6 @@ _CONTENT_TYPES = {
     ".yml": "application/x-yaml",
 }
 
-# A byte order mark in base64: three bytes are four letters, so that what follows is not touched by it.
-_ENCODED_MARK = "77u/"
-
 
 def deployment_body(
     source: Source,
@@ -50,7 +47,7 @@ def deployment_body(
     members = configuration.to_json()
     for workflow in members["workflows"]:
         if carried := workflow.get("n8nWorkflowJsonBase64"):
-            workflow["n8nWorkflowJsonBase64"] = carried.removeprefix(_ENCODED_MARK)
+            workflow["n8nWorkflowJsonBase64"] = carried.removeprefix(ENCODED_MARK)
         else:
             workflow["n8nWorkflowJsonBase64"] = content[workflow_file(workflow["workflowTemplateId"])]
     body: dict[str, Any] = {
