@@ -54,7 +54,7 @@ from codika_nb.notebook.result import result_html
 from codika_nb.sandbox.rules.configuration import check_payload
 from codika_nb.usecases.fields import fields
 from codika_nb.usecases.received import read_schema
-from codika_nb.usecases.schema import initial, payload, problems
+from codika_nb.usecases.schema import example, initial, payload, problems
 from codika_nb.usecases.uploads import File
 from tests.conftest import EMAIL, ROOT, copied
 from tests.kernels import kernel
@@ -363,6 +363,53 @@ def test_a_field_of_a_kind_that_is_not_known_takes_json() -> None:
     [problem] = problems(schema, {"x": "{depth"})
     assert problem.text.startswith("This is not JSON")
     assert read_schema([{"type": "hologram"}], "here") == []
+
+
+def test_a_field_that_cannot_be_read_is_as_needed_as_before() -> None:
+    schema = read_schema([field("select", required=True)], "here")
+    assert "no kind of field" not in (schema[0].description or "")
+    assert [problem.place for problem in problems(schema, {"x": ""})] == ["x"]
+
+
+def test_what_can_be_no_option_is_left_out() -> None:
+    options: list[Any] = ["a", None, {}, [], {"value": None}, {"value": 1}, {"label": "L"}]
+    made: Any = read_schema([field("select", options=options)], "here")[0]
+    assert [(each.value, each.label) for each in made.options] == [("a", "a"), ("1", "1"), ("L", "L")]
+
+
+@pytest.mark.parametrize(
+    ("described", "begins_with"),
+    [
+        (field("date", defaultValue="soon"), None),
+        (field("array", itemField={"type": "number"}, defaultValue=["a", 1]), [1]),
+        (field("array", itemField={"type": "select", "options": [1, 2]}, defaultValue=[2, 3]), ["2"]),
+    ],
+)
+def test_a_default_that_does_not_fit_is_left_out(described: dict[str, Any], begins_with: Any) -> None:
+    schema = read_schema([described], "here")
+    assert initial(schema) == {"x": begins_with}
+    assert problems(schema, initial(schema)) == []
+
+
+@pytest.mark.parametrize(
+    "described",
+    [
+        field("number", max=10, step=3),
+        field("number", min=0.5, numberType="integer"),
+        field("date", maxDate="2020-01-01"),
+        field("date", minDate="soon"),
+        field("string", minLength=5),
+        field("string", defaultValue=""),
+        field("multiselect", options=OPTIONS, defaultValue=[]),
+        field("array", itemField={"type": "string"}, minItems=3),
+        field("objectArray", itemSchema=[field("string", required=True)], minItems=2),
+        field("object", schema=[field("string", required=True)], defaultValue={"y": 1}),
+        field("hologram"),
+    ],
+)
+def test_an_example_is_taken(described: dict[str, Any]) -> None:
+    schema = read_schema([{**described, "required": True}], "here")
+    assert problems(schema, example(schema)) == []
 
 
 def test_rounding_is_no_mistake() -> None:

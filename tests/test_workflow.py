@@ -315,6 +315,16 @@ def schema_of(required: bool) -> Any:
     return read_schema([*label, FIELDS[-1]], "test")
 
 
+def test_a_blank_default_is_none() -> None:
+    text = {"type": "string", "label": "T", "key": "a", "required": True, "defaultValue": ""}
+    several = {"type": "multiselect", "label": "M", "key": "m", "required": True, "options": ["x"]}
+    schema = read_schema([text, {**several, "defaultValue": []}], "test")
+
+    assert json_schema(schema)["required"] == ["a", "m"]
+    assert not any("default" in each for each in json_schema(schema)["properties"].values())
+    assert str(signature(schema)).count("=") == 0
+
+
 @given(VALUES)
 def test_what_fits_the_fields_fits_the_json_schema(values: dict[str, Any]) -> None:
     schema = schema_of(required=False)

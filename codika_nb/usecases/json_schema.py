@@ -18,6 +18,7 @@ from .fields import (
     TextItem,
     fields,
 )
+from .schema import is_blank
 
 __all__ = ["DIALECT", "is_needed", "json_schema"]
 
@@ -59,8 +60,8 @@ def json_schema(schema: Schema, *, closed: bool = True) -> dict[str, Any]:
 
 
 def is_needed(field: Any) -> bool:
-    """Whether a value has to be given: one is required, and there is no default."""
-    return bool(field.required) and getattr(field, "default_value", None) is None
+    """Whether a value has to be given: one is required, and there is no default, or a blank one."""
+    return bool(field.required) and is_blank(getattr(field, "default_value", None))
 
 
 def _described(field: FormField | ItemField) -> dict[str, Any]:
@@ -72,8 +73,8 @@ def _described(field: FormField | ItemField) -> dict[str, Any]:
     written = {} if isinstance(field, JSONField) else _kind(field)
     if words:
         written["description"] = ". ".join(dict.fromkeys(words)) + "."
-    if getattr(field, "default_value", None) is not None:
-        written["default"] = field.default_value  # type: ignore[union-attr]
+    if not is_blank(default := getattr(field, "default_value", None)):
+        written["default"] = default
     return written
 
 

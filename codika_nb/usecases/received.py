@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import TypeAdapter, ValidationError
 
 from ..display.text import plain
 from ..errors import InvalidResponseError
-from .fields import FormField, ItemField, JSONField, Option
+from .fields import ArrayField, DateItem, FormField, ItemField, JSONField, Option, RadioItem, SelectItem
+from .schema import misfits
+from .words import read_date
 
 _reader: TypeAdapter[list[FormField]] = TypeAdapter(list[FormField])
 _field_reader: TypeAdapter[FormField] = TypeAdapter(FormField)
 _item_reader: TypeAdapter[ItemField] = TypeAdapter(ItemField)
+_KINDS = {each.model_fields["type"].default for each in get_args(get_args(FormField)[0])}
 
 #: Kinds of fields that hold a text.
 _TEXTS = ("string", "text", "select", "radio", "date")
@@ -70,17 +73,38 @@ def _mended(given: Mapping[str, Any]) -> Mapping[str, Any] | JSONField | None:
     elif not isinstance(mended.get("label"), str):
         mended["label"] = mended["key"]
     if fitting := _fitting(mended, _field_reader):
-        return fitting
+        return _with_fitting_default(fitting)
     if "key" not in mended:
         return None
-    what = f"“{plain(str(given.get('type')))}” is no kind of field that is known here: give it as JSON."
-    return JSONField(key=mended["key"], label=mended["label"], description=what)
+    kind = plain(str(given.get("type")))
+    what = (
+        f"What this {kind} takes cannot be read"
+        if kind in _KINDS
+        else f"“{kind}” is no kind of field that is known here"
+    )
+    needed = mended.get("required") is True or None
+    described = {"label": mended["label"], "required": needed, "description": f"{what}: give it as JSON."}
+    return JSONField(key=mended["key"], **described)
+
+
+def _with_fitting_default(given: dict[str, Any]) -> dict[str, Any]:
+    """The field without what of its default is no day, or no element of its kind."""
+    field = _field_reader.validate_python(given)
+    default = getattr(field, "default_value", None)
+    if isinstance(field, DateItem) and default is not None and read_date(default) is None:
+        return {name: value for name, value in given.items() if name != "defaultValue"}
+    if isinstance(field, ArrayField) and default is not None:
+        has_options = isinstance(field.item_field, SelectItem | RadioItem)
+        items = map(_chosen, default) if has_options else default
+        fitting = [item for item in items if not any(misfits(field.item_field, item))]
+        return given | {"defaultValue": fitting}
+    return given
 
 
 def _mend_choices(field: dict[str, Any]) -> None:
     """Make texts of a field's options, and of those that are chosen at first."""
     if isinstance(field.get("options"), list):
-        field["options"] = [_option(each) for each in field["options"]]
+        field["options"] = [option for each in field["options"] if (option := _option(each))]
         values = [_chosen(each["value"]) for each in field["options"]]
         first = field.get("defaultValue")
         if isinstance(first, list):
@@ -116,10 +140,10 @@ def _fitting(given: dict[str, Any], reader: TypeAdapter[Any]) -> dict[str, Any] 
     return None
 
 
-def _option(given: Any) -> Any:
-    if not isinstance(given, Mapping):
-        text = _chosen(given if isinstance(given, str | int | float) else str(given))
-        return {"value": text, "label": text}
-    value, label = given.get("value"), given.get("label")
-    texts = {"value": label if value is None else value, "label": value if label is None else label}
-    return {**given} | {name: str(_chosen(text)) for name, text in texts.items()}
+def _option(given: Any) -> dict[str, Any] | None:
+    """An option with texts; None if nothing in it can be one."""
+    whole = given if isinstance(given, Mapping) else {"value": given}
+    texts = [
+        _chosen(text) for name in ("value", "label") if isinstance(text := whole.get(name), str | int | float)
+    ]
+    return {**whole, "value": texts[0], "label": texts[-1]} if texts else None

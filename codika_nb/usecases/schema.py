@@ -78,13 +78,17 @@ def _merged(schema: Schema, first: dict[str, Any], given: Mapping[str, Any]) -> 
         if field.key in given:
             member = given[field.key]
             if isinstance(field, ObjectField) and isinstance(member, Mapping):
-                member = _merged(field.schema_, first[field.key], member)
+                member = _merged(field.schema_, first.get(field.key) or {}, member)
             first[field.key] = member
     return first
 
 
 def _rows_at_first(field: ArrayField | ObjectArrayField) -> int:
-    return min(max(field.min_items or 0, 1), MOST_AT_FIRST) if field.required else 0
+    return _rows_shown(field) if field.required else 0
+
+
+def _rows_shown(field: ArrayField | ObjectArrayField) -> int:
+    return min(max(field.min_items or 0, 1), MOST_AT_FIRST)
 
 
 def hint(field: FormField | ItemField) -> str:  # noqa: PLR0911 - one for each kind of field
@@ -168,15 +172,19 @@ def example(schema: Schema) -> dict[str, Any]:
 
 
 def _shown(field: Any) -> Any:  # noqa: PLR0911 - one for each kind of field
-    if (default := getattr(field, "default_value", None)) is not None:
+    default = getattr(field, "default_value", None)
+    if not (is_blank(default) or isinstance(field, ObjectField)):
         return default
     match field:
+        case JSONField():
+            return {}
         case NumberItem():
-            return next((bound for bound in (field.min, field.max) if bound is not None), 1)
+            return _first_fitting(field, field.min, field.max, 1, 0)
         case BooleanItem():
             return True
         case DateItem():
-            return field.min_date or date.today().isoformat()  # noqa: DTZ011 - a day as people write it
+            today = date.today().isoformat()  # noqa: DTZ011 - a day as people write it
+            return _first_fitting(field, field.min_date, today, field.max_date)
         case SelectItem() | RadioItem():
             return field.options[0].value if field.options else "…"
         case MultiselectField():
@@ -184,12 +192,17 @@ def _shown(field: Any) -> Any:  # noqa: PLR0911 - one for each kind of field
         case FileField():
             return {"fileName": "…", "contentBase64": "…"}
         case ArrayField():
-            return [_shown(field.item_field)]
+            return [_shown(field.item_field)] * _rows_shown(field)
         case ObjectField():
-            return example(field.schema_)
+            return _merged(field.schema_, example(field.schema_), default or {})
         case ObjectArrayField():
-            return [example(field.item_schema)]
-    return field.placeholder or "…"
+            return [example(field.item_schema)] * _rows_shown(field)
+    return field.placeholder or "…" * min(max(field.min_length or 1, 1), 50)
+
+
+def _first_fitting(field: Any, *candidates: Any) -> Any:
+    given = [each for each in candidates if each is not None]
+    return next((each for each in given if not any(misfits(field, each))), given[0])
 
 
 def is_blank(value: Any) -> bool:
@@ -261,7 +274,7 @@ def _in_field(field: FormField | ItemField, value: Any, path: Path) -> Iterator[
         case ArrayField() | ObjectArrayField():
             yield from _in_list(field, value, path)
         case _:
-            yield from (Problem(path, text) for text in _misfit(field, value) if text)
+            yield from (Problem(path, text) for text in misfits(field, value) if text)
 
 
 def _in_list(field: ArrayField | ObjectArrayField, value: Any, path: Path) -> Iterator[Problem]:
@@ -281,7 +294,7 @@ def _in_list(field: ArrayField | ObjectArrayField, value: Any, path: Path) -> It
             yield from _in_field(field.item_field, item, (*path, n))
 
 
-def _misfit(field: FormField | ItemField, value: Any) -> Iterator[str]:
+def misfits(field: FormField | ItemField, value: Any) -> Iterator[str]:
     """What is wrong with a plain value: at most a sentence."""
     match field:
         case JSONField():
