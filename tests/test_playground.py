@@ -362,6 +362,7 @@ def test_a_field_of_a_kind_that_is_not_known_takes_json() -> None:
     assert payload(schema, {"x": '{"depth": 3}'}) == {"x": {"depth": 3}}
     [problem] = problems(schema, {"x": "{depth"})
     assert problem.text.startswith("This is not JSON")
+    assert payload(schema, {"x": "{depth"}) == {"x": "{depth"}  # as it is shown as code
     assert read_schema([{"type": "hologram"}], "here") == []
 
 

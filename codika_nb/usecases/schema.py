@@ -216,7 +216,7 @@ def _sent(field: FormField | ItemField, value: Any) -> Any:  # noqa: PLR0911 - o
         return None
     match field:
         case JSONField() if isinstance(value, str):
-            return json.loads(value)
+            return value if _misfit_json(value) else json.loads(value)
         case NumberItem() if isinstance(value, float) and field.number_type == "integer":
             return int(value) if value.is_integer() else value
         case ArrayField() if isinstance(value, list):
