@@ -273,6 +273,18 @@ def straight_to_slow_work(workflow: Any) -> None:
     wire(workflow, "Fetch", "Codika Init")
 
 
+def leads_as(odd: Any, source: str = "Submit Result") -> Callable[[Any], Any]:
+    return lambda w: w["connections"].update({source: odd})
+
+
+def no_json(severity: str, node: str | None) -> set[tuple[str, str, str | None]]:
+    return {("JSON-001", severity, node)}
+
+
+def has(members: dict[str, Any]) -> Callable[[Any], Any]:
+    return lambda w: its(w, "Greet").update(members)
+
+
 WIRING: list[tuple[Callable[[Any], Any], set[tuple[str, str, str | None]]]] = [
     (lambda w: wire(w, "Webhook Trigger", "Nobody"), {("JSON-001", "must", "Webhook Trigger")}),
     (lambda w: wire(w, "Ghost", "Submit Result"), {("JSON-001", "must", "Submit Result")}),
@@ -305,7 +317,40 @@ WIRING: list[tuple[Callable[[Any], Any], set[tuple[str, str, str | None]]]] = [
         lambda w: w["connections"].pop("Webhook Trigger"),
         {("RUN-WIRING", "should", "Webhook Trigger"), ("RUN-WIRING", "should", "Codika Init")},
     ),
+    *(
+        (leads_as(odd), no_json(severity, "Submit Result"))
+        for severity, odd in (
+            ("must", []),
+            ("must", [{"main": []}]),
+            ("must", {"main": []}),
+            ("must", {"main": {"0": []}}),
+            ("must", {"main": [["Greet"]]}),
+            ("must", {"main": ["Greet"]}),
+            ("should", {"main": [{"node": "Greet", "type": "main", "index": 0}]}),
+        )
+    ),
+    (leads_as({}, "Ghost"), no_json("must", None)),
+    (leads_as({"main": [[]]}, "Ghost"), no_json("must", None)),
+    *(
+        (has(odd), no_json("must", "Greet"))
+        for odd in (
+            {"credentials": "mine"},
+            {"disabled": "no"},
+            {"continueOnFail": 1},
+            {"notes": 5},
+            {"typeVersion": "2"},
+            {"typeVersion": True},
+        )
+    ),
+    (lambda w: w.update(name=5), {("JSON-001", "must", None)}),
+    (lambda w: w["connections"].update({"Submit Result": {"main": [None, []], "error": None}}), set()),
     (lambda w: its(w, "Codika Init").update(disabled=True), {("RUN-WIRING", "should", "Codika Init")}),
+    (
+        lambda w: w["nodes"].append(
+            {"name": "T", "type": "n8n-nodes-base.telegramTrigger", "parameters": {}, "disabled": True}
+        ),
+        {("RUN-WIRING", "should", "T"), ("TRIGGER-TYPE-CONSISTENCY", "must", None)},
+    ),
     (lambda w: its(w, "Submit Result").update(disabled=True), {("RUN-WIRING", "should", "Submit Result")}),
     (
         lambda w: its(w, "Webhook Trigger")["parameters"].update(httpMethod="GET"),
@@ -632,6 +677,8 @@ def test_a_copy_of_a_workflow_is_left_aside(greeter: Path) -> None:
     [
         (("{{FLEXCRED_A_ID_DERCXELF}}", "{{USERCRED_A_NAME_DERCRESU}}"), True),
         (("{{FLEXCRED_A_ID_DERCXELF}}", "{{FLEXCRED_B_NAME_DERCXELF}}"), True),
+        (("{{FLEXCRED_A_ID_DERCXELF}}", "{{ORGSECRET_WEBHOOK_AUTH_CRED_NAME_TERCESORG}}"), True),
+        (("{{SYSCREDS_A_ID_SDERCSYS}}", "{{ORGCRED_A_NAME_DERCGRO}}"), True),
         (("{{FLEXCRED_A_ID_DERCXELF}}", "{{FLEXCRED_A_NAME_DERCXELF}}"), False),
     ],
 )
@@ -654,6 +701,7 @@ def test_words_in_two_braces_that_nothing_fills_are_found(greeter: Path) -> None
 
     def ask(workflow: Any) -> None:
         code = "{{APIKEY}} {{INSTPARM_N_MRAPTSNI}} {{INSTPARM_NOSUCH_MRAPTSNI}} {{ $json.KEY }}"
+        code += " {{INSTPARM_NO-SUCH_MRAPTSNI}}"
         its(workflow, "Greet")["parameters"]["jsCode"] += f"\n// {code}"
 
     change(greeter / "workflows" / "greet.json", ask)
@@ -661,6 +709,7 @@ def test_words_in_two_braces_that_nothing_fills_are_found(greeter: Path) -> None
     assert [(f.rule, f.severity, f.node, f.message.split()[0]) for f in UseCase.load(greeter).verify()] == [
         ("PLACEHOLDER-SYNTAX", "should", "Greet", "{{APIKEY}}"),
         ("INSTPARM-REFERENCES", "should", "Greet", "NOSUCH"),
+        ("INSTPARM-REFERENCES", "should", "Greet", "NO-SUCH"),
     ]
 
 

@@ -35,8 +35,10 @@ def credentials_are_placeholders(view: View) -> Iterator[Note]:
     others = tuple(f"{{{{{kind}_" for kind in PLACEHOLDER_SUFFIXES if kind not in CREDENTIAL_KINDS)
     for flow, node in view.nodes:
         for service, credential in as_object(node.data.get("credentials")).items():
-            pair = [CREDENTIAL.fullmatch(str(as_object(credential).get(name))) for name in ("id", "name")]
-            if all(pair) and len({match.group(1, 2, 4) for match in pair if match}) > 1:
+            written = [str(as_object(credential).get(name)) for name in ("id", "name")]
+            pair = [CREDENTIAL.fullmatch(value) for value in written]
+            kinds = {value.partition("_")[0] for value in written if value.startswith("{{")}
+            if len(kinds) > 1 or (all(pair) and len({match[2] for match in pair if match}) > 1):
                 text = f"credentials.{service}: id and name are placeholders of two different credentials."
                 yield flow.note(text, node)
             for member in ("id", "name"):

@@ -201,7 +201,7 @@ def parameters_are_asked_for(view: View) -> Iterator[Note]:
     given = view.configuration.to_json()
     known = {*_keys(given.get("deploymentInputSchema")), *as_object(given.get("defaultDeploymentParameters"))}
     for flow in view.flows:
-        for name in dict.fromkeys(re.findall(r"\{\{INSTPARM_([A-Za-z0-9_]+)_MRAPTSNI\}\}", flow.text)):
+        for name in dict.fromkeys(re.findall(r"\{\{INSTPARM_([A-Za-z0-9_-]+)_MRAPTSNI\}\}", flow.text)):
             if name not in known:
                 node = flow.node_with(f"INSTPARM_{name}_MRAPTSNI")
                 yield flow.note(f"{name} is no key of deploymentInputSchema: nothing fills it.", node)

@@ -39,6 +39,7 @@ def _found(view: View, rules: _Rules) -> Findings:
 _WORKFLOW_RULES: _Rules = (
     ("JSON-001", "must", workflows.is_workflow),
     ("JSON-001", "must", wiring.nodes_are_whole),
+    ("JSON-001", "must", wiring.wires_have_a_form),
     ("JSON-001", "must", wiring.wires_have_ends),
     ("NODE-NAMES", "should", wiring.names_are_distinct),
     ("CODIKA-INIT", "must", workflows.begins_with_init),

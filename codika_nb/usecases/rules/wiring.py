@@ -7,12 +7,21 @@ from collections.abc import Iterator
 
 from ..starters import WEBHOOK
 from ..triggers import HttpTrigger
-from .view import END_OPERATIONS, INIT_OPERATIONS, Note, View, as_list
+from .view import END_OPERATIONS, INIT_OPERATIONS, Note, View, as_list, as_object
 
 #: What a webhook that nobody answers should not lead to at once.
 _SLOW = {
     f"n8n-nodes-base.{name}"
     for name in ("httpRequest", "postgres", "mysql", "mongodb", "openAi", "anthropic", "huggingFace")
+}
+
+
+#: What members of a node are, where they are there.
+_FORMS: dict[str, tuple[tuple[type, ...], str]] = {
+    **dict.fromkeys(("parameters", "credentials"), ((dict,), "object")),
+    **dict.fromkeys(("disabled", "continueOnFail", "notesInFlow"), ((bool,), "truth value")),
+    "notes": ((str,), "text"),
+    "typeVersion": ((int, float), "number"),
 }
 
 
@@ -30,8 +39,9 @@ def nodes_are_whole(view: View) -> Iterator[Note]:
             for member in ("name", "type"):
                 if not (isinstance(node.get(member), str) and node[member]):
                     yield flow.note(f"nodes[{n}] has no {member}.", place)
-            if not isinstance(node.get("parameters", {}), dict):
-                yield flow.note("Its parameters are no object.", place)
+            for member, (kinds, words) in _FORMS.items():
+                if member in node and type(node[member]) not in kinds:
+                    yield flow.note(f"Its {member} is no {words}.", place)
             if "position" in node and not _is_position(node["position"]):
                 yield flow.note("Its position is not two numbers.", place)
             if "id" not in node:
@@ -49,6 +59,26 @@ def _is_position(given: object) -> bool:
     return (
         isinstance(given, list) and len(given) == 2 and all(isinstance(part, int | float) for part in given)
     )
+
+
+def wires_have_a_form(view: View) -> Iterator[Note]:
+    """Wires stand in lists of outputs, these by their kind, and the kinds by the name of a node."""
+    for flow in view.flows:
+        known = {*flow.named, *(node.data.get("id") for node in flow.nodes)}
+        leading = {source for source, _, _ in flow.wires}
+        for source, kinds in as_object(flow.data.get("connections")).items():
+            place = source if source in flow.named else None
+            if source not in known and source not in leading:  # of what leads on, its wires are said
+                yield flow.note(f'Among the connections is "{source}": there is no such node.')
+            outputs = [each for each in as_object(kinds).values() if each is not None]
+            inner = [output for each in outputs for output in as_list(each) if output is not None]
+            if not (isinstance(kinds, dict) and all(isinstance(each, list) and each for each in outputs)):
+                yield flow.note(f'The wires from "{source}" are no lists of outputs by kind.', place)
+            elif any(isinstance(output, dict) for output in inner):
+                note = flow.note(f'A wire from "{source}" stands in no output, and is not followed.', place)
+                yield note._replace(severity="should")
+            elif not all(isinstance(output, list) for output in inner):
+                yield flow.note(f'An output of "{source}" is no list of wires.', place)
 
 
 def wires_have_ends(view: View) -> Iterator[Note]:
@@ -81,7 +111,7 @@ def runs_begin_and_end(view: View) -> Iterator[Note]:
         inits = [node for node in flow.nodes if node.does(INIT_OPERATIONS)]
         for node in flow.nodes:
             is_codika = node.does(INIT_OPERATIONS | END_OPERATIONS)
-            if node.is_disabled and (is_codika or node.type == WEBHOOK):
+            if node.is_disabled and (is_codika or node.starts not in (None, "manual")):
                 yield flow.note("Is disabled, and so does not count.", node)
         able = [node for node in inits if not node.is_disabled]
         if not able:

@@ -29,6 +29,8 @@ def is_workflow(view: View) -> Iterator[Note]:
                 f'The workflow is one level deeper, in "{wrappers[0]}": take it out, or import the file.'
             )
             continue
+        if not isinstance(flow.data.get("name", ""), str):
+            yield flow.note("The name of an n8n workflow is a text.")
         for member, kind, words in (("nodes", list, "a list"), ("connections", dict, "an object")):
             if not isinstance(flow.data.get(member), kind):
                 yield flow.note(f"An n8n workflow has {words} called {member}.")
