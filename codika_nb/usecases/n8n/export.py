@@ -229,6 +229,8 @@ def _nodes(data: Mapping[str, Any], of: str, notes: Notes) -> tuple[list[Node], 
 
 
 def _number(value: object) -> float:
+    if isinstance(value, str) and re.fullmatch(r"\d{1,3}(\.\d{1,3})?", value, re.ASCII):
+        value = float(value) if "." in value else int(value)
     return value if isinstance(value, int | float) and not isinstance(value, bool) else 1
 
 
