@@ -495,6 +495,45 @@ def test_credentials_become_placeholders_and_secrets_stay_out() -> None:
     assert "Renew them" in decided(use_case)
 
 
+@pytest.mark.parametrize(
+    ("parameters", "said"),
+    [
+        ({"a": f"sk{'_live_'}51Habcdefghijklmnop"}, True),
+        ({"a": f"https://api.telegram.org/bot{'123456789'}:AAabcdefghijklmnopqrstuvwxyz012345/send"}, True),
+        ({"a": "https://ada:hush-hush@example.com/"}, True),
+        ({"a": "https://example.com:8080/?api_key=abcdef0123456789"}, True),
+        ({"a": "Basic QWRhOmh1c2g="}, True),
+        ({"a": f"-----BEGIN {'PRIVATE'} KEY-----"}, True),
+        ({"h": [{"name": "X-API-Key", "value": "0123456789abcdef"}]}, True),
+        ({"jsCode": "const apiKey = 'abcd1234efgh';"}, True),
+        ({"password": "hush"}, True),
+        ({"h": [{"name": "Authorization", "value": "={{ $json.token }}"}]}, False),
+        ({"h": [{"name": "X-API-Key", "value": "YOUR_API_KEY"}]}, False),
+        ({"a": "Basic authentication", "b": "https://example.com:8080/x@y", "max_tokens": "2000"}, False),
+        ({"jsCode": "const apiKey = $json.body.apiKey; // the api key"}, False),
+    ],
+)
+def test_what_looks_like_a_key_is_said_wherever_it_stands(parameters: Any, said: bool) -> None:
+    in_node = after(MANUAL, node("Ask", "httpRequest", 4, parameters=parameters))
+    in_note = after(MANUAL, node("Note", "stickyNote", parameters={"content": json.dumps(parameters)}))
+
+    assert ("looks like a key" in decided(UseCase.from_n8n(in_node))) is said
+    if said:
+        greet = json.loads((GREETER / "workflows" / "greet.json").read_text(encoding="utf-8"))
+        named(greet)["Greet"]["parameters"] |= parameters
+        assert "looks like a key" in decided(UseCase.from_n8n(greet))
+    if said and "h" not in parameters and "password" not in parameters:
+        assert "looks like a key" in decided(UseCase.from_n8n(in_note))
+
+
+def test_a_version_that_is_written_as_a_text_is_none_the_less_that_version() -> None:
+    given = after(MANUAL, node("S", "set", 1, typeVersion="3.4"), node("T", "if", 1, typeVersion="2"))
+
+    (workflow,) = workflows(UseCase.from_n8n(given))
+
+    assert [named(workflow)[name]["typeVersion"] for name in ("S", "T")] == [3.4, 2]
+
+
 def test_parts_are_kept_and_are_no_ends() -> None:
     (workflow,) = workflows(UseCase.from_n8n(agent()))
 

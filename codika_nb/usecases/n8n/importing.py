@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from ...errors import UseCaseError
 from ..documents import json_file
 from ..rules.verify import verify_files
-from ..rules.view import ERROR_WORKFLOW, calls_in
+from ..rules.view import ERROR_WORKFLOW, calls_in, objects_in
 from ..starters import ERROR, SUBWORKFLOW, trigger_kind
 from . import ends, inputs, leftovers
 from .export import Export, Given, Read, exports, put_right, template_id
@@ -133,6 +133,7 @@ def _as_it_is(export: Export, hint: str, taken: list[str]) -> _Made:
     old_id = str(export.data.get("id") or "")
     if is_same and not verify_files({f"workflows/{own}.json": before}):
         notes.done("It is in the platform's pattern already, and was left as it is.")
+        leftovers.tell_secrets(objects_in(export.data["nodes"]), notes)
         return _Made(own, title, export.written or export.data, members, notes, old_id)
     read = put_right(export, own, notes)
     subworkflow = members["triggers"][0]["type"] == "subworkflow"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..rules.integrations import n8n_name
@@ -14,9 +14,23 @@ from .report import Notes
 
 _KNOWN_PACKAGES = ("n8n-nodes-base.", "@n8n/n8n-nodes-langchain.", "n8n-nodes-codika.")
 _SWITCHED_OFF = ("executeCommand", "localFileTrigger", "readWriteFile", "readBinaryFile", "writeBinaryFile")
+#: How the keys of services begin, and in what else secrets stand.
 _SECRET = re.compile(
-    r"\b(?:sk-[A-Za-z0-9_-]{16,}|gh[pousr]_[A-Za-z0-9]{20,}|xox[abprs]-[A-Za-z0-9-]{10,}|AKIA[A-Z0-9]{16}"
-    r"|AIza[A-Za-z0-9_-]{30,}|eyJ[A-Za-z0-9_-]{20,}\.[A-Za-z0-9_-]{10,})|\bBearer\s+[A-Za-z0-9._-]{16,}"
+    r"\b(?:sk-[\w-]{16,}|[srp]k_(?:live|test)_\w{16,}|gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,}"
+    r"|glpat-[\w-]{16,}|xox[abprs]-[A-Za-z0-9-]{10,}|AKIA[A-Z0-9]{16}|AIza[\w-]{30,}|ya29\.[\w-]{20,}"
+    r"|SG\.[\w-]{16,}\.[\w-]{16,}|(?:hf|npm|ntn)_[A-Za-z0-9]{20,}|shp(?:at|ca|pa|ss)_[0-9a-f]{32}"
+    r"|pat[A-Za-z0-9]{14}\.[0-9a-f]{32,}|xkeysib-[\w-]{16,}|ck[oap]?_[\w-]{60,}|(?:bot)?\d{6,}:[\w-]{30,}"
+    r"|eyJ[\w-]{20,}\.[\w-]{10,}|hooks\.slack\.com/services/\w+/\w+)"
+    r"|\bBearer\s+[A-Za-z0-9._-]{16,}|\bBasic\s+(?=[A-Za-z+/]*[0-9=])[A-Za-z0-9+/]{8,}|\btoken\s+[0-9a-f]{32,}"
+    r"|://[^\s/:@{]+:[^\s/:@{]+@|-----BEGIN [A-Z ]*PRIVATE KEY",
+    re.ASCII,
+)
+_NAMES = r"(?:api[-_ ]?key|secret|password|passwd|access[-_]?token|auth[-_]?token|authorization)"
+#: A value with such a name before it, in code, in JSON and in an address.
+_NAMED = re.compile(
+    rf"{_NAMES}\\?[\"']?\s*[:=]\s*\\?[\"'](?!your)[\w./+=-]{{8,}}\\?[\"']"
+    rf"|[?&][\w-]*{_NAMES}=(?!your)[\w.-]{{8,}}",
+    re.ASCII | re.IGNORECASE,
 )
 _PLACEHOLDER = re.compile(rf"\{{\{{(?:{'|'.join(PLACEHOLDER_SUFFIXES)})_")
 
@@ -60,6 +74,7 @@ def remark(graph: Graph, original: Mapping[str, Any], notes: Notes) -> None:
     for node in graph.nodes.values():
         if node["type"] != NOTE:
             _about(node, notes)
+    tell_secrets(graph.nodes.values(), notes)
     if (order := original.get("executionOrder", "v0")) != "v1":
         notes.done(
             f"Branches run one after the other now, the upper one first (execution order v1, not {order})."
@@ -91,10 +106,42 @@ def _about(node: Node, notes: Notes) -> None:
     if "getWorkflowStaticData" in computed:
         notes.decide("Keeps static data, which each deployment begins anew.", name)
     if trigger_kind(kind) != "http":
-        found = list(texts(node["parameters"]))
-        if any(_SECRET.search(text) for text in found):
-            notes.decide(
-                "Something that looks like a key stands in its parameters: make it a credential.", name
-            )
+        found = texts(node["parameters"])
         if any(re.search(r"https?://[^\s\"']+/webhook(?:-test)?/", text) for text in found):
             notes.decide("Calls an address of the engine it came from: give that of the new workflow.", name)
+
+
+def tell_secrets(nodes: Iterable[Node], notes: Notes) -> None:
+    """Say which nodes have a secret in their parameters."""
+    for node in nodes:
+        if trigger_kind(str(node.get("type"))) != "http" and _holds_a_secret(node):
+            notes.decide(
+                "Something that looks like a key stands in its parameters: make it a credential.",
+                str(node.get("name")),
+            )
+
+
+def _holds_a_secret(node: Node) -> bool:
+    """Whether a text of a node looks like a key, or stands where one belongs."""
+    if any(
+        _SECRET.search(text) or _NAMED.search(text)
+        for text in texts([node.get("parameters"), node.get("notes")])
+    ):
+        return True
+    waiting: list[Any] = [node.get("parameters")]
+    while waiting:
+        part = waiting.pop()
+        waiting += part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
+        if isinstance(part, dict):
+            pairs = [*part.items(), (part.get("name"), part.get("value"))]
+            if any(
+                isinstance(name, str) and isinstance(value, str) and _is_secret(name, value)
+                for name, value in pairs
+            ):
+                return True
+    return False
+
+
+def _is_secret(name: str, value: str) -> bool:
+    is_fixed = re.fullmatch(r"(?!your)[\w./+-]{4,}=*", value, re.ASCII | re.IGNORECASE)
+    return bool(is_fixed and re.fullmatch(rf"[\w-]*{_NAMES}", name, re.ASCII | re.IGNORECASE))
