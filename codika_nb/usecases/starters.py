@@ -14,7 +14,10 @@ ERROR = "n8n-nodes-base.errorTrigger"
 CHATS = ("@n8n/n8n-nodes-langchain.chatTrigger", "@n8n/n8n-nodes-langchain.manualChatTrigger")
 
 #: Started by a person in the editor, and by nothing else.
-BY_HAND = ("n8n-nodes-base.manualTrigger", "n8n-nodes-base.start", CHATS[1])
+BY_HAND = (
+    *("n8n-nodes-base.manualTrigger", "n8n-nodes-base.start", "n8n-nodes-base.evaluationTrigger"),
+    CHATS[1],
+)
 
 #: Wait for something to happen, without "trigger" in their names.
 _OTHER_SERVICES = ("n8n-nodes-base.emailReadImap",)
