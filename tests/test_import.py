@@ -474,6 +474,16 @@ def test_what_followed_the_answer_itself_follows_the_result() -> None:
         ({"respondWith": "json", "responseBody": "={{ $json }}"}, "set", ("jsonOutput", "={{ $json }}")),
         ({"respondWith": "text", "responseBody": "Hi"}, "set", ("options", {})),
         ({"respondWith": "allIncomingItems"}, "aggregate", ("aggregate", "aggregateAllItemData")),
+        (
+            {"respondWith": "allIncomingItems", "options": {"responseKey": "rows"}},
+            "aggregate",
+            ("destinationFieldName", "rows"),
+        ),
+        (
+            {"options": {"responseKey": "row"}},
+            "set",
+            ("jsonOutput", '={{ { "row": $json } }}'),
+        ),
         ({}, "noOp", None),
     ],
 )
@@ -483,6 +493,26 @@ def test_answers_become_results(parameters: Any, kind: str, member: Any) -> None
     respond = named(workflow)["Respond"]
     assert respond["type"] == f"n8n-nodes-base.{kind}"
     assert member is None or member in respond["parameters"].items()
+
+
+@pytest.mark.parametrize(
+    ("parameters", "words"),
+    [
+        ({"respondWith": "noData"}, "with noData"),
+        ({"options": {"responseKey": "a.b"}}, "status or headers"),
+        ({"options": {"responseCode": 201}}, "status or headers"),
+    ],
+)
+def test_answers_that_cannot_become_results_are_said(parameters: Any, words: str) -> None:
+    assert words in decided(UseCase.from_n8n(answered(**parameters)))
+
+
+def test_a_start_for_evaluations_goes_with_the_real_one() -> None:
+    trial = node("Rows", "evaluationTrigger", 4)
+    use_case = UseCase.from_n8n(after(HOOK, trial, wires=[("Rows", "Edit")]))
+
+    assert len(workflows(use_case)) == 1
+    assert use_case.verify().must == []
 
 
 def test_credentials_become_placeholders_and_secrets_stay_out() -> None:

@@ -208,6 +208,9 @@ def _replace_respond(graph: Graph, name: str, notes: Notes) -> None:
     given = graph.nodes[name]["parameters"]
     body = given.get("responseBody")
     how = given.get("respondWith", "firstIncomingItem")
+    options = as_object(given.get("options"))
+    key = options.get("responseKey") if how in ("allIncomingItems", "firstIncomingItem") else None
+    within = key if isinstance(key, str) and key.isidentifier() else ""
     version = graph.nodes[name]["typeVersion"]
     if version == 1.3 or (version > 1.3 and given.get("enableResponseOutput")):
         # Its second output gave the answer; what takes its place has one output.
@@ -222,14 +225,17 @@ def _replace_respond(graph: Graph, name: str, notes: Notes) -> None:
         value = {"id": "text", "name": "text", "value": body, "type": "string"}
         graph.replace(name, _SET, 3.4, {"assignments": {"assignments": [value]}, "options": {}})
     elif at_end and how == "allIncomingItems":
-        parameters = {"aggregate": "aggregateAllItemData", "destinationFieldName": "data", "options": {}}
-        graph.replace(name, "n8n-nodes-base.aggregate", 1, parameters)
+        parameters = {"aggregate": "aggregateAllItemData", "destinationFieldName": within or "data"}
+        graph.replace(name, "n8n-nodes-base.aggregate", 1, parameters | {"options": {}})
+    elif at_end and within:
+        item = f"={{{{ {{ {json.dumps(within)}: $json }} }}}}"
+        graph.replace(name, _SET, 3.4, {"mode": "raw", "jsonOutput": item, "options": {}})
     else:
         graph.replace(name, NO_OPERATION, 1, {})
-        if how in ("binary", "redirect", "jwt") or not at_end:
+        if how in ("binary", "redirect", "jwt", "noData") or not at_end:
             where = "in the middle" if not at_end else f"with {how}"
             notes.decide(f"It answered the caller {where}; the result of the run is the answer now.", name)
-    if given.get("options"):
+    if set(options) - ({"responseKey"} if within and at_end else set()):
         notes.decide(
             "It set the status or headers of the answer, and the platform sets its own. Where a caller has "
             "to tell cases apart, say so in a member of the result, or end the run with Report Error.",
