@@ -652,6 +652,9 @@ def old(**item: Any) -> dict[str, Any]:
         (every("minutes", "={{ 5 }}"), "*/5 * * * *", False),
         (every("hours", 24), "0 0 * * *", True),
         (every("hours", 36), "0 0 * * *", False),
+        (every("years", 1), "0 0 * * *", False),
+        (rules({"field": "weeks", "triggerAtDay": "1"}), "0 0 * * 0", False),
+        (rules({"field": "weeks", "triggerAtDay": []}), "0 0 * * 0", True),
         (cron("@daily"), "0 0 * * *", True),
         (every("minutes", 0), "0 * * * *", False),
         (every("minutes", -5), "0 * * * *", False),
@@ -702,6 +705,9 @@ def test_times_become_a_cron_expression_or_are_said(
 @pytest.mark.parametrize(
     ("expression", "words"),
     [
+        ("*/100 * * * *", "At the times of */100 * * * *"),
+        ("*/7 * * * *", "At the times of */7 * * * *"),
+        ("0 */5 * * *", "At the times of 0 */5 * * *"),
         ("*/1 * * * *", "Every minute"),
         ("*/01 */1 * */1 *", "Every minute"),
         ("*/5 * * * *", "Every 5 minutes"),

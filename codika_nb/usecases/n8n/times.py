@@ -124,13 +124,15 @@ def _cron(rule: dict[str, Any]) -> tuple[str, bool]:  # noqa: PLR0911 - one for 
             at = "*" if every == 1 else f"*/{every}" if 0 < every < 24 else "0"
             return f"{minute} {at} * * *", 24 % max(every, 1) == 0 and fixed
         case "weeks":
-            chosen = [str(day) for day in as_list(rule.get("triggerAtDay")) if str(day).isdecimal()]
+            days = rule.get("triggerAtDay") or [0]
+            chosen = [str(day) for day in as_list(days) if str(day).isdecimal()]
+            fixed = fixed and len(chosen) == len(as_list(days)) > 0
             return f"{minute} {hour} * * {','.join(chosen) or '0'}", every == 1 and fixed
         case "months":
             day = _whole(rule.get("triggerAtDayOfMonth"), 1)
             at = "*" if every == 1 else f"*/{every}" if 0 < every <= 12 else "1"
             return f"{minute} {hour} {day} {at} *", 12 % max(every, 1) == 0 and fixed
-    return f"{minute} {hour} * * *", every == 1 and fixed
+    return f"{minute} {hour} * * *", field == "days" and every == 1 and fixed
 
 
 #: The names that cron has for some times.
@@ -165,10 +167,10 @@ def sentence(cron: str) -> str:  # noqa: PLR0911 - one for each simple kind
     minute, hour, day, month, weekday = parts
     if parts == ["*"] * 5:
         return "Every minute"
-    if (step := _step(minute)) and parts[1:] == ["*"] * 4:
+    if (step := _step(minute, 60)) and parts[1:] == ["*"] * 4:
         return f"Every {step} minutes"
     if minute.isdigit() and day == month == weekday == "*" and not hour.isdigit():
-        every = "hour" if hour == "*" else f"{step} hours" if (step := _step(hour)) else ""
+        every = "hour" if hour == "*" else f"{step} hours" if (step := _step(hour, 24)) else ""
         return f"Every {every}, at minute {minute}" if every else f"At the times of {cron}"
     if not (minute.isdigit() and hour.isdigit() and month == "*"):
         return f"At the times of {cron}"
@@ -182,6 +184,7 @@ def sentence(cron: str) -> str:  # noqa: PLR0911 - one for each simple kind
     return f"At the times of {cron}"
 
 
-def _step(part: str) -> int:
-    """n of a ``*/n``; 0 for anything else."""
-    return int(found[1]) if (found := re.fullmatch(r"\*/(\d+)", part)) else 0
+def _step(part: str, of: int) -> int:
+    """n of a ``*/n`` that is the same all the time, which divides the whole; 0 for anything else."""
+    step = int(found[1]) if (found := re.fullmatch(r"\*/(\d+)", part)) else 0
+    return step if step and of % step == 0 else 0
