@@ -43,6 +43,7 @@ from codika_nb import (
 from codika_nb.client.api import instances
 from codika_nb.client.deployed import forget
 from codika_nb.client.payloads import as_json
+from codika_nb.notebook.remote_sandbox import find
 from codika_nb.profiles import PRODUCTION
 from codika_nb.profiles.credential import context, resolve
 from tests.conftest import EMAIL, copied
@@ -112,9 +113,50 @@ def test_workflows_of_one_name_are_each_answered_by_the_functions_of_their_use_c
         words, letters = (
             client.deploy_use_case(folder / name).process_instance_id for name in ("words", "letters")
         )
-        while client.run_workflow("main-workflow", {"text": "a b"}, instance=letters).result["words"] != -3:
+        while (
+            client.run_workflow("main-workflow", {"text": "a b"}, instance=letters).result.get("words") != -3
+        ):
             time.sleep(0.05)
         assert client.run_workflow("main-workflow", {"text": "a b"}, instance=words).result["words"] == 2
+
+
+def test_a_use_case_without_functions_is_not_answered_by_those_of_another(
+    ada: Profile, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    folder = tmp_path / "use-cases"
+    for name in ("words", "again"):
+        UseCase.init(folder / name, name=name)
+    (folder / "again" / "stand_ins.py").unlink()
+    sandbox.load_stand_ins(folder)
+    with Client() as client:
+        words, again = (
+            client.deploy_use_case(folder / name).process_instance_id for name in ("words", "again")
+        )
+        assert client.run_workflow("main-workflow", {"text": "a b"}, instance=words).result["words"] == 2
+        echo = client.run_workflow("main-workflow", {"text": "a b"}, instance=again).result
+        assert echo["echo"] == {"text": "a b"}
+        assert [find(sandbox.url, each).stand_ins for each in (words, again)] == [("main-workflow",), ()]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("written", ["def broken(:\n", "import no_such_module\n", "x = 1\n"])
+def test_functions_that_cannot_be_loaded_do_not_answer_as_they_did_before(
+    ada: Profile, sandbox: Sandbox, tmp_path: Path, written: str
+) -> None:
+    file = UseCase.init(tmp_path / "use-cases" / "words", name="Words").path / "stand_ins.py"  # type: ignore[operator]
+    right = file.read_text()
+    sandbox.load_stand_ins(tmp_path / "use-cases")
+    with Client() as client:
+        instance = client.deploy_use_case(file.parent).process_instance_id
+        assert client.run_workflow("main-workflow", {"text": "a b"}).result["words"] == 2
+        file.write_text(written)
+        while not (found := find(sandbox.url, instance)) or not found.problem:
+            time.sleep(0.05)
+        run = client.run_workflow("main-workflow", {"text": "a b"})
+        assert run.status == "failed"
+        assert str(file) in run.error_details.message  # type: ignore[union-attr]
+        file.write_text(right + "\n")
+        while client.run_workflow("main-workflow", {"text": "a b"}).status == "failed":
+            time.sleep(0.05)
 
 
 def test_what_is_published_is_meant_by_its_name(ada: Profile, sandbox: Sandbox, greeter: Path) -> None:

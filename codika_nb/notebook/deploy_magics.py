@@ -116,7 +116,7 @@ def codika_deploy(shell: InteractiveShell, arguments: Namespace) -> Any:
         deployed = _deploy(client, use_case, version, arguments, card)
         project = use_case.project
         about, rows = _about(use_case, before, client.credential, in_use)
-        rows += _answered_by(client, deployed)
+        rows += _answered_by(client, use_case, deployed)
         shown = deploy_cards.deployed(client, use_case, deployed, rows, about)
         failed = deployed.deployment_status == "failed"
         try:
@@ -140,15 +140,18 @@ def codika_deploy(shell: InteractiveShell, arguments: Namespace) -> Any:
     return deployed
 
 
-def _answered_by(client: Client, deployed: Deployment) -> list[tuple[str, str]]:
+def _answered_by(client: Client, use_case: UseCase, deployed: Deployment) -> list[tuple[str, str]]:
     """Which workflows a sandbox answers by Python functions: who changes one wonders why nothing changes."""
-    sandbox = find(client.base_url)
+    sandbox = find(client.base_url, deployed.process_instance_id)
     names = [each.workflow_template_id for each in deployed.workflows_deployed]
     answered = [name for name in names if sandbox and name in sandbox.stand_ins]
+    if sandbox and sandbox.problem:
+        return [("Answers", f"nothing: {sandbox.problem}")]
     if not answered:
         return []
+    beside = ", as in stand_ins.py" if use_case.path and (use_case.path / "stand_ins.py").is_file() else ""
     which = "" if len(answered) == len(names) else f" ({', '.join(answered)})"
-    return [("Answers", f"a Python function of this sandbox, as in stand_ins.py, not the workflow{which}")]
+    return [("Answers", f"a Python function of this sandbox{beside}, not the workflow{which}")]
 
 
 def _about(

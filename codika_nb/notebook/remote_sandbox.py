@@ -17,31 +17,35 @@ from ..sandbox.mail import Inbox, Mail
 from .kernel import open_client
 
 
-def find(url: str | None) -> RemoteSandbox | None:
+def find(url: str | None, instance: str | None = None) -> RemoteSandbox | None:
     """The sandbox at `url`, or None if none answers there.
 
     Args:
         url: its base URL; only addresses of this machine are asked, and with ``CODIKA_ALLOW_HTTP`` others.
+        instance: of which process instance to know what it answers by Python functions; of all if left out.
     """
     if not url or IN_BROWSER or not (is_loopback(url) or Environment().allows_http):
         return None
+    query, headers = {"instance": instance} if instance else {}, {"Accept": "application/json"}
     try:
-        answer = httpx.get(url, headers={"Accept": "application/json"}, timeout=2.0, trust_env=False)
+        answer = httpx.get(url, params=query, headers=headers, timeout=2.0, trust_env=False)
         known = answer.json()
     except (httpx.HTTPError, httpx.InvalidURL, ValueError):
         return None
     if isinstance(known, dict) and known.get("name") == "codika sandbox":
-        return RemoteSandbox(url.rstrip("/"), known.get("standIns") or [])
+        return RemoteSandbox(url.rstrip("/"), known.get("standIns") or [], known.get("problem") or "")
     return None
 
 
 class RemoteSandbox:
     """A sandbox of another process: its address and its mail; it is not this process's to stop."""
 
-    def __init__(self, url: str, stand_ins: Iterable[str] = ()) -> None:
+    def __init__(self, url: str, stand_ins: Iterable[str] = (), problem: str = "") -> None:
         self.url = url
         #: The workflows that it answers by Python functions of its own.
         self.stand_ins = tuple(stand_ins)
+        #: Why those of an instance do not answer.
+        self.problem = problem
         self.inbox_url = f"{url}/inbox"
 
     @property

@@ -62,6 +62,8 @@ def stand_in(workflow_id: str, *, time_limit: float = 60.0) -> Callable[[Functio
 class _Loaded(NamedTuple):
     state: tuple[int, int] | None
     by_workflow: dict[str, StandIn]
+    #: Why it does not import, since it was written last.
+    problem: str = ""
 
 
 def _state(path: Path) -> tuple[int, int] | None:
@@ -85,20 +87,38 @@ class StandIns:
         self._files: dict[Path, _Loaded] = {}
         self._folders: list[Path] = []
 
-    def answering(self, run: Run) -> StandIn | None:
-        """Who answers a run; of several files, the one beside the use case that was deployed there."""
-        latest = self.by_workflow.get(run.workflow_id)
-        files = [
-            (path, each)
-            for path, loaded in self._files.items()
-            if (each := loaded.by_workflow.get(run.workflow_id))
-        ]
-        if len(files) > 1 and any(each is latest for _, each in files):
-            for path, each in files:
-                with contextlib.suppress(OSError, ValueError):
-                    if run.instance_id in path.with_name("project.json").read_text(encoding="utf-8"):
-                        return each
-        return latest
+    def answering(self, workflow_id: str, instance_id: str) -> StandIn | None:
+        """Who answers a workflow of an instance.
+
+        A function of a file beside the use case that was deployed there comes first; where files beside use
+        cases are taken by themselves, no other file's function answers in its place.
+        """
+        latest = self.by_workflow.get(workflow_id)
+        from_files = [each for loaded in self._files.values() for each in loaded.by_workflow.values()]
+        folder = self._folder_of(instance_id)
+        if folder is None or (latest and not any(each is latest for each in from_files)):
+            return latest
+        if problem := self.problem_of(instance_id):
+            return StandIn(_raising(problem))
+        found = (loaded.by_workflow.get(workflow_id) for loaded in self._beside(folder))
+        return next(filter(None, found), None if folder.parent in self._folders else latest)
+
+    def problem_of(self, instance_id: str) -> str:
+        """Why what is beside the use case of an instance does not answer, if it is so."""
+        folder = self._folder_of(instance_id)
+        return next((loaded.problem for loaded in self._beside(folder) if loaded.problem), "")
+
+    def _beside(self, folder: Path | None) -> list[_Loaded]:
+        return [loaded for path, loaded in self._files.items() if path.parent == folder]
+
+    def _folder_of(self, instance_id: str) -> Path | None:
+        """The use case that was deployed as this instance, where that is known."""
+        within = (file.parent for each in self._folders for file in sorted(each.glob("*/project.json")))
+        for folder in dict.fromkeys([*(path.parent for path in self._files), *within]):
+            with contextlib.suppress(OSError, ValueError):
+                if instance_id in (folder / "project.json").read_text(encoding="utf-8"):
+                    return folder
+        return None
 
     def how_to_answer(self, workflow_id: str) -> str:
         """What somebody has to do for a Python function to answer a workflow."""
@@ -123,7 +143,7 @@ class StandIns:
         Of a folder each `_NAME` in its folders is taken, those that are written later as well.
         """
         if path.is_dir():
-            self._folders.append(path)
+            self._folders.append(path.resolve())
             return [name for file in _in_folder(path) for name in self.load(file)]
         if not path.is_file():
             raise ConfigError(f"There is no stand-in file {path}.")
@@ -157,18 +177,21 @@ class StandIns:
         return answered
 
     def load_what_has_changed(self) -> None:
-        """Load files that were written since; the functions before go on where that does not work."""
+        """Load files that were written since.
+
+        One that does not import answers its use case with the reason; elsewhere its functions before go on.
+        """
         for file in (file for folder in self._folders for file in _in_folder(folder)):
             self._files.setdefault(file.resolve(), _Loaded(None, {}))
         for path, loaded in list(self._files.items()):
             state = _state(path)
             if state in (None, loaded.state):
                 continue
-            self._files[path] = loaded._replace(state=state)  # what does not import is said once
             try:
                 answered = self.load(path)
             except ConfigError as error:
-                changes.warning("%s The functions before go on.", error.message)
+                self._files[path] = loaded._replace(state=state, problem=error.message)
+                changes.warning("%s", error.message)
                 continue
             for gone in set(loaded.by_workflow) - set(answered):
                 if self.by_workflow.get(gone) is loaded.by_workflow[gone]:
@@ -302,7 +325,7 @@ class StandInEngine(Engine):
         return Installed(installed.engine_ids, problems)
 
     async def run(self, run: Run) -> Outcome | None:
-        stand_in = self._stand_ins.answering(run)
+        stand_in = self._stand_ins.answering(run.workflow_id, run.instance_id)
         if stand_in is None:
             note = (
                 "An echo of the payload: this sandbox has no engine, "
@@ -447,6 +470,13 @@ def _outcome(stand_in: StandIn, result: Any) -> Outcome:
 def _failed(stand_in: StandIn, run: Run, error: BaseException) -> Outcome:
     logger.warning("the stand-in %s of workflow %s failed", stand_in.name, run.workflow_id, exc_info=error)
     return Outcome.failed(_told(error), node=stand_in.name)
+
+
+def _raising(problem: str) -> Callable[[object], None]:
+    def stand_ins(_payload: object) -> None:
+        raise ConfigError(problem)
+
+    return stand_ins
 
 
 def _told(error: BaseException) -> str:

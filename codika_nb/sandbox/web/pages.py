@@ -69,6 +69,9 @@ class Pages:
         answered = sorted(self.stand_ins.by_workflow)
         if _wants_json(request):
             about = {"name": "codika sandbox", "version": __version__, "url": self.url}
+            if instance := request.query_params.get("instance"):
+                answered = [each for each in answered if self.stand_ins.answering(each, instance)]
+                about["problem"] = self.stand_ins.problem_of(instance)
             return _json({**about, "standIns": answered})
         trusted = "" if self.inbox_token is None else "%env CODIKA_ALLOW_HTTP=1\n"
         cell = f"%load_ext codika_nb\n{trusted}%codika_signup --base-url {self.url}"
