@@ -382,6 +382,37 @@ def test_a_stand_in_file_that_is_written_is_loaded_anew(
     assert "echo" in deployed.run({})["resultData"]
 
 
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("raise SystemExit(3)", "does not import: SystemExit: 3"),
+        ("raise KeyboardInterrupt", "interrupts"),
+        (f"{STAND_INS.format(workflow='greet', result=1)}answer.__codika_stand_in__ = [], 1", "by a text"),
+        (f"{STAND_INS.format(workflow='greet', result=1)}answer.__codika_stand_in__ = 'a', '1'", "positive"),
+    ],
+)
+def test_a_stand_in_file_ends_neither_the_sandbox_nor_the_watch_over_it(
+    platform: Platform, tmp_path: Path, caplog: pytest.LogCaptureFixture, written: str, said: str
+) -> None:
+    caplog.set_level("INFO", "codika_nb.sandbox.stand_ins")
+    file = tmp_path / "mine.py"
+    file.write_text(STAND_INS.format(workflow="greet", result="first"))
+    platform.sandbox.load_stand_ins(file)
+    deployed = Deployed(platform)
+    until = time.monotonic() + 20
+    file.write_text(written)
+    while "The functions before go on" not in caplog.text and time.monotonic() < until:
+        time.sleep(0.05)
+    assert said in caplog.text
+    assert deployed.run({})["resultData"] == "first"
+    # What stands for something that is not there says so to whoever looks for a mark.
+    lazy = "class Lazy:\n    def __getattr__(self, name):\n        raise RuntimeError(name)\nlazy = Lazy()\n"
+    file.write_text(lazy + STAND_INS.format(workflow="greet", result="the second"))
+    while "it answers greet" not in caplog.text and time.monotonic() < until:
+        time.sleep(0.05)
+    assert deployed.run({})["resultData"] == "the second"
+
+
 def test_parameters_stay_readable_for_an_expression() -> None:
     value = {"a": {"b": "}} {{ \u2028"}, "list": [{"c": {}}]}
     text = "={{ {{INSTPARM_X_MRAPTSNI}}.a }}"

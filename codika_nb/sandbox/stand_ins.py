@@ -14,6 +14,7 @@ import threading
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from numbers import Real
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -57,6 +58,13 @@ def stand_in(workflow_id: str, *, time_limit: float = 60.0) -> Callable[[Functio
         return function
 
     return mark
+
+
+def _is_marked(value: object) -> bool:
+    try:
+        return hasattr(value, _MARK)
+    except Exception:  # what stands for something that is not there now
+        return False
 
 
 class _Loaded(NamedTuple):
@@ -133,7 +141,9 @@ class StandIns:
         """Let `function` answer a workflow from now on."""
         if not callable(function):
             raise ConfigError(f"The stand-in for {workflow_id!r} must be a function.")
-        if not time_limit > 0:
+        if not isinstance(workflow_id, str):
+            raise ConfigError(f"A stand-in names its workflow by a text, not by {workflow_id!r}.")
+        if not isinstance(time_limit, Real) or not time_limit > 0:
             raise ConfigError(f"The time limit of the stand-in for {workflow_id!r} must be positive.")
         self.by_workflow[workflow_id] = StandIn(function, time_limit)
 
@@ -157,13 +167,13 @@ class StandIns:
         sys.modules[name] = module
         try:
             spec.loader.exec_module(module)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             del sys.modules[name]
             raise ConfigError(
-                f"The stand-in file {path} does not import: {type(error).__name__}: {error}",
+                f"The stand-in file {path} does not import: {_told(error)}",
                 next_action="Correct the file, then start the sandbox again.",
             ) from error
-        marked = [value for value in vars(module).values() if hasattr(value, _MARK)]
+        marked = [value for value in vars(module).values() if _is_marked(value)]
         if not marked:
             raise ConfigError(
                 f"{path} marks no stand-in.",
@@ -192,6 +202,9 @@ class StandIns:
             except ConfigError as error:
                 self._files[path] = loaded._replace(state=state, problem=error.message)
                 changes.warning("%s", error.message)
+                continue
+            except KeyboardInterrupt:  # of the file's own making, as this is no main thread
+                changes.warning("The stand-in file %s interrupts. The functions before go on.", path)
                 continue
             for gone in set(loaded.by_workflow) - set(answered):
                 if self.by_workflow.get(gone) is loaded.by_workflow[gone]:
