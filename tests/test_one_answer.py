@@ -229,6 +229,28 @@ def test_after_a_restart_a_workflow_is_found_by_its_name(ada: Profile, greeter: 
         assert str(here) in (several.value.next_action or "")
 
 
+@pytest.mark.parametrize("anew", [True, False])
+def test_a_run_is_found_by_its_id_wherever_it_was_started(
+    ada: Profile, greeter: Path, score: Path, anew: bool
+) -> None:
+    with Client() as client:
+        here = client.deploy_use_case(greeter).process_instance_id
+        client.publish_use_case(
+            client.deploy_use_case(greeter), project_id=UseCase.load(greeter).project.project_id
+        )  # type: ignore[union-attr]
+        run = client.run_workflow("greet", {"name": "Ada"}, instance=here).execution_id
+        client.deploy_use_case(score)
+        if anew:
+            forget()
+        assert client.get_execution(run).status == "success"
+        assert client.get_execution_status(run).instance == here
+        if anew:
+            assert client.wait_for(run).result["greeting"] == "Hello, Ada!"
+        with pytest.raises(NotFoundError, match="no such execution") as unknown:
+            client.get_execution("01a0-nope")
+        assert "list_executions(workflow=…)" in str(unknown.value)
+
+
 def test_nothing_deployed_and_nothing_named(ada: Profile) -> None:
     with Client() as client, pytest.raises(ConfigError, match="Nothing is deployed"):
         client.run_workflow("greet")

@@ -121,8 +121,8 @@ _WORDS: dict[Step, dict[Place, str]] = {
         "script": "client.rerun_deployment(ID) tries the deployment again.",
     },
     "list-runs": {
-        "notebook": "%codika_executions lists them.",
-        "script": "client.list_executions() lists them.",
+        "notebook": "%codika_executions WORKFLOW lists them.",
+        "script": "client.list_executions(workflow=…) lists them.",
     },
     "list-instances": {
         "notebook": "%codika_instances lists them.",

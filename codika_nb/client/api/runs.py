@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from ...errors import (
@@ -24,8 +25,8 @@ from ..call import Call, known, path
 from ..endpoint import endpoint
 from ..payloads import as_json, as_mapping
 from ..runs import Run as Row
-from ..steps import Pause, Steps
-from .instances import which_instance
+from ..steps import Pause, Steps, T
+from .instances import MOST_LISTED, InstancesAPI, known_instance, which_instance
 from .platform import Platform
 
 Run = str | Triggered | Execution | ExecutionSummary | Row
@@ -85,7 +86,7 @@ class RunsAPI(Platform):
 
         Args:
             execution: the run, or its id.
-            instance: process instance id; where the run was started, if it knows, or the one that is meant.
+            instance: process instance id; where the run was started if left out.
 
         Raises:
             NotFoundError: there is no such run; for a moment the platform may say so of one just started.
@@ -95,8 +96,29 @@ class RunsAPI(Platform):
             >>> client.get_execution_status(run.execution_id)
             Execution(success, ... ms, result={'greeting': 'Hello, Ada!', 'language': 'en'})
         """
-        there = yield from which_instance(self, instance or _instance_of(execution))
-        return (yield from self._status(execution, there))
+        return (yield from self._found(execution, instance, partial(self._status, execution)))
+
+    def _found(self, run: Run, instance: str | None, ask: Callable[[str], Call[T]]) -> Steps[T]:
+        """Ask for a run where it was started; where nobody has said that, at one instance after the other."""
+        named = instance or _instance_of(run)
+        problem: CodikaError
+        try:
+            return (yield from ask((yield from which_instance(self, named))))
+        except (ConfigError, NotFoundError) as error:
+            is_elsewhere = isinstance(error, NotFoundError) or error.code == "which-instance"
+            if named or self.public or not is_elsewhere:
+                raise
+            problem = error
+        try:
+            listed = yield from InstancesAPI.list_instances.describe(self, limit=MOST_LISTED)
+        except CodikaError:
+            raise problem from None
+        for each in listed:
+            try:
+                return (yield from ask(each.process_instance_id))
+            except NotFoundError as error:
+                problem = error
+        raise problem
 
     def _status(self, execution: Run, instance: str) -> Call[Execution]:
         run = _run_id(execution)
@@ -122,7 +144,7 @@ class RunsAPI(Platform):
 
         Args:
             execution: the run, or its id.
-            instance: process instance id; where the run was started, if it knows, or the one that is meant.
+            instance: process instance id; where the run was started if left out.
             timeout: seconds to wait at most; None for as long as it takes.
 
         Raises:
@@ -137,7 +159,10 @@ class RunsAPI(Platform):
             ['Hello, Ada!', 'Hello, Grace!']
         """
         execution_id, timeout = _run_id(execution), arguments.seconds(timeout)
-        there = yield from which_instance(self, instance or _instance_of(execution))
+        there = instance or _instance_of(execution) or known_instance(self, None)
+        if there is None:
+            there = (yield from self._found(execution, None, partial(self._status, execution))).instance
+        there = yield from which_instance(self, there)
         try:
             return (yield from self._waited_for(execution_id, there, timeout))
         except KeyboardInterrupt:
@@ -218,7 +243,7 @@ class RunsAPI(Platform):
 
         Args:
             execution: the run, or its id.
-            instance: process instance id; where the run was started, if it knows, or the one that is meant.
+            instance: process instance id; where the run was started if left out.
             deep: with the runs of sub-workflows.
             slim: without the workflow itself, and without what links items to each other.
 
@@ -230,11 +255,14 @@ class RunsAPI(Platform):
             >>> list(client.get_execution(run).n8n_execution["data"]["resultData"]["runData"])
             ['Codika Init', 'Codika Submit Result']
         """
-        run = _run_id(execution)
-        there = yield from which_instance(self, instance or _instance_of(execution))
-        where, query = path("getexecutiondetailspublic", there, run), arguments.query(deep=deep, slim=slim)
+        run, query = _run_id(execution), arguments.query(deep=deep, slim=slim)
         read = known(ExecutionDetails, "execution", codikaExecutionId=run)
-        return (yield from Call("GET", where, read, query=query, envelope="flat", repeatable=True))
+
+        def details(there: str) -> Call[ExecutionDetails]:
+            where = path("getexecutiondetailspublic", there, run)
+            return Call("GET", where, read, query=query, envelope="flat", repeatable=True)
+
+        return (yield from self._found(execution, instance, details))
 
     @endpoint
     def list_executions(
