@@ -1274,6 +1274,7 @@ def test_a_data_frames_failed_rows_are_corrected_by_its_index(client: Any, accou
         return client._loop.run_until_complete(again) if hasattr(client, "_loop") else again
 
     fixed = frame[frame["name"] == "?"].assign(name=["Alan", "Tim"])[["age", "name"]]
+    assert frame.loc[[run.label for run in runs.failed]].equals(frame.iloc[[1, 3]])
     for wrong in (fixed.reset_index(drop=True), fixed.rename(index={"P02": "P01"}), fixed[["name"]]):
         with pytest.raises(ConfigError, match="there were 4"):
             settled(runs.retry(payloads=wrong, progress=False))
@@ -1391,7 +1392,7 @@ def test_failed_rows_are_run_once_more_with_corrected_payloads(
     assert "runs.retry(payloads=" in str(refused.value)
     with pytest.raises(ConfigError, match=r"payloads=") as refused:
         runs.retry(table(right))
-    with pytest.raises(ConfigError, match="Row 2 is another"):
+    with pytest.raises(ConfigError, match="Row 2 went well before"):
         settled(runs.retry(payloads=table([*right[:2], {"name": "Eve"}, right[3]]), progress=False))
     with pytest.raises(ConfigError, match="there were 4"):
         settled(runs.retry(payloads=table(right[:2]), progress=False))

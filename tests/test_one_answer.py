@@ -234,10 +234,10 @@ def test_a_run_is_found_by_its_id_wherever_it_was_started(
     ada: Profile, greeter: Path, score: Path, anew: bool
 ) -> None:
     with Client() as client:
-        here = client.deploy_use_case(greeter).process_instance_id
-        client.publish_use_case(
-            client.deploy_use_case(greeter), project_id=UseCase.load(greeter).project.project_id
-        )  # type: ignore[union-attr]
+        deployed = client.deploy_use_case(greeter)
+        here, project = deployed.process_instance_id, UseCase.load(greeter).project
+        assert project is not None
+        client.publish_use_case(deployed, project_id=project.project_id)
         run = client.run_workflow("greet", {"name": "Ada"}, instance=here).execution_id
         client.deploy_use_case(score)
         if anew:

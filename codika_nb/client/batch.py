@@ -139,7 +139,7 @@ class Batch:
             except BaseException:
                 self._source.broken = True
                 raise
-            run = Run(len(self.runs), payload)
+            run = self.runs._row(len(self.runs), payload)
             self.runs.append(run)
             return run
 

@@ -38,9 +38,10 @@ def overview(runs: Runs) -> str:
     parts += [part("First rows") if len(runs) > _ROWS or failed else "", _first_rows(runs, first)]
     if failed:
         parts += [part("Failures"), _failures(runs, failed)]
-    more = "Where runs is this result: runs.to_frame() has all rows, as a pandas data frame."
+    more = "In a variable called runs: runs.to_frame() gives all rows as a pandas data frame."
     if failed:
-        more += " runs.retry() runs the failed ones again, runs.retry(payloads=…) with corrected rows."
+        more += " runs.retry() runs the failed ones again, runs.retry(payloads=…) with corrected rows; "
+        more += "what comes of it is in runs, too."
     parts.append(after(more))
     return output(f'<div class="codika-card codika-wide">{"".join(parts)}</div>')
 
@@ -56,7 +57,7 @@ def _first_rows(runs: Runs, rows: list[Run]) -> str:
         took = "" if run.duration is None else duration_text(run.duration)
         good = {"success": True, "pending": None}.get(run.status, False)
         columns = [*given.values(), *gave.values()]
-        table.append([_label(runs, run), state(run.status, good), *(column[n] for column in columns), took])
+        table.append([_label(run), state(run.status, good), *(column[n] for column in columns), took])
     numbers = [
         heading
         for heading, column in zip([*given, *results], [*given.values(), *gave.values()], strict=True)
@@ -75,17 +76,15 @@ def _strange(runs: Runs) -> str:
     return strange_members(known_here(runs.instance).offer(runs.workflow), rows)
 
 
-def _label(runs: Runs, run: Run) -> str:
+def _label(run: Run) -> str:
     """What a row is called: as in the index of a data frame, else by its number."""
-    inputs: Any = runs.inputs
-    label = inputs.index[run.index] if is_frame(inputs) else run.index
-    return f"{label:,}" if isinstance(label, int) else plain(str(label), 40)
+    return f"{run.label:,}" if isinstance(run.label, int) else plain(str(run.label), 40)
 
 
 def _failures(runs: Runs, failed: list[Run]) -> str:
     by_reason: dict[str, list[str]] = {}
     for run in failed:
-        by_reason.setdefault(_reason(run), []).append(_label(runs, run))
+        by_reason.setdefault(_reason(run), []).append(_label(run))
     most = sorted(by_reason.items(), key=lambda each: -len(each[1]))
     rows = [[f"{len(indexes):,}", reason, _listed(indexes)] for reason, indexes in most[:_REASONS]]
     table = html_table(["Runs", "Reason", "Rows"], rows, numbers=["Runs"], label="Failures")

@@ -25,14 +25,15 @@ class Run:
 
     Attributes:
         index: which payload it was, counted from 0.
+        label: what its row is called in a data frame's index; else the same as `index`.
         execution_id: the run's id, once it has been started.
         execution: the run as the platform has it, once it has ended.
     """
 
-    __slots__ = ("_asked", "_error", "_lost", "_payload", "execution", "execution_id", "index")
+    __slots__ = ("_asked", "_error", "_lost", "_payload", "execution", "execution_id", "index", "label")
 
-    def __init__(self, index: int, payload: Any) -> None:
-        self.index = index
+    def __init__(self, index: int, payload: Any, label: Any) -> None:
+        self.index, self.label = index, label
         self.execution_id: str | None = None
         self.execution: Execution | None = None
         self._error: CodikaError | None = None
@@ -114,6 +115,11 @@ class Runs(list[Run]):
         # Held by the batch that fills the list: two at once would start the same payloads.
         self._at_work = threading.Lock()
         self._take_from(Source(payloads))
+
+    def _row(self, index: int, payload: Any) -> Run:
+        """A row that nothing has become of yet."""
+        inputs: Any = self.inputs
+        return Run(index, payload, inputs.index[index] if is_frame(inputs) else index)
 
     def _take_from(self, source: Source) -> None:
         self._source = source
@@ -214,7 +220,7 @@ class Runs(list[Run]):
             options: ``concurrency``, ``timeout`` and ``progress`` of `Client.run_many`.
 
         Returns:
-            These runs, filled in anew; with an `AsyncClient`, that is to be awaited.
+            These same runs, filled in anew; with an `AsyncClient`, that is to be awaited.
 
         Raises:
             ConfigError: the payloads came from an iterator, and are gone, or the client is; or `payloads`
@@ -264,21 +270,26 @@ class Runs(list[Run]):
         """Let what has failed be run anew, with the payloads as they are now."""
         number = self.total or 0
         if not (is_frame(payloads) or isinstance(payloads, Sequence)) or len(payloads) < number:
+            if is_frame(payloads):
+                raise ConfigError(
+                    f"Neither rows that have failed nor all rows in their order: there were {number}.",
+                    next_action="By the frame's index, [run.label for run in runs.failed] have failed.",
+                )
             raise ConfigError(
                 f"All payloads are needed once more, in their order: there were {number}.",
-                next_action="Give the list or data frame again, with the failed rows corrected.",
+                next_action="Give the list again, with the failed ones corrected.",
             )
         for row in self._others(payloads):
             if self[row].status == "success":
                 raise ConfigError(
-                    f"Row {row} is another than the one that went well.",
-                    next_action="Correct the failed rows alone: [run.index for run in runs.failed].",
+                    f"Row {plain(str(self[row].label))} went well before, and its input is another one now.",
+                    next_action="Correct the failed rows alone: [run.label for run in runs.failed].",
                 )
         with self._source.lock:
             self._take_from(Source(payloads, skip=len(self)))
         for run in self.failed:
             if getattr(run.error, "code", "") != IN_DOUBT:
-                self[run.index] = Run(run.index, payload_at(self.inputs, run.index))
+                self[run.index] = self._row(run.index, payload_at(self.inputs, run.index))
 
     def _counts(self) -> dict[str, int]:
         """How many succeeded, failed, have not ended and have not been started."""

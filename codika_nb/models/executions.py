@@ -248,7 +248,7 @@ class ExecutionSummary(_Run):
 
 
 #: How a row leads to its run.
-OPEN_ONE = "To look into run 0, node by node: Client().get_execution(runs[0]), where runs is this list."
+OPEN_ONE = "To look into run 0 of a list called runs, node by node: Client().get_execution(runs[0])"
 
 
 class Executions(Table[ExecutionSummary], row=ExecutionSummary, member="executions"):

@@ -290,7 +290,7 @@ class RunsAPI(Platform):
                Status    Run  Workflow  Started  Took  Error
             0  ✗ failed  ...  greet     ...      ...   greet: ...A name is required.
             At instance ....
-            To look into run 0, node by node: Client().get_execution(runs[0]), where runs is this list.
+            To look into run 0 of a list called runs, node by node: Client().get_execution(runs[0])
         """
         query = arguments.query(
             workflowId=workflow if workflow is None else arguments.name(workflow, "A workflow"),
