@@ -862,6 +862,7 @@ def test_the_kind_of_elements_is_seen_from_what_is_done_with_them(code: str, kin
         ("const first = $input.first();\nconst { x } = first.json.body;\nreturn x[0] * 2;", ["number"]),
         ("return $('Webhook').all().map(i => i.json.body.x[0] - 1);", ["number"]),
         ("return items.map(i => i.json.body.x[0].a % 2);", [{"a": "number"}]),
+        ("const { name, ...rest } = $json.body;\nreturn rest.x * 2;", "number"),
         # The same name elsewhere is something else.
         ("const y = $json.body.x.map(n => n.id); const n = 5; return n * 2;", None),
     ],
@@ -1044,6 +1045,19 @@ def test_what_is_in_the_pattern_keeps_its_id_and_its_path(path: str) -> None:
     assert workflow.workflow_template_id == (path if "/" not in path else "greet")
     assert use_case._source.files[f"workflows/{workflow.workflow_template_id}.json"] == written.encode()
     assert use_case.verify() == []
+
+
+def test_what_an_import_has_made_is_imported_without_a_guess_of_its_own() -> None:
+    once = UseCase.from_n8n(after(HOOK))
+    (made,) = (once._source.files[name].decode() for name in once._source.workflow_files)
+
+    again = UseCase.from_n8n(made)
+
+    assert again.configuration.to_json()["workflows"][0]["triggers"][0]["inputSchema"] == []
+    assert "Its body is read in a way that does not tell" in decided(again)
+    assert "guessed from what is read: name" in decided(
+        UseCase.from_n8n(GREETER / "workflows" / "greet.json")
+    )
 
 
 def test_two_workflows_in_the_pattern_have_no_path_in_common_unsaid() -> None:

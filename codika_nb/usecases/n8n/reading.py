@@ -267,8 +267,9 @@ class _Reading:
         """From here on these names stand for a value, or for members of it."""
         pairs = [(names, view)]
         if names.startswith("{"):
-            members = _MEMBER.findall(names.strip("{} \n\t"))
-            pairs = [(local or member, view.part(member)) for member, local in members]
+            named, _, rest = names.strip("{} \n\t").partition("...")
+            pairs = [(local or member, view.part(member)) for member, local in _MEMBER.findall(named)]
+            pairs += [(rest.strip(), view)] if rest else []  # its other members
         for local, each in pairs:
             if each is not view:
                 self._at(each)

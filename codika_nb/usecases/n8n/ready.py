@@ -14,6 +14,7 @@ from . import inputs
 from .graph import Graph, Node
 from .reading import read_of
 from .report import Notes
+from .starts import tell_unread
 from .times import DEFAULT_ZONE, schedule
 
 _KINDS = ("string", "number", "boolean", "array", "object")
@@ -107,7 +108,11 @@ def described(data: Mapping[str, Any], template_id: str, notes: Notes) -> dict[s
         if "http" in kinds:
             name = kinds["http"]["name"]
             read = read_of(Graph(template_id, nodes, {}), name, [])
-            trigger["inputSchema"] = inputs.form(read.at(["body"])).fields
+            form = inputs.form(read.at(["body"]))
+            form.tell(name, notes)
+            if not any(form):
+                tell_unread("body", (node for node in nodes if not _is_init(node)), name, notes)
+            trigger["inputSchema"] = form.fields
             trigger["method"] = _method(kinds["http"], data, notes)
     return {"triggers": [trigger], **members}
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -253,6 +253,16 @@ def _translated(
     return http | {"inputSchema": []}, "empty", {}
 
 
+def tell_unread(member: str, nodes: Iterable[Node], trigger: str, notes: Notes) -> None:
+    """Say that a member of a webhook's item is read, where that does not tell what is in it."""
+    if any(re.search(rf"\b{member}\b", text) for node in nodes for text in expressions(node)):
+        notes.decide(
+            f"Its {member} is read in a way that does not tell what is in it: declare that in the "
+            "inputSchema.",
+            trigger,
+        )
+
+
 def _of_webhook(
     graph: Graph,
     start: Start,
@@ -267,13 +277,8 @@ def _of_webhook(
     member = "query" if by_query else "body"
     form = inputs.form(members.get(member, Value()), [item.get(member) for item in recorded])
     form.tell(name, notes)
-    computed = " ".join(text for each in graph.nodes.values() for text in expressions(each))
-    if not any(form) and re.search(rf"\b{member}\b", computed):
-        notes.decide(
-            f"Its {member} is read in a way that does not tell what is in it: declare that in the "
-            "inputSchema.",
-            name,
-        )
+    if not any(form):
+        tell_unread(member, graph.nodes.values(), name, notes)
     for other in ("headers", "params", *(() if by_query else ("query",))):
         if other in members:
             notes.decide(
