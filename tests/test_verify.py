@@ -584,6 +584,36 @@ def test_inputs_of_sub_workflows_may_have_a_name(greeter: Path) -> None:
 # --- what is written, and what is sent -------------------------------------------------------------
 
 
+def test_numbers_that_stand_for_texts_are_sent_and_said(greeter: Path) -> None:
+    fields = [
+        {"key": "n", "label": "N", "type": "string", "defaultValue": 5, "placeholder": 7},
+        {
+            "key": "o",
+            "label": "O",
+            "type": "select",
+            "options": [{"value": 1, "label": "1"}],
+            "defaultValue": 1,
+        },
+        {"key": "m", "label": "M", "type": "multiselect", "options": ["1"], "defaultValue": [1.0]},
+    ]
+    change(greeter / "config.json", lambda c: c["workflows"][0]["triggers"][0]["inputSchema"].extend(fields))
+
+    use_case = UseCase.load(greeter)
+
+    sent = use_case.configuration.to_json()["workflows"][0]["triggers"][0]["inputSchema"]
+    assert [(each["defaultValue"], each.get("placeholder")) for each in sent[-3:]] == [
+        (5, 7),
+        ("1", None),
+        (["1"], None),
+    ]
+    found = {(f.severity, f.message.split(" is ")[0].partition("inputSchema")[2]) for f in use_case.verify()}
+    assert found >= {
+        ("should", f"[{n}].{name}")
+        for n, name in ((2, "defaultValue"), (2, "placeholder"), (3, "defaultValue"), (4, "defaultValue"))
+    }
+    assert use_case.verify().must == []
+
+
 def test_values_of_another_kind_are_said_and_sent_as_written(greeter: Path) -> None:
     def spoil_values(configuration: Any) -> None:
         configuration["release_notes"] = "New."

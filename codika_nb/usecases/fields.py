@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from .wire import Model
 
@@ -28,10 +28,14 @@ class Option(Model):
 
     @field_validator("value", "label", mode="before")
     @classmethod
-    def _as_text(cls, given: Any) -> Any:
-        if isinstance(given, bool):
-            return str(given).lower()
-        return _digits(given) if isinstance(given, float) else str(given) if isinstance(given, int) else given
+    def _texts(cls, given: Any) -> Any:
+        return _as_text(given)
+
+
+def _as_text(given: Any) -> Any:
+    if isinstance(given, bool):
+        return str(given).lower()
+    return _digits(given) if isinstance(given, float) else str(given) if isinstance(given, int) else given
 
 
 def _digits(number: float) -> str:
@@ -44,9 +48,19 @@ def _digits(number: float) -> str:
 
 
 class _Described(Model):
+    # A number that stands where a text belongs is said, and sent as it is: see `Configuration.read`.
+    model_config = ConfigDict(coerce_numbers_to_str=True)
+
     description: str | None = None
     tooltip: str | None = None
     placeholder: str | None = None
+
+
+class _OfOptions(_Described):
+    @field_validator("default_value", mode="before", check_fields=False)
+    @classmethod
+    def _as_options_are(cls, given: Any) -> Any:
+        return [_as_text(each) for each in given] if isinstance(given, list) else _as_text(given)
 
 
 class StringItem(_Described):
@@ -101,7 +115,7 @@ class DateItem(_Described):
     max_date: str | None = None
 
 
-class SelectItem(_Described):
+class SelectItem(_OfOptions):
     """An element of an array: one of several options, from a list that drops down."""
 
     type: Literal["select"] = "select"
@@ -109,7 +123,7 @@ class SelectItem(_Described):
     options: list[Option]
 
 
-class RadioItem(_Described):
+class RadioItem(_OfOptions):
     """An element of an array: one of several options, all in view."""
 
     type: Literal["radio"] = "radio"
@@ -162,7 +176,7 @@ class RadioField(_Field, RadioItem):
     """One of several options, all in view."""
 
 
-class MultiselectField(_Field):
+class MultiselectField(_Field, _OfOptions):
     """Any number of several options."""
 
     type: Literal["multiselect"] = "multiselect"

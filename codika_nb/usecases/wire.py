@@ -86,7 +86,10 @@ _SIMPLE = {str, int, float, bool}
 def otherwise_written(given: object, sent: object, place: Place = ()) -> Iterator[tuple[Place, Any, Any]]:
     """Where a value was taken for one of another kind: what is used, and what was written."""
     if isinstance(given, dict) and isinstance(sent, dict):
-        for name in given.keys() & sent.keys() - {"options"}:  # whose values the platform takes as texts only
+        # The platform takes options as texts only, and what is chosen of them at first.
+        for name in given.keys() & sent.keys() - (
+            {"options", "defaultValue"} if "options" in given else set()
+        ):
             yield from otherwise_written(given[name], sent[name], (*place, name))
     elif isinstance(given, list) and isinstance(sent, list):
         for n, (written, value) in enumerate(zip(given, sent, strict=False)):

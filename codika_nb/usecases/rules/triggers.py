@@ -62,6 +62,9 @@ def inputs_are_as_documented(view: View) -> Iterator[Note]:
                         f"{place}.inputSchema[{n}]: an input has a key; name is of older versions."
                     )
     for place, field in _objects(given, ""):
+        first = field.get("defaultValue") if "options" in field else None
+        if not all(isinstance(each, str) for each in as_list(first) or [first or ""]):
+            yield view.note(f"{place}.defaultValue is no text, and is sent as one.")
         for n, option in enumerate(as_list(field.get("options"))):
             texts = (
                 {name: option.get(name) for name in ("value", "label")} if isinstance(option, dict) else {}
