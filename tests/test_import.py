@@ -251,6 +251,35 @@ def test_what_fields_of_a_form_begin_with_is_kept() -> None:
     assert use_case.verify() == []
 
 
+@pytest.mark.parametrize(
+    ("kind", "given", "begins_with"),
+    [
+        ("number", "5", 5),
+        ("number", "-0.5", -0.5),
+        ("number", "five", None),
+        ("date", "2026-01-31", "2026-01-31"),
+        ("date", "2026-01-31T00:00:00", "2026-01-31"),
+        ("date", "soon", None),
+        ("email", "ada@example.com", "ada@example.com"),
+        ("text", "={{ $now }}", None),
+        ("checkbox", "a, b,z", ["a", "b"]),
+        ("radio", "b", "b"),
+        ("dropdown", "z", None),
+        ("file", "a", None),
+    ],
+)
+def test_a_field_of_a_form_of_any_kind_begins_as_before(kind: str, given: str, begins_with: Any) -> None:
+    options = {"values": [{"option": "a"}, {"option": "b"}]}
+    field = {"fieldLabel": "x", "fieldType": kind, "defaultValue": given, "fieldOptions": options}
+    form = node("Form", "formTrigger", 2.3, parameters={"formFields": {"values": [field]}})
+
+    use_case = UseCase.from_n8n(after(form))
+
+    (made,) = use_case.configuration.to_json()["workflows"][0]["triggers"][0]["inputSchema"]
+    assert made.get("defaultValue") == begins_with
+    assert use_case.verify() == []
+
+
 ITEMS = [
     (
         HOOK,

@@ -9,6 +9,7 @@ from importlib import resources
 from typing import Any, NamedTuple
 
 from ..rules.view import as_object, objects_in
+from ..words import read_date
 from .graph import Node
 from .report import Notes
 
@@ -112,13 +113,24 @@ def _form_field(each: Mapping[str, Any], kind: str) -> dict[str, Any]:
         made["placeholder"] = each["placeholder"]
     if each.get("requiredField") is True:
         made["required"] = True
-    default = each.get("defaultValue")
-    takes_it = made["type"] in ("string", "text") or (
-        made["type"] in ("select", "radio") and default in options
-    )
-    if isinstance(default, str) and default and takes_it:
+    if (default := _default(made["type"], each.get("defaultValue"), options)) is not None:
         made["defaultValue"] = default
     return made
+
+
+def _default(kind: str, given: object, options: list[str]) -> Any:
+    """What a field begins with, as the platform has it; None if it says nothing, or computes it."""
+    if not isinstance(given, str | int | float) or not (text := str(given).strip()) or text[0] == "=":
+        return None
+    if kind == "number":
+        is_one = re.fullmatch(r"-?\d{1,15}(?:\.\d+)?", text, re.ASCII)
+        return (float(text) if "." in text else int(text)) if is_one else None
+    if kind == "date":
+        return day.isoformat() if (day := read_date(text)) else None
+    if kind == "multiselect":
+        return [each for each in map(str.strip, text.split(",")) if each in options] or None
+    takes_it = kind in ("string", "text") or (kind in ("select", "radio") and given in options)
+    return given if takes_it else None
 
 
 def _given_fields(node: Node, notes: Notes) -> list[dict[str, Any]]:
