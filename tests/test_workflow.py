@@ -315,6 +315,19 @@ def schema_of(required: bool) -> Any:
     return read_schema([*label, FIELDS[-1]], "test")
 
 
+def test_what_json_schema_has_no_word_for_is_said() -> None:
+    day = {"type": "date", "label": "Day", "key": "d", "minDate": "2026-01-01", "maxDate": "2026-12-31"}
+    file = {"type": "file", "label": "File", "key": "f", "maxSize": 2000, "allowedMimeTypes": ["image/png"]}
+
+    told = json_schema(read_schema([day, file, {"type": "date", "label": "Any", "key": "a"}], "test"))[
+        "properties"
+    ]
+
+    assert told["d"]["description"] == "Day. 1 January 2026 to 31 December 2026."
+    assert told["f"]["description"] == "File. PNG, at most 2 kB."
+    assert told["a"]["description"] == "Any."
+
+
 def test_a_blank_default_is_none() -> None:
     text = {"type": "string", "label": "T", "key": "a", "required": True, "defaultValue": ""}
     several = {"type": "multiselect", "label": "M", "key": "m", "required": True, "options": ["x"]}

@@ -18,7 +18,7 @@ from .fields import (
     TextItem,
     fields,
 )
-from .schema import is_blank
+from .schema import hint, is_blank
 
 __all__ = ["DIALECT", "is_needed", "json_schema"]
 
@@ -82,6 +82,8 @@ def _further(field: Any) -> list[str]:
     """What has no word of its own in JSON Schema, or none that programs agree about."""
     if field.type == "number" and field.step and not _is_counted(field):
         return [f"In steps of {field.step}"]
+    if field.type in ("date", "file"):
+        return [hint(field).rstrip(".")] * bool(hint(field))
     if field.type in ("string", "text") and field.regex and not _is_pattern(field.regex):
         return [f"Has to match {field.regex}"]
     if field.type in ("select", "radio", "multiselect"):
