@@ -182,6 +182,21 @@ def test_a_check_fails_where_nobody_reads_what_it_finds(shell: Kernel, greeter: 
         assert bool(checked.error) is not stdin, checked.text
 
 
+@pytest.mark.parametrize("file", ["config.json", "workflows/greet.json"])
+def test_a_part_of_a_use_case_leads_to_its_folder(shell: Kernel, greeter: Path, file: str) -> None:
+    refused = "".join(shell.run(f"%codika_deploy {greeter / file}").traceback)
+    assert f"It is part of one: %codika_deploy {greeter}" in refused
+    within = (greeter / file).parent
+    shell.run(f"import os; here = os.getcwd(); os.chdir({str(within)!r})")
+    refused = "".join(shell.run(f"%codika_deploy {Path(file).name}\nos.chdir(here)").traceback)
+    assert f"It is part of one: %codika_deploy {'.' if within == greeter else '..'}" in refused
+
+
+def test_a_folder_of_use_cases_names_them(shell: Kernel, greeter: Path) -> None:
+    refused = "".join(shell.run(f"%codika_deploy {greeter.parent}").traceback)
+    assert f"Give one of the use cases in it: {greeter.name}." in refused
+
+
 def test_files_are_stored_with_a_deployment(shell: Kernel, greeter: Path, tmp_path: Path) -> None:
     (tmp_path / "brief.md").write_text("# Brief", encoding="utf-8")
     brief = f"--additional-file {tmp_path / 'brief.md'}"
@@ -209,10 +224,13 @@ def test_publishing_and_running_again(shell: Kernel, sandbox: Sandbox, greeter: 
     none = shell.run("_ = %codika_executions greet --failed").text
     assert f"No run has failed at instance {production} (Greeter, production)" in none
     assert f"%codika_executions --failed --instance {development}" in none
+    anew = shell.run(f"deployed = %codika_deploy {greeter}").text
+    assert "calls from here go to development now" in anew
+    assert development in shell.run('run = %codika_trigger greet {"name": "Ada"}\nprint(run.instance)').text
     again = shell.run(f"again = %codika_deploy {greeter} --rerun")
     assert "Greeter runs again" in again.text, again.traceback
     assert shell.run("again.deployment_status").text.strip() == "'deployed'"
-    assert json.loads((greeter / "version.json").read_text())["version"] == "1.0.1"
+    assert json.loads((greeter / "version.json").read_text())["version"] == "1.0.2"
     # What is in production answers like any other instance.
     run = shell.run(f'run = %codika_trigger greet --instance {production} {{"name": "Ada"}}')
     assert "Hello, Ada!" in run.text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 from argparse import Namespace
 from collections.abc import Sequence
@@ -25,7 +26,7 @@ from ..profiles import Profile, ProfileStore, same_host
 from ..profiles.credential import Credential, context, resolve
 from ..usecases.record import Project
 from ..usecases.rules.findings import Findings
-from ..usecases.source import config_name
+from ..usecases.source import config_name, has_configuration
 from ..usecases.usecase import UseCase
 from ..usecases.verifying import verify_workflow
 from ..usecases.versions import raised, version_rule
@@ -117,6 +118,9 @@ def codika_deploy(shell: InteractiveShell, arguments: Namespace) -> Any:
         project = use_case.project
         about, rows = _about(use_case, before, client.credential, in_use)
         rows += _answered_by(client, use_case, deployed)
+        if project and project.prod_process_instance_id and not arguments.publish:
+            stays = "as it was; calls from here go to development now. --publish brings this version there"
+            rows.append(("Production", stays))
         shown = deploy_cards.deployed(client, use_case, deployed, rows, about)
         failed = deployed.deployment_status == "failed"
         try:
@@ -124,8 +128,8 @@ def codika_deploy(shell: InteractiveShell, arguments: Namespace) -> Any:
                 card.update(shown)  # the outcome is that of the publishing
                 project_id = arguments.project or (project.project_id if project else "")
                 live = _publish(client, use_case, deployed, project_id).process_instance_id
-                told = f"as instance {live}, where calls go from now on" if live else "yes"
-                rows.append(("Published", told))
+                until = "calls from here go there until the next deployment"
+                rows.append(("Published", f"as instance {live}: {until}" if live else "yes"))
                 shown = deploy_cards.deployed(client, use_case, deployed, rows, about, published=live)
         finally:
             card.finish(deployed, shown)
@@ -183,9 +187,15 @@ def _about(
 def _lone_workflow(shell: InteractiveShell, path: Path, arguments: Namespace) -> Findings:
     """Check a workflow that is no use case, which is all that can be done with it."""
     if not arguments.dry_run:
+        whole = next(filter(has_configuration, list(path.parents)[:3]), None)
+        given = path_of(arguments.path)
+        if whole and not given.is_absolute():
+            whole = Path(os.path.relpath(whole))
         raise UseCaseError(
             f"{path.name} is a single file, and what is deployed is a use case: a folder.",
-            next_action=f"%codika_import {shlex.quote(str(arguments.path))} makes one of a workflow; "
+            next_action=f"It is part of one: %codika_deploy {shlex.quote(str(whole))}"
+            if whole
+            else f"%codika_import {shlex.quote(str(given))} makes one of a workflow; "
             "with --dry-run it is checked.",
         )
     findings = verify_workflow(path)

@@ -31,6 +31,8 @@ from .documents import (
 from .skills import read_skill, skill_file, skill_page
 
 CONFIGURATION_FILES = ("config.json", "config.py", "config.ts")
+#: Use cases that a message names.
+_MOST_NAMED = 12
 
 
 @dataclass
@@ -252,10 +254,19 @@ def config_name(folder: Path) -> str:
         return found[0]
     if found:
         raise UseCaseError(f"{folder} has both a {' and a '.join(found)}.", next_action="Keep one of them.")
+    within = [name for name in _subfolders(folder) if has_configuration(folder / name)]
+    listed = ", ".join(within[:_MOST_NAMED]) + (", …" if len(within) > _MOST_NAMED else "")
     raise UseCaseError(
         f"{folder} has no config.json, no config.py and no config.ts.",
-        next_action="Give the folder of a use case, or begin one with UseCase.init(path, name=…).",
+        next_action=f"Give one of the use cases in it: {listed}."
+        if within
+        else "Give the folder of a use case, or begin one with UseCase.init(path, name=…).",
     )
+
+
+def has_configuration(folder: Path) -> bool:
+    """Whether there is a use case in this folder."""
+    return any((folder / name).is_file() for name in CONFIGURATION_FILES)
 
 
 def _workflow_files(folder: Path) -> list[str]:
