@@ -64,10 +64,11 @@ class Instances(Subject):
         raise Refusal("WORKFLOW_NOT_FOUND", f'There is no workflow "{workflow_id}" in this process instance.')
 
     def _shares(self, caller: Caller, instance: sqlite3.Row) -> bool:
+        if instance["owner"] == caller.user_id:
+            return True
         shared = json.loads(instance["shared_with"])
         return (
-            instance["owner"] == caller.user_id
-            or shared["mode"] == "everyone"
+            shared["mode"] == "everyone"
             or (shared["mode"] == "users" and caller.user_id in shared["users"])
             or self.organizations.sees_all(caller, instance["organization_id"])
         )

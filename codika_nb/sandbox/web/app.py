@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, unquote
 
 from starlette.requests import ClientDisconnect, Request
@@ -88,6 +88,14 @@ class Endpoint:
         return _LARGEST_FORM if self.body is Body.FORM else _LARGEST_BODY
 
 
+class Route(NamedTuple):
+    """Where in a path the parameters of a call are, and what stands in the other places but the first."""
+
+    endpoint: Endpoint
+    places: list[int]
+    words: list[tuple[int, str]]
+
+
 def _endpoints(rules: Platform) -> list[Endpoint]:
     code: Any = {"envelope": Envelope.CODE, "doors": ()}
     trigger: Any = {"scope": "workflows:trigger", "envelope": Envelope.FLAT, "doors": tuple(Door)}
@@ -162,10 +170,14 @@ class Application:
         self._trusted_proxy = trusted_proxy
         self._members, self._strangers = Bodies(_MOST_OF_MEMBERS), Bodies(_MOST_OF_STRANGERS)
         self._sign_ins = Bodies(_MOST_OF_SIGN_INS)
-        self._routes: dict[str, list[tuple[list[str], Endpoint]]] = {}
+        # By their first segment and how many there are.
+        self._routes: dict[tuple[str, int], list[Route]] = {}
         for endpoint in _endpoints(platform):
             segments = endpoint.path.strip("/").split("/")
-            self._routes.setdefault(segments[0], []).append((segments, endpoint))
+            places = [n for n, segment in enumerate(segments) if segment.startswith("{")]
+            words = [(n, segment) for n, segment in enumerate(segments) if n and n not in places]
+            route = Route(endpoint, places, words)
+            self._routes.setdefault((segments[0], len(segments)), []).append(route)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -248,14 +260,9 @@ class Application:
         return _json(refusal.status, failure(envelope, refusal), refusal.headers)
 
     def _find(self, method: str, segments: list[str]) -> tuple[Endpoint, tuple[str, ...]]:
-        for pattern, endpoint in self._routes.get(segments[0], ()):
-            if len(pattern) == len(segments) and all(
-                given if wanted.startswith("{") else given == wanted
-                for wanted, given in zip(pattern, segments, strict=True)
-            ):
-                return endpoint, tuple(
-                    given for wanted, given in zip(pattern, segments, strict=True) if wanted.startswith("{")
-                )
+        for endpoint, places, words in self._routes.get((segments[0], len(segments)), ()):
+            if all(segments[n] == word for n, word in words):
+                return endpoint, tuple(segments[n] for n in places)
         raise Refusal("NOT_FOUND", f"There is no {method} /{'/'.join(segments)} here.")
 
     def _let_in(

@@ -38,9 +38,9 @@ class Hosts:
         host = headers.get("host", "")
         if not (self._knows(host) or (proxied and self._is_elsewhere(host))):
             raise Refusal("MISDIRECTED_REQUEST", "The sandbox does not answer under this host name.")
-        origin = headers.get("origin")
-        if origin is None:
+        if "origin" not in headers:
             return
+        origin = headers["origin"]
         site = _site(origin)
         if proxied:
             # Under which name a proxy was asked, it may say in a line of its own; and it may have HTTPS.
