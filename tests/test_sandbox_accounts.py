@@ -218,6 +218,13 @@ def test_spellings_of_a_domain_are_one_address(platform: Platform, domain: str, 
         assert platform.sandbox.code_for(f"{person}@{spelling}")
 
 
+def test_no_organization_is_not_every_key_without_one(platform: Platform) -> None:
+    key = platform.sandbox.personal_key(new_email())
+    missing: Any = None
+    platform.sandbox.remove_organization(missing)
+    assert platform.post("/verifyapikey", key=key).status_code == 200
+
+
 def test_two_domains_are_two_addresses(platform: Platform) -> None:
     person = new_email().partition("@")[0]
     for domain in ("stra\u00dfe.example", "strasse.example"):

@@ -67,6 +67,8 @@ class Organizations(Subject):
         return user_id
 
     def remove_organization(self, organization_id: str) -> None:
+        if self.store.find("organizations", id=organization_id) is None:
+            return  # else no id at all would be that of every key without an organization
         self.store.remove("members", organization_id=organization_id)
         self.store.remove("keys", organization_id=organization_id)
         for instance in self.store.select("instances", organization_id=organization_id):
