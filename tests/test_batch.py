@@ -465,8 +465,14 @@ def test_what_has_no_json_is_refused_with_its_row(client: Any) -> None:
     "columns", [["a", "a"], [1, "1"], pd.MultiIndex.from_tuples([("a", "b"), ("a", "c")])]
 )
 def test_columns_need_names_of_their_own(columns: Any) -> None:
-    with Client(auth="cko_x") as client, pytest.raises(ConfigError, match="columns"):
-        client.run_many("w", pd.DataFrame([[1, 2]], columns=columns), instance="i")
+    frame = pd.DataFrame([[1, 2]], columns=columns)
+    with Client(auth="cko_x") as client:
+        with pytest.raises(ConfigError, match="columns"):
+            client.run_many("w", frame, instance="i")
+        payloads: list[Any] = [frame.iloc[0], {"rows": frame}]
+        for payload in payloads:
+            with pytest.raises(ConfigError, match="columns"):
+                client.run_workflow("w", payload, instance="i")
 
 
 def test_without_pandas(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:

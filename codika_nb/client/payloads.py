@@ -14,6 +14,8 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from ..errors import ConfigError
+
 if TYPE_CHECKING:
     from pandas import DataFrame
 
@@ -41,17 +43,38 @@ def is_frame(value: object) -> bool:
 
 
 def rows_of(frame: DataFrame) -> Iterator[dict[str, Any]]:
-    """The rows of a data frame as JSON objects, made when they are asked for; what is missing is left out."""
-    names = [str(name) for name in frame.columns]
-    for row in frame.itertuples(index=False, name=None):
-        members = zip(names, map(_converted, row), strict=True)
-        yield {name: value for name, value in members if value is not None and value is not _MISSING}
+    """The rows of a data frame as JSON objects, made when they are asked for; what is missing is left out.
+
+    Raises:
+        ConfigError: two columns would be one member.
+    """
+    names = _names(frame.columns)
+    rows = (zip(names, map(_converted, row), strict=True) for row in frame.itertuples(index=False, name=None))
+    return (
+        {name: value for name, value in row if value is not None and value is not _MISSING} for row in rows
+    )
+
+
+def _names(columns: Any) -> list[str]:
+    names = [str(name) for name in columns]
+    if columns.nlevels > 1 or len(set(names)) < len(names):
+        raise ConfigError(
+            "The columns of the data frame cannot become the members of an object.",
+            next_action="Give each a name of its own: frame.columns = […]",
+        )
+    return names
 
 
 def as_mapping(value: Any) -> Any:
-    """A row of a data frame by the names of its columns; anything else as it is."""
+    """A row of a data frame by the names of its columns; anything else as it is.
+
+    Raises:
+        ConfigError: two columns would be one member.
+    """
     pandas = sys.modules.get("pandas")
-    return value.to_dict() if pandas is not None and isinstance(value, pandas.Series) else value
+    if pandas is None or not isinstance(value, pandas.Series):
+        return value
+    return dict(zip(_names(value.index), value, strict=True))
 
 
 def as_json(value: Any) -> Any:
