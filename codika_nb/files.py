@@ -157,6 +157,10 @@ def write_inside(folder: Path, files: Iterable[tuple[str, bytes]]) -> tuple[Path
     """
     try:
         targets = [(_place(folder, name), content) for name, content in files]
+        folders = {parent for target, _ in targets for parent in target.parents}
+        for target, _ in targets:
+            if target in folders:
+                raise _unsafe(target.name, "is a folder, too")
         for target, content in targets:
             target.parent.mkdir(parents=True, exist_ok=True)
             mode = target.parent.stat().st_mode & 0o666  # as open to others as its folder
@@ -172,7 +176,10 @@ def write_inside(folder: Path, files: Iterable[tuple[str, bytes]]) -> tuple[Path
 
 
 #: What deployments keep in a folder: another's would send the next one elsewhere.
-_KEPT = ("project.json", "version.json")
+_KEPT = ("project.json", "version.json", "deployments")
+
+#: How many bytes the name of a file may have on usual disks.
+_LONGEST_NAME = 255
 
 
 def _place(root: Path, name: str) -> Path:
@@ -182,15 +189,15 @@ def _place(root: Path, name: str) -> Path:
     is_plain = "\\" not in name and ":" not in name and name.isprintable()
     if not is_plain or not all(segment and segment == segment.rstrip(" .") for segment in segments):
         raise _unsafe(name, "would not stay in the chosen folder")
-    folded = name.casefold()
-    if (
-        folded in _KEPT
-        or any(segment.startswith(".") or segment == "__pycache__" for segment in segments)
-        or folded.startswith("deployments/")
-    ):
+    folded = name.casefold().split("/")
+    if folded[0] in _KEPT or any(each.startswith(".") or each == "__pycache__" for each in folded):
         raise _unsafe(name, "is no part of a use case")
     target = root
     for segment in segments:
+        if len(os.fsencode(segment)) > _LONGEST_NAME:
+            raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
+        if target.exists() and not target.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, f"{target.name[:200]} is there already, and is no folder")
         target /= segment
         if target.is_symlink():
             raise _unsafe(name, "would not stay in the chosen folder")

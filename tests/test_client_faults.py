@@ -790,6 +790,7 @@ def test_files_inside_the_folder(make_client: MakeClient, tmp_path: Path) -> Non
     [
         *(".git/hooks/post-checkout", ".env", "a/.b/c", "project.json", "Version.JSON", ".gitattributes"),
         *("deployments/p/process/1.0/x.json", "__pycache__/forms.cpython-311.pyc", "a/__pycache__/b.pyc"),
+        *("deployments", "project.json/x", "a/__PyCache__/b.pyc"),
     ],
 )
 def test_only_files_of_a_use_case_are_written(make_client: MakeClient, tmp_path: Path, name: str) -> None:
@@ -802,12 +803,14 @@ def test_only_files_of_a_use_case_are_written(make_client: MakeClient, tmp_path:
     assert not (tmp_path / "folder").exists()
 
 
-@pytest.mark.parametrize("what", ["fifo", "folder", "long", "socket"])
+@pytest.mark.parametrize("what", ["fifo", "folder", "long", "long below", "file above", "socket"])
 def test_names_that_no_file_can_have_are_refused_at_once(
     make_client: MakeClient, tmp_path: Path, what: str
 ) -> None:
-    name = "x" * 300 if what == "long" else "f"
-    if what == "fifo":
+    name = {"long": "x" * 300, "long below": f"f/{'x' * 300}", "file above": "f/x"}.get(what, "f")
+    if what == "file above":
+        (tmp_path / "f").write_text("in the way")
+    elif what == "fifo":
         os.mkfifo(tmp_path / name)
     elif what == "folder":
         (tmp_path / name).mkdir()
@@ -821,6 +824,17 @@ def test_names_that_no_file_can_have_are_refused_at_once(
         with pytest.raises(ConfigError, match="cannot be written"):
             client.get_use_case("p", into=tmp_path)
     assert not (tmp_path / "config.json").exists()
+    assert (tmp_path / "f").exists() is (what not in ("long", "long below"))
+
+
+@pytest.mark.parametrize("names", [("a", "a/b"), ("a/b", "a")])
+def test_a_file_that_is_a_folder_too(make_client: MakeClient, tmp_path: Path, names: list[str]) -> None:
+    documents = [{"relativePath": path, "contentBase64": "e30="} for path in ("config.json", *names)]
+    with Server(response({"success": True, "data": {"documents": documents}})) as server:
+        client = make_client(auth=KEY, base_url=server.url)
+        with pytest.raises(InvalidResponseError, match="is a folder, too; nothing was written"):
+            client.get_use_case("p", into=tmp_path / "folder")
+    assert not (tmp_path / "folder").exists()
 
 
 def test_a_file_of_two_names_keeps_the_other_as_it_was(make_client: MakeClient, tmp_path: Path) -> None:
