@@ -603,6 +603,8 @@ def platform() -> Iterator[Any]:
             self.end_headers()
             self.wfile.write(content)
 
+        do_GET = do_POST  # noqa: N815 - as the library calls it
+
         def log_message(self, *_: Any) -> None:
             pass
 
@@ -613,6 +615,34 @@ def platform() -> Iterator[Any]:
     server.shutdown()
     server.server_close()
     thread.join()
+
+
+@pytest.mark.parametrize(
+    ("status", "says"),
+    [
+        ((403, {"success": False, "error": "No.", "code": "FORBIDDEN"}), "No."),
+        (
+            (200, {"success": True, "execution": {"executionId": "e-1", "status": "pending"}}),
+            "not ended within",
+        ),
+    ],
+)
+def test_a_run_that_has_started_can_be_taken_up_whatever_comes_after(
+    shell: Kernel, platform: Any, status: Any, says: str
+) -> None:
+    url, answers = platform
+    answers["/triggerwebhookpublic/i/w"] = 200, {"success": True, "executionId": "e-1"}
+    answers["/getexecutionstatuspublic/i/e-1"] = status
+    shell.run(f"%env CODIKA_BASE_URL={url}")
+    shell.run(f"%env CODIKA_API_KEY=cko_{'k' * 64}")
+    said = "\n".join(shell.run("_ = %codika_trigger w --instance i --timeout 0").traceback)
+    assert says in said
+    assert "from codika_nb import Client; run = Client().wait_for('e-1', instance='i')" in said
+
+
+def test_what_is_no_instance_may_be_a_workflow(shell: Kernel, ada: Profile) -> None:
+    said = "\n".join(shell.run("_ = %codika_executions --instance greet").traceback)
+    assert "%codika_instances lists them. Of a workflow: %codika_executions greet" in said
 
 
 def test_a_refusal_that_nobody_knows_is_final(platform: Any) -> None:

@@ -20,8 +20,9 @@ from ..client.offers import known_here, strange_members
 from ..client.steps import Step, observed
 from ..display.design import output
 from ..display.markup import line
+from ..display.place import next_step
 from ..display.text import plain
-from ..errors import CodikaError, Interrupted, NotFoundError
+from ..errors import CodikaError, Interrupted, NotFoundError, WaitTimeoutError
 from ..models import Execution, Executions, Triggered
 from ..models.executions import execution_card
 from .card import Card
@@ -102,10 +103,15 @@ def codika_trigger(shell: InteractiveShell, arguments: Namespace) -> Triggered |
             ended = client.perform(observed(API.wait_for.describe(client, run, timeout=timeout), tell))
         except (KeyboardInterrupt, CodikaError) as error:
             card.give_up(line(f"Stopped waiting for run {run.execution_id} of {workflow}."))
+            again = f"Take it up again: {wait}"
             if isinstance(error, CodikaError):
+                told = f"{error.next_action or ''} Run {run.execution_id} has been started."
+                told = "It goes on." if isinstance(error, WaitTimeoutError) else told
+                error.next_action = f"{told} {again}".strip()
                 raise
-            text = f"Stopped waiting; run {run.execution_id} goes on."
-            raise Interrupted(text, next_action=f"Take it up again: {wait}") from None
+            raise Interrupted(
+                f"Stopped waiting; run {run.execution_id} goes on.", next_action=again
+            ) from None
         details = None
         if ended.status == "failed":
             with suppress(CodikaError):  # a key may not be allowed to look into the engine
@@ -148,9 +154,15 @@ def codika_executions(shell: InteractiveShell, arguments: Namespace) -> Executio
         except NotFoundError as error:
             run = f" Of one run: Client().get_execution({workflow!r})" if re.fullmatch(_ID, workflow) else ""
             raise UsageError(f"{error.message} {error.next_action}{run}") from None
-        runs = client.list_executions(
-            instance, workflow=workflow, failed_only=arguments.failed, limit=arguments.limit
-        )
+        try:
+            runs = client.list_executions(
+                instance, workflow=workflow, failed_only=arguments.failed, limit=arguments.limit
+            )
+        except NotFoundError as error:
+            if arguments.instance:
+                of_a_workflow = f"Of a workflow: %codika_executions {arguments.instance}"
+                error.next_action = f"{next_step('list-instances')} {of_a_workflow}"
+            raise
     if arguments.failed and not runs:
         show(shell, runs, line(_none_failed(instance)))
         return runs
