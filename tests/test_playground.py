@@ -37,6 +37,7 @@ from codika_nb import (
     ConfigError,
     ExecutionFailedError,
     InvalidResponseError,
+    PermissionDeniedError,
     Playground,
     ProfileStore,
     Sandbox,
@@ -1252,6 +1253,17 @@ def test_an_instance_that_is_off_or_gone_is_said_with_the_way_out(form: Playgrou
     form.instance = "elsewhere"
     click(form)
     assert "deploy it, and run this cell again" in message(form)
+
+
+def test_a_run_that_cannot_be_waited_for_can_be_taken_up(form: Playground) -> None:
+    late = WaitTimeoutError("Run e-1 has not ended within 3600 s.", next_action="client.wait_for('e-1')")
+    for problem in (PermissionDeniedError("No."), late):
+        problem.execution_id = "e-1"
+        form._render_failure(problem)
+        again = f"Client().wait_for(&quot;e-1&quot;, instance=&quot;{form.instance}&quot;)"
+        assert again in message(form)
+        assert " client.wait_for" not in message(form)
+        assert "try again" not in message(form)
 
 
 def test_a_key_that_is_not_accepted_any_more(deployed: Deployment, sandbox: Sandbox) -> None:

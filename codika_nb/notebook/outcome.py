@@ -57,15 +57,24 @@ def stopped(execution_id: str, instance: str | None) -> WaitTimeoutError:
         )
     error = WaitTimeoutError(
         f"Stopped waiting. Run {execution_id} goes on.",
-        next_action=f'Wait for it again with Client().wait_for("{execution_id}", instance="{instance}")',
+        next_action=_wait_again(execution_id, instance),
         code="cancelled",
     )
     error.execution_id = execution_id
     return error
 
 
+def _wait_again(execution_id: str, instance: str | None) -> str:
+    return f'Wait for it again with Client().wait_for("{execution_id}", instance="{instance}")'
+
+
 def way_out(problem: CodikaError, instance: str | None) -> str:
-    """What to do about a run that could not be started."""
+    """What to do about a run that could not be started, or that nobody could wait for."""
+    if problem.execution_id and problem.code != "cancelled":
+        wait = _wait_again(problem.execution_id, instance)
+        if isinstance(problem, WaitTimeoutError):
+            return f"It goes on. {wait}"
+        return f"{problem.next_action or ''} Run {problem.execution_id} has been started. {wait}".strip()
     if problem.status == 412:
         return f'The instance is off: Client().activate_instance("{instance}") switches it on.'
     if problem.next_action:
