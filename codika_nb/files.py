@@ -17,9 +17,11 @@ from .loops import IN_BROWSER
 # many a network or cluster home; some of them say so with numbers that Python has no name for.
 _LOST = (errno.EIO, errno.ENOSPC, errno.EDQUOT)
 
-# In which words a system says that it has no locks for a file, or no modes.
-_NOT_SUPPORTED = frozenset(
-    {errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOTTY, 524}
+# What keeps a file from being opened at all, or for now. Whatever else is said of a lock or a mode means that
+# the system has none: each says so in a number of its own.
+_NOT_OPEN = frozenset(
+    {errno.EACCES, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG}
+    | {errno.EMFILE, errno.ENFILE, errno.EEXIST, errno.EAGAIN}
 )
 
 
@@ -56,8 +58,7 @@ def is_not_supported(error: OSError | NotImplementedError) -> bool:
     """
     if not isinstance(error, OSError):
         return True
-    number = error.errno
-    return number is not None and (number in _NOT_SUPPORTED or number not in errno.errorcode)
+    return error.errno is not None and error.errno not in _NOT_OPEN.union(_LOST)
 
 
 def kept() -> Path | None:

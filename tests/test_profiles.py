@@ -908,7 +908,9 @@ def test_what_is_refused_leaves_nothing_behind(store: ProfileStore, tmp_path: Pa
     assert [each.name for each in far.iterdir()] == ["pipe"]
 
 
-@pytest.mark.parametrize("number", ["ENOLCK", "ENOSYS", "EINVAL", "EOPNOTSUPP", "ENOTTY", "9999"])
+@pytest.mark.parametrize(
+    "number", ["ENOLCK", "ENOSYS", "EINVAL", "EOPNOTSUPP", "ENOTTY", "EPERM", "EBADF", "ENODEV", "9999"]
+)
 def test_where_the_file_system_has_no_locks(store: ProfileStore, number: str) -> None:
     # The system call is made to answer as it does on a network home without a lock daemon.
     code = """
@@ -933,7 +935,7 @@ def test_where_the_file_system_has_no_locks(store: ProfileStore, number: str) ->
 
 
 @unix_modes
-@pytest.mark.parametrize("number", [errno.ENOTSUP, errno.ENOSYS, errno.EPERM, 9999])
+@pytest.mark.parametrize("number", [errno.ENOTSUP, errno.ENOSYS, errno.EPERM, errno.EBADF, 9999])
 def test_where_the_file_system_has_no_modes(
     store: ProfileStore, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
