@@ -293,6 +293,8 @@ class Colour(Enum):
 VALUES: list[tuple[Any, Any]] = [
     (np.int64(3), 3),
     (np.float32(0.5), 0.5),
+    (np.longdouble(0.5), 0.5),
+    (np.array([0.5, np.nan], dtype=np.longdouble), [0.5, None]),
     (np.bool_(True), True),
     (np.array([1, 2]), [1, 2]),
     (np.array(7), 7),

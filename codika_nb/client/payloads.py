@@ -129,7 +129,9 @@ def _from_a_library(value: Any) -> Any:
         return _MISSING
     if isinstance(value, numpy.datetime64 | numpy.timedelta64):
         return _MISSING if numpy.isnat(value) else _moment(value, numpy)
-    return _converted(value.item()) if isinstance(value, numpy.generic) else _plain(value)
+    # The longest kind of them gives no float of Python's by itself.
+    item = float if isinstance(value, numpy.floating) else numpy.generic.item
+    return _converted(item(value)) if isinstance(value, numpy.generic) else _plain(value)
 
 
 #: How many nanoseconds a unit of numpy has; months and years have no length.
