@@ -120,7 +120,6 @@ def codika_trigger(shell: InteractiveShell, arguments: Namespace) -> Triggered |
     offer = here.offer(workflow)
     well = ended.status == "success"
     shown = result_html(offer.outputs, ended.result_data) if well and offer.outputs else ""
-    about = strange_members(offer, [arguments.payload])
     shown_run = execution_card(
         ended,
         workflow,
@@ -128,7 +127,7 @@ def codika_trigger(shell: InteractiveShell, arguments: Namespace) -> Triggered |
         details,
         result=shown,
         payload=arguments.payload,
-        about=about,
+        about=strange_members(offer, [arguments.payload]),
         environment=here.environment,
     )
     card.finish(ended, shown_run)
