@@ -39,6 +39,8 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
 
+from .redaction import redact
+
 __all__ = [
     "APIError",
     "AuthenticationError",
@@ -64,8 +66,37 @@ __all__ = [
 ]
 
 
-class CodikaError(Exception):
+class _OfThePerson:
+    """What IPython shows with the lines of the person, and not with what lies below their call."""
+
+    __traceback__: TracebackType | None
+    __cause__: BaseException | None
+    __suppress_context__: bool
+
+    def _render_traceback_(self) -> list[str]:
+        # %debug has all of it.
+        from IPython.core.getipython import get_ipython  # noqa: PLC0415 - who asks for this has imported it
+
+        shell: Any = get_ipython()
+        cause, hides_context = self.__cause__, self.__suppress_context__
+        self.__cause__, self.__suppress_context__ = None, hides_context
+        try:
+            lines: list[str] = shell.InteractiveTB.structured_traceback(
+                type(self), self, _above_this_package(self.__traceback__)
+            )
+        finally:
+            self.__cause__, self.__suppress_context__ = cause, hides_context
+        return lines
+
+
+class CallError(_OfThePerson, TypeError):
+    """A function that was called with other arguments than it takes."""
+
+
+class CodikaError(_OfThePerson, Exception):
     """Something codika_nb could not do; `next_action` says what to do about it.
+
+    Neither sentence repeats a key, wherever one was given by mistake.
 
     Args:
         message: what happened, one sentence.
@@ -90,30 +121,19 @@ class CodikaError(Exception):
         status: int = 0,
         details: Mapping[str, Any] | None = None,
     ) -> None:
-        super().__init__(message)
+        super().__init__(redact(message))
         self.message = message
         self.next_action = next_action
         self.code = code
         self.status = status
         self.details: dict[str, Any] = dict(details or {})
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        is_said = name in ("message", "next_action") and isinstance(value, str)
+        super().__setattr__(name, redact(value) if is_said else value)
+
     def __str__(self) -> str:
         return f"{self.message}\n{self.next_action}" if self.next_action else self.message
-
-    def _render_traceback_(self) -> list[str]:
-        # IPython shows this: the lines of the person, and not what lies below their call; %debug has all.
-        from IPython.core.getipython import get_ipython  # noqa: PLC0415 - who asks for this has imported it
-
-        shell: Any = get_ipython()
-        cause, hides_context = self.__cause__, self.__suppress_context__
-        self.__cause__, self.__suppress_context__ = None, hides_context
-        try:
-            lines: list[str] = shell.InteractiveTB.structured_traceback(
-                type(self), self, _above_this_package(self.__traceback__)
-            )
-        finally:
-            self.__cause__, self.__suppress_context__ = cause, hides_context
-        return lines
 
 
 def _above_this_package(traceback: TracebackType | None) -> TracebackType | None:

@@ -23,9 +23,10 @@ from codika_nb.client.api import API
 from codika_nb.client.call import Call, path
 from codika_nb.client.refusals import decoded
 from codika_nb.client.steps import Pause, Request, Response, Work
-from codika_nb.display.text import cut, readable, redact, secrets_in
+from codika_nb.display.text import readable
 from codika_nb.errors import APIError, CodikaError, InvalidResponseError, TransportError
 from codika_nb.models import Execution, ExecutionSummary, Projects, VerifiedKey
+from codika_nb.redaction import cut, redact, secrets_in
 
 KEY = "cko_aB12" + "x" * 60
 

@@ -10,6 +10,7 @@ import traceback
 import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,9 @@ from codika_nb import (
     InstanceKey,
     Interrupted,
     OrganizationKey,
+    Playground,
     QueryKey,
+    UseCase,
     WebhookSignature,
     WebhookVerificationError,
     sign_in,
@@ -433,3 +436,33 @@ def test_stopping_shows_no_secret(
         assert len(lines) == 2
     assert lines[0] == "Stopped waiting; run e-1 goes on."
     assert lines[1] == "Take it up again: client.wait_for('e-1', instance='i')"
+
+
+#: Calls with a key where none belongs.
+MISPLACED: list[Callable[[Any, Any], Any]] = [
+    lambda client, key: UseCase.load(key),
+    lambda client, key: UseCase.load(f"use-cases/{key}"),
+    lambda client, key: Client(env_file=key),
+    lambda client, key: Client(timeout=key),
+    lambda client, key: Client(base_url=key),
+    lambda client, key: Client(profile=key),
+    lambda client, key: client.list_executions("i", limit=key),
+    lambda client, key: client.set_integration("openai", secrets={key: "x"}),
+    lambda client, key: client.set_integration(key, secrets={}),
+    lambda client, key: client.workflow(key),
+    Playground,
+    lambda client, key: client.run_workflow(key, instance=key),
+    lambda client, key: client.wait_for(key, instance="i", timeout=0.01),
+    lambda client, key: client.run_many("greet", key),
+    lambda client, key: sign_in("ada@example.com", ask_code=str, name=f"{key}/"),
+]
+
+
+def test_a_key_in_the_wrong_place_is_not_repeated(sandbox: Sandbox) -> None:
+    sign_in(EMAIL, ask_code=sandbox.code_for, base_url=sandbox.url)
+    for misplaced, key in product(MISPLACED, (f"cko_{CANARY}", f"whsec_{CANARY}")):
+        with Client() as client, pytest.raises((CodikaError, TypeError, UserWarning)) as refused:
+            misplaced(client, key)
+        error = refused.value
+        said = [str(error), repr(error), *map(str, error.args), *traceback.format_exception_only(error)]
+        assert CANARY not in " ".join(said)

@@ -266,7 +266,7 @@ def test_a_folder_is_deployed_by_the_profile_it_belongs_to(
     before = project(greeter)["projectId"]
     anew = shell.run(f"_ = %codika_deploy {greeter}").text
     assert "A new project was made" in anew
-    assert f"as profile acme-inc it was project {before}; project.json keeps both" in anew
+    assert f"as profile acme-inc, project {before}; project.json keeps both" in anew
     assert project(greeter)["organizationId"] == beta
     # Nor is the project that was left forgotten.
     shell.run(f"_ = %codika_use {ProfileStore().list()[0].name}")

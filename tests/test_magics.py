@@ -341,6 +341,12 @@ def test_a_call_that_fails_shows_the_persons_own_lines(shell: Kernel, greeter: P
     assert "----> 3 nobody()" in shown
     assert "----> 2     return c.run_workflow" in shown
     assert not re.search("site-packages|codika_nb/", shown)
+    for call in ("greet(nme='Ada')", "greet('Ada')", "greet(language='fr')"):
+        misspelt = shell.run(f"greet = c.workflow('greet')\n{call}")
+        shown = re.sub(r"\x1b\[[\d;]*m", "", "\n".join(misspelt.traceback))
+        assert f"----> 2 {call}" in shown
+        assert "CallError: greet() " in shown
+        assert not re.search("site-packages|codika_nb/", shown)
     within = "def f(n):\n    return f(n - 1) if n else c.run_workflow('greet', {})\n"
     chained = shell.run(f"{within}try:\n    1 / 0\nexcept ZeroDivisionError:\n    f(400)")
     shown = re.sub(r"\x1b\[[\d;]*m", "", "\n".join(chained.traceback))
@@ -815,6 +821,14 @@ def test_tab_completes_options_profiles_and_workflows(
     assert completions(shell, "run = %codika_trigger g") == ["greet"]
     assert completions(shell, "run = %codika_trigger greet ") == ["language=", "name="]
     assert completions(shell, "run = %codika_trigger greet name=Ada l") == ["language="]
+    within = str(greeter.parent)
+    assert completions(shell, f"_ = %codika_deploy {within}/gr") == [f"{within}/greeter/"]
+    assert completions(shell, f"%codika_deploy --dry-run {within}/greeter/w") == [
+        f"{within}/greeter/workflows/"
+    ]
+    assert completions(shell, f"%codika_deploy {within}/greeter/workflows/") == []
+    assert completions(shell, f"%codika_import {within}/greeter/c") == [f"{within}/greeter/config.json"]
+    assert f"{within}/greeter/" not in completions(shell, f"%codika_deploy --project {within}/gr")
     assert "print" in completions(shell, "prin")
     shell.run("%reload_ext codika_nb")
     shell.run("%unload_ext codika_nb")

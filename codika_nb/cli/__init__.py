@@ -55,8 +55,8 @@ def _run(argv: Sequence[str] | None) -> int:
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        if "argument COMMAND: invalid choice" in message:
-            message += f"\n{ELSEWHERE}"
+        if self.prog == "codika-nb" and "argument COMMAND: invalid choice" in message:
+            message += f'\n{ELSEWHERE} A folder to begin with: UseCase.init("FOLDER", name="NAME").'
         super().error(message)
 
 

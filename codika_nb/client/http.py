@@ -19,7 +19,7 @@ from typing import Any
 import httpcore
 import httpx as httpx  # noqa: PLC0414 - other modules have it from here
 
-from ..display.text import redact
+from ..redaction import redact
 
 # The filters of a logger do not see what its children log, so each of them gets one.
 _LOGGERS = (

@@ -18,6 +18,7 @@ from difflib import get_close_matches
 from importlib.util import find_spec
 from typing import Any, Literal
 
+from ..display.text import plain
 from ..errors import ConfigError, InvalidResponseError
 from ..profiles import is_loopback
 
@@ -148,7 +149,8 @@ def checked(
         )
     known = set(_SECRETS.get(integration_id, secrets))
     if unknown := set(secrets) - known:
-        warnings.warn(f"{integration_id} has no secret called {', '.join(sorted(unknown))}.", stacklevel=2)
+        named = ", ".join(map(plain, sorted(unknown)))
+        warnings.warn(f"{integration_id} has no secret called {named}.", stacklevel=2)
     if missing := known - set(secrets) - _OPTIONAL:
         warnings.warn(f"{integration_id} lacks its secret {', '.join(sorted(missing))}.", stacklevel=2)
     return Secrets(secrets)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from ..display.design import output
 from ..display.markup import after, heading, line, part, state
 from ..display.table import Cell, cell, html_table
-from ..display.text import duration_text, plain, redact
+from ..display.text import duration_text, plain
+from ..redaction import redact
 from .payloads import is_frame, rows_of
 
 if TYPE_CHECKING:

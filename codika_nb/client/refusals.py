@@ -9,7 +9,7 @@ from http.client import responses
 from typing import Any
 
 from ..display.place import Step, next_step
-from ..display.text import readable, redact
+from ..display.text import readable
 from ..errors import (
     APIError,
     AuthenticationError,
@@ -23,6 +23,7 @@ from ..errors import (
     RateLimitError,
     ServerError,
 )
+from ..redaction import redact
 from .steps import Response
 
 # Codes of the platform's documentation and of codika 3.6.0 that say more than the HTTP status, or

@@ -53,11 +53,14 @@ _WORDS: dict[Step, dict[Place, str]] = {
         "command": "codika-nb auth login-request makes a new one.",
     },
     "start-anew": {
-        "notebook": "%codika_sandbox starts another, where you sign up anew. For Codika itself, run "
+        "notebook": "Start it again where it kept its data: codika-nb lab, or with the same --data FOLDER. "
+        "%codika_sandbox starts another, where you sign up anew. For Codika itself, run "
         "%codika_signup or %codika_login, or set CODIKA_API_KEY.",
-        "script": "Sandbox() starts another, where you sign up anew. For Codika itself, sign in once on this "
+        "script": "Start it again where it kept its data: codika-nb lab, or with the same data=FOLDER. "
+        "Sandbox() starts another, where you sign up anew. For Codika itself, sign in once on this "
         'machine, codika_nb.sign_in("you@example.com", ask_code=input), or set CODIKA_API_KEY.',
-        "command": "codika-nb sandbox starts another; sign up there: codika-nb auth signup-request "
+        "command": "Start it again where it kept its data: codika-nb lab, or codika-nb sandbox with the same "
+        "--data FOLDER. Without, codika-nb sandbox starts another; sign up there: codika-nb auth signup-request "
         "--base-url URL --email you@example.com. Without --base-url that is Codika itself.",
     },
     "sign-in-there": {

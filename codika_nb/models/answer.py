@@ -14,7 +14,7 @@ from pydantic.alias_generators import to_camel
 from ..display.design import output
 from ..display.markup import identifier, moment
 from ..display.table import Cell, cell, data_frame, html_table, text_table
-from ..display.text import redact
+from ..redaction import redact
 
 if TYPE_CHECKING:
     from typing import Self

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import ClassVar, Literal, TypedDict
 
 from ..display.markup import Bundle, Shown, card, code
-from ..display.text import redact
+from ..redaction import redact
 from .answer import Answer, Id, Table
 
 

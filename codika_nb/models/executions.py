@@ -25,8 +25,9 @@ from ..display.markup import (
     tree,
 )
 from ..display.table import Cell, cell, html_table, text_table
-from ..display.text import cut, duration_text, moment_text, plain, readable, redact
+from ..display.text import duration_text, moment_text, plain, readable
 from ..errors import ExecutionFailedError
+from ..redaction import cut, redact
 from .answer import Answer, Id, Table
 
 #: Where a run is; no member of the platform's answers, but known to whoever has asked.
@@ -251,8 +252,15 @@ class ExecutionSummary(_Run):
 OPEN_ONE = "To look into run 0 of a list called runs, node by node: Client().get_execution(runs[0])"
 
 
+#: How many runs the platform lists at most, and without a limit.
+MOST_LISTED, LISTED = 100, 20
+
+
 class Executions(Table[ExecutionSummary], row=ExecutionSummary, member="executions"):
     """Runs, newest first, as a list."""
+
+    #: What is said where there may be more of them.
+    _more = ""
 
     columns: ClassVar[dict[str, str]] = {
         "Status": "status",
@@ -277,19 +285,22 @@ class Executions(Table[ExecutionSummary], row=ExecutionSummary, member="executio
 
     def __repr__(self) -> str:
         of = f"At instance {plain(self[0].instance)}.\n" if self and self[0].instance else ""
-        return f"{self._table(text_table)}\n{of}{OPEN_ONE}" if self else super().__repr__()
+        return f"{self._table(text_table)}\n{of}{self._more}{OPEN_ONE}" if self else super().__repr__()
 
     def markup(self) -> str:
         """The table, to stand within an output."""
         if not self:
             return super().markup()
         of = f" at instance {self[0].instance}" if self[0].instance else ""
-        listed = f"Listed {moment_text(datetime.now(UTC))}{of}. {OPEN_ONE}"
+        listed = f"Listed {moment_text(datetime.now(UTC))}{of}. {self._more}{OPEN_ONE}"
         return self._table(partial(html_table, label="Runs")) + after(listed)
 
-    def at(self, instance: str) -> Self:
-        """The same runs, which know their process instance."""
-        return type(self)(run.at(instance) for run in self)
+    def at(self, instance: str, limit: int) -> Self:
+        """The same runs, which know their process instance; and the list, how many were asked for."""
+        found = type(self)(run.at(instance) for run in self)
+        if len(found) >= limit and limit < MOST_LISTED:
+            found._more = f"There may be more: limit={MOST_LISTED} (--limit {MOST_LISTED}) lists so many. "
+        return found
 
     def chart(self) -> Chart:
         """States and durations over time, as a picture."""

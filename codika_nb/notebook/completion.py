@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from IPython.core.completer import CompletionContext, SimpleCompletion
@@ -30,18 +33,40 @@ def complete(context: CompletionContext, magics: Mapping[str, Any], magic_of: Fi
     if not found or found[1] not in magics:
         return {"completions": [], "suppress": False}
     before, fragment = found[2].split(), found[3]
-    if fragment.startswith("-"):
-        parser = magic_of(found[1]).parser
-        names = [name for action in parser._actions for name in action.option_strings]
+    actions = magic_of(found[1]).parser._actions
+    with_value = {name for each in actions if each.nargs != 0 for name in each.option_strings}
+    is_option = fragment.startswith("-")
+    is_path = found[1] in _OF_PATHS and not with_value.intersection(before[-1:])
+    if is_option:
+        names = [name for each in actions for name in each.option_strings]
+    elif is_path:
+        names = _paths(fragment, files=found[1] == "codika_import")
     else:
         names = _known_values(found[1], before)
     completions = [SimpleCompletion(name, type="codika") for name in names if name.startswith(fragment)]
     return {
         "completions": completions,
-        # Where we know nothing (a path, a payload) IPython's own completions are the better ones.
-        "suppress": bool(completions) or fragment.startswith("-"),
+        # Where we know nothing (a payload) IPython's own completions are the better ones.
+        "suppress": bool(completions) or is_option or (is_path and fragment[:1] not in ("$", "{")),
         "matched_fragment": fragment,
     }
+
+
+#: The magics that are about folders and files.
+_OF_PATHS = ("codika_deploy", "codika_import")
+
+
+def _paths(begun: str, *, files: bool) -> list[str]:
+    """The folders that a path may go on with, and the JSON files where `files`."""
+    folder = begun[: begun.rfind("/") + 1]
+    with suppress(OSError, ValueError):
+        there = sorted(Path(folder or ".").expanduser().iterdir())
+        wanted = [each for each in there if each.is_dir() or (files and each.suffix == ".json")]
+        shown = [
+            f"{folder}{each.name}{'/' if each.is_dir() else ''}" for each in wanted if each.name[0] != "."
+        ]
+        return [each for each in shown if shlex.quote(each) == each or each[0] == "~"]
+    return []
 
 
 def _known_values(magic: str, before: list[str]) -> list[str]:

@@ -173,7 +173,7 @@ def _about(
             there = f"as profile {known}" if known else "as another organization"
             if not same_host(first.server, credential.base_url):
                 there = f"at {first.server}"
-            rows.append(("Before", f"{there} it was project {first.project_id}; project.json keeps both"))
+            rows.append(("Before", f"{there}, project {first.project_id}; project.json keeps both"))
     if owner and owner != in_use:
         # What comes next is about this deployment, and so is done with its account.
         context.choose(owner, by_person=False)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 
-from ..display.text import secrets_in, without_secrets
+from ..redaction import secrets_in, without_secrets
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import ExecutionResult

@@ -17,10 +17,11 @@ from IPython.display import display
 
 from ..client.deployed import latest
 from ..display.place import next_step
-from ..display.text import json_text, plain, redact
+from ..display.text import json_text, plain
 from ..errors import CodikaError, Interrupted, InvalidRequestError, PermissionDeniedError
 from ..profiles import ProfileStore, same_host
 from ..profiles.credential import resolve
+from ..redaction import redact
 from ..signin.outcome import refusal_document
 from .history import refuse_keys
 from .reading import Line, payload_of
@@ -88,8 +89,6 @@ class Magic:
         except CodikaError as error:
             if isinstance(error, PermissionDeniedError) and not error.next_action:
                 error.next_action = _who_is_refused(getattr(arguments, "instance", None))
-            # Notebooks keep the text beside what is shown.
-            error.message, error.next_action = redact(error.message), redact(error.next_action or "") or None
             lines = [plain(f"{type(error).__name__}: {error.message}", 1000)]
             lines += [plain(error.next_action, 1000)] if error.next_action else []
             # IPython prints what this returns instead of a traceback.

@@ -10,10 +10,11 @@ from typing import Any
 from ..client.offers import Offer
 from ..display.markup import DEEPEST, Bundle, heading
 from ..display.place import next_step
-from ..display.text import cut, plain
+from ..display.text import plain
 from ..errors import CodikaError, WaitTimeoutError
 from ..models import Execution
 from ..models.executions import execution_card
+from ..redaction import cut
 from .result import LONGEST_TEXT, MOST_ROWS, result_html
 from .texts import said
 

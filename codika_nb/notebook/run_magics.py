@@ -198,5 +198,5 @@ def _none_failed(instance: str) -> str:
     told = f"No run has failed at instance {instance}{of and f' ({of})'}. "
     told += "Input that is refused starts no run, and is not listed."
     if there.other:
-        told += f" Its use case also runs elsewhere: %codika_executions --failed --instance {there.other}"
-    return f"{told} Of another workflow: %codika_executions WORKFLOW --failed"
+        told += f" For its other instance: %codika_executions --failed --instance {there.other}."
+    return f"{told} For another workflow: %codika_executions WORKFLOW --failed."

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
-from ..display.text import redact
 from ..errors import ConfigError
 from ..in_process import is_inside
 
@@ -51,7 +50,7 @@ def normalize_base_url(text: str) -> str:
 
 def _without_user(url: str) -> str:
     # An address with a password in it is refused; the refusal must not repeat the password.
-    return redact(re.sub(r"//.*@", "//…@", url, flags=re.DOTALL))
+    return re.sub(r"//.*@", "//…@", url, flags=re.DOTALL)
 
 
 def same_host(a: str | None, b: str | None) -> bool:

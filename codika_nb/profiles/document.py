@@ -10,8 +10,8 @@ from functools import cached_property
 from typing import Any
 
 from ..display.place import next_step
-from ..display.text import redact
 from ..errors import ConfigError
+from ..redaction import redact
 from .address import PRODUCTION, same_host
 from .profile import Profile
 
@@ -178,7 +178,7 @@ class Document:
         close = get_close_matches(str(name), known, n=1)
         listed = f"Known profiles: {', '.join(map(repr, known))}." if known else next_step("make-a-profile")
         raise ConfigError(
-            f"There is no profile {redact(str(name))!r}.",
+            f"There is no profile {str(name)!r}.",
             next_action=f"Did you mean {close[0]!r}? {listed}" if close else listed,
             code="unknown-profile",
         )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from ..display.text import redact
 from ..errors import CodikaError, InvalidRequestError
 from ..profiles import Profile
 from ..profiles.profile import mask
@@ -71,9 +70,9 @@ def document_of(signin: SignIn) -> dict[str, Any]:
 
 def refusal_document(error: CodikaError) -> dict[str, Any]:
     """What was refused, as the JSON document that codika 3.6.0 prints."""
-    about: dict[str, Any] = {"code": error.code or "INVALID_REQUEST", "message": redact(error.message)}
+    about: dict[str, Any] = {"code": error.code or "INVALID_REQUEST", "message": error.message}
     if error.next_action:
-        about["nextAction"] = redact(error.next_action)
+        about["nextAction"] = error.next_action
     if error.details:
         about["details"] = error.details
     return {"success": False, "status": error.status, "error": about}

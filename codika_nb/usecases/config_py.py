@@ -18,8 +18,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ..display.text import secrets_in
 from ..errors import UseCaseError
+from ..redaction import secrets_in
 from .complaints import problems
 
 #: What variables are called that hold what nobody else may know.

@@ -20,6 +20,7 @@ from ...errors import (
     WaitTimeoutError,
 )
 from ...models import Execution, ExecutionDetails, Executions, ExecutionSummary, Triggered
+from ...models.executions import LISTED
 from .. import arguments
 from ..call import Call, known, path
 from ..endpoint import endpoint
@@ -307,7 +308,7 @@ class RunsAPI(Platform):
                     f"{error.next_action or ''} Of a workflow: list_executions(workflow={instance!r})".strip()
                 )
             raise
-        return runs.at(there)
+        return runs.at(there, limit or LISTED)
 
 
 def _instance_of(run: Run) -> str | None:
