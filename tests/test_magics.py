@@ -826,7 +826,6 @@ def test_tab_completes_options_profiles_and_workflows(
     assert completions(shell, f"%codika_deploy --dry-run {within}/greeter/w") == [
         f"{within}/greeter/workflows/"
     ]
-    assert completions(shell, f"%codika_deploy {within}/greeter/workflows/") == []
     assert completions(shell, f"%codika_import {within}/greeter/c") == [f"{within}/greeter/config.json"]
     assert f"{within}/greeter/" not in completions(shell, f"%codika_deploy --project {within}/gr")
     assert "print" in completions(shell, "prin")

@@ -35,11 +35,9 @@ def complete(context: CompletionContext, magics: Mapping[str, Any], magic_of: Fi
     before, fragment = found[2].split(), found[3]
     actions = magic_of(found[1]).parser._actions
     with_value = {name for each in actions if each.nargs != 0 for name in each.option_strings}
-    is_option = fragment.startswith("-")
-    is_path = found[1] in _OF_PATHS and not with_value.intersection(before[-1:])
-    if is_option:
+    if fragment.startswith("-"):
         names = [name for each in actions for name in each.option_strings]
-    elif is_path:
+    elif found[1] in _OF_PATHS and not with_value.intersection(before[-1:]):
         names = _paths(fragment, files=found[1] == "codika_import")
     else:
         names = _known_values(found[1], before)
@@ -47,7 +45,7 @@ def complete(context: CompletionContext, magics: Mapping[str, Any], magic_of: Fi
     return {
         "completions": completions,
         # Where we know nothing (a payload) IPython's own completions are the better ones.
-        "suppress": bool(completions) or is_option or (is_path and fragment[:1] not in ("$", "{")),
+        "suppress": bool(completions),
         "matched_fragment": fragment,
     }
 
