@@ -157,6 +157,13 @@ def test_people_are_told_in_words(
         r"Signed in: My Organization, profile my-organization, key cko_[\w-]{4}\.\.\.\n",
         capsys.readouterr().out,
     )
+    grace = ["--email", "grace@example.com"]
+    assert main(["auth", "signup-request", *grace]) == 0
+    given = ["--code", sandbox.code_for("grace@example.com"), "--name", "my-organization"]
+    assert main(["auth", "signup-complete", *grace, *given]) == 0
+    told, why = capsys.readouterr().out.splitlines()[-2:]
+    assert "profile my-organization-2, key" in told
+    assert "my-organization" in why
 
 
 def test_a_wrong_option_has_the_tools_exit_status(capsys: pytest.CaptureFixture[str]) -> None:

@@ -827,7 +827,6 @@ def test_tab_completes_options_profiles_and_workflows(
         f"{within}/greeter/workflows/"
     ]
     assert completions(shell, f"%codika_import {within}/greeter/c") == [f"{within}/greeter/config.json"]
-    assert f"{within}/greeter/" not in completions(shell, f"%codika_deploy --project {within}/gr")
     assert "print" in completions(shell, "prin")
     shell.run("%reload_ext codika_nb")
     shell.run("%unload_ext codika_nb")

@@ -28,7 +28,8 @@ def run(arguments: argparse.Namespace) -> int:
         notice = signin.error or ConfigError(signin.notice.text if signin.notice else "It did not work.")
         return _refused(notice, document, as_json=arguments.json)
     print(json_text(document) if arguments.json else _told(signin))
-    return 0
+    # Without a name it is in no file, and with the end of this command the key is gone.
+    return 1 if signin.profile and not signin.profile.name else 0
 
 
 def _carried_out(arguments: argparse.Namespace) -> SignIn:
@@ -77,7 +78,9 @@ def _told(signin: SignIn) -> str:
         inbox = f" A sandbox has its mail at {page}." if page else ""
         return f"A code is on its way to {signin.email}, good for 10 minutes.{inbox} Then:\n  {again}"
     organization = plain(profile.organization_name or profile.organization_id)
-    return f"Signed in: {organization}, profile {profile.name}, key {profile.masked_key}"
+    where = f"profile {profile.name}" if profile.name else "saved nowhere"
+    told = f"Signed in: {organization}, {where}, key {profile.masked_key}"
+    return f"{told}\n{plain(signin.notice.text, 500)}" if signin.notice else told
 
 
 def _refused(error: CodikaError, document: dict[str, Any], *, as_json: bool) -> int:

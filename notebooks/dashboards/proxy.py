@@ -31,7 +31,7 @@ from codika_nb import AsyncClient, CodikaError
 
 HERE = Path(__file__).parent
 LARGEST = 10_000  # bytes
-NAMES = os.environ.get("ALLOWED_HOSTS", "127.0.0.1,localhost").split(",")
+NAMES = [name.strip() for name in os.environ.get("ALLOWED_HOSTS", "127.0.0.1,localhost").split(",")]
 #: No other page may show this one within itself, where people would not know what they click on.
 ALONE = {"Content-Security-Policy": "frame-ancestors 'none'", "X-Content-Type-Options": "nosniff"}
 logger = logging.getLogger("uvicorn.error")
