@@ -702,6 +702,22 @@ def test_the_two_documented_commands_say_what_the_platform_says(
     assert "“Send a new code”" not in "".join(used.traceback)
 
 
+def test_a_workflow_of_another_account_leads_to_it(
+    shell: Kernel, ada: Profile, sandbox: Sandbox, greeter: Path
+) -> None:
+    with Client(profile=ada.name) as client:
+        client.deploy_use_case(greeter)
+    missed = "".join(shell.run("_ = %codika_trigger nope").traceback)
+    assert "There is: greet." in missed
+    assert "In use is" not in missed  # there is but one
+    beta = sign_in("beta@example.com", ask_code=sandbox.code_for, company="Beta")  # in another notebook
+    UseCase.init(greeter.parent / "words", name="Words")
+    with Client(profile=beta.name) as client:
+        client.deploy_use_case(greeter.parent / "words")
+    missed = "".join(shell.run("_ = %codika_trigger greet name=Ada").traceback)
+    assert f"In use is profile beta; %codika_use {ada.name} takes another one." in missed
+
+
 def test_variables_are_the_callers_own(shell: Kernel, ada: Profile, greeter: Path) -> None:
     shell.run(f"_ = %codika_deploy {greeter}")
     shell.run(

@@ -88,7 +88,9 @@ class Magic:
             raise Interrupted("Stopped.", next_action="Repeat the cell to try again.") from None
         except CodikaError as error:
             if isinstance(error, PermissionDeniedError) and not error.next_action:
-                error.next_action = _who_is_refused(getattr(arguments, "instance", None))
+                error.next_action = _who_is_meant(getattr(arguments, "instance", None)) or None
+            elif error.code == "workflow-not-found" and len(ProfileStore().list()) > 1:
+                error.next_action = f"{error.next_action} {_who_is_meant(None)}".strip()
             lines = [plain(f"{type(error).__name__}: {error.message}", 1000)]
             lines += [plain(error.next_action, 1000)] if error.next_action else []
             # IPython prints what this returns instead of a traceback.
@@ -128,11 +130,11 @@ def magic(*options: Option, payload: bool = False) -> Callable[[Body], Magic]:
     return lambda body: Magic(body, options, payload=payload)
 
 
-def _who_is_refused(instance: str | None) -> str | None:
+def _who_is_meant(instance: str | None) -> str:
     """Who is in use, and who may be meant: who has deployed it here, or this server's only other profile."""
     profile = resolve().profile
     if profile is None or not profile.name:
-        return None
+        return ""
     made = [each.account.profile for each in latest() if each.instance == instance]
     others = made or [each for each in ProfileStore().list() if same_host(each.host, profile.host)]
     names = {each.name for each in others if each and each.name} - {profile.name}
