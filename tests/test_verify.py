@@ -16,7 +16,7 @@ import pytest
 
 from codika_nb import UseCaseError, verify_workflow
 from codika_nb.configuration import CustomIntegration
-from codika_nb.sandbox.stand_ins import _problem
+from codika_nb.sandbox.stand_in_engine import _problem
 from codika_nb.usecases.rules.findings import Finding, Findings
 from codika_nb.usecases.starters import trigger_kind
 from codika_nb.usecases.usecase import UseCase

@@ -31,7 +31,7 @@ Its rooms, from the outside in; a module imports only from those below it:
   - ``keys``: making keys, and whom they speak for.
   - ``organizations``: users, organizations, roles.
 
-- ``stand_ins``: the Python functions that answer workflows, and the threads that they run on.
+- ``stand_ins``: the Python functions that answer workflows; ``stand_in_engine``: what runs them, on threads.
 - ``engine``: the seam at which something else can run workflows.
 - ``mail``: the inbox, and the way to a real mail server.
 - ``kept``: what a browser keeps of it; ``store``: the database, made by the scripts in ``schema``.

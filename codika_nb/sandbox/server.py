@@ -23,7 +23,8 @@ from .mail import Inbox, Mailbox, smtp_relay
 from .n8n import n8n_engine
 from .rules.platform import Platform
 from .serving import InProcess, Serving, Start
-from .stand_ins import Function, StandInEngine, StandIns, StandInsFirst
+from .stand_in_engine import StandInEngine, StandInsFirst
+from .stand_ins import Function, StandIns
 from .wire import Refusal, is_loopback
 
 __all__ = ["Sandbox"]
