@@ -36,6 +36,7 @@ Example:
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from types import TracebackType
 from typing import Any
 
@@ -66,34 +67,7 @@ __all__ = [
 ]
 
 
-class _OfThePerson:
-    """What IPython shows with the lines of the person, and not with what lies below their call."""
-
-    __traceback__: TracebackType | None
-    __cause__: BaseException | None
-    __suppress_context__: bool
-
-    def _render_traceback_(self) -> list[str]:
-        # %debug has all of it.
-        from IPython.core.getipython import get_ipython  # noqa: PLC0415 - who asks for this has imported it
-
-        shell: Any = get_ipython()
-        cause, hides_context = self.__cause__, self.__suppress_context__
-        self.__cause__, self.__suppress_context__ = None, hides_context
-        try:
-            lines: list[str] = shell.InteractiveTB.structured_traceback(
-                type(self), self, _above_this_package(self.__traceback__)
-            )
-        finally:
-            self.__cause__, self.__suppress_context__ = cause, hides_context
-        return lines
-
-
-class CallError(_OfThePerson, TypeError):
-    """A function that was called with other arguments than it takes."""
-
-
-class CodikaError(_OfThePerson, Exception):
+class CodikaError(Exception):
     """Something codika_nb could not do; `next_action` says what to do about it.
 
     Neither sentence repeats a key, wherever one was given by mistake.
@@ -134,6 +108,32 @@ class CodikaError(_OfThePerson, Exception):
 
     def __str__(self) -> str:
         return f"{self.message}\n{self.next_action}" if self.next_action else self.message
+
+    def _render_traceback_(self) -> list[str]:
+        return _of_the_person(self)
+
+
+def call_error(message: str) -> TypeError:
+    """What is raised for a call with other arguments than it takes: shown as an error of ours is."""
+    error = TypeError(message)
+    error._render_traceback_ = partial(_of_the_person, error)  # type: ignore[attr-defined]
+    return error
+
+
+def _of_the_person(error: BaseException) -> list[str]:
+    """What IPython shows: the lines of the person, and not what lies below their call; %debug has all."""
+    from IPython.core.getipython import get_ipython  # noqa: PLC0415 - who asks for this has imported it
+
+    shell: Any = get_ipython()
+    cause, hides_context = error.__cause__, error.__suppress_context__
+    error.__cause__, error.__suppress_context__ = None, hides_context
+    try:
+        lines: list[str] = shell.InteractiveTB.structured_traceback(
+            type(error), error, _above_this_package(error.__traceback__)
+        )
+    finally:
+        error.__cause__, error.__suppress_context__ = cause, hides_context
+    return lines
 
 
 def _above_this_package(traceback: TracebackType | None) -> TracebackType | None:

@@ -345,7 +345,7 @@ def test_a_call_that_fails_shows_the_persons_own_lines(shell: Kernel, greeter: P
         misspelt = shell.run(f"greet = c.workflow('greet')\n{call}")
         shown = re.sub(r"\x1b\[[\d;]*m", "", "\n".join(misspelt.traceback))
         assert f"----> 2 {call}" in shown
-        assert "CallError: greet() " in shown
+        assert "TypeError: greet() " in shown
         assert not re.search("site-packages|codika_nb/", shown)
     within = "def f(n):\n    return f(n - 1) if n else c.run_workflow('greet', {})\n"
     chained = shell.run(f"{within}try:\n    1 / 0\nexcept ZeroDivisionError:\n    f(400)")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from ..display.markup import Bundle, Shown, card, code
 from ..display.text import plain
-from ..errors import CallError, CodikaError, ConfigError
+from ..errors import CodikaError, ConfigError, call_error
 from ..usecases.fields import Schema, fields
 from ..usecases.json_schema import DIALECT, is_needed, json_schema
 from ..usecases.schema import choices, payload, problems
@@ -93,7 +93,7 @@ class Described:
         schema: Schema = self._offer.inputs
         values = bound(schema, self.name, members)
         if stranger := next(strangers(schema, members), None):
-            raise CallError(f"{self.name}() got an unexpected member {stranger}")
+            raise call_error(f"{self.name}() got an unexpected member {stranger}")
         converted = as_json(with_files(schema, values))
         if not schema:
             return dict(converted)
@@ -114,7 +114,7 @@ class Described:
     def _named(self, unnamed: tuple[object, ...], members: Mapping[str, Any]) -> dict[str, Any]:
         """The payload of a call, whose arguments all have names."""
         if unnamed:
-            raise CallError(f"{self.name}() takes its input by name: {self._call}")
+            raise call_error(f"{self.name}() takes its input by name: {self._call}")
         return self.payload(members)
 
     def _rows(self, rows: Any, rename: Mapping[str, str] | None) -> Iterator[dict[str, Any]]:
@@ -133,7 +133,7 @@ class Described:
                 error.message = f"Row {n}: {error.message}"
                 raise
             except TypeError as error:
-                raise CallError(f"Row {n}: {error}") from None
+                raise call_error(f"Row {n}: {error}") from None
             yield made
 
     def _found(self, rows: Any, rename: Mapping[str, str] | None) -> Iterable[dict[str, Any]]:

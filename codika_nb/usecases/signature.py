@@ -11,7 +11,7 @@ from datetime import date, datetime, time
 from inspect import Parameter, Signature
 from typing import Any, Literal
 
-from ..errors import CallError, ConfigError
+from ..errors import ConfigError, call_error
 from ..files import path_of
 from .fields import Schema, fields
 from .json_schema import is_needed
@@ -54,11 +54,11 @@ def bound(schema: Schema, function: str, members: Mapping[str, Any]) -> dict[str
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
             takes = f"Did you mean {near[0]!r}?" if near else f"It takes {', '.join(known)}."
-            raise CallError(f"{function}() got an unexpected keyword argument {name!r}. {takes}")
+            raise call_error(f"{function}() got an unexpected keyword argument {name!r}. {takes}")
     missing = [repr(key) for key, field in known.items() if is_needed(field) and key not in members]
     if missing:
         several = f"arguments: {', '.join(missing)}" if len(missing) > 1 else f"argument: {missing[0]}"
-        raise CallError(f"{function}() missing {len(missing)} required keyword-only {several}")
+        raise call_error(f"{function}() missing {len(missing)} required keyword-only {several}")
     defaults = {key: getattr(field, "default_value", None) for key, field in known.items()}
     return {key: value for key, value in {**defaults, **members}.items() if value is not None}
 
