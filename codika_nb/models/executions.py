@@ -299,7 +299,7 @@ class Executions(Table[ExecutionSummary], row=ExecutionSummary, member="executio
         """The same runs, which know their process instance; and the list, how many were asked for."""
         found = type(self)(run.at(instance) for run in self)
         if len(found) >= limit and limit < MOST_LISTED:
-            found._more = f"There may be more: limit={MOST_LISTED} (--limit {MOST_LISTED}) lists up to {MOST_LISTED}. "
+            found._more = f"There may be more: limit={MOST_LISTED} (--limit {MOST_LISTED}) is the most. "
         return found
 
     def chart(self) -> Chart:
