@@ -31,7 +31,7 @@ from ..errors import (
 from . import arguments
 from .api import API
 from .api.instances import which_instance
-from .payloads import is_frame
+from .payloads import is_frame, names_of
 from .runs import IN_DOUBT, Again, Run, Runs
 from .steps import Exchange, Pause, Response, Step, Steps, T, bare, relayed
 
@@ -333,16 +333,12 @@ def _in_doubt() -> TransportError:
 
 def _check(payloads: Any, concurrency: Any, earlier: object) -> None:
     """Refuse what cannot be run many times, before anything is sent."""
-    columns = payloads.columns if is_frame(payloads) else None
+    if is_frame(payloads):
+        names_of(payloads.columns)
     if isinstance(payloads, str | bytes | Mapping) or not isinstance(payloads, Iterable):
         raise ConfigError(
             f"Many payloads are a list, an iterator or a data frame, not {type(payloads).__name__}.",
             next_action='Give a list of objects, such as [{"name": "Ada"}], or use run_workflow for one.',
-        )
-    if columns is not None and (columns.nlevels > 1 or len(set(map(str, columns))) < len(columns)):
-        raise ConfigError(
-            "The columns of the data frame cannot become the members of an object.",
-            next_action="Give each a name of its own: frame.columns = […]",
         )
     if not arguments.is_number(concurrency, 1, MOST_WORKERS):
         raise ConfigError(

@@ -48,14 +48,19 @@ def rows_of(frame: DataFrame) -> Iterator[dict[str, Any]]:
     Raises:
         ConfigError: two columns would be one member.
     """
-    names = _names(frame.columns)
+    names = names_of(frame.columns)
     rows = (zip(names, map(_converted, row), strict=True) for row in frame.itertuples(index=False, name=None))
     return (
         {name: value for name, value in row if value is not None and value is not _MISSING} for row in rows
     )
 
 
-def _names(columns: Any) -> list[str]:
+def names_of(columns: Any) -> list[str]:
+    """The members that columns, or an index, become.
+
+    Raises:
+        ConfigError: two would be one.
+    """
     names = [str(name) for name in columns]
     if columns.nlevels > 1 or len(set(names)) < len(names):
         raise ConfigError(
@@ -74,7 +79,7 @@ def as_mapping(value: Any) -> Any:
     pandas = sys.modules.get("pandas")
     if pandas is None or not isinstance(value, pandas.Series):
         return value
-    return dict(zip(_names(value.index), value, strict=True))
+    return dict(zip(names_of(value.index), value, strict=True))
 
 
 def as_json(value: Any) -> Any:

@@ -96,10 +96,12 @@ class StandIns:
         """
         latest = self.by_workflow.get(workflow_id)
         from_files = [each for loaded in self._files.values() for each in loaded.by_workflow.values()]
-        folder = self._folder_of(instance_id)
-        if folder is None or (latest and not any(each is latest for each in from_files)):
+        if latest and not any(each is latest for each in from_files):
             return latest
-        if problem := self.problem_of(instance_id):
+        folder = self._folder_of(instance_id)
+        if folder is None:
+            return latest
+        if problem := self._problem_in(folder):
             return StandIn(_raising(problem))
         found = (loaded.by_workflow.get(workflow_id) for loaded in self._beside(folder))
         return next(filter(None, found), None if folder.parent in self._folders else latest)
@@ -107,9 +109,12 @@ class StandIns:
     def problem_of(self, instance_id: str) -> str:
         """Why what is beside the use case of an instance does not answer, if it is so."""
         folder = self._folder_of(instance_id)
+        return self._problem_in(folder) if folder else ""
+
+    def _problem_in(self, folder: Path) -> str:
         return next((loaded.problem for loaded in self._beside(folder) if loaded.problem), "")
 
-    def _beside(self, folder: Path | None) -> list[_Loaded]:
+    def _beside(self, folder: Path) -> list[_Loaded]:
         return [loaded for path, loaded in self._files.items() if path.parent == folder]
 
     def _folder_of(self, instance_id: str) -> Path | None:
