@@ -363,6 +363,7 @@ def test_voila_serves_the_form_as_a_dashboard(tmp_path: Path, sandbox: Sandbox) 
         expect(form.get_by_text("Copy as").filter(visible=True)).to_have_count(0)  # nothing for visitors
         button(form, "Run").click()
         expect(form.get_by_role("alert")).to_contain_text("7 fields need another look")
+        expect(form.get_by_label("Name")).to_be_focused()  # or what is typed next would go there
         fill_in(form)
         form.get_by_label("Advance").fill("900")
         form.get_by_label("Advance").press("Enter")
