@@ -1042,6 +1042,28 @@ def test_a_use_case_has_a_name(tmp_path: Path) -> None:
     assert not (tmp_path / "x").exists()
 
 
+def test_the_workflow_of_a_new_use_case_is_called_as_one_likes(tmp_path: Path) -> None:
+    use_case = UseCase.init(tmp_path / "x", name="Pricing", workflow="price")
+
+    assert [each.workflow_template_id for each in use_case.configuration.workflows] == ["price"]
+    assert use_case.verify() == []
+    files = [file for file in (tmp_path / "x").rglob("*") if file.is_file()]
+    assert not [file for file in files if b"main-workflow" in file.read_bytes() or "main" in file.name]
+    assert {"workflows/price.json", "skills/price/SKILL.md"} <= {
+        file.relative_to(tmp_path / "x").as_posix() for file in files
+    }
+
+
+@pytest.mark.parametrize(
+    "workflow", ["", "Price", "my workflow", "a/b", "..", "prix-élevé", "x" * 65, None, 7]
+)
+def test_what_cannot_be_the_name_of_a_workflow_is_refused(tmp_path: Path, workflow: Any) -> None:
+    with pytest.raises(UseCaseError, match="small letters") as caught:
+        UseCase.init(tmp_path / "x", name="x", workflow=workflow)
+    assert "count-words" in str(caught.value)
+    assert not (tmp_path / "x").exists()
+
+
 GREETINGS = [
     ({"name": "Ada"}, {"greeting": "Hello, Ada!", "language": "en"}),
     ({"name": " Ada ", "language": "fr"}, {"greeting": "Bonjour, Ada !", "language": "fr"}),

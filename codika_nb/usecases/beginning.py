@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.resources
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,26 +14,40 @@ from .config_ts import is_view
 from .documents import read, write
 from .source import CONFIGURATION_FILES, configuration_files
 
+#: What the workflow of the starter is called, wherever it is named in these files.
+STARTER_WORKFLOW = "main-workflow"
 STARTER_FILES = (
     "config.json",
-    "workflows/main-workflow.json",
-    "skills/main-workflow/SKILL.md",
+    f"workflows/{STARTER_WORKFLOW}.json",
+    f"skills/{STARTER_WORKFLOW}/SKILL.md",
     "stand_ins.py",
     "version.json",
 )
 
 
-def write_starter(folder: Path, name: str) -> None:
+def write_starter(folder: Path, name: str, workflow: str) -> None:
     """Write a use case that deploys and runs as it is.
 
     Raises:
-        UseCaseError: the name is empty, the folder holds a use case already, or cannot be written to.
+        UseCaseError: the name is empty, or none of a workflow; the folder holds a use case already, or cannot
+            be written to.
     """
     title = " ".join(name.split())
     if not title:
         raise UseCaseError("A use case needs a name.", next_action='Give one, as in name="Word counter".')
+    if not (isinstance(workflow, str) and re.fullmatch(r"[a-z0-9-]{1,64}", workflow, re.ASCII)):
+        raise UseCaseError(
+            f"{workflow!r} cannot be the name of the workflow.",
+            next_action='Give 1 to 64 small letters, digits and hyphens, as in workflow="count-words".',
+        )
     starter = importlib.resources.files(__package__) / "starter"
-    files = {file: starter.joinpath(*file.split("/")).read_bytes() for file in STARTER_FILES}
+    old, new = STARTER_WORKFLOW.encode(), workflow.encode()
+    files = {
+        file.replace(STARTER_WORKFLOW, workflow): starter.joinpath(*file.split("/"))
+        .read_bytes()
+        .replace(old, new)
+        for file in STARTER_FILES
+    }
     configuration = json.loads(files["config.json"])
     page = configuration["processDeploymentMarkdown"]
     configuration |= {

@@ -32,7 +32,7 @@ from ..display.text import LONGEST, plain
 from ..errors import ConfigError, UseCaseError
 from ..files import path_of
 from .apart import carried
-from .beginning import write_new, write_starter
+from .beginning import STARTER_WORKFLOW, write_new, write_starter
 from .complaints import validated
 from .config_ts import is_view, view_of_json
 from .configuration import Configuration, MetadataDocument, Skill
@@ -192,27 +192,29 @@ class UseCase(Record):
         return use_case
 
     @classmethod
-    def init(cls, path: str | os.PathLike[str], *, name: str) -> UseCase:
+    def init(cls, path: str | os.PathLike[str], *, name: str, workflow: str = STARTER_WORKFLOW) -> UseCase:
         """Write a new use case that deploys and runs as it is, to be changed from there.
 
-        ``config.json`` says what the workflow takes and gives, ``workflows/main-workflow.json`` what it does,
-        and ``stand_ins.py`` does the same in a sandbox without n8n. ``skills/main-workflow/SKILL.md`` tells
-        people and agents what it is for. To call the workflow something else, change ``main-workflow`` in
-        all four; ``verify().fix()`` then writes ``config.ts`` anew, which lists it for the codika tool.
+        ``config.json`` says what the workflow takes and gives, ``workflows/<workflow>.json`` what it does,
+        and ``stand_ins.py`` does the same in a sandbox without n8n. ``skills/<workflow>/SKILL.md`` tells
+        people and agents what it is for.
 
         Args:
             path: the folder; made if it is not there.
             name: what the use case is called.
+            workflow: what its workflow is called wherever it is run: 1 to 64 small letters, digits and
+                hyphens.
 
         Raises:
-            UseCaseError: the folder holds a use case already, or cannot be written to.
+            UseCaseError: the folder holds a use case already, or cannot be written to; or a name that cannot
+                be one.
 
         Example:
-            >>> UseCase.init("use-cases/word-counter", name="Word counter")
-            UseCase('Word counter', main-workflow (http), '.../use-cases/word-counter')
+            >>> UseCase.init("use-cases/word-counter", name="Word counter", workflow="count-words")
+            UseCase('Word counter', count-words (http), '.../use-cases/word-counter')
         """
         folder = path_of(path).absolute()
-        write_starter(folder, name)
+        write_starter(folder, name, workflow)
         return cls.load(folder)
 
     def save(self, path: str | os.PathLike[str], *, replace: bool = False) -> None:
