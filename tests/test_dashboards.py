@@ -158,6 +158,8 @@ def proxy_of(dashboards: Path) -> Iterator[Proxy]:
     with subprocess.Popen(words, cwd=dashboards, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr
         log: list[str] = []
+        # The pipe must not fill up.
+        reading = threading.Thread(target=lambda: log.extend(process.stderr or []), daemon=True)
         try:
             for line in process.stderr:
                 log.append(line)
@@ -165,12 +167,13 @@ def proxy_of(dashboards: Path) -> Iterator[Proxy]:
                     break
             else:
                 raise AssertionError("".join(log))
-            # The pipe must not fill up.
-            threading.Thread(target=lambda: log.extend(process.stderr or []), daemon=True).start()
+            reading.start()
             yield Proxy(found[1], log)
         finally:
             process.terminate()
             process.wait(PATIENCE)
+            if reading.ident:  # to the end, before the pipe is closed
+                reading.join(PATIENCE)
 
 
 @pytest.fixture

@@ -212,8 +212,12 @@ def test_publishing_and_running_again(shell: Kernel, sandbox: Sandbox, greeter: 
     assert "has not been deployed to" in "".join(early.traceback)
     published = shell.run(f"deployed = %codika_deploy {greeter} --publish")
     assert "Published" in published.text, published.traceback
-    assert re.search(r"Answers +a Python function of this sandbox", published.text)
+    assert re.search(r"Answers +the Python function in \S+/stand_ins.py, not the workflow\n", published.text)
     production = project(greeter)["prodProcessInstanceId"]
+    value = shell.run("print(deployed.published, deployed)").text
+    assert value.startswith(f"{production} Deployment(")
+    assert f"published='{production}')" in value
+    assert production in shell.run("deployed").html
     assert f"{production}/greet" in published.text
     assert '%codika_trigger greet {"name": "Ada"}' in published.text
     run = shell.run('run = %codika_trigger greet {"name": "Ada"}\nprint(run.instance)')
@@ -225,15 +229,25 @@ def test_publishing_and_running_again(shell: Kernel, sandbox: Sandbox, greeter: 
     assert f"No run has failed at instance {production} (Greeter, production)" in none
     assert f"%codika_executions --failed --instance {development}" in none
     anew = shell.run(f"deployed = %codika_deploy {greeter}").text
-    assert "calls from here go to development now" in anew
+    assert (
+        "the version stays, and is answered in the same way; calls from this kernel go to development" in anew
+    )
+    assert "until it restarts" in anew
     assert development in shell.run('run = %codika_trigger greet {"name": "Ada"}\nprint(run.instance)').text
     again = shell.run(f"again = %codika_deploy {greeter} --rerun")
     assert "Greeter runs again" in again.text, again.traceback
     assert shell.run("again.deployment_status").text.strip() == "'deployed'"
     assert json.loads((greeter / "version.json").read_text())["version"] == "1.0.2"
-    # What is in production answers like any other instance.
+    # What is in production answers like any other instance, and its card leads to the other one.
     run = shell.run(f'run = %codika_trigger greet --instance {production} {{"name": "Ada"}}')
     assert "Hello, Ada!" in run.text
+    assert f"--instance {development}" in run.html
+    other = shell.run(f'run = %codika_trigger greet --instance {development} {{"name": "Ada"}}')
+    assert "--instance" not in other.html
+    assert (
+        f"At instance {production} (production)."
+        in shell.run(f"_ = %codika_executions --instance {production}").text
+    )
 
 
 @pytest.mark.parametrize(
@@ -266,7 +280,7 @@ def test_a_folder_is_deployed_by_the_profile_it_belongs_to(
     before = project(greeter)["projectId"]
     anew = shell.run(f"_ = %codika_deploy {greeter}").text
     assert "A new project was made" in anew
-    assert f"as profile acme-inc, project {before}; project.json keeps both" in anew
+    assert f"{before}, as profile acme-inc; project.json keeps both" in anew
     assert project(greeter)["organizationId"] == beta
     # Nor is the project that was left forgotten.
     shell.run(f"_ = %codika_use {ProfileStore().list()[0].name}")

@@ -46,6 +46,7 @@ from codika_nb.client.payloads import as_json
 from codika_nb.notebook.remote_sandbox import find
 from codika_nb.profiles import PRODUCTION
 from codika_nb.profiles.credential import context, resolve
+from codika_nb.sandbox import stand_ins
 from tests.conftest import EMAIL, copied
 from tests.kernels import Kernel, kernel
 
@@ -159,6 +160,45 @@ def test_functions_that_cannot_be_loaded_do_not_answer_as_they_did_before(
             time.sleep(0.05)
 
 
+def test_what_has_just_been_written_answers_at_once(ada: Profile, sandbox: Sandbox, tmp_path: Path) -> None:
+    folder = tmp_path / "use-cases"
+    UseCase.init(folder / "words", name="Words")
+    sandbox.load_stand_ins(folder)
+    with Client() as client:
+        for n in range(3):
+            use_case = UseCase.init(folder / f"new-{n}", name="New", workflow=f"new-{n}")
+            instance = client.deploy_use_case(use_case).process_instance_id
+            found = find(sandbox.url, instance)
+            assert found is not None
+            assert found.files == {f"new-{n}": f"new-{n}/stand_ins.py"}
+            assert client.run_workflow(f"new-{n}", {"text": "a b"}).result["words"] == 2
+            file = folder / f"new-{n}" / "stand_ins.py"
+            file.write_text(file.read_text().replace("len(text.split())", f"-{n + 1}"))
+            assert client.run_workflow(f"new-{n}", {"text": "a b"}).result["words"] == -(n + 1)
+            file.write_text("def broken(:\n")
+            assert client.run_workflow(f"new-{n}", {"text": "a b"}).status == "failed"
+
+
+def test_a_file_that_does_not_end_its_import_keeps_no_run_waiting_for_long(
+    ada: Profile, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stand_ins, "_PATIENCE", 0.2)
+    folder = tmp_path / "use-cases"
+    file = folder / "words" / "stand_ins.py"
+    use_case = UseCase.init(folder / "words", name="Words", workflow="count")
+    sandbox.load_stand_ins(folder)
+    with Client() as client:
+        client.deploy_use_case(use_case)
+        go_on = tmp_path / "go-on"
+        waiting = f"import pathlib, time\nwhile not pathlib.Path({str(go_on)!r}).exists(): time.sleep(0.01)\n"
+        file.write_text(file.read_text().replace("len(text.split())", "0") + waiting)
+        for _ in range(2):
+            assert client.run_workflow("count", {"text": "a b"}).result["words"] == 2
+        go_on.touch()
+        while client.run_workflow("count", {"text": "a b"}).result["words"] != 0:
+            time.sleep(0.05)
+
+
 def test_what_is_published_is_meant_by_its_name(ada: Profile, sandbox: Sandbox, greeter: Path) -> None:
     with Client() as client:
         deployed = client.deploy_use_case(greeter)
@@ -179,6 +219,13 @@ def test_what_is_published_is_meant_by_its_name(ada: Profile, sandbox: Sandbox, 
         with pytest.raises(ConfigError, match="Which process instance is meant") as unclear:
             another.list_executions()
         assert len(unclear.value.details["instances"]) == 2
+        _, *choices = (unclear.value.next_action or "").splitlines()
+        assert len(choices) == 3, "that in development may be meant as well"
+        of_it = [
+            each for each in choices if str(published) in each or str(deployed.process_instance_id) in each
+        ]
+        assert ["prod" in each for each in of_it] == [True, False]
+        assert choices.index(of_it[1]) == choices.index(of_it[0]) + 1
 
 
 def test_what_could_not_be_deployed_is_not_meant(ada: Profile, sandbox: Sandbox, greeter: Path) -> None:
@@ -646,9 +693,46 @@ def test_a_run_that_has_started_can_be_taken_up_whatever_comes_after(
     assert "from codika_nb import Client; run = Client().wait_for('e-1', instance='i')" in said
 
 
-def test_what_is_no_instance_may_be_a_workflow(shell: Kernel, ada: Profile) -> None:
+def test_what_is_no_instance_may_be_a_workflow(shell: Kernel, ada: Profile, greeter: Path) -> None:
     said = "\n".join(shell.run("_ = %codika_executions --instance greet").traceback)
-    assert "%codika_instances lists them. Of a workflow: %codika_executions greet" in said
+    assert "%codika_instances lists them." in said
+    shell.run(f"_ = %codika_deploy {greeter}")
+    shell.run("_ = %codika_trigger greet name=Ada")
+    assert "(development)" in shell.run("_ = %codika_executions --instance greet").text
+    shell.run("from codika_nb import Client; from codika_nb.client.deployed import forget")
+    for anew in ("", "forget(); "):
+        listed = f"{anew}[each.status for each in Client().list_executions(' greet')]"
+        assert "['success']" in shell.run(listed).text
+    shell.run(f"_ = %codika_deploy {copied('greeter', greeter.parent / 'again')}")
+    several = shell.run("forget(); Client().list_executions('greet')")
+    assert "Workflow “greet” is in several process instances." in "".join(several.traceback)
+
+
+def test_a_client_may_be_for_one_instance(
+    ada: Profile, greeter: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    again = copied("greeter", greeter.parent / "again")
+    with Client() as client:
+        first, last = (client.deploy_use_case(each).process_instance_id for each in (greeter, again))
+        assert client.run_workflow("greet", {"name": "x"}).instance == last
+    monkeypatch.setenv("PROCESS_INSTANCE_ID", str(last))
+    with Client(instance=f" {first}") as client:
+        assert client.instance == first
+        assert client.run_workflow("greet", {"name": "x"}).instance == first
+        assert client.run_workflow("greet", {"name": "x"}, instance=last).instance == last
+        assert client.run_many("greet", [{"name": "x"}], progress=False).instance == first
+        assert client.workflow("greet").instance == first
+        assert Playground(client, "greet").instance == first
+        assert client.with_options(timeout=5).get_instance().process_instance_id == first
+
+        async def awaited() -> str | None:
+            async with client.to_async() as other:
+                return (await other.run_workflow("greet", {"name": "x"})).instance
+
+        assert asyncio.run(awaited()) == first
+    for wrong in ("", " ", 7):
+        with pytest.raises(ConfigError, match="A process instance is named by a text"):
+            Client(instance=wrong)  # type: ignore[arg-type]
 
 
 def test_a_refusal_that_nobody_knows_is_final(platform: Any) -> None:

@@ -59,6 +59,7 @@ class Client(Performer, Connected[httpx.Client]):
             ``httpx.Timeout``. `with_options` changes it for single calls.
         transport: an httpx transport, for tests and proxies.
         largest_answer: how many bytes an answer may have, unpacked; 128 MiB unless given, None for any.
+        instance: the process instance that is meant by every call that names none.
 
     Raises:
         ConfigError: contradictory settings, or a key that would travel unencrypted.
@@ -253,6 +254,7 @@ class Client(Performer, Connected[httpx.Client]):
             timeout=self._timeout,
             transport=self._transport,
             largest_answer=self._largest_answer,
+            instance=self.instance if self.is_for_one else None,
         )
 
     def close(self) -> None:

@@ -214,12 +214,15 @@ class Connected(HoldsKey, API, Generic[Pool]):
         timeout: float | httpx.Timeout | None = TIMEOUT,
         transport: Any = None,
         largest_answer: float | None = LARGEST_ANSWER,
+        instance: str | None = None,
         _settings: Settings | None = None,
     ) -> None:
         if isinstance(auth, str):
             auth = MaskedKey(auth)  # some tracebacks show the variables of every frame
         self._settings = settings = _settings or Settings(auth, profile, base_url, env_file)
         self.base_url, self.instance = settings.base_url, settings.instance
+        if instance is not None:
+            self.instance, self.is_for_one = arguments.name(instance, "A process instance"), True
         self.public_key_url, self.public_bases = settings.public_key_url, settings.public_bases
         self._timeout = _checked(timeout)
         self._largest_answer = _limit(largest_answer, "The largest answer is a number of bytes")

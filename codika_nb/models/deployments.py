@@ -30,11 +30,14 @@ class Deployment(Answer):
     workflows_deployed: tuple[DeployedWorkflow, ...] = ()
     deployment_status: Literal["deployed", "failed", "pending"] | str = ""
     error: str | None = None
+    #: The process instance in production, where this has been published at once (``--publish``).
+    published: str | None = None
 
     def __repr__(self) -> str:
+        published = f", published={self.published!r}" if self.published else ""
         return redact(
             f"Deployment(version={self.version!r}, status={self.deployment_status!r}, "
-            f"workflows={[w.workflow_template_id for w in self.workflows_deployed]})"
+            f"workflows={[w.workflow_template_id for w in self.workflows_deployed]}{published})"
         )
 
     def _repr_html_(self) -> str:
@@ -130,6 +133,7 @@ def deployment_card(
         ("Version", f"{deployed.version}{counted}"),
         ("Workflows", "" if text else workflows),
         ("Instance", code(deployed.process_instance_id) if deployed.process_instance_id else ""),
+        ("Published", f"as instance {deployed.published}" if deployed.published else ""),
         ("Error", deployed.error or ""),
         *rows,
     ]

@@ -249,7 +249,7 @@ class ExecutionSummary(_Run):
 
 
 #: How a row leads to its run.
-OPEN_ONE = "To look into run 0 of a list called runs, node by node: Client().get_execution(runs[0])"
+OPEN_ONE = "With runs = this list, Client().get_execution(runs[0]) looks into run 0, node by node."
 
 
 #: How many runs the platform lists at most, and without a limit.
@@ -259,6 +259,9 @@ MOST_LISTED, LISTED = 100, 20
 class Executions(Table[ExecutionSummary], row=ExecutionSummary, member="executions"):
     """Runs, newest first, as a list."""
 
+    #: The process instance whose runs they are, and in which environment, where that is known.
+    instance: str | None = None
+    _environment = ""
     #: What is said where there may be more of them.
     _more = ""
 
@@ -284,23 +287,32 @@ class Executions(Table[ExecutionSummary], row=ExecutionSummary, member="executio
         return table(["", *self.columns], rows, numbers=["", "Took"])
 
     def __repr__(self) -> str:
-        of = f"At instance {plain(self[0].instance)}.\n" if self and self[0].instance else ""
+        of = f"At instance {self._place()}.\n" if self.instance else ""
         return f"{self._table(text_table)}\n{of}{self._more}{OPEN_ONE}" if self else super().__repr__()
 
     def markup(self) -> str:
         """The table, to stand within an output."""
         if not self:
             return super().markup()
-        of = f" at instance {self[0].instance}" if self[0].instance else ""
+        of = f" at instance {self._place()}" if self.instance else ""
         listed = f"Listed {moment_text(datetime.now(UTC))}{of}. {self._more}{OPEN_ONE}"
         return self._table(partial(html_table, label="Runs")) + after(listed)
 
     def at(self, instance: str, limit: int) -> Self:
         """The same runs, which know their process instance; and the list, how many were asked for."""
         found = type(self)(run.at(instance) for run in self)
+        found.instance = instance
         if len(found) >= limit and limit < MOST_LISTED:
             found._more = f"There may be more: limit={MOST_LISTED} (--limit {MOST_LISTED}) is the most. "
         return found
+
+    def of(self, environment: str) -> Self:
+        """The same runs, as those of an instance in this environment."""
+        self._environment = environment
+        return self
+
+    def _place(self) -> str:
+        return plain(self.instance) + (f" ({self._environment})" if self._environment else "")
 
     def chart(self) -> Chart:
         """States and durations over time, as a picture."""
@@ -317,6 +329,7 @@ def execution_card(
     payload: object = None,
     about: str = "",
     environment: str = "",
+    development: str | None = None,
 ) -> Bundle:
     """The outcome of a run: its result, or the node and the reason it failed.
 
@@ -329,12 +342,14 @@ def execution_card(
         payload: what it was started with, where that is known.
         about: a quiet line below the title.
         environment: of the instance, where that is known.
+        development: the instance in development, of one in production.
     """
     took = duration_text(run.duration) if run.duration is not None else ""
     facts: list[tuple[str, str | Shown]] = [
         ("Run", code(run.execution_id)),
         ("Instance", code(run.instance) if run.instance else ""),
         ("Environment", environment),
+        ("Development", code(f"--instance {development}") if development else ""),
         ("Started", moment(run.created_at) if run.created_at else ""),
         ("Took", took),
     ]

@@ -117,10 +117,11 @@ def codika_deploy(shell: InteractiveShell, arguments: Namespace) -> Any:
         deployed = _deploy(client, use_case, version, arguments, card)
         project = use_case.project
         about, rows = _about(use_case, before, client.credential, in_use)
-        rows += _answered_by(client, use_case, deployed)
+        rows += (answered := _answered_by(client, deployed))
         if project and project.prod_process_instance_id and not arguments.publish:
-            stays = "as it was; calls from here go to development now. --publish brings this version there"
-            rows.append(("Production", stays))
+            stays = "the version stays, and is answered in the same way" if answered else "as it was"
+            goes = "calls from this kernel go to development until it restarts"
+            rows.append(("Production", f"{stays}; {goes}. --publish brings this version there"))
         shown = deploy_cards.deployed(client, use_case, deployed, rows, about)
         failed = deployed.deployment_status == "failed"
         try:
@@ -128,7 +129,8 @@ def codika_deploy(shell: InteractiveShell, arguments: Namespace) -> Any:
                 card.update(shown)  # the outcome is that of the publishing
                 project_id = arguments.project or (project.project_id if project else "")
                 live = _publish(client, use_case, deployed, project_id).process_instance_id
-                until = "calls from here go there until the next deployment"
+                until = "calls from this kernel go there until the next deployment"
+                deployed = deployed.model_copy(update={"published": live})
                 rows.append(("Published", f"as instance {live}: {until}" if live else "yes"))
                 shown = deploy_cards.deployed(client, use_case, deployed, rows, about, published=live)
         finally:
@@ -144,18 +146,26 @@ def codika_deploy(shell: InteractiveShell, arguments: Namespace) -> Any:
     return deployed
 
 
-def _answered_by(client: Client, use_case: UseCase, deployed: Deployment) -> list[tuple[str, str]]:
-    """Which workflows a sandbox answers by Python functions: who changes one wonders why nothing changes."""
+def _answered_by(client: Client, deployed: Deployment) -> list[tuple[str, str]]:
+    """What a sandbox answers by other means than the workflow: who changes it wonders why nothing changes."""
     sandbox = find(client.base_url, deployed.process_instance_id)
-    names = [each.workflow_template_id for each in deployed.workflows_deployed]
-    answered = [name for name in names if sandbox and name in sandbox.stand_ins]
-    if sandbox and sandbox.problem:
-        return [("Answers", f"nothing: {sandbox.problem}")]
-    if not answered:
+    if not sandbox:
         return []
-    beside = ", as in stand_ins.py" if use_case.path and (use_case.path / "stand_ins.py").is_file() else ""
-    which = "" if len(answered) == len(names) else f" ({', '.join(answered)})"
-    return [("Answers", f"a Python function of this sandbox{beside}, not the workflow{which}")]
+    if sandbox.problem:
+        return [("Answers", f"nothing: {sandbox.problem}")]
+    names = [each.workflow_template_id for each in deployed.workflows_deployed]
+    by: dict[str, list[str]] = {}
+    for name in names:
+        if name in sandbox.stand_ins:
+            file = sandbox.files.get(name)
+            function = f"the Python function in {file}" if file else "a Python function of this sandbox"
+            by.setdefault(f"{function}, not the workflow", []).append(name)
+        elif sandbox.echoes:
+            by.setdefault("an echo of the payload; a result says how that is changed", []).append(name)
+    return [
+        ("Answers", means if len(answered) == len(names) else f"{means} ({', '.join(answered)})")
+        for means, answered in by.items()
+    ]
 
 
 def _about(
@@ -173,7 +183,7 @@ def _about(
             there = f"as profile {known}" if known else "as another organization"
             if not same_host(first.server, credential.base_url):
                 there = f"at {first.server}"
-            rows.append(("Before", f"{there}, project {first.project_id}; project.json keeps both"))
+            rows.append(("Other project", f"{first.project_id}, {there}; project.json keeps both"))
     if owner and owner != in_use:
         # What comes next is about this deployment, and so is done with its account.
         context.choose(owner, by_person=False)

@@ -92,7 +92,9 @@ class Magic:
             elif error.code == "workflow-not-found" and len(ProfileStore().list()) > 1:
                 error.next_action = f"{error.next_action} {_who_is_meant(None)}".strip()
             lines = [plain(f"{type(error).__name__}: {error.message}", 1000)]
-            lines += [plain(error.next_action, 1000)] if error.next_action else []
+            # Choices stand below each other there.
+            said = (error.next_action or "").splitlines()[:_MOST_LINES]
+            lines += (each[: len(each) - len(each.lstrip())] + plain(each, 1000) for each in said)
             # IPython prints what this returns instead of a traceback.
             error._render_traceback_ = lambda: lines  # type: ignore[method-assign]
             raise
@@ -109,6 +111,10 @@ class Magic:
             if arguments.payload is not None:
                 arguments.extra = []
         return arguments
+
+
+#: How many lines say what to do next at most: a list of choices, and what is said of it.
+_MOST_LINES = 25
 
 
 class _Parser(MagicArgumentParser):

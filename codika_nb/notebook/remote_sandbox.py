@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, NoReturn
 
 from ..client.call import Call, path
@@ -33,19 +34,22 @@ def find(url: str | None, instance: str | None = None) -> RemoteSandbox | None:
     except (httpx.HTTPError, httpx.InvalidURL, ValueError):
         return None
     if isinstance(known, dict) and known.get("name") == "codika sandbox":
-        return RemoteSandbox(url.rstrip("/"), known.get("standIns") or [], known.get("problem") or "")
+        return RemoteSandbox(url.rstrip("/"), known)
     return None
 
 
 class RemoteSandbox:
     """A sandbox of another process: its address and its mail; it is not this process's to stop."""
 
-    def __init__(self, url: str, stand_ins: Iterable[str] = (), problem: str = "") -> None:
+    def __init__(self, url: str, about: Mapping[str, Any] = MappingProxyType({})) -> None:
         self.url = url
         #: The workflows that it answers by Python functions of its own.
-        self.stand_ins = tuple(stand_ins)
-        #: Why those of an instance do not answer.
-        self.problem = problem
+        self.stand_ins = tuple(about.get("standIns") or ())
+        #: In which files those functions of an instance are, and why they do not answer.
+        self.files: dict[str, str] = about.get("files") or {}
+        self.problem: str = about.get("problem") or ""
+        #: Whether it answers all other workflows of an instance with an echo.
+        self.echoes = bool(about.get("echoes"))
         self.inbox_url = f"{url}/inbox"
 
     @property

@@ -14,13 +14,13 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from ..client.api import API
 from ..client.api.instances import which_instance
+from ..client.api.runs import ID
 from ..client.arguments import seconds
 from ..client.deployed import latest
 from ..client.offers import known_here, strange_members
 from ..client.steps import Step, observed
 from ..display.design import output
 from ..display.markup import line
-from ..display.place import next_step
 from ..display.text import plain
 from ..errors import CodikaError, Interrupted, NotFoundError, WaitTimeoutError
 from ..models import Execution, Executions, Triggered
@@ -33,8 +33,6 @@ from .result import result_html
 
 #: Seconds of waiting before it is said that something is waited for.
 SHOW_AFTER = 0.4
-#: What a run's id looks like.
-_ID = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 INSTANCE = option(
     "--instance",
     metavar="ID",
@@ -129,6 +127,7 @@ def codika_trigger(shell: InteractiveShell, arguments: Namespace) -> Triggered |
         payload=arguments.payload,
         about=strange_members(offer, [arguments.payload]),
         environment=here.environment,
+        development=here.other if here.environment == "production" else None,
     )
     card.finish(ended, shown_run)
     return ended
@@ -151,17 +150,13 @@ def codika_executions(shell: InteractiveShell, arguments: Namespace) -> Executio
         try:
             instance = client.perform(which_instance(client, arguments.instance, workflow))
         except NotFoundError as error:
-            run = f" Of one run: Client().get_execution({workflow!r})" if re.fullmatch(_ID, workflow) else ""
+            run = f" Of one run: Client().get_execution({workflow!r})" if re.fullmatch(ID, workflow) else ""
             raise UsageError(f"{error.message} {error.next_action}{run}") from None
-        try:
-            runs = client.list_executions(
-                instance, workflow=workflow, failed_only=arguments.failed, limit=arguments.limit
-            )
-        except NotFoundError as error:
-            if arguments.instance:
-                of_a_workflow = f"Of a workflow: %codika_executions {arguments.instance}"
-                error.next_action = f"{next_step('list-instances')} {of_a_workflow}"
-            raise
+        runs = client.list_executions(
+            instance, workflow=workflow, failed_only=arguments.failed, limit=arguments.limit
+        )
+    instance = runs.instance or instance
+    runs.of(known_here(instance).environment)
     if arguments.failed and not runs:
         show(shell, runs, line(_none_failed(instance)))
         return runs

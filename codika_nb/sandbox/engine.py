@@ -100,6 +100,9 @@ class Engine:
     answered meanwhile.
     """
 
+    echoes = False
+    """Whether it answers with the payload what it cannot run."""
+
     def __str__(self) -> str:
         """Who runs workflows, for people."""
         return "an engine of its own"

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from .. import in_process
 from ..errors import ConfigError
-from ..loops import IN_BROWSER, Loop, in_worker
+from ..loops import IN_BROWSER, Loop
 from .engine import Engine
 from .kept import KeptStore
 from .mail import Mailbox
@@ -130,7 +130,7 @@ class Start(ABC):
     async def _watch_stand_ins(self) -> None:
         while True:
             await asyncio.sleep(_LOOK_AT_FILES)
-            await in_worker(self.stand_ins.load_what_has_changed)
+            await self.stand_ins.catch_up()
 
     async def _in_transaction(self, action: Callable[[Platform], Answer]) -> Answer:
         with self._platform.store.transaction(Refusal):

@@ -128,6 +128,7 @@ class StandInEngine(Engine):
     nodes of which none can start it, and one with a placeholder that has no value.
     """
 
+    echoes = True
     _MOST_AT_ONCE = 8
     _MOST_OVERDUE = 64
 
@@ -140,6 +141,7 @@ class StandInEngine(Engine):
         return f"{_listed(self._stand_ins)}; an echo answers all other workflows"
 
     async def install(self, installation: Installation) -> Installed:
+        await self._stand_ins.catch_up()  # whoever has deployed asks next who answers
         installed = await super().install(installation)
         values = {**installation.values, **_OF_THE_ENGINE}
         values |= {f"SUBWKFL_{name}": each for name, each in installed.engine_ids.items()}
@@ -151,6 +153,7 @@ class StandInEngine(Engine):
         return Installed(installed.engine_ids, problems)
 
     async def run(self, run: Run) -> Outcome | None:
+        await self._stand_ins.catch_up()
         stand_in = self._stand_ins.answering(run.workflow_id, run.instance_id)
         if stand_in is None:
             note = (
@@ -196,6 +199,7 @@ class StandInsFirst(Engine):
         return await self._engine.open(callback_url)
 
     async def install(self, installation: Installation) -> Installed:
+        await self._stand_ins.catch_up()
         # What another workflow calls has to be in the engine, whoever answers it from outside.
         called = {
             name
@@ -217,6 +221,7 @@ class StandInsFirst(Engine):
         await self._engine.switch(engine_ids, on=on)
 
     async def run(self, run: Run) -> Outcome | None:
+        await self._stand_ins.catch_up()
         answers = run.workflow_id in self._stand_ins.by_workflow
         return await (self._functions if answers else self._engine).run(run)
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import importlib.util
 import itertools
 import logging
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Real
@@ -14,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from ..errors import ConfigError
+from ..loops import in_worker
 
 __all__ = ["Function", "StandIn", "StandIns", "stand_in", "told"]
 
@@ -25,6 +28,8 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 _MARK = "__codika_stand_in__"
 #: What the file is called that `UseCase.init` writes beside a use case.
 _NAME = "stand_ins.py"
+#: Seconds that a run waits for a file that was written before it, and may take long to import.
+_PATIENCE = 10.0
 
 
 @dataclass(frozen=True)
@@ -87,6 +92,7 @@ class StandIns:
         self.by_workflow: dict[str, StandIn] = {}
         self._files: dict[Path, _Loaded] = {}
         self._folders: list[Path] = []
+        self._loading = threading.Lock()
 
     def answering(self, workflow_id: str, instance_id: str) -> StandIn | None:
         """Who answers a workflow of an instance.
@@ -105,6 +111,11 @@ class StandIns:
             return StandIn(_raising(problem))
         found = (loaded.by_workflow.get(workflow_id) for loaded in self._beside(folder))
         return next(filter(None, found), None if folder.parent in self._folders else latest)
+
+    def file_of(self, function: StandIn) -> str:
+        """The file that it comes from, and its folder; empty if it was registered by itself."""
+        found = (path for path, loaded in self._files.items() if function in loaded.by_workflow.values())
+        return next((f"{path.parent.name}/{path.name}" for path in found), "")
 
     def problem_of(self, instance_id: str) -> str:
         """Why what is beside the use case of an instance does not answer, if it is so."""
@@ -184,34 +195,55 @@ class StandIns:
         self._files[path.resolve()] = _Loaded(state, {name: self.by_workflow[name] for name in answered})
         return answered
 
-    def load_what_has_changed(self) -> None:
-        """Load files that were written since.
+    async def catch_up(self) -> None:
+        """Load files that were written until now; one that takes too long is not waited for."""
+        if self._written():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(in_worker(self._load_what_was_written), _PATIENCE)
+
+    def _written(self) -> list[tuple[Path, tuple[int, int]]]:
+        """The files that are not loaded as they are now, and how they are."""
+        known = [file.resolve() for folder in self._folders for file in _in_folder(folder)]
+        looked_at = ((path, _state(path)) for path in dict.fromkeys([*self._files, *known]))
+        nothing = _Loaded(None, {})
+        return [
+            (path, state)
+            for path, state in looked_at
+            if state is not None and state != self._files.get(path, nothing).state
+        ]
+
+    def _load_what_was_written(self) -> None:
+        if not self._loading.acquire(timeout=_PATIENCE):
+            return
+        try:
+            for path, state in self._written():
+                self._load_anew(path, state)
+        finally:
+            self._loading.release()
+
+    def _load_anew(self, path: Path, state: tuple[int, int]) -> None:
+        """Load a file that was written.
 
         One that does not import answers its use case with the reason; elsewhere its functions before go on.
         """
-        for file in (file for folder in self._folders for file in _in_folder(folder)):
-            self._files.setdefault(file.resolve(), _Loaded(None, {}))
-        for path, loaded in list(self._files.items()):
-            state = _state(path)
-            if state in (None, loaded.state):
-                continue
-            problem, answered = "", []
-            try:
-                answered = self.load(path)
-            except ConfigError as error:
-                problem = error.message
-            except KeyboardInterrupt:  # of the file's own making, as this is no main thread
-                problem = f"The stand-in file {path} interrupts."
-            if problem:
-                self._files[path] = loaded._replace(state=state, problem=problem)
-                beside = (path.parent / "project.json").exists()
-                then = "The use case beside it does not run now." if beside else "The functions before go on."
-                changes.warning("%s %s", problem, then)
-                continue
-            for gone in set(loaded.by_workflow) - set(answered):
-                if self.by_workflow.get(gone) is loaded.by_workflow[gone]:
-                    del self.by_workflow[gone]
-            changes.info("%s is new or has changed; it answers %s", path, ", ".join(answered))
+        loaded = self._files.get(path, _Loaded(None, {}))
+        problem, answered = "", []
+        try:
+            answered = self.load(path)
+        except ConfigError as error:
+            problem = error.message
+        except KeyboardInterrupt:  # of the file's own making, as this is no main thread
+            problem = f"The stand-in file {path} interrupts."
+        if problem:
+            self._files[path] = loaded._replace(state=state, problem=problem)
+            beside = (path.parent / "project.json").exists()
+            then = "The use case beside it does not run now." if beside else "The functions before go on."
+            changes.warning("%s %s", problem, then)
+            return
+        for gone in set(loaded.by_workflow) - set(answered):
+            if self.by_workflow.get(gone) is loaded.by_workflow[gone]:
+                del self.by_workflow[gone]
+        changes.info("%s is new or has changed; it answers %s", path, ", ".join(answered))
 
 
 def _raising(problem: str) -> Callable[[object], None]:

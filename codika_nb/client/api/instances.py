@@ -22,11 +22,13 @@ MOST_LISTED, MOST_NAMED = 100, 20
 def known_instance(api: Platform, instance: str | None, workflow: str | None = None) -> str | None:
     """The instance that is meant, from what is known without asking anybody.
 
-    What is named; else what this process has deployed with this account, the latest that has the workflow;
-    else ``PROCESS_INSTANCE_ID``.
+    What is named, in the call or for the client; else what this process has deployed with this account, the
+    latest that has the workflow; else ``PROCESS_INSTANCE_ID``.
     """
     if instance:
         return arguments.name(instance, "A process instance")
+    if api.is_for_one:
+        return api.instance
     made = next((each.instance for each in api._deployments() if each.has(workflow)), None)
     return made or api.instance
 
@@ -110,14 +112,18 @@ def _only(listed: Sequence[InstanceSummary], before: str) -> str:
     instances = [each for each in listed if each.environment == "prod" or each.process_id not in produced]
     if len(instances) == 1:
         return instances[0].process_instance_id
+    # Those in development stand beside what is published of them: they may be meant as well.
+    order = [one.process_instance_id for one in instances]
+    beside = [each for each in listed if each.process_instance_id not in order]
     choices = [
         f"{each.process_instance_id} ({plain(each.title)}, {each.environment}, {each.current_version})"
-        for each in instances[:MOST_NAMED]
+        for one in instances
+        for each in (one, *(dev for dev in beside if one.process_id and dev.process_id == one.process_id))
     ]
-    if more := len(instances) - len(choices):
-        choices.append(f"or one of {more} more")
+    if (more := len(choices) - MOST_NAMED) > 0:
+        choices[MOST_NAMED:] = [f"or one of {more} more"]
     way = next_step("name-instance") if before else next_step("name-workflow")
-    error = _unclear(f"{before}Which process instance is meant?", f"{way}, one of: {', '.join(choices)}.")
+    error = _unclear(f"{before}Which process instance is meant?", "\n  ".join((f"{way}, one of:", *choices)))
     error.details = {"instances": [each.process_instance_id for each in instances]}
     raise error
 

@@ -22,7 +22,9 @@ class Platform:
     base_url: str = PRODUCTION
     """The server, without a trailing slash."""
     instance: str | None = None
-    """The process instance that the environment names (``PROCESS_INSTANCE_ID``)."""
+    """The process instance that the client was made for, or that the environment names."""
+    is_for_one: bool = False
+    """Whether the client was made for that instance."""
     public_key_url: str = "https://app.codika.io/encryption/public.pem"
     """Where the key is that secrets of integrations are encrypted with."""
     public_bases: Mapping[str, str] = MappingProxyType({})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -31,6 +32,9 @@ from .instances import MOST_LISTED, InstancesAPI, known_instance, which_instance
 from .platform import Platform
 
 Run = str | Triggered | Execution | ExecutionSummary | Row
+
+#: What the ids of runs and instances look like.
+ID = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 
 #: Seconds for which a fresh run may be unknown to the server that started it.
 UNKNOWN_AT_FIRST = 5.0
@@ -277,7 +281,8 @@ class RunsAPI(Platform):
         """List an instance's runs, newest first.
 
         Args:
-            instance: process instance id; the one that is meant if left out (see `Client`).
+            instance: process instance id; the one that is meant if left out (see `Client`). The name of a
+                workflow does as well, and is the same as ``workflow=``.
             workflow: only this workflow's, by its template id.
             failed_only: only those that failed.
             limit: how many at most, 1 to 100; the platform's default is 20.
@@ -291,7 +296,7 @@ class RunsAPI(Platform):
                Status    Run  Workflow  Started  Took  Error
             0  ✗ failed  ...  greet     ...      ...   greet: ...A name is required.
             At instance ....
-            To look into run 0 of a list called runs, node by node: Client().get_execution(runs[0])
+            With runs = this list, Client().get_execution(runs[0]) looks into run 0, node by node.
         """
         query = arguments.query(
             workflowId=workflow if workflow is None else arguments.name(workflow, "A workflow"),
@@ -303,11 +308,14 @@ class RunsAPI(Platform):
         try:
             runs = yield from Call("GET", where, Executions.read, query=query, repeatable=True)
         except NotFoundError as error:
-            if instance:
-                error.next_action = (
-                    f"{error.next_action or ''} Of a workflow: list_executions(workflow={instance!r})".strip()
-                )
-            raise
+            if not instance or workflow or re.fullmatch(ID, there):
+                raise
+            try:
+                found = yield from which_instance(self, None, there)
+            except NotFoundError:
+                raise error from None
+            again = partial(RunsAPI.list_executions.describe, self, found, workflow=there)
+            return (yield from again(failed_only=failed_only, limit=limit))
         return runs.at(there, limit or LISTED)
 
 

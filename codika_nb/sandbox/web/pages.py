@@ -68,9 +68,14 @@ class Pages:
     def _start(self, request: Request) -> Response:
         answered = sorted(self.stand_ins.by_workflow)
         if _wants_json(request):
-            about = {"name": "codika sandbox", "version": __version__, "url": self.url}
+            about: dict[str, Any] = {"name": "codika sandbox", "version": __version__, "url": self.url}
             if instance := request.query_params.get("instance"):
-                answered = [each for each in answered if self.stand_ins.answering(each, instance)]
+                functions = {each: self.stand_ins.answering(each, instance) for each in answered}
+                answered = [name for name, function in functions.items() if function]
+                about["files"] = {
+                    name: self.stand_ins.file_of(function) for name, function in functions.items() if function
+                }
+                about["echoes"] = self.platform.executions.engine.echoes
                 about["problem"] = self.stand_ins.problem_of(instance)
             return _json({**about, "standIns": answered})
         trusted = "" if self.inbox_token is None else "%env CODIKA_ALLOW_HTTP=1\n"
