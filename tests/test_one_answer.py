@@ -695,8 +695,10 @@ def test_a_run_that_has_started_can_be_taken_up_whatever_comes_after(
 
 def test_what_is_no_instance_may_be_a_workflow(shell: Kernel, ada: Profile, greeter: Path) -> None:
     said = "\n".join(shell.run("_ = %codika_executions --instance greet").traceback)
-    assert "%codika_instances lists them." in said
+    assert "%codika_deploy first" in said
     shell.run(f"_ = %codika_deploy {greeter}")
+    said = "\n".join(shell.run("_ = %codika_executions --instance nope").traceback)
+    assert "%codika_instances lists them." in said
     shell.run("_ = %codika_trigger greet name=Ada")
     assert "(development)" in shell.run("_ = %codika_executions --instance greet").text
     shell.run("from codika_nb import Client; from codika_nb.client.deployed import forget")
