@@ -707,6 +707,17 @@ def test_runs_are_listed_with_marks_moments_and_how_to_look_into_one() -> None:
     )
     assert rich.count("codika-bad") > 1
     assert "get_execution(runs[0])" in rich
+    well, failed, pending = (run._repr_html_() for run in runs)
+    assert "greet succeeded" in well
+    assert "get_execution_status(run).result" in well
+    assert "greet failed" in failed
+    assert "greet is running" in pending
+    assert "get_execution_status" not in failed + pending
+    assert runs[0].execution_id in well
+    with pytest.raises(AttributeError, match=r"client\.get_execution_status\(run\)\.result has it"):
+        _ = runs[0].result
+    assert not hasattr(runs[0], "result")
+    assert "result" not in runs[0].model_dump()
 
 
 def test_a_deployment_says_how_each_workflow_is_called(
@@ -715,9 +726,7 @@ def test_a_deployment_says_how_each_workflow_is_called(
     outcome = shell.run(f"deployed = %codika_deploy {greeter}")
     shown = [m["content"]["data"] for m in outcome.messages if "data" in m["content"]][-1]
     text = shown["text/plain"]
-    assert re.search(
-        r"Version +1\.0 \(1\.0\.1 in version\.json, as the codika tool counts\)$", text, re.MULTILINE
-    )
+    assert re.search(r"Version +1\.0, folder 1\.0\.1$", text, re.MULTILINE)
     assert re.search(r"As +Acme, Inc., profile acme-inc$", text, re.MULTILINE)
     assert 'Notebook  %codika_trigger greet {"name": "Ada"}' in text
     (address,) = re.findall(r"Endpoint  (\S+)", text)

@@ -50,6 +50,9 @@ from codika_nb.client.deployed import forget
 from codika_nb.client.offers import Offer, offers_at
 from codika_nb.models import Deployment, Execution, Instance, InstanceWorkflow
 from codika_nb.notebook import background, texts
+from codika_nb.notebook.controls import Parts
+from codika_nb.notebook.inputs.input import Around
+from codika_nb.notebook.inputs.whole import Whole
 from codika_nb.notebook.outcome import outcome
 from codika_nb.notebook.result import result_html
 from codika_nb.sandbox.rules.configuration import check_payload
@@ -912,6 +915,17 @@ def test_defaults_are_there_and_an_untouched_form_says_all_that_is_missing(form:
     assert said(form)["Name"] == "Fill this in."
     assert 'role="alert"' not in form["name"]._note.value  # seven at once would interrupt each other
     assert message(form).count('role="alert"') == 1
+
+
+def test_what_a_hint_says_is_not_said_twice() -> None:
+    inputs = read_schema([field("number", min=1, description="How many people.")], "test")
+    form = Whole(Offer("w", "W", inputs=inputs), Around(lambda: None, lambda: None, Parts()), lambda: None)
+    note = form["x"]._note
+    assert note.value == "<p>How many people. At least 1.</p>"
+    form.mark(problems(inputs, {"x": 0}))
+    assert note.value == '<p class="error">At least 1.</p><p>How many people.</p>'
+    form.mark(())
+    assert note.value == "<p>How many people. At least 1.</p>"
 
 
 def test_a_problem_goes_away_when_it_is_corrected_and_nothing_typed_is_lost(form: Playground) -> None:

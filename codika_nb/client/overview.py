@@ -39,9 +39,10 @@ def overview(runs: Runs) -> str:
     parts += [part("First rows") if len(runs) > _ROWS or failed else "", _first_rows(runs, first)]
     if failed:
         parts += [part("Failures"), _failures(runs, failed)]
-    more = "In a variable called runs: runs.to_frame() gives all rows as a pandas data frame."
+    more = "With runs = this table, runs.to_frame() gives all rows as a pandas data frame."
     if failed:
-        more += " runs.retry() runs the failed ones again, runs.retry(payloads=…) with corrected rows; "
+        rows = "the corrected rows" if is_frame(runs.inputs) else "all rows, the failed ones corrected"
+        more += f" runs.retry() runs the failed ones again, runs.retry(payloads=…) with {rows}; "
         more += "what comes of it is in runs, too."
     parts.append(after(more))
     return output(f'<div class="codika-card codika-wide">{"".join(parts)}</div>')

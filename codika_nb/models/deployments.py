@@ -128,9 +128,8 @@ def deployment_card(
     """
     good = deployed.deployment_status != "failed"
     workflows = ", ".join(f"{w.workflow_template_id} ({w.status})" for w in deployed.workflows_deployed)
-    counted = f" ({folder} in version.json, as the codika tool counts)" if folder else ""
     shown = [
-        ("Version", f"{deployed.version}{counted}"),
+        ("Version", f"{deployed.version}, folder {folder}" if folder else deployed.version),
         ("Workflows", "" if text else workflows),
         ("Instance", code(deployed.process_instance_id) if deployed.process_instance_id else ""),
         ("Published", f"as instance {deployed.published}" if deployed.published else ""),

@@ -236,6 +236,29 @@ class ExecutionSummary(_Run):
     error_details: ExecutionProblem | None = None
     instance: str | None = INSTANCE
 
+    @property
+    def result(self) -> Any:
+        """Not here: a list of runs comes without their results."""
+        raise AttributeError(
+            "A row of a list of runs holds no result: client.get_execution_status(run).result has it."
+        )
+
+    def _repr_html_(self) -> str:
+        well = {"success": True, "pending": None}.get(self.status or "", False)
+        rows = [
+            ("Run", code(self.execution_id)),
+            ("Instance", code(self.instance) if self.instance else ""),
+            ("Started", moment(self.created_at) if self.created_at else ""),
+            ("Took", duration_text(self.duration) if self.duration is not None else ""),
+            ("Error", self.error or ""),
+            ("Result", code("Client().get_execution_status(run).result") if well else ""),
+            ("Node by node", code("Client().get_execution(run)")),
+        ]
+        ended = {True: "succeeded", None: "is running", False: "failed"}[well]
+        return card(f"{plain(self.workflow_id or 'A run')} {ended}", rows, good=well is not False)[
+            "text/html"
+        ]
+
     def bar(self) -> Bar | None:
         """What a chart shows of it; nothing before it has ended."""
         began = self.created_at

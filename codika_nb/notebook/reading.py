@@ -7,7 +7,8 @@ import json
 import os
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from itertools import takewhile
+from typing import Any, cast
 
 from IPython.core.error import UsageError
 from IPython.utils.process import arg_split  # type: ignore[attr-defined]
@@ -107,7 +108,8 @@ class Line:
         except Exception as error:
             if isinstance(error, NameError):
                 raise UsageError(f"There is no variable {expression!r} here.") from None
-            raise UsageError(f"{{{expression}}} cannot be evaluated: {error}.") from None
+            why = f"{type(error).__name__}: {error}".removesuffix(": ")
+            raise UsageError(f"{{{expression}}} cannot be evaluated: {why}.") from None
         if value is None:
             raise UsageError(f"{expression} is None.")
         return value
@@ -215,8 +217,13 @@ def payload_of(words: list[str], names: Names) -> dict[str, Any] | None:
         if word.startswith("{"):
             return _object_in(word, "The variable's text")
     pairs = [_MEMBER.fullmatch(word) for word in words]
-    if not words or not all(pairs):
+    if not words or not pairs[0]:
         return None
+    if not all(pairs):
+        n = pairs.index(None)
+        member, value = cast(re.Match[str], pairs[n - 1]).groups()
+        text = " ".join([value, *takewhile(lambda word: not _MEMBER.fullmatch(word), words[n:])])
+        raise UsageError(f'A text with blanks stands in quotes: {member}="{text}"')
     payload = {pair[1]: _json_or_text(pair[2]) for pair in pairs if pair}
     if len(payload) < len(pairs):
         raise UsageError("A member of the payload was given twice.")

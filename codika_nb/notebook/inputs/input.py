@@ -114,7 +114,10 @@ class Input:
     def _told(self) -> str:
         # Not an alert: several at once would interrupt each other, and the form says which they are.
         said = f'<p class="error">{html.escape(self._problem)}</p>' if self._problem else ""
-        told = f"<p>{html.escape(text)}</p>" if (text := self._hint()) else ""
+        hint = self._hint()
+        if self._problem:
+            hint = hint.replace(self._problem, "").strip()  # said once is enough
+        told = f"<p>{html.escape(hint)}</p>" if hint else ""
         return said + told
 
     def _refuse(self, value: Any) -> ConfigError:
