@@ -291,11 +291,15 @@ def test_a_run_is_found_by_its_id_wherever_it_was_started(
             forget()
         assert client.get_execution(run).status == "success"
         assert client.get_execution_status(run).instance == here
-        if anew:
-            assert client.wait_for(run).result["greeting"] == "Hello, Ada!"
+        ended = client.wait_for(run)
+        assert ended.result["greeting"] == "Hello, Ada!"
+        assert ended.instance == here
         with pytest.raises(NotFoundError, match="no such execution") as unknown:
             client.get_execution("01a0-nope")
         assert "list_executions(workflow=…)" in str(unknown.value)
+        with pytest.raises(NotFoundError, match="no such execution") as unknown:
+            client.wait_for("01a0-nope")
+        assert unknown.value.execution_id == "01a0-nope"
 
 
 def test_nothing_deployed_and_nothing_named(ada: Profile) -> None:

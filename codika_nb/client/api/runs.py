@@ -164,11 +164,23 @@ class RunsAPI(Platform):
             ['Hello, Ada!', 'Hello, Grace!']
         """
         execution_id, timeout = _run_id(execution), arguments.seconds(timeout)
-        there = instance or _instance_of(execution) or known_instance(self, None)
-        if there is None:
-            there = (yield from self._found(execution, None, partial(self._status, execution))).instance
-        there = yield from which_instance(self, there)
+        named = instance or _instance_of(execution)
+        there = named or known_instance(self, None)
         try:
+            if there:
+                there = yield from which_instance(self, there)
+                try:
+                    return (yield from self._waited_for(execution_id, there, timeout))
+                except NotFoundError:
+                    if named or self.public:
+                        raise
+            # It was started elsewhere in the organization, or never.
+            try:
+                found = yield from self._found(execution, None, partial(self._status, execution))
+            except CodikaError as error:
+                error.execution_id = execution_id
+                raise
+            there = found.instance or ""
             return (yield from self._waited_for(execution_id, there, timeout))
         except KeyboardInterrupt:
             raise Interrupted(
