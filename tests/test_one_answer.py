@@ -278,8 +278,9 @@ def test_after_a_restart_a_workflow_is_found_by_its_name(ada: Profile, greeter: 
 
 @pytest.mark.parametrize("anew", [True, False])
 def test_a_run_is_found_by_its_id_wherever_it_was_started(
-    ada: Profile, greeter: Path, score: Path, anew: bool
+    ada: Profile, greeter: Path, score: Path, anew: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("codika_nb.client.api.runs.UNKNOWN_AT_FIRST", 0.1)
     with Client() as client:
         deployed = client.deploy_use_case(greeter)
         here, project = deployed.process_instance_id, UseCase.load(greeter).project
