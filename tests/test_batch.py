@@ -1281,9 +1281,15 @@ def test_a_data_frames_failed_rows_are_corrected_by_its_index(client: Any, accou
 
     fixed = frame[frame["name"] == "?"].assign(name=["Alan", "Tim"])[["age", "name"]]
     assert frame.loc[[run.label for run in runs.failed]].equals(frame.iloc[[1, 3]])
-    for wrong in (fixed.reset_index(drop=True), fixed.rename(index={"P02": "P01"}), fixed[["name"]]):
-        with pytest.raises(ConfigError, match="there were 4"):
+    for wrong, why in (
+        (fixed.reset_index(drop=True), "0, 1 did not fail"),
+        (fixed.rename(index={"P02": "P01"}), "P01 did not fail"),
+        (fixed[["name"]], "the column age is missing"),
+        (fixed.rename(index={"P02": "P04"}), "the index has one row twice"),
+    ):
+        with pytest.raises(ConfigError, match="there were 4") as refused:
             settled(runs.retry(payloads=wrong, progress=False))
+        assert why in refused.value.message
     settled(runs.retry(payloads=fixed.iloc[1:], progress=False))
     assert runs.results == ["Hello, Ada! 36", None, "Hello, Grace! 85", "Hello, Tim! 54"]
     settled(runs.retry(payloads=fixed.iloc[:1], progress=False))
@@ -1292,6 +1298,39 @@ def test_a_data_frames_failed_rows_are_corrected_by_its_index(client: Any, accou
         "age": [36, 41, 85, 54],
     }
     assert runs.to_frame().index.tolist() == ["P01", "P02", "P03", "P04"]
+
+
+@pytest.mark.parametrize("given", ["frame", "list"])
+@pytest.mark.parametrize("whole", [True, False])
+def test_failed_rows_are_corrected_in_the_frame_that_says_so(
+    client: Any, account: Account, given: str, whole: bool
+) -> None:
+    pandas = pytest.importorskip("pandas")
+    seen = []
+
+    def greet(payload: dict[str, Any]) -> dict[str, Any]:
+        seen.append(payload)
+        if payload["name"] == "?":
+            raise ValueError("A name is required.")
+        return {"greeting": f"Hello, {payload['name']}!", "language": "en"}
+
+    def settled(again: Any) -> Any:
+        return client._loop.run_until_complete(again) if hasattr(client, "_loop") else again
+
+    account.answer(greet)
+    frame = pandas.DataFrame({"name": ["Ada", "?", "Grace", "?"], "language": ["en", "fr", "de", "es"]})
+    runs = client.run_many("greet", frame if given == "frame" else frame.to_dict("records"), progress=False)
+    shown = runs.to_frame()
+    shown.loc[shown.status == "failed", "name"] = ["Alan", "Tim"]
+    again = shown if whole else shown[shown.status == "failed"].assign(note="x")
+    seen.clear()
+    settled(runs.retry(payloads=again, progress=False))
+    assert runs.to_frame().name.tolist() == ["Ada", "Alan", "Grace", "Tim"]
+    assert [run.status for run in runs] == ["success"] * 4
+    # What is new in a corrected row is sent with it, and what a run gave is not.
+    more = {} if whole else {"note": "x"}
+    sent = [{"name": "Alan", "language": "fr"} | more, {"name": "Tim", "language": "es"} | more]
+    assert sorted(seen, key=str) == sorted(sent, key=str)
 
 
 def test_runs_show_the_first_and_those_that_failed(client: Any, account: Account) -> None:

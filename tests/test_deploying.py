@@ -229,10 +229,7 @@ def test_publishing_and_running_again(shell: Kernel, sandbox: Sandbox, greeter: 
     assert f"No run has failed at instance {production} (Greeter, production)" in none
     assert f"%codika_executions --failed --instance {development}" in none
     anew = shell.run(f"deployed = %codika_deploy {greeter}").text
-    assert (
-        "the version stays, and is answered in the same way; calls from this kernel go to development" in anew
-    )
-    assert "until it restarts" in anew
+    assert "keeps its version, though the same function answers. Calls go to development until" in anew
     assert development in shell.run('run = %codika_trigger greet {"name": "Ada"}\nprint(run.instance)').text
     again = shell.run(f"again = %codika_deploy {greeter} --rerun")
     assert "Greeter runs again" in again.text, again.traceback
@@ -726,7 +723,7 @@ def test_a_deployment_says_how_each_workflow_is_called(
     outcome = shell.run(f"deployed = %codika_deploy {greeter}")
     shown = [m["content"]["data"] for m in outcome.messages if "data" in m["content"]][-1]
     text = shown["text/plain"]
-    assert re.search(r"Version +1\.0, folder 1\.0\.1$", text, re.MULTILINE)
+    assert re.search(r"Version +1\.0$", text, re.MULTILINE)
     assert re.search(r"As +Acme, Inc., profile acme-inc$", text, re.MULTILINE)
     assert 'Notebook  %codika_trigger greet {"name": "Ada"}' in text
     (address,) = re.findall(r"Endpoint  (\S+)", text)

@@ -216,7 +216,8 @@ class Runs(list[Run]):
         Args:
             client: who runs it; whoever has run it before, if left out.
             payloads: all of them once more, those that failed corrected; or, where they were rows of a data
-                frame, the corrected ones alone, by its index; as they are now, if left out.
+                frame, the corrected ones alone, by its index; as they are now, if left out. Rows of
+                `to_frame` will do: its columns of results and states are left out.
             options: ``concurrency``, ``timeout`` and ``progress`` of `Client.run_many`.
 
         Returns:
@@ -253,28 +254,40 @@ class Runs(list[Run]):
         return client.run_many(self.workflow, again, instance=self.instance, resume=Again(self), **options)
 
     def _completed(self, payloads: Any) -> Any:
-        """All rows of the data frame, where those that failed are given anew, by its index."""
-        frame: Any = self.inputs
-        if not (is_frame(frame) and is_frame(payloads)) or len(payloads) >= len(frame):
+        """All payloads, where a data frame has those that failed anew: by the index, as `to_frame` has it."""
+        if not is_frame(payloads):
             return payloads
-        failed = {frame.index[run.index] for run in self.failed}
-        unique = frame.index.is_unique and payloads.index.is_unique
-        if not (unique and failed.issuperset(payloads.index) and set(payloads.columns) == set(frame.columns)):
+        inputs: Any = self.inputs
+        columns = list(inputs.columns if is_frame(inputs) else _members(inputs, len(inputs)))
+        told = {*self.to_frame().columns} - {*columns}  # what is known of the runs
+        payloads = payloads[[name for name in payloads.columns if name not in told]]
+        if len(payloads) >= len(inputs):
             return payloads
+        labels = inputs.index if is_frame(inputs) else range(len(inputs))
+        failed = {labels[run.index] for run in self.failed}
+        others = [plain(str(label)) for label in payloads.index if label not in failed]
+        missing = [plain(str(name)) for name in columns if name not in payloads.columns]
+        unique = payloads.index.is_unique and (inputs.index.is_unique if is_frame(inputs) else True)
+        if others or missing or not unique:
+            why = f"{', '.join(others[:5])} did not fail" if others else "the index has one row twice"
+            why = f"the column {', '.join(missing[:5])} is missing" if missing else why
+            raise ConfigError(
+                "Neither rows that have failed nor all rows in their order: "
+                f"there were {len(inputs)}, and {why}.",
+                next_action="By the frame's index, [run.label for run in runs.failed] have failed.",
+            )
+        if not is_frame(inputs):
+            corrected = dict(zip(payloads.index, rows_of(payloads), strict=True))
+            return [corrected.get(n, row) for n, row in enumerate(inputs)]
         from pandas import concat  # noqa: PLC0415 - whoever has a frame has imported it
 
-        whole = concat([frame.drop(payloads.index).astype(object), payloads.astype(object)])
-        return whole.loc[frame.index, frame.columns].infer_objects()
+        whole = concat([inputs.drop(payloads.index).astype(object), payloads.astype(object)])
+        return whole.loc[inputs.index].infer_objects()
 
     def _renew(self, payloads: Any) -> None:
         """Let what has failed be run anew, with the payloads as they are now."""
         number = self.total or 0
         if not (is_frame(payloads) or isinstance(payloads, Sequence)) or len(payloads) < number:
-            if is_frame(payloads):
-                raise ConfigError(
-                    f"Neither rows that have failed nor all rows in their order: there were {number}.",
-                    next_action="By the frame's index, [run.label for run in runs.failed] have failed.",
-                )
             raise ConfigError(
                 f"All payloads are needed once more, in their order: there were {number}.",
                 next_action="Give the list again, with the failed ones corrected.",

@@ -110,7 +110,6 @@ def deployment_card(
     title: str = "The use case",
     rows: Iterable[tuple[str, str | Shown]] = (),
     *,
-    folder: str = "",
     about: str = "",
     text: str = "",
     rich: str = "",
@@ -121,7 +120,6 @@ def deployment_card(
         deployed: the platform's answer.
         title: of the use case.
         rows: what else is known of it.
-        folder: the version of its folder, which is another one than the platform's.
         about: what has to be said of it before everything else.
         text: its workflows, where more is known of them than the answer says.
         rich: the same as markup.
@@ -129,7 +127,7 @@ def deployment_card(
     good = deployed.deployment_status != "failed"
     workflows = ", ".join(f"{w.workflow_template_id} ({w.status})" for w in deployed.workflows_deployed)
     shown = [
-        ("Version", f"{deployed.version}, folder {folder}" if folder else deployed.version),
+        ("Version", deployed.version),
         ("Workflows", "" if text else workflows),
         ("Instance", code(deployed.process_instance_id) if deployed.process_instance_id else ""),
         ("Published", f"as instance {deployed.published}" if deployed.published else ""),

@@ -55,7 +55,6 @@ def deployed(
         made,
         use_case.configuration.title,
         rows,
-        folder=use_case.version,
         about=about,
         text="\n".join(text),
         rich="".join(rich),

@@ -100,6 +100,7 @@ def codika_deploy(shell: InteractiveShell, arguments: Namespace) -> Any:
     except UseCaseError as error:
         if error.findings:
             show(shell, error.findings, deploy_cards.not_deployed(path.name, error.findings))
+            error.message = f"{path.name} cannot be read: see above."
         raise
     for given in arguments.additional_file:
         file, _, name = given.rpartition(":")
@@ -119,9 +120,9 @@ def codika_deploy(shell: InteractiveShell, arguments: Namespace) -> Any:
         about, rows = _about(use_case, before, client.credential, in_use)
         rows += (answered := _answered_by(client, deployed))
         if project and project.prod_process_instance_id and not arguments.publish:
-            stays = "the version stays, and is answered in the same way" if answered else "as it was"
-            goes = "calls from this kernel go to development until it restarts"
-            rows.append(("Production", f"{stays}; {goes}. --publish brings this version there"))
+            stays = "keeps its version, though the same function answers" if answered else "keeps its version"
+            goes = "Calls go to development until this kernel restarts, and to production after that"
+            rows.append(("Production", f"{stays}. {goes}. --publish brings this version there."))
         shown = deploy_cards.deployed(client, use_case, deployed, rows, about)
         failed = deployed.deployment_status == "failed"
         try:
@@ -130,9 +131,9 @@ def codika_deploy(shell: InteractiveShell, arguments: Namespace) -> Any:
                 project_id = arguments.project or (project.project_id if project else "")
                 live = _publish(client, use_case, deployed, project_id).process_instance_id
                 until = "calls from this kernel go there until the next deployment"
-                deployed = deployed.model_copy(update={"published": live})
                 rows.append(("Published", f"as instance {live}: {until}" if live else "yes"))
                 shown = deploy_cards.deployed(client, use_case, deployed, rows, about, published=live)
+                deployed = deployed.model_copy(update={"published": live})
         finally:
             card.finish(deployed, shown)
         if failed:

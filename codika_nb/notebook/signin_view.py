@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import math
+import re
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -261,8 +262,8 @@ class SignInView(Form[Profile]):
         # Which organization it is, the title asks.
         if state.notice and state.notice.code != "MULTIPLE_ORGANIZATIONS":
             return said(state.notice.text, state.notice.kind)
-        # What is seen at the top is heard where all is said.
-        return f'<p class="codika-heard">{self._on_its_way()}</p>'
+        # What is seen at the top is heard where all is said, and is no second link to go to by keyboard.
+        return f'<p class="codika-heard">{re.sub("</?a[^>]*>", "", self._on_its_way())}</p>'
 
     def _render_resend(self, busy: bool) -> None:
         resend_at = self.signin.resend_at

@@ -20,7 +20,7 @@ def validated(given: object, name: str) -> Configuration:
     try:
         return Configuration.read(given)
     except ValidationError as error:
-        again = f"Correct {name} and load it again." if "." in name else f"Correct the {name}."
+        again = f"Correct {name}, and try again." if "." in name else f"Correct the {name}."
         refused = UseCaseError(problems(name, error, given), next_action=again)
         refused.problems = [
             (name, f"{location(e['loc'], given)}: {complaint(e)}") for e in error.errors(include_url=False)

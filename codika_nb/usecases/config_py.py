@@ -154,4 +154,4 @@ def _python_error(file: Path, error: BaseException) -> UseCaseError:
     else:
         text = error.msg if isinstance(error, SyntaxError) else str(error)
         message = f"{place}: {type(error).__name__}: {' '.join(text.split())}"
-    return UseCaseError(message, next_action=f"Correct {name} and load it again.")
+    return UseCaseError(message, next_action=f"Correct {name}, and try again.")

@@ -180,5 +180,5 @@ def _typescript_error(file: Path, error: Mapping[str, Any]) -> UseCaseError:
         f"{place}: {error['name']}: {message}",
         next_action=f"Run npm install in {file.parent}, or where its package.json is."
         if missing
-        else f"Correct {place.partition(',')[0]} and load it again.",
+        else f"Correct {place.partition(',')[0]}, and try again.",
     )

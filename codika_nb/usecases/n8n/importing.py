@@ -290,7 +290,10 @@ def _declare(node: dict[str, Any], graph: Graph, read: Read, notes: Notes) -> No
         made = inputs.subworkflow_inputs(item, inputs.recorded_items(read.pinned, name))
         if made:
             keys = ", ".join(value["name"] for value in made)
-            notes.decide(f"Its inputs are guessed from what is read: {keys}. Check names and kinds.", name)
+            notes.decide(
+                f"Its inputs are guessed from what is read: {keys}. Check names and kinds in config.json.",
+                name,
+            )
         else:
             notes.decide(
                 "It declares no input, and the platform insists on one: add it to the trigger.", name

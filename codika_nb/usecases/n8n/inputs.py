@@ -38,7 +38,9 @@ class Form(NamedTuple):
         """Take down what a person has to check."""
         if self.fields:
             keys = ", ".join(each["key"] for each in self.fields)
-            guessed = f"The input form is guessed from what is read: {keys}. Check names and kinds"
+            guessed = (
+                f"The input form is guessed from what is read: {keys}. Check names and kinds in config.json"
+            )
             if self.as_text:
                 guessed += f"; {', '.join(self.as_text)} is taken as text, as nothing says otherwise"
             notes.decide(f"{guessed}.", node)
