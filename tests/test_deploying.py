@@ -247,6 +247,20 @@ def test_publishing_and_running_again(shell: Kernel, sandbox: Sandbox, greeter: 
     )
 
 
+def test_an_echo_is_called_one(shell: Kernel, sandbox: Sandbox, tmp_path: Path) -> None:
+    """By the card of the deployment, and by that of each run."""
+    UseCase.init(tmp_path / "words", name="Words", workflow="count-words")
+    deployed = shell.run(f"_ = %codika_deploy {tmp_path / 'words'}")
+    assert re.search(r"Answers +an echo of the payload; a result says how that is changed\n", deployed.text)
+    run = shell.run("_ = %codika_trigger count-words text=Hello")
+    assert "count-words was answered by an echo" in run.text
+    assert "no stand-in for" in run.text
+    assert "count-words was answered by an echo" in run.html
+    assert 'class="codika-good"' not in run.html
+    sandbox.load_stand_ins(tmp_path / "words" / "stand_ins.py")
+    assert "count-words succeeded" in shell.run("_ = %codika_trigger count-words text=Hello").text
+
+
 @pytest.mark.parametrize(
     "options", ["--patch --minor", "--project p --create-project q", "--rerun --publish", "--rerun --major"]
 )
