@@ -282,6 +282,7 @@ def test_a_folder_is_deployed_by_the_profile_it_belongs_to(
         store=ProfileStore(),
     )
     assert (other.organization_id, ProfileStore().active()) == (beta, other)
+    shell.run("from codika_nb.profiles.credential import context; context.reset()")  # as a new kernel begins
     deployed = shell.run(f"_ = %codika_deploy {greeter}")
     assert "Acme, Inc., to which the folder belongs" in deployed.text, deployed.traceback
     assert project(greeter)["organizationId"] == organization

@@ -33,6 +33,7 @@ from codika_nb import (
     NotSignedIn,
     Playground,
     Profile,
+    ProfileStore,
     Sandbox,
     SignInForm,
     UseCase,
@@ -809,8 +810,51 @@ def test_a_workflow_of_another_account_leads_to_it(
     UseCase.init(greeter.parent / "words", name="Words")
     with Client(profile=beta.name) as client:
         client.deploy_use_case(greeter.parent / "words")
+    shell.run("from codika_nb.profiles.credential import context; context.reset()")  # as a new kernel begins
     missed = "".join(shell.run("_ = %codika_trigger greet name=Ada").traceback)
     assert f"In use is profile beta; %codika_use {ada.name} takes another one." in missed
+
+
+@pytest.mark.parametrize(
+    "first", ["%codika_whoami", "_ = %codika_trigger greet name=Ada", "_ = %codika_instances"]
+)
+def test_who_signs_in_elsewhere_moves_no_kernel(
+    shell: Kernel, ada: Profile, sandbox: Sandbox, greeter: Path, first: str
+) -> None:
+    """What a kernel has begun with it goes on with; another one begins with the active profile."""
+    with Client(profile=ada.name) as client:
+        client.deploy_use_case(greeter)
+    assert not shell.run(first).error
+    beta = sign_in("beta@example.com", ask_code=sandbox.code_for, company="Beta")
+    assert ProfileStore().active() == beta
+    assert "Acme" in shell.run("me = %codika_whoami").text
+    assert "Hello, Ada!" in shell.run("_ = %codika_trigger greet name=Ada").text
+    assert "Acme" in shell.run(f"_ = %codika_deploy {greeter}").text
+    assert "Acme" in shell.run("from codika_nb import Client; print(Client().whoami().organization)").text
+    shell.run(f"_ = %codika_use {beta.name}")
+    assert "Beta" in shell.run("me = %codika_whoami").text
+    shell.run(f"_ = %codika_use {ada.name}")
+    shell.run("from codika_nb.profiles.credential import context; context.reset()")  # as a new kernel begins
+    assert "Beta" in shell.run("me = %codika_whoami").text
+
+
+def test_a_profile_that_another_notebook_has_removed(
+    shell: Kernel, ada: Profile, sandbox: Sandbox, greeter: Path
+) -> None:
+    beta = sign_in("beta@example.com", ask_code=sandbox.code_for, company="Beta")
+    assert "Beta" in shell.run("me = %codika_whoami").text
+    ProfileStore().remove(str(beta.name))
+    gone = shell.run("me = %codika_whoami")
+    assert "Profile 'beta', with which this kernel has worked, was removed." in "".join(gone.traceback)
+    assert "Known profiles: 'acme'" in "".join(gone.traceback)
+    listed = shell.run("_ = %codika_use")
+    assert not listed.error
+    assert "acme" in listed.text
+    assert shell.run(f"_ = %codika_deploy {greeter}").error == "ConfigError"  # as nobody else
+    shell.run("_ = %codika_use acme")
+    assert "Acme" in shell.run("me = %codika_whoami").text
+    ProfileStore().remove("acme")
+    assert shell.run("me = %codika_whoami").error == "NotSignedIn"
 
 
 def test_variables_are_the_callers_own(shell: Kernel, ada: Profile, greeter: Path) -> None:

@@ -135,7 +135,7 @@ def codika_use(shell: InteractiveShell, arguments: Namespace) -> Profile | list[
     store = ProfileStore()
     if arguments.name is None:
         listed, active = store.list(), store.active()
-        show(shell, listed, profiles_card(listed, resolve().profile, active.name if active else None))
+        show(shell, listed, profiles_card(listed, _in_use(), active.name if active else None))
         return listed
     profile = store.use(arguments.name) if arguments.save else store.get(arguments.name)
     saved = ", and saved as the active profile" if arguments.save else ""

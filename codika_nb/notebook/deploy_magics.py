@@ -100,7 +100,6 @@ def codika_deploy(shell: InteractiveShell, arguments: Namespace) -> Any:
     except UseCaseError as error:
         if error.findings:
             show(shell, error.findings, deploy_cards.not_deployed(path.name, error.findings))
-            error.message = f"{path.name} cannot be read: see above."
         raise
     for given in arguments.additional_file:
         file, _, name = given.rpartition(":")

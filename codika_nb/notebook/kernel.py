@@ -81,7 +81,8 @@ def use(profile: Profile) -> str:
 
 def client_for_folder(use_case: UseCase) -> Client:
     """A client for the account that a folder belongs to, where that is another and nobody has chosen."""
-    return _checked(open_client(profile=folders_profile(use_case)))
+    owner = folders_profile(use_case)
+    return _checked(open_client(profile=owner), goes_on=owner is None)
 
 
 def client_for_run(workflow: str | None, instance: str | None = None) -> Client:
@@ -91,7 +92,7 @@ def client_for_run(workflow: str | None, instance: str | None = None) -> Client:
         workflow: the workflow, if one is named.
         instance: the process instance, if one is named.
     """
-    client = open_client()
+    client = client_in_use()
     profile = client.credential.profile
     nobody_chose = not (context.profile and context.by_person)
     if profile and nobody_chose and not any(_is(each, workflow, instance) for each in client._deployments()):
@@ -107,7 +108,8 @@ def client_for_run(workflow: str | None, instance: str | None = None) -> Client:
                     error.next_action = "Deploy it as who is signed in now, or %codika_login there again."
                 raise
             display(line(f"As {who(owner)}, profile {owner.name}, who deployed it."), raw=True)
-    return _checked(client)
+            return _checked(client, goes_on=False)
+    return client
 
 
 def _is(made: Deployed, workflow: str | None, instance: str | None) -> bool:
@@ -119,10 +121,15 @@ def client_in_use() -> Client:
     return _checked(open_client())
 
 
-def _checked(client: Client) -> Client:
-    """`NotSignedIn` before anything else is found fault with; and a word on a key that is about to expire."""
+def _checked(client: Client, *, goes_on: bool = True) -> Client:
+    """`NotSignedIn` before anything else is found fault with; and a word on a key that is about to expire.
+
+    The account that a kernel begins with it `goes_on` with, whoever signs in elsewhere meanwhile.
+    """
     signed_in(client.credential)
     profile = client.credential.profile
+    if goes_on and profile and context.profile is None:
+        context.choose(profile, by_person=False)
     if profile and (notice := expiry_notice(profile)):
         display(line(notice), raw=True)
     return client

@@ -204,7 +204,8 @@ def resolve(
             return Credential(home or PRODUCTION, key, source, None, tuple(hidden), variables=variables)
         elsewhere = tuple(each.place("CODIKA_API_KEY") for each, _ in keys)
     chosen = _choose(store, profile, named)
-    if chosen and not (profile or named or context.profile) and _is_gone(chosen):
+    named_here = profile or named or (context.profile and context.by_person)
+    if chosen and not named_here and _is_gone(chosen):
         return Credential(PRODUCTION, hidden=elsewhere, gone=chosen)
     if chosen is None:
         return Credential(named or PRODUCTION, hidden=elsewhere)
@@ -264,7 +265,7 @@ def _choose(store: ProfileStore, name: str | None, wanted: str | None) -> Profil
     """The profile to use at server `wanted` (None: at the profile's own)."""
     chosen = name or context.profile
     if chosen is not None:
-        profile = chosen if isinstance(chosen, Profile) else store.get(chosen)
+        profile = chosen if isinstance(chosen, Profile) else _kept(store, chosen, name)
         if wanted is None or same_host(profile.host, wanted):
             return profile
         if name:
@@ -280,6 +281,20 @@ def _choose(store: ProfileStore, name: str | None, wanted: str | None) -> Profil
     there = [each for each in store.list() if same_host(each.host, wanted)]
     # Of several accounts at a server it is the one that was made last: a sign-in went before it.
     return max(there, key=lambda each: each.created_at or "", default=None)
+
+
+def _kept(store: ProfileStore, chosen: str, named: str | None) -> Profile:
+    """A profile of the file; one that this kernel has gone on with may have been removed meanwhile."""
+    try:
+        return store.get(chosen)
+    except ConfigError as error:
+        if error.code != "unknown-profile" or named:
+            raise
+        # Another one in its place would be an account that nobody has chosen here.
+        error.message = f"Profile {chosen!r}, with which this kernel has worked, was removed."
+        if not store.list():
+            error = NotSignedIn(error.message, next_action=next_step("sign-in"), code="not-signed-in")
+        raise error from None
 
 
 def profile_for(organization_id: str | None, home: str | None) -> str | None:
