@@ -56,6 +56,8 @@ class Lab:
     address: str
     sandbox: str
     folder: Path
+    #: What it has printed.
+    said: str
 
     def mail(self, email: str) -> list[dict[str, Any]]:
         """The sandbox's mail for an address, newest first."""
@@ -107,7 +109,7 @@ def end_kernels(address: str) -> None:
 def _environment(scratch: Path, theme: str) -> dict[str, str]:
     """Settings that are nobody else's, and quiet."""
     config = scratch / "config" / "labconfig"
-    config.mkdir(parents=True)
+    config.mkdir(parents=True, exist_ok=True)
     settings = {
         "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
         "@jupyterlab/apputils-extension:themes": {"theme": theme},
@@ -149,7 +151,7 @@ def lab(scratch: Path, *, theme: str = "JupyterLab Light") -> Iterator[Lab]:
                 said += line
             found = re.search(r"JupyterLab\s+(\S+)\nSandbox\s+(\S+)", said)
             assert found, said
-            yield Lab(process, found[1], found[2], folder)
+            yield Lab(process, found[1], found[2], folder, said)
         finally:
             process.send_signal(signal.SIGINT)
             process.wait(PATIENCE)

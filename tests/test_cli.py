@@ -17,6 +17,8 @@ import pytest
 
 from codika_nb.cli.tutorials import NOT_YOURS, copy_tutorials, tutorials
 
+from .browser import lab
+
 
 def command(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
@@ -144,6 +146,21 @@ def test_the_users_copy_of_the_tutorials_is_theirs(tmp_path: Path) -> None:
     copy_tutorials(folder)
     assert notebook.read_text() == "mine"
     assert (folder / "use-cases" / "greeter" / "config.json").is_file()
+
+
+def test_a_lab_is_found_again_where_it_was(tmp_path: Path) -> None:
+    """Profiles and endpoints are of its sandbox's address."""
+    with lab(tmp_path) as running:
+        first = running.sandbox
+    with lab(tmp_path) as running:
+        assert running.sandbox == first
+        assert "before" not in running.said
+    with socket.create_server(("127.0.0.1", int(first.rpartition(":")[2]))), lab(tmp_path) as running:
+        assert running.sandbox != first
+        assert f"It was at {first} before" in running.said
+        second = running.sandbox
+    with lab(tmp_path) as running:
+        assert running.sandbox == second
 
 
 def test_no_token_is_on_any_command_line(tmp_path: Path) -> None:

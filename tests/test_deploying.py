@@ -239,6 +239,20 @@ def test_publishing_and_running_again(shell: Kernel, sandbox: Sandbox, greeter: 
     run = shell.run(f'run = %codika_trigger greet --instance {production} {{"name": "Ada"}}')
     assert "Hello, Ada!" in run.text
     assert f"--instance {development}" in run.html
+    for described, meant in (
+        ("dev", development),
+        ("production", production),
+        (f"…{development[-8:]}", development),
+        (f"…{production[-8:]}", production),
+    ):
+        for anew in ("", "from codika_nb.client.deployed import forget; forget()\n"):
+            found = shell.run(
+                f"{anew}run = %codika_trigger greet name=Ada --instance {described}\nprint(run.instance)"
+            )
+            assert meant in found.text, found.traceback
+    wrong = shell.run("run = %codika_trigger greet name=Ada --instance …00000000")
+    assert "There is no process instance “…00000000”" in "".join(wrong.traceback)
+    assert "%codika_instances lists them." in "".join(wrong.traceback)
     other = shell.run(f'run = %codika_trigger greet --instance {development} {{"name": "Ada"}}')
     assert "--instance" not in other.html
     assert (

@@ -718,6 +718,29 @@ def test_a_paused_instance_is_not_triggered(platform: Platform) -> None:
 # --- executions ---------------------------------------------------------------------------
 
 
+def test_the_line_at_which_a_function_failed_is_in_the_engines_record(
+    greeter: Deployed, tmp_path: Path
+) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(
+        "import json\nfrom codika_nb.sandbox import stand_in\n\n\n"
+        "def read(text):\n    return json.loads(text)\n\n\n"
+        '@stand_in("greet")\ndef greet(payload):\n    return read(payload["name"])\n'
+    )
+    greeter.platform.sandbox.load_stand_ins(file)
+    try:
+        execution = greeter.run({"name": "{"})
+    finally:
+        greeter.platform.sandbox._stand_ins.by_workflow.pop("greet")
+    assert execution["errorDetails"]["message"].startswith("JSONDecodeError: ")
+    assert "mine.py" not in execution["errorDetails"]["message"]
+    assert set(execution["errorDetails"]) == {"type", "message", "failedNodeName"}
+    path = f"/getexecutiondetailspublic/{greeter.instance_id}/{execution['executionId']}"
+    record = greeter.platform.get(path, greeter.key).json()["execution"]["n8nExecution"]
+    said = record["data"]["resultData"]["error"]["message"]
+    assert said == f"{execution['errorDetails']['message']} (mine.py, line 6)"
+
+
 def test_without_a_stand_in_the_payload_comes_back(greeter: Deployed) -> None:
     payload = {"name": "Zoë", "deep": [{"a": None}, 1.5, True]}
     execution = greeter.run(payload)

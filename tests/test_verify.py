@@ -569,6 +569,44 @@ def test_published_configurations_load(greeter: Path) -> None:
     assert [option["value"] for option in options] == ["1", "2.5"]
 
 
+@pytest.mark.parametrize(
+    ("place", "name", "meant"),
+    [
+        ("workflows[0].triggers[0].inputSchema[0]", "default", "defaultValue"),
+        ("workflows[0].triggers[0].inputSchema[0]", "maxlength", "maxLength"),
+        ("workflows[0].triggers[0].inputSchema[0]", "place_holder", "placeholder"),
+        ("workflows[0].triggers[0].inputSchema[0]", "require", "required"),
+        ("workflows[0].outputSchema[0]", "desc", "description"),
+        ("workflows[0].triggers[0]", "descripton", "description"),
+        ("workflows[0]", "outputschema", "outputSchema"),
+        ("", "subTitle", "subtitle"),
+        ("workflows[0].triggers[0].inputSchema[1].options[0]", "labels", "label"),
+        ("workflows[0].triggers[0].inputSchema[0]", "x-owner", None),
+        ("workflows[0]", "colour", None),
+    ],
+)
+def test_a_misspelt_member_of_the_configuration_is_told(
+    greeter: Path, place: str, name: str, meant: str | None
+) -> None:
+    file = greeter / "config.json"
+    given = json.loads(file.read_text())
+    part = given
+    for step in re.findall(r"\w+", place):
+        part = part[int(step) if step.isdigit() else step]
+    if meant:
+        part.pop(meant, None)
+    part[name] = "x"
+    file.write_text(json.dumps(given))
+    told = [f for f in UseCase.load(greeter).verify() if "did you mean" in f.message]
+    if meant is None:
+        assert told == []
+        return
+    (finding,) = told
+    where = f"{place}.{name}" if place else name
+    assert finding.message == f"{where} is unknown, and does nothing here: did you mean {meant}?"
+    assert (finding.rule, finding.severity, finding.path) == ("CONFIG-VALUES", "should", "config.json")
+
+
 def test_inputs_of_sub_workflows_may_have_a_name(greeter: Path) -> None:
     trigger = {"type": "subworkflow", "inputSchema": [{"name": "x", "type": "string"}]}
     change(greeter / "config.json", lambda c: c["workflows"][0].update(triggers=[trigger]))

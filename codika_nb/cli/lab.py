@@ -19,6 +19,7 @@ import webbrowser
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from ..errors import ConfigError
 from ..sandbox import Sandbox
@@ -36,7 +37,8 @@ def run(arguments: argparse.Namespace) -> int:
     port = arguments.port or free_port(LAB_PORT)
     if arguments.port and not is_free(port):
         raise ConfigError(f"Port {port} is in use.", next_action="Choose another with --port.")
-    sandbox = Sandbox(port=free_port(SANDBOX_PORT), data=folder / ".sandbox", engine=arguments.engine)
+    data = folder / ".sandbox"
+    sandbox = Sandbox(port=_own_port(data), data=data, engine=arguments.engine)
     changes = logging.getLogger("codika_nb.sandbox.stand_ins")
     changes.setLevel(logging.INFO)
     changes.addHandler(logging.StreamHandler())
@@ -55,8 +57,9 @@ def run(arguments: argparse.Namespace) -> int:
         command.append("--ServerApp.allow_root=True")  # as in containers
     with stop_signals() as stopped, sandbox:
         environment["CODIKA_BASE_URL"] = sandbox.url
+        earlier = _keep_address(data, sandbox.url)
         # What JupyterLab and the kernels say is for whoever looks into why something does not work.
-        log = folder / ".sandbox" / "jupyterlab.log"
+        log = data / "jupyterlab.log"
         # A session of its own, so that Ctrl-C reaches us alone and the two end in order.
         with log.open("wb") as said:
             server = subprocess.Popen(  # noqa: S603 - our own words
@@ -72,6 +75,8 @@ def run(arguments: argparse.Namespace) -> int:
             address = f"http://127.0.0.1:{port}/lab/tree/{FIRST_NOTEBOOK}?token={token}"
             print(f"JupyterLab   {address}")
             print(f"Sandbox      {sandbox.url}   (its mail: {sandbox.inbox_url})")
+            if earlier:
+                print(f"             It was at {earlier} before, where another program is now: log in again.")
             print(f"Runs         {sandbox.runs_workflows}")
             print(f"Your copy    {folder}")
             print("Ctrl-C stops both.", flush=True)
@@ -83,6 +88,28 @@ def run(arguments: argparse.Namespace) -> int:
         finally:
             _end(server)
     return 0
+
+
+#: The file in a sandbox's data that says where it was reached last: profiles and addresses are of that.
+_ADDRESS = "address"
+
+
+def _own_port(data: Path) -> int:
+    """The port at which a sandbox was reached last, if that is free."""
+    with contextlib.suppress(OSError, ValueError):
+        last = urlsplit((data / _ADDRESS).read_text(encoding="utf-8").strip()).port
+        if last and is_free(last):
+            return last
+    return free_port(SANDBOX_PORT)
+
+
+def _keep_address(data: Path, url: str) -> str:
+    """Write down where a sandbox is reached; returns where that was before, if it was elsewhere."""
+    file, earlier = data / _ADDRESS, ""
+    with contextlib.suppress(OSError, ValueError):
+        earlier = file.read_text(encoding="utf-8").strip()
+    file.write_text(f"{url}\n", encoding="utf-8")
+    return earlier if earlier != url else ""
 
 
 @contextlib.contextmanager

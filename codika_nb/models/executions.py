@@ -389,9 +389,12 @@ def execution_card(
     if not run.ended:
         return card(f"{workflow} is running", [("Run", code(run.execution_id)), ("Wait for it", code(wait))])
     problem = run.error_details
+    reason = problem.message if problem and problem.message else run.status
+    if details and reason in details.reason:  # the engine may know at which line
+        reason = details.reason
     rows = [
         ("Node", problem.failed_node_name or "" if problem else ""),
-        ("Reason", problem.message if problem and problem.message else run.status),
+        ("Reason", reason),
         ("Nodes", " → ".join(map(_step, details.nodes)) if details else ""),
         *facts,
     ]

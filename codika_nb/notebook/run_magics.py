@@ -36,7 +36,8 @@ SHOW_AFTER = 0.4
 INSTANCE = option(
     "--instance",
     metavar="ID",
-    help="process instance; if left out, what was deployed here last, or the only one that has the workflow",
+    help="process instance: its id, dev or prod; if left out, the one this kernel has deployed to last, else "
+    "the one in production, else the only one that has the workflow",
 )
 
 

@@ -87,10 +87,13 @@ class Outcome:
     """The engine's own id of the run, where it has one."""
 
     @classmethod
-    def failed(cls, message: str, *, kind: str = "node_failure", node: str = "") -> Self:
-        """How a run ended that has failed, as the platform says it; in a node, where that is known."""
-        error = {"type": kind, "message": message}
-        return cls(error={**error, "failedNodeName": node} if node else error, node=node)
+    def failed(cls, message: str, *, kind: str = "node_failure", node: str = "", place: str = "") -> Self:
+        """How a run ended that has failed, as the platform says it; in a node, where that is known.
+
+        The place in a program is for the engine's own record alone.
+        """
+        error = {"type": kind, "message": message, "failedNodeName": node, "place": place}
+        return cls(error={name: text for name, text in error.items() if text}, node=node)
 
 
 class Engine:

@@ -9,9 +9,11 @@ import json
 import logging
 import sys
 import threading
+import traceback
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import PurePath
 from typing import Any
 
 from ..loops import on_a_thread
@@ -297,7 +299,18 @@ def _outcome(stand_in: StandIn, result: Any) -> Outcome:
 
 def _failed(stand_in: StandIn, run: Run, error: BaseException) -> Outcome:
     logger.warning("the stand-in %s of workflow %s failed", stand_in.name, run.workflow_id, exc_info=error)
-    return Outcome.failed(told(error), node=stand_in.name)
+    return Outcome.failed(told(error), node=stand_in.name, place=_place_of(stand_in, error))
+
+
+def _place_of(stand_in: StandIn, error: BaseException) -> str:
+    """The line of the function's file at which it failed."""
+    code = getattr(inspect.unwrap(stand_in.function), "__code__", None)
+    lines = [line for frame, line in traceback.walk_tb(error.__traceback__) if _file(frame) == _file(code)]
+    return f"{PurePath(code.co_filename).name}, line {lines[-1]}" if code and lines else ""
+
+
+def _file(code: Any) -> str | None:
+    return getattr(getattr(code, "f_code", code), "co_filename", None)
 
 
 def _call(stand_in: StandIn, run: Run) -> Any:

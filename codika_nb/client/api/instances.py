@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 from ...display.place import next_step
@@ -56,7 +56,7 @@ def which_instance(api: Platform, instance: str | None, workflow: str | None = N
 
     Args:
         api: who asks.
-        instance: what has been named, if anything.
+        instance: what has been named, if anything: an id, its end after "…", or an environment.
         workflow: the workflow that is meant, if one is.
 
     Raises:
@@ -65,7 +65,9 @@ def which_instance(api: Platform, instance: str | None, workflow: str | None = N
     """
     if api.public:
         return public_instance(api, instance, workflow)
-    if known := known_instance(api, instance, workflow):
+    described = _described(instance)
+    known = _here(api, instance, workflow) if described else known_instance(api, instance, workflow)
+    if known:
         return known
     try:
         listed = yield from InstancesAPI.list_instances.describe(api, limit=MOST_LISTED)
@@ -78,6 +80,12 @@ def which_instance(api: Platform, instance: str | None, workflow: str | None = N
         raise _unclear(
             "Which process instance is meant? Nothing is deployed in this organization yet.",
             f"There has to be one: {next_step('deploy-first')}.",
+        )
+    if described and not (listed := Instances(filter(described, listed))):
+        raise NotFoundError(
+            f"There is no process instance “{plain(instance)}” in {_whose(api)}.",
+            next_action=next_step("list-instances"),
+            code="INSTANCE_NOT_FOUND",
         )
     if workflow is None:
         return _only(listed, "")
@@ -105,6 +113,27 @@ def which_instance(api: Platform, instance: str | None, workflow: str | None = N
             code="workflow-not-found",
         )
     return _only(fitting, f"Workflow “{plain(workflow)}” is in several process instances. ")
+
+
+_ENVIRONMENTS = {"dev": "dev", "development": "dev", "prod": "prod", "production": "prod"}
+
+
+def _here(api: Platform, instance: str | None, workflow: str | None) -> str | None:
+    """What this process has deployed last to an environment, with this workflow."""
+    environment = _ENVIRONMENTS.get((instance or "").strip())
+    made = next((each for each in api._deployments() if each.has(workflow)), None)
+    if made is None or environment is None:
+        return None
+    return made.published if environment == "prod" else made.deployment.process_instance_id
+
+
+def _described(instance: str | None) -> Callable[[InstanceSummary], bool] | None:
+    """Whether it is one that is not named, but described: by its environment, or as tables shorten ids."""
+    wanted = instance.strip() if isinstance(instance, str) else ""
+    if wanted.startswith("…") and len(wanted) > 4:
+        return lambda each: each.process_instance_id.endswith(wanted[1:])
+    environment = _ENVIRONMENTS.get(wanted)
+    return (lambda each: each.environment == environment) if environment else None
 
 
 def _only(listed: Sequence[InstanceSummary], before: str) -> str:

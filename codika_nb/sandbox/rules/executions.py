@@ -199,7 +199,7 @@ class Executions(Subject):
                 "status": row["status"],
                 "createdAt": iso(row["created_at"]),
                 "duration": row["duration"],
-                "errorDetails": row["error"] and json.loads(row["error"]),
+                "errorDetails": row["error"] and present(json.loads(row["error"]) | {"place": None}),
             }
         )
         if row["status"] == "success":  # also with a result that is null
@@ -428,10 +428,11 @@ def _record(row: sqlite3.Row, *, deep: bool, slim: bool) -> dict[str, Any]:
     if row["error"] is not None:
         error = json.loads(row["error"])
         node = error.get("failedNodeName")
-        result_data["error"] = {"message": error["message"], "node": node}
+        told = f"{error['message']} ({error['place']})" if error.get("place") else error["message"]
+        result_data["error"] = {"message": told, "node": node}
         if node:
             failed = {"startTime": int((ended or started) * 1000), "executionStatus": "error"}
-            run_data[node] = [failed | {"error": {"message": error["message"]}}]
+            run_data[node] = [failed | {"error": {"message": told}}]
             result_data["lastNodeExecuted"] = node
     record: dict[str, Any] = {
         "id": row["engine_id"] or None,

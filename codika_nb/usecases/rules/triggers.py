@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from typing import Any
 
+from ...display.text import plain
 from ..complaints import location
 from ..config_ts import is_view, view_of_json
 from ..starters import WEBHOOK
 from ..triggers import ENGINE_WEBHOOKS, HttpTrigger, ScheduleTrigger, SubworkflowTrigger
-from ..wire import wire_name
+from ..wire import Model, wire_name
 from .findings import Severity
 from .view import Note, View, as_list, as_object
 
@@ -85,6 +87,28 @@ def keys_are_distinct(view: View) -> Iterator[Note]:
     for place, holder, name in places:
         for where, key, first in _doubled(holder.get(name), f"{place}{name}"):
             yield view.note(f'{where}: "{key}" is the key of {first} as well, and one hides the other.')
+
+
+def members_are_spelt_rightly(view: View) -> Iterator[Note]:
+    """Members that are unknown here are kept and sent; one that is nearly a known one is a slip."""
+    for place, name, near in _nearly(view.configuration, ""):
+        yield view.note(f"{place}{name} is unknown, and does nothing here: did you mean {near}?")
+
+
+def _nearly(part: object, place: str) -> Iterator[tuple[str, str, str]]:
+    """Where a member is unknown, what it is called, and which is nearly called that."""
+    if isinstance(part, list):
+        for n, each in enumerate(part):
+            yield from _nearly(each, f"{place.removesuffix('.')}[{n}].")
+    if not isinstance(part, Model):
+        return
+    members = {wire_name(name): name for name in type(part).model_fields}
+    for name in part.model_extra or ():
+        begun = [each for each in members if len(name) > 2 and each.lower().startswith(name.lower())]
+        if near := [*begun, *get_close_matches(name, members, n=1, cutoff=0.7)]:
+            yield place, plain(name), near[0]
+    for name, own in members.items():
+        yield from _nearly(getattr(part, own), f"{place}{name}.")
 
 
 def _doubled(schema: object, place: str) -> Iterator[tuple[str, str, str]]:

@@ -77,6 +77,7 @@ _RULES: _Rules = (
     ("SCHEMA-TYPES", "must", triggers.schema_types_are_known),
     ("INPUT-SCHEMA-FORMAT", "should", triggers.inputs_are_as_documented),
     ("INPUT-SCHEMA-FORMAT", "should", triggers.keys_are_distinct),
+    ("CONFIG-VALUES", "should", triggers.members_are_spelt_rightly),
     ("SUBWKFL-REFERENCES", "must", triggers.subworkflows_exist),
     ("CALLEDBY-CONSISTENCY", "should", triggers.callers_are_named),
     ("INTEGRATION-INHERITANCE", "should", integrations.integrations_are_declared),
