@@ -7,6 +7,7 @@ import base64
 import gc
 import json
 import os
+import re
 import shutil
 import threading
 import traceback
@@ -461,6 +462,43 @@ def test_a_run_that_takes_its_time(client: Any, platform: Platform) -> None:
         assert client.wait_for(late.value.execution_id, instance=platform.instance).result == {"name": "Ada"}
     finally:
         platform.sandbox.load_stand_ins(GREETER / "stand_ins.py")
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (
+            lambda c: c.list_executions(failed=True),
+            "list_executions() got an unexpected .* mean failed_only?",
+        ),
+        (lambda c: c.list_instances(env="dev"), "list_instances() got an unexpected .* mean environment?"),
+        (lambda c: c.wait_for("r", time_out=3), "wait_for() got an unexpected .* mean timeout?"),
+        (lambda c: c.run_workflow(), "run_workflow() missing a required argument: 'workflow'."),
+        (lambda c: c.run_workflow("greet", {}, "x"), "run_workflow() too many positional arguments."),
+        (lambda c: c.get_execution("r", zzz=1), "get_execution() got an unexpected keyword argument 'zzz'."),
+    ],
+)
+def test_a_call_that_does_not_fit_says_what_may_be_meant(client: Any, call: Any, said: str) -> None:
+    with pytest.raises(TypeError) as refused:
+        call(client)
+    pattern = re.escape(said).replace(r"\.\*", ".*")
+    assert re.fullmatch(pattern, str(refused.value)), refused.value
+    assert hasattr(refused.value, "_render_traceback_")
+
+
+def test_the_clients_own_arguments_are_called_the_clients() -> None:
+    with pytest.raises(TypeError, match=r"^Client\(\) got an unexpected keyword argument 'instnce'"):
+        Client(instnce="x")  # type: ignore[call-arg]
+
+
+def test_a_key_that_may_not_do_it_says_which_may(
+    client: Any, platform: Platform, make_client: MakeClient
+) -> None:
+    few = client.create_organization_key("Few", scopes=["executions:read"]).raw.get_secret_value()
+    other = make_client(auth=few, base_url=platform.url)
+    with pytest.raises(PermissionDeniedError, match="lacks the scope") as refused:
+        other.list_projects()
+    assert "client.create_organization_key(…, scopes=…)" in (refused.value.next_action or "")
 
 
 def test_runs_that_cannot_start(client: Any, platform: Platform, tmp_path: Path) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import functools
 import inspect
 import re
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
+from difflib import get_close_matches
 from types import MethodType
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
-from ..errors import CodikaError
+from ..errors import CodikaError, call_error
 from .steps import Exchange
 
 P = ParamSpec("P")
@@ -24,12 +25,16 @@ class Performer:
         """Do what `exchange` describes, and return its result."""
         raise NotImplementedError
 
-    def carry_out(self, describe: Callable[[], Exchange[T]]) -> T:
+    def carry_out(self, describe: _Described[Exchange[T]]) -> T:
         """What an endpoint does when it is called."""
         try:
             return self.perform(describe())
         except CodikaError as error:
             error.__traceback__ = None  # of what was to be expected, a reader needs the call alone
+            raise
+        except TypeError:
+            if misfit := describe.misfit():
+                raise misfit from None
             raise
 
 
@@ -40,7 +45,7 @@ class AsyncPerformer:
         """Do what `exchange` describes, and return its result."""
         raise NotImplementedError
 
-    async def carry_out(self, describe: Callable[[], Exchange[T]]) -> T:
+    async def carry_out(self, describe: _Described[Exchange[T]]) -> T:
         """What an endpoint does when it is called and awaited."""
         # Described only here: a wrong argument is an error of the awaited call, as in every coroutine.
         try:
@@ -48,12 +53,33 @@ class AsyncPerformer:
         except CodikaError as error:
             error.__traceback__ = None
             raise
+        except TypeError:
+            if misfit := describe.misfit():
+                raise misfit from None
+            raise
 
 
 class _Described(functools.partial[T]):
     """A call of a method that describes, to be made later; it shows none of its arguments."""
 
     __repr__ = object.__repr__
+
+    def misfit(self) -> TypeError | None:
+        """What is wrong with a call that has other arguments than it takes, and what may be meant."""
+        takes = inspect.signature(self.func)
+        try:
+            takes.bind(*self.args, **self.keywords)
+        except TypeError as misfit:
+            named = [name for name in self.keywords if name not in takes.parameters]
+            near = [nearest for name in named for nearest in _like(name, takes.parameters)]
+            hint = f" Did you mean {', '.join(near)}?" if near else ""
+            return call_error(f"{self.func.__name__}() {misfit}.{hint}")
+        return None
+
+
+def _like(name: str, names: Iterable[str]) -> list[str]:
+    begun = [each for each in names if each.startswith(name) or name.startswith(each)]
+    return begun[:1] or get_close_matches(name, names, n=1)
 
 
 class endpoint(Generic[P, T]):  # noqa: N801 - used as a decorator

@@ -71,6 +71,8 @@ _STEPS: dict[str, Step] = {
 def _next_step(code: str, said: str = "") -> str | None:
     if code == "INSTANCE_INACTIVE" and "failed" in said:
         return next_step("deploy-again")
+    if code == "FORBIDDEN" and "scope" in said:
+        return next_step("more-scopes")
     return next_step(_STEPS[code]) if code in _STEPS else _NEXT_STEPS.get(code)
 
 

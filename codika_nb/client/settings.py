@@ -231,6 +231,9 @@ class Connected(HoldsKey, API, Generic[Pool]):
         #: Whether the connections end with this client; they are another one's where options were changed.
         self._owner = True
 
+    # As Python says of a wrong argument whose it is.
+    __init__.__qualname__ = "Client"
+
     def _new_pool(self, kept: int = http.KEPT) -> Pool:
         options = {**self._settings.options, "transport": self._transport, "limits": http.limits(kept)}
         if self._transport is None:

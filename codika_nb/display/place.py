@@ -28,6 +28,7 @@ Step = Literal[
     "which-server",
     "name-instance",
     "name-workflow",
+    "more-scopes",
     "deploy-first",
     "switch-on",
     "deploy-again",
@@ -113,6 +114,13 @@ _WORDS: dict[Step, dict[Place, str]] = {
         "notebook": "Name a workflow, or give --instance ID (instance=… in Python)",
         "script": "Name a workflow (workflow=…, where a call takes one), or give instance=…",
         "command": "Give --instance ID",
+    },
+    "more-scopes": {
+        "notebook": "%codika_login makes a key that may do more, client.create_organization_key(…, scopes=…) one "
+        "with the scopes that you name.",
+        "script": "codika_nb.sign_in(…) makes a key that may do more, client.create_organization_key(…, scopes=…) "
+        "one with the scopes that you name.",
+        "command": "codika-nb auth login-request makes a key that may do more.",
     },
     "deploy-first": {"notebook": "%codika_deploy first", "script": "deploy a use case first"},
     "switch-on": {
