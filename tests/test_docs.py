@@ -8,6 +8,7 @@ import subprocess
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import get_args
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -17,7 +18,9 @@ from codika_nb import errors
 from codika_nb.client.integration_secrets import context_of
 from codika_nb.notebook.extension import MAGICS, magic_of
 from codika_nb.signin.reactions import REACTIONS
+from codika_nb.usecases import fields
 from codika_nb.usecases.rules import verify
+from codika_nb.usecases.wire import wire_name
 from tests.conftest import ROOT
 from tests.test_examples import DOCSTRINGS, WITHOUT
 
@@ -66,6 +69,25 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> dict[Path, Page]:
 def page(site: dict[Path, Page], name: str) -> Page:
     (found,) = [each for path, each in site.items() if path.as_posix().endswith(f"/{name}.html")]
     return found
+
+
+def test_the_fields_of_forms_are_all_told() -> None:
+    page = (ROOT / "docs" / "n8n.md").read_text(encoding="utf-8")
+    table = page.partition("## A form's fields")[2].partition("## ")[0]
+    common = {"key", "label", "type", "required", "description", "tooltip", "placeholder"}
+    assert common <= set(re.findall(r"`(\w+)`", table.partition("|")[0]))
+    told = {}
+    for row in re.findall(r"^\| (`.+?) \| (.+) \|$", table, re.MULTILINE):
+        for kind in re.findall(r"`(\w+)`", row[0]):
+            told[kind] = set(re.findall(r"`(\w+)`", re.sub(r"\(.*?\)", "", row[1])))
+    assert told.pop("type") == set()
+    known = {}
+    for kind in (*get_args(get_args(fields.FormField)[0]),):
+        if issubclass(kind, fields.Section):
+            continue
+        members = {wire_name(name) for name in kind.model_fields} - common
+        known[kind.model_fields["type"].default] = members
+    assert told == known
 
 
 def test_every_link_leads_somewhere(site: dict[Path, Page]) -> None:
