@@ -41,8 +41,7 @@ def overview(runs: Runs) -> str:
         parts += [part("Failures"), _failures(runs, failed)]
     more = "With runs = this table, runs.to_frame() gives all rows as a pandas data frame."
     if failed:
-        rows = "the corrected rows" if is_frame(runs.inputs) else "all rows, the failed ones corrected"
-        more += f" runs.retry() runs the failed ones again, runs.retry(payloads=…) with {rows}; "
+        more += " runs.retry() runs the failed ones again, runs.retry(payloads=…) with corrected rows of it; "
         more += "what comes of it is in runs, too."
     parts.append(after(more))
     return output(f'<div class="codika-card codika-wide">{"".join(parts)}</div>')

@@ -304,13 +304,11 @@ def _failed(stand_in: StandIn, run: Run, error: BaseException) -> Outcome:
 
 def _place_of(stand_in: StandIn, error: BaseException) -> str:
     """The line of the function's file at which it failed."""
-    code = getattr(inspect.unwrap(stand_in.function), "__code__", None)
-    lines = [line for frame, line in traceback.walk_tb(error.__traceback__) if _file(frame) == _file(code)]
-    return f"{PurePath(code.co_filename).name}, line {lines[-1]}" if code and lines else ""
-
-
-def _file(code: Any) -> str | None:
-    return getattr(getattr(code, "f_code", code), "co_filename", None)
+    code = getattr(getattr(stand_in.function, "__wrapped__", stand_in.function), "__code__", None)
+    file = getattr(code, "co_filename", "")
+    raised = traceback.walk_tb(error.__traceback__)
+    lines = [line for frame, line in raised if frame.f_code.co_filename == file]
+    return f"{PurePath(file).name}, line {lines[-1]}" if lines else ""
 
 
 def _call(stand_in: StandIn, run: Run) -> Any:
