@@ -738,6 +738,17 @@ def test_a_client_may_be_for_one_instance(
                 return (await other.run_workflow("greet", {"name": "x"})).instance
 
         assert asyncio.run(awaited()) == first
+    with Client(instance="dev") as client:
+        assert client.run_workflow("greet", {"name": "x"}).instance == last
+        forget()
+        described = f"…{str(first)[-6:]}"
+        assert client.run_workflow("greet", {"name": "x"}, instance=described).instance == first
+        assert client.list_executions(described)[0].instance == first
+        assert Playground(client, "greet", instance=described).instance == first
+        with pytest.raises(ConfigError, match="Which process instance is meant"):
+            client.get_instance()
+        with pytest.raises(NotFoundError, match="no process instance “prod”"):
+            client.get_instance("prod")
     for wrong in ("", " ", 7):
         with pytest.raises(ConfigError, match="A process instance is named by a text"):
             Client(instance=wrong)  # type: ignore[arg-type]

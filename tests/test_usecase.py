@@ -1055,7 +1055,7 @@ def test_the_workflow_of_a_new_use_case_is_called_as_one_likes(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    "workflow", ["", "Price", "my workflow", "a/b", "..", "prix-élevé", "x" * 65, None, 7]
+    "workflow", ["", "Price", "-", "-a", "a--b", "my workflow", "a/b", "..", "prix-élevé", "x" * 65, None, 7]
 )
 def test_what_cannot_be_the_name_of_a_workflow_is_refused(tmp_path: Path, workflow: Any) -> None:
     with pytest.raises(UseCaseError, match="small letters") as caught:

@@ -47,6 +47,7 @@ class Workflows:
                     next_action="Give the folder that says so: use_case=….",
                 )
             known = await client.get_instance(self.instance, workflows=True)
+            self.instance = known.process_instance_id  # which may have been described
             return await background.in_worker(lambda: choose(offers_at(known, named), named))
 
     async def run(

@@ -35,10 +35,11 @@ def write_starter(folder: Path, name: str, workflow: str) -> None:
     title = " ".join(name.split())
     if not title:
         raise UseCaseError("A use case needs a name.", next_action='Give one, as in name="Word counter".')
-    if not (isinstance(workflow, str) and re.fullmatch(r"[a-z0-9-]{1,64}", workflow, re.ASCII)):
+    is_name = isinstance(workflow, str) and re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", workflow, re.ASCII)
+    if not is_name or len(workflow) > 64:
         raise UseCaseError(
             f"{workflow!r} cannot be the name of the workflow.",
-            next_action='Give 1 to 64 small letters, digits and hyphens, as in workflow="count-words".',
+            next_action='Give small letters, digits and single hyphens between them, as in "count-words".',
         )
     starter = importlib.resources.files(__package__) / "starter"
     old, new = STARTER_WORKFLOW.encode(), workflow.encode()

@@ -202,8 +202,8 @@ class UseCase(Record):
         Args:
             path: the folder; made if it is not there.
             name: what the use case is called.
-            workflow: what its workflow is called wherever it is run: 1 to 64 small letters, digits and
-                hyphens.
+            workflow: what its workflow is called wherever it is run: 1 to 64 small letters and digits, and
+                single hyphens between them.
 
         Raises:
             UseCaseError: the folder holds a use case already, or cannot be written to; or a name that cannot

@@ -65,6 +65,7 @@ def which_instance(api: Platform, instance: str | None, workflow: str | None = N
     """
     if api.public:
         return public_instance(api, instance, workflow)
+    instance = instance or (api.instance if api.is_for_one else None)
     described = _described(instance)
     known = _here(api, instance, workflow) if described else known_instance(api, instance, workflow)
     if known:
