@@ -1282,8 +1282,8 @@ def test_a_data_frames_failed_rows_are_corrected_by_its_index(client: Any, accou
     fixed = frame[frame["name"] == "?"].assign(name=["Alan", "Tim"])[["age", "name"]]
     assert frame.loc[[run.label for run in runs.failed]].equals(frame.iloc[[1, 3]])
     for wrong, why in (
-        (fixed.reset_index(drop=True), "0, 1 did not fail"),
-        (fixed.rename(index={"P02": "P01"}), "P01 did not fail"),
+        (fixed.reset_index(drop=True), "rows 0, 1 did not fail"),
+        (fixed.rename(index={"P02": "P01"}), "row P01 did not fail"),
         (fixed[["name"]], "the column age is missing"),
         (fixed.rename(index={"P02": "P04"}), "the index has one row twice"),
     ):

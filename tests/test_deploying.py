@@ -265,7 +265,7 @@ def test_an_echo_is_called_one(shell: Kernel, sandbox: Sandbox, tmp_path: Path) 
     """By the card of the deployment, and by that of each run."""
     UseCase.init(tmp_path / "words", name="Words", workflow="count-words")
     deployed = shell.run(f"_ = %codika_deploy {tmp_path / 'words'}")
-    assert re.search(r"Answers +an echo of the payload; a result says how that is changed\n", deployed.text)
+    assert re.search(r"Answers +an echo of the payload: nothing runs it here\.", deployed.text)
     run = shell.run("_ = %codika_trigger count-words text=Hello")
     assert "count-words was answered by an echo" in run.text
     assert "no stand-in for" in run.text

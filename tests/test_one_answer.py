@@ -849,6 +849,49 @@ def test_who_signs_in_elsewhere_moves_no_kernel(
     assert "Beta" in shell.run("me = %codika_whoami").text
 
 
+def test_a_folder_of_two_accounts_is_deployed_by_the_one_in_use(
+    shell: Kernel, ada: Profile, sandbox: Sandbox, greeter: Path
+) -> None:
+    """Whose link is first in project.json does not matter, in the magic as in Python."""
+    bob = sign_in("bob@example.com", ask_code=sandbox.code_for, company="Acme")  # of the same name
+    for profile in (ada, bob):
+        with Client(profile=profile.name) as client:
+            client.deploy_use_case(greeter)
+    ProfileStore().use(str(ada.name))
+    assert UseCase.load(greeter).links[0].organization_id == bob.organization_id
+    dry = shell.run(f"_ = %codika_deploy {greeter} --dry-run").text
+    deployed = shell.run(f"d = %codika_deploy {greeter}").text
+    assert f"profile {ada.name}" in dry
+    assert f"profile {ada.name}" in deployed
+    assert "to which the folder belongs" not in deployed
+    assert f"{ada.organization_id}" in shell.run("me = %codika_whoami\nprint(me.organization_id)").text
+    shell.run("from codika_nb.profiles.credential import context; context.reset()")
+    carl = sign_in("carl@example.com", ask_code=sandbox.code_for, company="Carl")
+    assert ProfileStore().active() == carl
+    theirs = shell.run(f"d = %codika_deploy {greeter}").text  # of two, the last one, by its profile's name
+    assert f"Acme, profile {ada.name}, to which the folder belongs" in theirs
+
+
+def test_an_empty_instance_is_none(ada: Profile, greeter: Path) -> None:
+    """What a variable that is not set comes to must not be the one in use."""
+    with Client() as client:
+        client.deploy_use_case(greeter)
+        run = client.run_workflow("greet", {"name": "x"})
+        for call in (
+            lambda: client.run_workflow("greet", {"name": "x"}, instance=""),
+            lambda: client.list_executions(" "),
+            lambda: client.get_execution(run.execution_id, instance=""),
+            lambda: client.wait_for(run, instance=""),
+            lambda: client.run_many("greet", [{"name": "x"}], instance="", progress=False),
+            lambda: client.workflow("greet", instance=""),
+            lambda: client.get_instance(""),
+        ):
+            with pytest.raises(
+                ConfigError, match="A process instance is named by a text, not by an empty one"
+            ):
+                call()
+
+
 def test_a_profile_that_another_notebook_has_removed(
     shell: Kernel, ada: Profile, sandbox: Sandbox, greeter: Path
 ) -> None:

@@ -317,7 +317,9 @@ def prepared(
     _check(payloads, concurrency, earlier)
     seconds = arguments.seconds(timeout)
     workflow = arguments.name(workflow, "A workflow")
-    there = yield from which_instance(api, instance or (earlier.instance if earlier else None), workflow)
+    there = yield from which_instance(
+        api, earlier.instance if earlier and instance is None else instance, workflow
+    )
     runs = _claimed(resume, workflow, there, payloads)
     runs._client = weakref.ref(api)
     return Batch(api, runs, concurrency, seconds, again=isinstance(resume, Again))

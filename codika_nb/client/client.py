@@ -421,6 +421,8 @@ class AsyncClient(AsyncPerformer, Connected[httpx.AsyncClient]):
             self._come_along()
             await self._pool.aclose()
 
+    close = aclose
+
     async def __aenter__(self: Self) -> Self:
         return self
 

@@ -78,6 +78,8 @@ class _Described(functools.partial[T]):
 
 
 def _like(name: str, names: Iterable[str]) -> list[str]:
+    if name in ("env", "environment") and "instance" in names and "environment" not in names:
+        return ["instance='dev' or instance='prod'"]
     begun = [each for each in names if each.startswith(name) or name.startswith(each)]
     return begun[:1] or get_close_matches(name, names, n=1)
 
@@ -99,7 +101,13 @@ class endpoint(Generic[P, T]):  # noqa: N801 - used as a decorator
             described = _Described(describe, api, *args, **kwargs)
             # Codes and secrets are passed here, and some tracebacks show the variables of every frame.
             del args, kwargs
-            return api.carry_out(described) if isinstance(api, Performer | AsyncPerformer) else described()
+            if isinstance(api, Performer):
+                return api.carry_out(described)
+            if isinstance(api, AsyncPerformer):
+                awaited: Any = api.carry_out(described)
+                awaited.__qualname__ = describe.__name__  # as Python calls it where nobody awaits it
+                return awaited
+            return described()
 
         # What it gives is the outcome of the exchange: `-> Deployment`, not `-> Steps[Deployment]`.
         described = inspect.signature(describe)

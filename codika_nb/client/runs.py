@@ -75,7 +75,7 @@ class Run:
     def __repr__(self) -> str:
         error = self.error
         outcome = repr(self.result) if self.status == "success" else error and repr(error.message)
-        return f"Run({self.index}, {self.status}{f', {outcome}' if outcome else ''})"
+        return f"Run({plain(str(self.label))}, {self.status}{f', {outcome}' if outcome else ''})"
 
     # Each of these clears `_asked` last: who sees that no answer is awaited also sees the answer.
 
@@ -269,7 +269,8 @@ class Runs(list[Run]):
         missing = [plain(str(name)) for name in columns if name not in payloads.columns]
         unique = payloads.index.is_unique and (inputs.index.is_unique if is_frame(inputs) else True)
         if others or missing or not unique:
-            why = f"{', '.join(others[:5])} did not fail" if others else "the index has one row twice"
+            noun = "row" if len(others) == 1 else "rows"
+            why = f"{noun} {', '.join(others[:5])} did not fail" if others else "the index has one row twice"
             why = f"the column {', '.join(missing[:5])} is missing" if missing else why
             raise ConfigError(
                 "Neither rows that have failed nor all rows in their order: "

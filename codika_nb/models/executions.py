@@ -272,7 +272,10 @@ class ExecutionSummary(_Run):
 
 
 #: How a row leads to its run.
-OPEN_ONE = "With runs = this list, Client().get_execution(runs[0]) looks into run 0, node by node."
+OPEN_ONE = (
+    "With runs = this list, Client().get_execution(runs[0]) looks into run 0, node by node, "
+    "and runs.to_frame() is a pandas data frame."
+)
 
 
 #: How many runs the platform lists at most, and without a limit.
@@ -326,7 +329,7 @@ class Executions(Table[ExecutionSummary], row=ExecutionSummary, member="executio
         found = type(self)(run.at(instance) for run in self)
         found.instance = instance
         if len(found) >= limit and limit < MOST_LISTED:
-            found._more = f"There may be more: limit={MOST_LISTED} (--limit {MOST_LISTED}) is the most. "
+            found._more = f"There may be more; up to {MOST_LISTED} are listed: limit=… (--limit N). "
         return found
 
     def of(self, environment: str) -> Self:

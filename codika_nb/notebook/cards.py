@@ -11,6 +11,7 @@ from ..display.markup import Bundle, Shown, after, card, code, folded, line
 from ..display.table import cell, html_table, text_table
 from ..display.text import moment_text, plain
 from ..in_process import is_inside
+from ..profiles import ProfileStore
 from ..profiles.profile import instant
 
 if TYPE_CHECKING:
@@ -114,6 +115,12 @@ def listing(found: Table[Any], go_on: str) -> Bundle:
 
 def _going_on(text: str, markup: str, go_on: str) -> Bundle:
     return {"text/plain": f"{text}\n{go_on}", "text/html": output(markup + after(go_on))}
+
+
+def told_apart(profile: Profile) -> str:
+    """The same, and the profile where another one has an organization of that name."""
+    of_the_name = [each for each in ProfileStore().list() if who(each) == who(profile)]
+    return f"{who(profile)}, profile {profile.name}" if len(of_the_name) > 1 else who(profile)
 
 
 def who(profile: Profile) -> str:

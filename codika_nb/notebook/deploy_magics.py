@@ -32,7 +32,7 @@ from ..usecases.verifying import verify_workflow
 from ..usecases.versions import raised, version_rule
 from . import deploy_cards
 from .card import Card
-from .cards import account, who
+from .cards import account, told_apart
 from .kernel import client_for_folder, folders_profile
 from .magic import Option, magic, option, show
 from .remote_sandbox import find
@@ -129,8 +129,8 @@ def codika_deploy(shell: InteractiveShell, arguments: Namespace) -> Any:
                 card.update(shown)  # the outcome is that of the publishing
                 project_id = arguments.project or (project.project_id if project else "")
                 live = _publish(client, use_case, deployed, project_id).process_instance_id
-                until = "calls from this kernel go there until the next deployment"
-                rows.append(("Published", f"as instance {live}: {until}" if live else "yes"))
+                until = "which is called from now on (from this kernel, until its next deployment)"
+                rows.append(("Published", f"as instance {live}, {until}" if live else "yes"))
                 shown = deploy_cards.deployed(client, use_case, deployed, rows, about, published=live)
                 deployed = deployed.model_copy(update={"published": live})
         finally:
@@ -161,7 +161,9 @@ def _answered_by(client: Client, deployed: Deployment) -> list[tuple[str, str]]:
             function = f"the Python function in {file}" if file else "a Python function of this sandbox"
             by.setdefault(f"{function}, not the workflow", []).append(name)
         elif sandbox.echoes:
-            by.setdefault("an echo of the payload; a result says how that is changed", []).append(name)
+            by.setdefault(
+                "an echo of the payload: nothing runs it here. The first run says what to do", []
+            ).append(name)
     return [
         ("Answers", means if len(answered) == len(names) else f"{means} ({', '.join(answered)})")
         for means, answered in by.items()
@@ -187,7 +189,7 @@ def _about(
     if owner and owner != in_use:
         # What comes next is about this deployment, and so is done with its account.
         context.choose(owner, by_person=False)
-        name = who(owner)
+        name = told_apart(owner)
         rows.append(("As", f"{name}, to which the folder belongs. The next cells run as {name}, too."))
     else:
         rows.append(("As", account(credential)))
@@ -311,7 +313,7 @@ def _plan(shell: InteractiveShell, use_case: UseCase, version: str, arguments: N
     rows = [
         ("Project", target or f"a new one, “{arguments.create_project or title}”"),
         ("Server", server),
-        ("As", who(owner) if owner else _NOBODY.get(source, source)),
+        ("As", told_apart(owner) if owner else _NOBODY.get(source, source)),
         ("Version", f"{folder}; on the platform {rule.on_platform}"),
         ("Workflows", ", ".join(workflows)),
         ("Sends", _size(body)),

@@ -137,5 +137,7 @@ def _checked(client: Client, *, goes_on: bool = True) -> Client:
 
 def folders_profile(use_case: UseCase) -> str | None:
     """The profile of the organization that a folder belongs to, where that has to be another one."""
-    owner = use_case.owner
+    used, owner = resolve().profile, use_case.owner
+    if used and any(link.organization_id == used.organization_id for link in use_case.links):
+        return None  # it belongs to whoever is signed in, too
     return profile_for(owner.organization_id, owner.base_url) if owner else None

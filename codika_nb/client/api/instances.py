@@ -25,7 +25,7 @@ def known_instance(api: Platform, instance: str | None, workflow: str | None = N
     What is named, in the call or for the client; else what this process has deployed with this account, the
     latest that has the workflow; else ``PROCESS_INSTANCE_ID``.
     """
-    if instance:
+    if instance is not None:
         return arguments.name(instance, "A process instance")
     if api.is_for_one:
         return api.instance
@@ -65,7 +65,8 @@ def which_instance(api: Platform, instance: str | None, workflow: str | None = N
     """
     if api.public:
         return public_instance(api, instance, workflow)
-    instance = instance or (api.instance if api.is_for_one else None)
+    if instance is None and api.is_for_one:
+        instance = api.instance
     described = _described(instance)
     known = _here(api, instance, workflow) if described else known_instance(api, instance, workflow)
     if known:

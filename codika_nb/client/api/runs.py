@@ -105,7 +105,7 @@ class RunsAPI(Platform):
 
     def _found(self, run: Run, instance: str | None, ask: Callable[[str], Call[T]]) -> Steps[T]:
         """Ask for a run where it was started; where nobody has said that, at one instance after the other."""
-        named = instance or _instance_of(run)
+        named = _named(instance, run)
         problem: CodikaError
         try:
             return (yield from ask((yield from which_instance(self, named))))
@@ -164,7 +164,7 @@ class RunsAPI(Platform):
             ['Hello, Ada!', 'Hello, Grace!']
         """
         execution_id, timeout = _run_id(execution), arguments.seconds(timeout)
-        named = instance or _instance_of(execution)
+        named = _named(instance, execution)
         there = named or known_instance(self, None)
         try:
             if there:
@@ -308,7 +308,7 @@ class RunsAPI(Platform):
                Status    Run  Workflow  Started  Took  Error
             0  ✗ failed  ...  greet     ...      ...   greet: ...A name is required.
             At instance ....
-            With runs = this list, Client().get_execution(runs[0]) looks into run 0, node by node.
+            With runs = this list, Client().get_execution(runs[0]) looks into run 0, ...
         """
         query = arguments.query(
             workflowId=workflow if workflow is None else arguments.name(workflow, "A workflow"),
@@ -329,6 +329,10 @@ class RunsAPI(Platform):
             again = partial(RunsAPI.list_executions.describe, self, found, workflow=there)
             return (yield from again(failed_only=failed_only, limit=limit))
         return runs.at(there, limit or LISTED)
+
+
+def _named(instance: str | None, run: Run) -> str | None:
+    return _instance_of(run) if instance is None else arguments.name(instance, "A process instance")
 
 
 def _instance_of(run: Run) -> str | None:
