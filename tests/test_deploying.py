@@ -261,6 +261,32 @@ def test_publishing_and_running_again(shell: Kernel, sandbox: Sandbox, greeter: 
     )
 
 
+def test_a_dry_run_says_which_version_comes_next(shell: Kernel, greeter: Path) -> None:
+    def version(options: str = "") -> str:
+        return shell.run(f"_ = %codika_deploy {greeter} --dry-run {options}").text
+
+    assert re.search(r"Version +1\.0\n +Its folder +1\.0\.0 → 1\.0\.1 \(version\.json\)", version())
+    shell.run(f"_ = %codika_deploy {greeter}")
+    shell.run(f"_ = %codika_deploy {greeter}")
+    assert re.search(r"Version +1\.1 → 1\.2\n +Its folder +1\.0\.2 → 1\.0\.3", version())
+    assert re.search(r"Version +1\.1 → 2\.0\n +Its folder +1\.0\.2 → 2\.0\.0", version("--major"))
+    assert re.search(r"Version +3\.7\n", version("--target-version 3.7"))
+
+
+def test_a_run_that_failed_without_a_default_says_who_fills_it_in(
+    shell: Kernel, sandbox: Sandbox, greeter: Path
+) -> None:
+    shell.run(f"_ = %codika_deploy {greeter}")
+
+    @sandbox.workflow("greet")
+    def greet(payload: dict[str, Any]) -> dict[str, Any]:
+        return {"greeting": payload["name"], "language": payload["language"]}
+
+    failed = shell.run("_ = %codika_trigger greet name=Ada").text
+    assert 'filled in by the form and client.workflow(…) alone: language ("en").' in failed
+    assert "alone" not in shell.run("_ = %codika_trigger greet name=Ada language=fr").text
+
+
 def test_an_echo_is_called_one(shell: Kernel, sandbox: Sandbox, tmp_path: Path) -> None:
     """By the card of the deployment, and by that of each run."""
     UseCase.init(tmp_path / "words", name="Words", workflow="count-words")

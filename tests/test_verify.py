@@ -562,7 +562,8 @@ def test_published_configurations_load(greeter: Path) -> None:
     use_case = UseCase.load(greeter)
 
     found = [(f.rule, f.severity) for f in use_case.verify()]
-    assert found == [("INPUT-SCHEMA-FORMAT", "should")] * 3
+    added = [("INPUTS-READ", "should")]  # the field that is added is read by no node
+    assert found == [("INPUT-SCHEMA-FORMAT", "should")] * 3 + added
     sent = use_case.deployment(project_id="p")["configuration"]
     assert sent["deploymentInputSchema"][0]["label"] == "PHONE"
     options = sent["workflows"][0]["triggers"][0]["inputSchema"][-1]["options"]
@@ -605,6 +606,52 @@ def test_a_misspelt_member_of_the_configuration_is_told(
     where = f"{place}.{name}" if place else name
     assert finding.message == f"{where} is unknown, and does nothing here: did you mean {meant}?"
     assert (finding.rule, finding.severity, finding.path) == ("CONFIG-VALUES", "should", "config.json")
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        (
+            "return [{json: {text: $json.body.text}}];",
+            "No node reads weight, height, which the form asks for.",
+        ),
+        (
+            "// weight, height and body\nreturn [{json: {a: $json.body.text}}];",
+            "No node reads weight, height,",
+        ),
+        ("const body = $json.body || {};\nreturn [{json: {a: body.weight}}];", "No node reads height, which"),
+        ("const b = $json.body;\nreturn [{json: {a: b.weight, c: b['height']}}];", None),
+        ("const {weight, height} = $json.body;\nreturn [{json: {weight, height}}];", None),
+        ("return [{json: {all: JSON.stringify($json.body)}}];", None),
+        ("const body = $json.body || {};\nreturn [{json: {...body}}];", None),
+        ("const key = 'a'; return [{json: {a: $json.body[key]}}];", None),
+        ("return $input.all();", None),
+        ("const p = $json.body.payload; return [{json: p}];", None),
+    ],
+)
+def test_what_the_form_asks_for_is_read(tmp_path: Path, code: str, told: str | None) -> None:
+    folder = UseCase.init(tmp_path / "bmi", name="BMI", workflow="bmi").folder
+    assert UseCase.load(folder).verify() == []
+    file = folder / "config.json"
+    given = json.loads(file.read_text())
+    given["workflows"][0]["triggers"][0]["inputSchema"] = [
+        {"key": key, "type": "number", "label": key} for key in ("weight", "height")
+    ]
+    file.write_text(json.dumps(given))
+    (first,) = UseCase.load(folder).verify()
+    assert first.message == "No node reads weight, height, which the form asks for. It reads text."
+    assert (first.rule, first.severity, first.path) == ("INPUTS-READ", "should", "workflows/bmi.json")
+    flow = json.loads((folder / "workflows" / "bmi.json").read_text())
+    (node,) = [each for each in flow["nodes"] if each["name"] == "Check Text"]
+    node["parameters"]["jsCode"] = code
+    (folder / "workflows" / "bmi.json").write_text(json.dumps(flow))
+    found = [each.message for each in UseCase.load(folder).verify() if each.rule == "INPUTS-READ"]
+    assert len(found) == (told is not None)
+    assert not told or found[0].startswith(told)
+    # A node that takes its whole input may read anything.
+    node["type"] = "n8n-nodes-base.httpRequest"
+    (folder / "workflows" / "bmi.json").write_text(json.dumps(flow))
+    assert not [each for each in UseCase.load(folder).verify() if each.rule == "INPUTS-READ"]
 
 
 def test_inputs_of_sub_workflows_may_have_a_name(greeter: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -168,6 +169,20 @@ def strange_members(offer: Offer, payloads: Iterable[Any]) -> str:
         told.append(plain(f"{name} (did you mean {near[0]}?)" if near else name))
     more = f" and {len(names) - len(told)} more" if len(names) > len(told) else ""
     return f"Sent, but no part of the form: {', '.join(told)}{more}."
+
+
+def unlike_the_form(offer: Offer, sent: Any, *, failed: bool) -> str:
+    """What to say of what was sent: members that the form lacks, and of a run that failed, defaults of it."""
+    strange, given = strange_members(offer, [sent]), sent if isinstance(sent, Mapping) else {}
+    names = [
+        f"{plain(each.key)} ({plain(json.dumps(each.default_value, ensure_ascii=False))})"
+        for each in fields(offer.inputs)
+        if getattr(each, "default_value", None) is not None and each.key not in given
+    ]
+    if not (failed and names):
+        return strange
+    filled = "Not sent, as defaults are filled in by the form and client.workflow(…) alone"
+    return f"{strange} {filled}: {', '.join(names[:_MOST_NAMES])}.".strip()
 
 
 def choose(offers: dict[str, Offer], workflow: str | None) -> dict[str, Offer]:

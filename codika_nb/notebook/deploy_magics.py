@@ -308,13 +308,17 @@ def _plan(shell: InteractiveShell, use_case: UseCase, version: str, arguments: N
     title, source = use_case.configuration.title, credential.source
     findings = use_case.verify()
     body = json.dumps(use_case.deployment(project_id=target or "new"))
-    folder = f"{use_case.version} → {raised(use_case.version, rule.bump)} in the folder"
+    links = [link for link in use_case.links if link.project_id == target]
+    known = [version for link in links for version in link.deployments or ()]
+    there = rule.on_platform(known) if target or rule.explicit_version else "1.0"
+    folder = f"{use_case.version} → {raised(use_case.version, rule.bump)}"
     workflows = [workflow.workflow_template_id for workflow in use_case.configuration.workflows]
     rows = [
         ("Project", target or f"a new one, “{arguments.create_project or title}”"),
         ("Server", server),
         ("As", told_apart(owner) if owner else _NOBODY.get(source, source)),
-        ("Version", f"{folder}; on the platform {rule.on_platform}"),
+        ("Version", there),
+        ("Its folder", f"{folder} (version.json)"),
         ("Workflows", ", ".join(workflows)),
         ("Sends", _size(body)),
         ("Then", "it is published: the version in production" if arguments.publish else ""),

@@ -17,7 +17,7 @@ from ..client.api.instances import which_instance
 from ..client.api.runs import ID
 from ..client.arguments import seconds
 from ..client.deployed import latest
-from ..client.offers import known_here, strange_members
+from ..client.offers import known_here, unlike_the_form
 from ..client.steps import Step, observed
 from ..display.design import output
 from ..display.markup import line
@@ -126,7 +126,7 @@ def codika_trigger(shell: InteractiveShell, arguments: Namespace) -> Triggered |
         details,
         result=shown,
         payload=arguments.payload,
-        about=strange_members(offer, [arguments.payload]),
+        about=unlike_the_form(offer, arguments.payload, failed=not well),
         environment=here.environment,
         development=here.other if here.environment == "production" else None,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
 from ..errors import ConfigError
@@ -15,12 +16,18 @@ class VersionRule(NamedTuple):
     explicit_version: str | None
     bump: Literal["patch", "minor", "major"]
 
-    @property
-    def on_platform(self) -> str:
-        """What becomes of the platform's version, in words."""
+    def on_platform(self, known: Iterable[str]) -> str:
+        """What becomes of the platform's version, as far as those are `known` that there have been."""
         if self.strategy == "explicit":
             return str(self.explicit_version)
-        return f"the next {'minor' if self.strategy == 'minor_bump' else 'major'} version"
+        parts = [
+            tuple(map(int, each.split("."))) for each in known if re.fullmatch(r"\d+\.\d+", each, re.ASCII)
+        ]
+        if not parts:
+            return f"the next {'minor' if self.strategy == 'minor_bump' else 'major'} version"
+        major, minor = max(parts)
+        raised = f"{major}.{minor + 1}" if self.strategy == "minor_bump" else f"{major + 1}.0"
+        return f"{major}.{minor} → {raised}"
 
 
 def version_rule(choice: str = "patch") -> VersionRule:

@@ -11,6 +11,7 @@ from typing import Any
 from ...display.text import plain
 from ..complaints import location
 from ..config_ts import is_view, view_of_json
+from ..fields import fields
 from ..starters import WEBHOOK
 from ..triggers import ENGINE_WEBHOOKS, HttpTrigger, ScheduleTrigger, SubworkflowTrigger
 from ..wire import Model, wire_name
@@ -109,6 +110,47 @@ def _nearly(part: object, place: str) -> Iterator[tuple[str, str, str]]:
             yield place, plain(name), near[0]
     for name, own in members.items():
         yield from _nearly(getattr(part, own), f"{place}{name}.")
+
+
+#: Nodes that take of their input what their parameters name, and pass on or drop the rest.
+_BY_NAME = {f"n8n-nodes-base.{name}" for name in ("code", "filter", "if", "merge", "noOp", "set", "switch")}
+_COMMENT = re.compile(r"(?<!:)//[^\n]*|/\*.*?\*/", re.DOTALL)
+#: Where the whole payload goes somewhere, or items as they came: then nothing is known of its members.
+_AS_A_WHOLE = re.compile(
+    r"\bbody\b(?!\s*(?:\??\.\s*[A-Za-z_]|\[\s*['\"]|=[^=]|(?:\|\||\?\?)\s*\{\s*\}))"
+    r"|\bbody\??\.payload\b|\breturn\s+(?:\$input\.all\(\)|items\b)"
+)
+
+
+def inputs_are_read(view: View) -> Iterator[Note]:
+    """What a form asks for is named by a node: who changes the one may forget the other."""
+    for _, workflow, flow in view.workflows:
+        keys = [
+            field.key
+            for trigger in workflow.triggers
+            if isinstance(trigger, HttpTrigger)
+            for field in fields(trigger.input_schema or ())
+        ]
+        nodes = [each for each in flow.nodes if not (each.is_disabled or each.starts)]
+        if not nodes or any(each.type not in _BY_NAME and "codika" not in each.type for each in nodes):
+            continue
+        said = "\n".join(text for each in nodes for text in _texts(each.parameters))
+        said = _COMMENT.sub("", said)
+        unread = [key for key in keys if not re.search(rf"(?<![\w-]){re.escape(key)}(?![\w-])", said)]
+        if not unread or _AS_A_WHOLE.search(said):
+            continue
+        others = dict.fromkeys(re.findall(r"\bbody\??\.([A-Za-z_]\w*)", said))
+        instead = ", ".join(name for name in others if name not in (*keys, "executionMetadata"))
+        told = f"No node reads {plain(', '.join(unread))}, which the form asks for."
+        yield flow.note(f"{told} It reads {plain(instead)}." if instead else told)
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping | list):
+        for each in value.values() if isinstance(value, Mapping) else value:
+            yield from _texts(each)
 
 
 def _doubled(schema: object, place: str) -> Iterator[tuple[str, str, str]]:

@@ -78,6 +78,7 @@ _RULES: _Rules = (
     ("INPUT-SCHEMA-FORMAT", "should", triggers.inputs_are_as_documented),
     ("INPUT-SCHEMA-FORMAT", "should", triggers.keys_are_distinct),
     ("CONFIG-VALUES", "should", triggers.members_are_spelt_rightly),
+    ("INPUTS-READ", "should", triggers.inputs_are_read),
     ("SUBWKFL-REFERENCES", "must", triggers.subworkflows_exist),
     ("CALLEDBY-CONSISTENCY", "should", triggers.callers_are_named),
     ("INTEGRATION-INHERITANCE", "should", integrations.integrations_are_declared),
