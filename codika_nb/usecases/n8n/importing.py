@@ -198,6 +198,8 @@ def _parent(read: Read, start: Start, every: list[Start], title: str, notes: Not
     members: dict[str, Any] = {"triggers": [trigger], "integrationUids": uids}
     if schema := ends.output_schema(graph):
         members["outputSchema"] = schema
+    else:
+        notes.done("Its results are shown as they come: an outputSchema in config.json gives them labels.")
     workflow = {"name": title, **graph.to_json(), "settings": _settings(read, errors=True)}
     return _Made(own, title, workflow, members, notes, read.id if first else "")
 
