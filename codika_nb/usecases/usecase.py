@@ -259,6 +259,8 @@ class UseCase(Record):
             project = self.project
             rows.append(("Version", self.version))
             rows.append(("Project", project.project_id if project else "none yet"))
+            versions = [*(project.deployments or ())][::-1] if project else []
+            rows.append(("Deployed", plain(", ".join(versions), LONGEST)) if versions else ("", ""))
         except UseCaseError as error:
             rows.append(("Problem", error.message))
         rows.append(("Folder", str(self.path or "none yet: save(path) writes one")))
