@@ -20,9 +20,8 @@ class VersionRule(NamedTuple):
         """What becomes of the platform's version, as far as those are `known` that there have been."""
         if self.strategy == "explicit":
             return str(self.explicit_version)
-        parts = [
-            tuple(map(int, each.split("."))) for each in known if re.fullmatch(r"\d+\.\d+", each, re.ASCII)
-        ]
+        readable = (re.fullmatch(r"(\d{1,9})\.(\d{1,9})", each, re.ASCII) for each in known)
+        parts = [(int(found[1]), int(found[2])) for found in readable if found]
         if not parts:
             return f"the next {'minor' if self.strategy == 'minor_bump' else 'major'} version"
         major, minor = max(parts)

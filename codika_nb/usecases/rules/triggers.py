@@ -114,7 +114,7 @@ def _nearly(part: object, place: str) -> Iterator[tuple[str, str, str]]:
 
 #: Nodes that take of their input what their parameters name, and pass on or drop the rest.
 _BY_NAME = {f"n8n-nodes-base.{name}" for name in ("code", "filter", "if", "merge", "noOp", "set", "switch")}
-_COMMENT = re.compile(r"(?<!:)//[^\n]*|/\*.*?\*/", re.DOTALL)
+_COMMENT = re.compile(r"(?<!:)//[^\n]*|/\*(?:[^*]|\*(?!/))*(?:\*/)?")
 #: Where the whole payload goes somewhere, or items as they came: then nothing is known of its members.
 _AS_A_WHOLE = re.compile(
     r"\bbody\b(?!\s*(?:\??\.\s*[A-Za-z_]|\[\s*['\"]|=[^=]|(?:\|\||\?\?)\s*\{\s*\}))"
