@@ -140,6 +140,26 @@ def test_commands_and_magics_say_what_the_tool_says(
             assert shape(one) == shape(other), (name, number)
 
 
+@pytest.mark.parametrize("purpose", ["signup", "login"])
+def test_the_next_command_is_one_that_works(
+    sandbox: Sandbox, capsys: pytest.CaptureFixture[str], purpose: str
+) -> None:
+    """It names the server where the command itself would go elsewhere."""
+    sandbox.add_organization("zoe@example.com", "Acme") if purpose == "login" else None
+    there = ["--base-url", sandbox.url]
+    assert main(["auth", f"{purpose}-request", "--email", "zoe@example.com", *there]) == 0
+    command = capsys.readouterr().out.splitlines()[-1].split()
+    assert command[:3] == ["codika-nb", "auth", f"{purpose}-complete"]
+    assert command[3:5] == there
+    code = sandbox.code_for("zoe@example.com")
+    assert main([*command[1:-1], code]) == 0
+    assert "Signed in: " in capsys.readouterr().out
+    # From now on its profile is the active one, and says by itself where to go.
+    sandbox.clock.advance(60)
+    assert main(["auth", "login-request", "--email", "zoe@example.com"]) == 0
+    assert "--base-url" not in capsys.readouterr().out
+
+
 def test_people_are_told_in_words(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -917,6 +917,12 @@ def test_defaults_are_there_and_an_untouched_form_says_all_that_is_missing(form:
     assert message(form).count('role="alert"') == 1
 
 
+def test_a_whole_number_is_asked_for_at_once() -> None:
+    whole = field("number", numberType="integer")
+    assert complaints(whole, "3,5") == ["x: This has to be a whole number, such as 12."]
+    assert complaints(whole, 2.5) == ["x: This has to be a whole number."]
+
+
 def test_what_a_hint_says_is_not_said_twice() -> None:
     inputs = read_schema([field("number", min=1, description="How many people.")], "test")
     form = Whole(Offer("w", "W", inputs=inputs), Around(lambda: None, lambda: None, Parts()), lambda: None)

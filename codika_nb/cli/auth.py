@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from typing import Any
 
@@ -70,10 +71,19 @@ def _who(*, as_json: bool) -> int:
     return 0
 
 
+def _default_server() -> str:
+    """Where the next command goes if it names no server; empty if that cannot be said."""
+    try:
+        return sign_in_server()
+    except ConfigError:
+        return ""
+
+
 def _told(signin: SignIn) -> str:
     profile = signin.profile
     if profile is None:
-        again = f"codika-nb auth {signin.purpose}-complete --email {signin.email} --code CODE"
+        there = "" if _default_server() == signin.base_url else f"--base-url {shlex.quote(signin.base_url)} "
+        again = f"codika-nb auth {signin.purpose}-complete {there}--email {signin.email} --code CODE"
         page = inbox_page(signin.base_url)
         inbox = f" A sandbox has its mail at {page}." if page else ""
         return f"A code is on its way to {signin.email}, good for 10 minutes.{inbox} Then:\n  {again}"

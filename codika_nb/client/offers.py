@@ -181,7 +181,7 @@ def unlike_the_form(offer: Offer, sent: Any, *, failed: bool) -> str:
     ]
     if not (failed and names):
         return strange
-    filled = "Not sent, as defaults are filled in by the form and client.workflow(…) alone"
+    filled = "Left out, with a default that only the form and client.workflow(…) fill in"
     return f"{strange} {filled}: {', '.join(names[:_MOST_NAMES])}.".strip()
 
 

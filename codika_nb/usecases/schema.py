@@ -347,7 +347,10 @@ def _pattern(regex: str) -> re.Pattern[str] | None:
 
 def _misfit_number(field: NumberItem, value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        return "This has to be a number, such as 12.5: digits, and a point before decimals."
+        as_what = "a number, such as 12.5: digits, and a point before decimals"
+        return (
+            f"This has to be {'a whole number, such as 12' if field.number_type == 'integer' else as_what}."
+        )
     if isinstance(value, float) and not math.isfinite(value):
         return "This has to be a finite number."
     if field.number_type == "integer" and isinstance(value, float) and not value.is_integer():
