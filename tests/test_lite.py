@@ -121,15 +121,23 @@ def offline(site: Site) -> Iterator[Page]:
 
 
 def there(page: Page) -> None:
-    """Wait until a notebook is open; Python may take longer, and what is run until then waits for it."""
-    page.locator(".jp-CodeCell").first.wait_for(timeout=1000 * STARTS)
-    page.locator(".jp-Notebook-ExecutionIndicator").first.wait_for(timeout=1000 * STARTS)
+    """Wait until a notebook is open and has its kernel.
+
+    Python may take longer, and what is run until then waits for it. Before that the page shows the notebook
+    once, and puts another view in its place: what is run there is lost.
+    """
+    for part in (
+        ".jp-Toolbar-kernelName:has-text('Python')",
+        ".jp-Notebook-ExecutionIndicator:not([data-status=initializing], [data-status=connecting])",
+        ".jp-CodeCell",
+    ):
+        page.locator(part).first.wait_for(timeout=1000 * STARTS)
 
 
-def until(what: Callable[[], bool], late: str) -> None:
+def until(what: Callable[[], bool], late: Callable[[], object]) -> None:
     end = time.monotonic() + STARTS
     while not what():
-        assert time.monotonic() < end, late
+        assert time.monotonic() < end, late()
         time.sleep(0.2)
 
 
@@ -140,7 +148,7 @@ def run_all(page: Page) -> None:
     prompts = page.locator(".jp-CodeCell .jp-InputPrompt")
     until(
         lambda: all(re.fullmatch(r"\[\d+\]:", each) for each in prompts.all_text_contents()),
-        f"cells that have not run: {prompts.all_text_contents()}",
+        lambda: (prompts.all_text_contents(), page.locator(".jp-Dialog").all_text_contents()),
     )
 
 
