@@ -1354,6 +1354,17 @@ def test_runs_show_the_first_and_those_that_failed(client: Any, account: Account
     assert len(shown) < 12_000
 
 
+def test_runs_say_which_empty_cells_were_not_sent(client: Any, account: Account) -> None:
+    account.answer(lambda payload: payload)
+    index = [f"r{n}" for n in range(12)]
+    frame = pd.DataFrame({"price": [1.5, None, *[2.0] * 10], "at": [pd.NaT] * 12, "name": "x"}, index)
+    shown = client.run_many("greet", frame, progress=False)._repr_html_()
+    said = "Empty, and so not sent: price (row r1), at (rows r0, r1, r2, r3, r4, r5, r6, r7, …)."
+    assert said in shown
+    assert "not sent" not in client.run_many("greet", frame[["name"]], progress=False)._repr_html_()
+    assert "not sent" not in client.run_many("greet", [{"name": None}], progress=False)._repr_html_()
+
+
 def test_runs_show_members_as_columns_and_reasons_with_their_counts(client: Any, account: Account) -> None:
     def greet(payload: dict[str, Any]) -> dict[str, Any]:
         if payload["name"] in ("2", "3", "5"):

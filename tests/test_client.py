@@ -654,7 +654,7 @@ def test_integrations_that_are_refused_here(
         newcomer = nobody.complete_signup(email, code=platform.sandbox.code_for(email)).api_key.raw
     with (
         Client(auth=newcomer.get_secret_value(), base_url=platform.url) as deployed_nothing,
-        pytest.raises(ConfigError, match="Which process instance"),
+        pytest.raises(ConfigError, match="Nothing is deployed in this organization yet"),
     ):
         deployed_nothing.set_integration("telegram", secrets={"TELEGRAM_ACCESS_TOKEN": "x"})
     with pytest.warns(UserWarning, match="folk") as told:

@@ -123,6 +123,51 @@ def test_the_check_can_be_left_out(client: Client, greeter: Path) -> None:
     assert client.deploy_use_case(greeter, verify=False).version == "1.0"
 
 
+def ask_for(greeter: Path, *keys: str) -> None:
+    """Let the form ask for what no node reads."""
+    config = json.loads((greeter / "config.json").read_text())
+    fields = config["workflows"][0]["triggers"][0]["inputSchema"]
+    fields += [{"key": key, "type": "number", "label": key, "default": 5} for key in keys]
+    (greeter / "config.json").write_text(json.dumps(config))
+
+
+def test_what_may_surprise_is_said_of_a_deployment(client: Client, greeter: Path) -> None:
+    assert client.deploy_use_case(greeter).findings == ()
+    ask_for(greeter, "weight")
+    deployed = client.deploy_use_case(greeter)
+    assert [each.partition(":")[0] for each in deployed.findings] == ["CONFIG-VALUES", "INPUTS-READ"]
+    assert "INPUTS-READ: No node reads weight" in repr(deployed)
+    assert "To look at</dt><dd>CONFIG-VALUES: " in deployed._repr_html_()
+    assert client.deploy_use_case(greeter, verify=False).findings == ()
+    ask_for(greeter, *"abcdef")
+    html = client.deploy_use_case(greeter)._repr_html_()
+    assert "and 3 more: --dry-run shows them all" in html
+    assert html.count("CONFIG-VALUES: ") == 5
+
+
+def test_a_card_says_what_may_surprise(shell: Kernel, greeter: Path) -> None:
+    assert "To look at" not in shell.run(f"_ = %codika_deploy {greeter}").text
+    ask_for(greeter, "weight")
+    for options in ("", "--publish"):
+        shown = shell.run(f"_ = %codika_deploy {greeter} {options}")
+        assert "Greeter is deployed" in shown.text
+        assert re.search(r"To look at +CONFIG-VALUES: .*defaultValue", shown.text)
+        assert "INPUTS-READ: No node reads weight" in shown.html
+
+
+def test_what_the_error_says_alone_has_no_table_beside_it(shell: Kernel, greeter: Path) -> None:
+    config = json.loads((greeter / "config.json").read_text())
+    config["workflows"][0]["triggers"][0]["inputSchema"][0]["type"] = "integer"
+    (greeter / "config.json").write_text(json.dumps(config))
+    refused = shell.run(f"%codika_deploy {greeter}")
+    assert 'section. Did you mean "number"?' in "".join(refused.traceback)
+    assert not refused.text
+    (greeter / "workflows" / "greet.json").write_text("{")
+    refused = shell.run(f"%codika_deploy {greeter}")
+    assert "greeter was not deployed" in refused.text
+    assert re.search(r"JSON-001 +workflows/greet.json", refused.text)
+
+
 def test_a_refused_deployment_shows_its_findings_as_a_table(shell: Kernel, greeter: Path) -> None:
     BROKEN["WORKFLOW-SETTINGS"](greeter)
     refused = shell.run(f"%codika_deploy {greeter}")
@@ -211,9 +256,13 @@ def test_publishing_and_running_again(shell: Kernel, sandbox: Sandbox, greeter: 
     early = shell.run(f"%codika_deploy {greeter} --rerun")
     assert "has not been deployed to" in "".join(early.traceback)
     published = shell.run(f"deployed = %codika_deploy {greeter} --publish")
-    assert "Published" in published.text, published.traceback
-    assert re.search(r"Answers +the Python function in \S+/stand_ins.py, not the workflow\n", published.text)
     production = project(greeter)["prodProcessInstanceId"]
+    assert re.search(rf"Development +\S+\n +Production +{production}", published.text), published.traceback
+    assert re.search(r"Called next +production, until this kernel deploys again\n", published.text)
+    answers = (
+        r"Answers +the Python function in \S+/stand_ins.py, not the workflow; a change of it counts from"
+    )
+    assert re.search(answers, published.text)
     value = shell.run("print(deployed.published, deployed)").text
     assert value.startswith(f"{production} Deployment(")
     assert f"published='{production}')" in value
@@ -229,7 +278,11 @@ def test_publishing_and_running_again(shell: Kernel, sandbox: Sandbox, greeter: 
     assert f"No run has failed at instance {production} (Greeter, production)" in none
     assert f"%codika_executions --failed --instance {development}" in none
     anew = shell.run(f"deployed = %codika_deploy {greeter}").text
-    assert "keeps its version, though the same function answers. Calls go to development until" in anew
+    assert re.search(r"Before it +1\.0; help\(Client\.get_use_case\)", anew)
+    assert "stays at its version, and is answered by the same function; --publish brings it this one" in anew
+    assert re.search(
+        r"Called next +this one, in development; production once this kernel has restarted", anew
+    )
     assert development in shell.run('run = %codika_trigger greet {"name": "Ada"}\nprint(run.instance)').text
     again = shell.run(f"again = %codika_deploy {greeter} --rerun")
     assert "Greeter runs again" in again.text, again.traceback
@@ -265,12 +318,12 @@ def test_a_dry_run_says_which_version_comes_next(shell: Kernel, greeter: Path) -
     def version(options: str = "") -> str:
         return shell.run(f"_ = %codika_deploy {greeter} --dry-run {options}").text
 
-    assert re.search(r"Version +1\.0\n +Its folder +1\.0\.0 → 1\.0\.1 \(version\.json\)", version())
+    assert re.search(r"Version +1\.0\n +version\.json +1\.0\.0 → 1\.0\.1, which the folder counts", version())
     shell.run(f"_ = %codika_deploy {greeter}")
     shell.run(f"_ = %codika_deploy {greeter}")
-    assert re.search(r"Version +1\.1 → 1\.2\n +Its folder +1\.0\.2 → 1\.0\.3", version())
+    assert re.search(r"Version +1\.1 → 1\.2\n +version\.json +1\.0\.2 → 1\.0\.3", version())
     assert re.search(r"Deployed</dt><dd>1\.1, 1\.0</dd>", UseCase.load(greeter)._repr_html_())
-    assert re.search(r"Version +1\.1 → 2\.0\n +Its folder +1\.0\.2 → 2\.0\.0", version("--major"))
+    assert re.search(r"Version +1\.1 → 2\.0\n +version\.json +1\.0\.2 → 2\.0\.0", version("--major"))
     assert re.search(r"Version +3\.7\n", version("--target-version 3.7"))
 
 
@@ -284,11 +337,11 @@ def test_a_run_that_failed_without_a_default_says_who_fills_it_in(
         return {"greeting": payload["name"], "language": payload["language"]}
 
     failed = shell.run("_ = %codika_trigger greet name=Ada").text
-    assert (
-        'Left out, with a default that only the form and client.workflow(…) fill in: language ("en").'
-        in failed
+    assert re.search(
+        r"Reason .*\n +Note +Not sent, though the form has a default: language \(\"en\"\)\. Only the form",
+        failed,
     )
-    assert "Left out" not in shell.run("_ = %codika_trigger greet name=Ada language=fr").text
+    assert "Not sent" not in shell.run("_ = %codika_trigger greet name=Ada language=fr").text
 
 
 def test_an_echo_is_called_one(shell: Kernel, sandbox: Sandbox, tmp_path: Path) -> None:
@@ -596,13 +649,13 @@ def test_a_large_result_is_cut_where_it_is_shown() -> None:
             {"custom_schema": {"secretFields": [{"name": "A"}]}, "integration_id": "cstm_a"},
             "without its secrets",
         ),
-        ({"integration_id": "postgres"}, "Which process instance is meant"),
+        ({"integration_id": "postgres"}, "Nothing is deployed in"),
     ],
 )
 def test_secrets_that_cannot_be_used_are_not_asked_for_nor_repeated(
     client: Client, options: dict[str, Any], words: str
 ) -> None:
-    if words != "Which process instance is meant":
+    if words != "Nothing is deployed in":
         client.instance = "some-instance"
     with pytest.raises(ConfigError, match=words) as refused:
         client.set_integration(**({"integration_id": "openai"} | options))

@@ -269,7 +269,7 @@ def test_what_cannot_work_says_so_in_two_lines(shell: Kernel, profile_name: str,
     refused(shell.run("%codika_deploy {nothing}"), "nothing")
     refused(shell.run("%codika_trigger greet {nothing}"), "nothing")
     refused(shell.run("%codika_trigger greet name=$nothing"), "There is no variable 'nothing' here")
-    refused(shell.run("%codika_trigger greet"), "instance")
+    refused(shell.run("%codika_trigger greet"), "Nothing is deployed in", "%codika_deploy first")
     refused(shell.run('%codika_login "unbalanced'), "cannot be read")
 
 
@@ -570,6 +570,18 @@ def test_a_lab_that_runs_a_sandbox_shares_it(
         other.run("here = deployed.process_instance_id\ncolleague = Client(auth=sandbox.instance_key(here))")
         ran = other.run("colleague.run_workflow('greet', {'name': 'Ada'}, instance=here).result")
         assert "Hello, Ada!" in ran.text
+        # A colleague's key is taken back.
+        made = other.run(
+            "client = Client()\nkey = client.create_organization_key('Bo', scopes=['workflows:trigger'])\n"
+            "bo = Client(auth=key.raw.get_secret_value(), base_url=sandbox.url)\n"
+            "print(bo.run_workflow('greet', {'name': 'Bo'}, instance=here).result)"
+        )
+        assert "Hello, Bo!" in made.text
+        other.run("sandbox.revoke_key(key.key_id)")
+        assert "The API key has been revoked." in other.run("bo.whoami()").traceback[-1]
+        unknown = other.run("sandbox.revoke_key('nope')")
+        assert unknown.error == "NotFoundError"
+        assert "There is no such API key." in unknown.traceback[-1]
         other.run("%codika_sandbox --stop")
     assert Client(base_url=sandbox.url).perform is not None
     with socket.create_connection(("127.0.0.1", int(sandbox.url.rpartition(":")[2])), timeout=1):

@@ -229,6 +229,32 @@ def test_what_is_published_is_meant_by_its_name(ada: Profile, sandbox: Sandbox, 
         assert choices.index(of_it[1]) == choices.index(of_it[0]) + 1
 
 
+def test_an_environment_of_a_key_that_may_not_look_is_named_in_the_error(
+    ada: Profile, sandbox: Sandbox, greeter: Path
+) -> None:
+    with Client() as client:
+        client.deploy_use_case(greeter)
+        key = client.create_organization_key("CI", scopes=["workflows:trigger"]).raw.get_secret_value()
+    forget()
+    with Client(auth=key, base_url=sandbox.url, instance="prod") as client:
+        with pytest.raises(ConfigError, match="Which process instance is “prod”") as unclear:
+            client.run_workflow("greet", {"name": "x"})
+        assert unclear.value.next_action == "Give its whole id, or use a key with instances:read."
+        with pytest.raises(ConfigError, match="Which process instance is “…01234567”"):
+            client.run_workflow("greet", {"name": "x"}, instance="…01234567")
+
+
+def test_a_playground_says_in_which_environment_it_runs(
+    shell: Kernel, ada: Profile, sandbox: Sandbox, greeter: Path
+) -> None:
+    shell.run(f"d = %codika_deploy {greeter} --publish")
+    for options, environment in (("", "production"), ("--instance dev", "development")):
+        shell.run(f"p = %codika_playground greet {options}")
+        assert f"<small>{environment} at {sandbox.url}" in shell.run("p._header.value").text
+    shell.run(f"from codika_nb import Playground; p = Playground(use_case={str(greeter)!r})")
+    assert f"<small>production at {sandbox.url}" in shell.run("p._header.value").text
+
+
 def test_what_could_not_be_deployed_is_not_meant(ada: Profile, sandbox: Sandbox, greeter: Path) -> None:
     with Client() as client:
         good = client.deploy_use_case(greeter).process_instance_id
@@ -970,15 +996,25 @@ def test_the_account_that_has_deployed_may_be_gone(
     sign_in("beta@example.com", ask_code=sandbox.code_for, company="Beta")
     shell.run("_ = %codika_use acme --save")
     shell.run(f"_ = %codika_deploy {greeter}")
+    instance = json.loads((greeter / "project.json").read_text())["devProcessInstanceId"]
     assert "In use from now on: Beta, profile beta." in shell.run("_ = %codika_logout").text
     refused = shell.run('_ = %codika_trigger greet {"name": "Ada"}')
-    said = "\n".join(refused.traceback)
-    assert "Acme deployed it; profile acme is gone from here." in said
-    assert "Deploy it" in said
-    assert "who deployed it" not in refused.text
-    (greeter / "project.json").unlink()
+    told = "Profile acme, by which this kernel has deployed it, was logged out of. As Beta, profile beta."
+    assert told in refused.text
+    assert "Nothing is deployed in Beta (profile beta) yet." in "\n".join(refused.traceback)
+    # What another account has deployed is not run by this one, whatever it is called.
+    refused = shell.run(f'_ = %codika_trigger greet {{"name": "Ada"}} --instance {instance}')
+    assert refused.error
+    # A workflow of that name which the account in use has is run, and it is said whose.
+    shell.run(f"import codika_nb; c = codika_nb.Client(profile='beta'); c.deploy_use_case({str(greeter)!r})")
+    shell.run("codika_nb.client.deployed._all.pop()")  # as if elsewhere: this kernel knows Acme's alone
+    ran = shell.run('_ = %codika_trigger greet {"name": "Ada"}')
+    assert told in ran.text
+    assert "Hello, Ada!" in ran.text
     shell.run(f"_ = %codika_deploy {greeter}")
-    assert "Hello, Ada!" in shell.run('_ = %codika_trigger greet {"name": "Ada"}').text
+    ran = shell.run('_ = %codika_trigger greet {"name": "Ada"}')
+    assert "Hello, Ada!" in ran.text
+    assert "logged out" not in ran.text
 
 
 def test_two_use_cases_and_a_restart(

@@ -397,6 +397,16 @@ class AsyncClient(AsyncPerformer, Connected[httpx.AsyncClient]):
     async def workflow(
         self, name: str, *, instance: str | None = None, timeout: float | None = 120.0
     ) -> AsyncWorkflow:
+        """A deployed workflow as a function that is awaited; all else is as with `Client.workflow`.
+
+        Example:
+            >>> async def main():
+            ...     async with AsyncClient() as client:
+            ...         greet = await client.workflow("greet")
+            ...         return await greet(name="Ada")
+            >>> asyncio.run(main())
+            {'greeting': 'Hello, Ada!', 'language': 'en'}
+        """
         from .workflow import AsyncWorkflow, described  # noqa: PLC0415 - as above
 
         (found,) = await self.perform(described(self, name, instance))
@@ -405,12 +415,19 @@ class AsyncClient(AsyncPerformer, Connected[httpx.AsyncClient]):
     async def workflows(
         self, *, instance: str | None = None, timeout: float | None = 120.0
     ) -> Workflows[AsyncWorkflow]:
+        """The workflows of an instance as functions that are awaited; all else as with `Client.workflows`.
+
+        Example:
+            >>> async def main():
+            ...     async with AsyncClient() as client:
+            ...         return list(await client.workflows())
+            >>> asyncio.run(main())
+            ['greet']
+        """
         from .workflow import AsyncWorkflow, Workflows, described  # noqa: PLC0415 - as above
 
         found = await self.perform(described(self, None, instance, skills=False))
         return Workflows(AsyncWorkflow(self, *each, timeout) for each in found)
-
-    workflow.__doc__, workflows.__doc__ = Client.workflow.__doc__, Client.workflows.__doc__
 
     async def aclose(self) -> None:
         """Give the connections back; may be called again.

@@ -23,6 +23,7 @@ from ..files import path_of
 from ..models import AcceptedDocuments, DataIngestion, Deployment, StageDocument
 from ..usecases.apart import data_ingestion, stage_documents
 from ..usecases.record import Record, ingestion_version, record_ingestion
+from ..usecases.rules.findings import Findings
 from ..usecases.usecase import UseCase
 from ..usecases.versions import VersionRule, version_rule
 from . import arguments
@@ -49,7 +50,7 @@ def deploy(
 ) -> Steps[Deployment]:
     """What `Client.deploy_use_case` does; arguments and errors as there."""
     rule = version_rule(version)
-    made = yield from Work(lambda: _read(use_case, verify=verify), "read")
+    made, surprising = yield from Work(lambda: _read(use_case, verify=verify), "read")
     target, owner = project_id, organization_id
     if target is None or made.project is None:
         known = yield from _staged("account", KeysAPI.verify_key.describe(api))
@@ -63,6 +64,7 @@ def deploy(
         # There from now on, whatever becomes of the deployment: the next one goes to it, too.
         yield from _record_project(api, made, target, owner)
     deployed = yield from _send(api, made, target, rule)
+    deployed = deployed.model_copy(update={"findings": surprising})
     api._deployed(deployed, made, owner)
     try:
         if made.project is None or _is_nameless(made, target):
@@ -145,11 +147,15 @@ def _is_nameless(use_case: UseCase, project_id: str) -> bool:
     return any(link.base_url is None and link.organization_id is None for link in links)
 
 
-def _read(use_case: Source, *, verify: bool) -> UseCase:
-    """The use case, of which everything is known that can be wrong with it on this machine."""
+def _read(use_case: Source, *, verify: bool) -> tuple[UseCase, tuple[str, ...]]:
+    """The use case, of which everything is known that can be wrong with it on this machine.
+
+    Beside it, what has been found that does not keep it from running.
+    """
     read = use_case if isinstance(use_case, UseCase) else UseCase.load(use_case)
     read.check_writable()  # what is deployed is written down there: else nothing is sent
-    if verify and (must := read.verify().must):
+    found = read.verify() if verify else Findings()
+    if must := found.must:
         error = UseCaseError(
             f"{read.configuration.title} would not run:\n{must!r}",
             next_action="Correct that, or deploy it all the same: verify=False (--no-verify).",
@@ -157,7 +163,7 @@ def _read(use_case: Source, *, verify: bool) -> UseCase:
         )
         error.findings = must
         raise error
-    return read
+    return read, tuple(str(each) for each in found if each.severity == "should")
 
 
 def _send(api: Platform, use_case: UseCase, project_id: str, rule: VersionRule) -> Steps[Deployment]:

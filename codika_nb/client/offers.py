@@ -181,8 +181,8 @@ def unlike_the_form(offer: Offer, sent: Any, *, failed: bool) -> str:
     ]
     if not (failed and names):
         return strange
-    filled = "Left out, with a default that only the form and client.workflow(…) fill in"
-    return f"{strange} {filled}: {', '.join(names[:_MOST_NAMES])}.".strip()
+    told = f"Not sent, though the form has a default: {', '.join(names[:_MOST_NAMES])}."
+    return f"{strange} {told} Only the form and client.workflow(…) fill it in.".strip()
 
 
 def choose(offers: dict[str, Offer], workflow: str | None) -> dict[str, Offer]:

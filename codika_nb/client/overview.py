@@ -35,14 +35,14 @@ def overview(runs: Runs) -> str:
     parts = [heading(f"{max(len(runs), runs.total or 0):,} {noun} of {plain(runs.workflow)}", told)]
     failed = runs.failed
     first = runs[:_ROWS]
-    parts += [after(strange)] if (strange := _strange(runs)) else []
+    parts += [after(told) for told in (_strange(runs), _left_out(runs)) if told]
     parts += [part("First rows") if len(runs) > _ROWS or failed else "", _first_rows(runs, first)]
     if failed:
         parts += [part("Failures"), _failures(runs, failed)]
     more = "With runs = this table, runs.to_frame() gives all rows as a pandas data frame."
     if failed:
-        more += " runs.retry() runs the failed ones again, runs.retry(payloads=…) with corrected rows of it; "
-        more += "what comes of it is in runs, too."
+        more += " runs.retry() runs the failed ones again; so does runs.retry(payloads=…), with rows of that "
+        more += "frame that were corrected. Both fill in runs."
     parts.append(after(more))
     return output(f'<div class="codika-card codika-wide">{"".join(parts)}</div>')
 
@@ -75,6 +75,23 @@ def _strange(runs: Runs) -> str:
     inputs: Any = runs.inputs
     rows = [dict.fromkeys(map(str, inputs.columns))] if is_frame(inputs) else inputs or ()
     return strange_members(known_here(runs.instance).offer(runs.workflow), rows)
+
+
+def _left_out(runs: Runs) -> str:
+    """What to say of a data frame's empty cells, which are no part of the payloads."""
+    if not is_frame(runs.inputs):
+        return ""
+    sent: Any = runs.inputs
+    empty = sent.iloc[: len(runs)].isna().to_numpy()
+    told = []
+    for n, name in enumerate(sent.columns):
+        if labels := [_label(runs[row]) for row in empty[:, n].nonzero()[0][: _NUMBERS + 1]]:
+            noun = "row" if len(labels) == 1 else "rows"
+            told.append(f"{plain(str(name))} ({noun} {_listed(labels)})")
+    if not told:
+        return ""
+    more = f" and {len(told) - _COLUMNS} more" if len(told) > _COLUMNS else ""
+    return f"Empty, and so not sent: {', '.join(told[:_COLUMNS])}{more}."
 
 
 def _label(run: Run) -> str:

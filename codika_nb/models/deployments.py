@@ -32,12 +32,15 @@ class Deployment(Answer):
     error: str | None = None
     #: The process instance in production, where this has been published at once (``--publish``).
     published: str | None = None
+    #: What the check has found that may surprise: of each finding its rule and what it says.
+    findings: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
-        published = f", published={self.published!r}" if self.published else ""
+        more = f", published={self.published!r}" if self.published else ""
+        more += f", findings={[*self.findings]}" if self.findings else ""
         return redact(
             f"Deployment(version={self.version!r}, status={self.deployment_status!r}, "
-            f"workflows={[w.workflow_template_id for w in self.workflows_deployed]}{published})"
+            f"workflows={[w.workflow_template_id for w in self.workflows_deployed]}{more})"
         )
 
     def _repr_html_(self) -> str:
@@ -129,10 +132,24 @@ def deployment_card(
     shown = [
         ("Version", deployed.version),
         ("Workflows", "" if text else workflows),
-        ("Instance", code(deployed.process_instance_id) if deployed.process_instance_id else ""),
-        ("Published", f"as instance {deployed.published}" if deployed.published else ""),
+        (
+            "Development" if deployed.published else "Instance",
+            code(deployed.process_instance_id) if deployed.process_instance_id else "",
+        ),
+        ("Production", code(deployed.published) if deployed.published else ""),
         ("Error", deployed.error or ""),
         *rows,
+        *(("To look at" if n == 0 else "", each) for n, each in enumerate(_first(deployed.findings))),
     ]
     outcome = "is deployed" if good else "could not be deployed"
     return card(f"{title} {outcome}", shown, good=good, about=about, text=text, rich=rich)
+
+
+#: Findings that a card names; the others are counted.
+_MOST_FINDINGS = 5
+
+
+def _first(findings: tuple[str, ...]) -> tuple[str, ...]:
+    more = len(findings) - _MOST_FINDINGS
+    told = (f"and {more} more: --dry-run shows them all",) if more > 0 else ()
+    return (*findings[:_MOST_FINDINGS], *told)

@@ -366,7 +366,7 @@ def execution_card(
         details: what the engine has recorded of it.
         result: the result as markup, where more is known of it than it says itself.
         payload: what it was started with, where that is known.
-        about: a quiet line below the title.
+        about: what else is to be said of it: below the title, or below the reason.
         environment: of the instance, where that is known.
         development: the instance in development, of one in production.
     """
@@ -398,10 +398,11 @@ def execution_card(
     rows = [
         ("Node", problem.failed_node_name or "" if problem else ""),
         ("Reason", reason),
+        ("Note", about),
         ("Nodes", " → ".join(map(_step, details.nodes)) if details else ""),
         *facts,
     ]
-    return card(f"{workflow} failed", rows, good=False, about=about, rich=sent)
+    return card(f"{workflow} failed", rows, good=False, rich=sent)
 
 
 def _is_echo(result: object) -> bool:

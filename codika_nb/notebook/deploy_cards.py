@@ -29,15 +29,13 @@ def deployed(
     made: Deployment,
     rows: Iterable[tuple[str, str]],
     about: str,
-    *,
-    published: str | None = None,
 ) -> Bundle:
     """A deployment that was made: how each of its workflows is called, and what else is known of it.
 
     Once it is published, it is the instance in production that is called.
     """
     offers = offers_of(use_case.configuration)
-    instance = published or (made.process_instance_id if made.deployment_status != "failed" else None)
+    instance = made.published or (made.process_instance_id if made.deployment_status != "failed" else None)
     text, rich = [], []
     for n, workflow in enumerate(made.workflows_deployed):
         name = workflow.workflow_template_id

@@ -40,6 +40,8 @@ from .remote_sandbox import find
 #: The folders of which it has been said that their configuration is a program.
 _told: set[Path] = set()
 _NOBODY = {"none": "nobody is signed in there yet"}
+#: Versions that a card names.
+_MOST_VERSIONS = 5
 #: What is shown at which stage of a deployment.
 _STAGES = {
     "read": "reading the folder",
@@ -98,7 +100,7 @@ def codika_deploy(shell: InteractiveShell, arguments: Namespace) -> Any:
     try:
         use_case = UseCase.load(arguments.path)
     except UseCaseError as error:
-        if error.findings:
+        if any(each.message not in error.message for each in error.findings or ()):
             show(shell, error.findings, deploy_cards.not_deployed(path.name, error.findings))
         raise
     for given in arguments.additional_file:
@@ -118,10 +120,8 @@ def codika_deploy(shell: InteractiveShell, arguments: Namespace) -> Any:
         project = use_case.project
         about, rows = _about(use_case, before, client.credential, in_use)
         rows += (answered := _answered_by(client, deployed))
-        if project and project.prod_process_instance_id and not arguments.publish:
-            stays = "keeps its version, though the same function answers" if answered else "keeps its version"
-            goes = "Calls go to development until this kernel restarts, and to production after that"
-            rows.append(("Production", f"{stays}. {goes}. --publish brings this version there."))
+        if project:
+            rows += _other_versions(project, deployed, answered=bool(answered), publish=arguments.publish)
         shown = deploy_cards.deployed(client, use_case, deployed, rows, about)
         failed = deployed.deployment_status == "failed"
         try:
@@ -129,10 +129,10 @@ def codika_deploy(shell: InteractiveShell, arguments: Namespace) -> Any:
                 card.update(shown)  # the outcome is that of the publishing
                 project_id = arguments.project or (project.project_id if project else "")
                 live = _publish(client, use_case, deployed, project_id).process_instance_id
-                until = "which is called from now on (from this kernel, until its next deployment)"
-                rows.append(("Published", f"as instance {live}, {until}" if live else "yes"))
-                shown = deploy_cards.deployed(client, use_case, deployed, rows, about, published=live)
+                called = "production, until this kernel deploys again" if live else ""
+                rows += [("Published", "" if live else "yes"), ("Called next", called)]
                 deployed = deployed.model_copy(update={"published": live})
+                shown = deploy_cards.deployed(client, use_case, deployed, rows, about)
         finally:
             card.finish(deployed, shown)
         if failed:
@@ -144,6 +144,23 @@ def codika_deploy(shell: InteractiveShell, arguments: Namespace) -> Any:
                 code="deployment-failed",
             )
     return deployed
+
+
+def _other_versions(
+    project: Project, deployed: Deployment, *, answered: bool, publish: bool
+) -> list[tuple[str, str]]:
+    """What there is beside the version that was deployed."""
+    rows, before = [], [each for each in project.deployments or () if each != deployed.version]
+    if before:
+        named = ", ".join(before[: -_MOST_VERSIONS - 1 : -1])
+        rows.append(("Before it", f"{named}; help(Client.get_use_case) says how to go back to one"))
+    if project.prod_process_instance_id and not publish:
+        function = ", and is answered by the same function" if answered else ""
+        rows += [
+            ("Production", f"stays at its version{function}; --publish brings it this one"),
+            ("Called next", "this one, in development; production once this kernel has restarted"),
+        ]
+    return rows
 
 
 def _answered_by(client: Client, deployed: Deployment) -> list[tuple[str, str]]:
@@ -159,7 +176,8 @@ def _answered_by(client: Client, deployed: Deployment) -> list[tuple[str, str]]:
         if name in sandbox.stand_ins:
             file = sandbox.files.get(name)
             function = f"the Python function in {file}" if file else "a Python function of this sandbox"
-            by.setdefault(f"{function}, not the workflow", []).append(name)
+            means = f"{function}, not the workflow; a change of it counts from the next run on"
+            by.setdefault(means, []).append(name)
         elif sandbox.echoes:
             by.setdefault(
                 "an echo of the payload: nothing runs it here. The first run says what to do", []
@@ -318,7 +336,7 @@ def _plan(shell: InteractiveShell, use_case: UseCase, version: str, arguments: N
         ("Server", server),
         ("As", told_apart(owner) if owner else _NOBODY.get(source, source)),
         ("Version", there),
-        ("Its folder", f"{folder} (version.json)"),
+        ("version.json", f"{folder}, which the folder counts for itself"),
         ("Workflows", ", ".join(workflows)),
         ("Sends", _size(body)),
         ("Then", "it is published: the version in production" if arguments.publish else ""),

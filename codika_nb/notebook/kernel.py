@@ -99,14 +99,16 @@ def client_for_run(workflow: str | None, instance: str | None = None) -> Client:
         made = next((each for each in latest() if _is(each, workflow, instance)), None)
         owner = made.account.profile if made else None
         if owner and owner.name and owner.name != profile.name:
-            client.close()
             try:
-                client = open_client(profile=owner.name)
+                its_own = open_client(profile=owner.name)
             except ConfigError as error:
-                if error.code == "unknown-profile":
-                    error.message = f"{who(owner)} deployed it; profile {owner.name} is gone from here."
-                    error.next_action = "Deploy it as who is signed in now, or %codika_login there again."
-                raise
+                if error.code != "unknown-profile":
+                    raise
+                left = f"Profile {owner.name}, by which this kernel has deployed it, was logged out of."
+                display(line(f"{left} As {who(profile)}, profile {profile.name}."), raw=True)
+                return client
+            client.close()
+            client = its_own
             display(line(f"As {who(owner)}, profile {owner.name}, who deployed it."), raw=True)
             return _checked(client, goes_on=False)
     return client

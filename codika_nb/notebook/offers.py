@@ -9,7 +9,7 @@ from typing import Any
 from ..client.api.instances import which_instance
 from ..client.client import AsyncClient, Client
 from ..client.elsewhere import curl, python_call
-from ..client.offers import Offer, choose, offers_at, offers_of
+from ..client.offers import Offer, choose, known_here, offers_at, offers_of
 from ..errors import ConfigError, NotFoundError
 from ..models import Execution
 from ..usecases.usecase import UseCase
@@ -17,6 +17,8 @@ from . import background
 
 #: Seconds that a run is waited for.
 LONGEST_WAIT = 3600.0
+
+_ENVIRONMENTS = {"dev": "development", "prod": "production"}
 
 
 class Workflows:
@@ -34,12 +36,15 @@ class Workflows:
         self._use_case = use_case
         self.instance = instance
         self.server = ""
+        #: "development" or "production", once it has been asked for.
+        self.environment = ""
 
     async def look_up(self, named: str | None) -> dict[str, Offer]:
         """Find out the server, the instance, and what the workflow takes and gives that is named, or all."""
         async with self._connected(named) as client:
             self.server = client.base_url
             if self._use_case:
+                self.environment = known_here(self.instance).environment if self.instance else ""
                 return choose(offers_of(self._use_case.configuration), named)
             if client.public:
                 raise ConfigError(
@@ -48,6 +53,7 @@ class Workflows:
                 )
             known = await client.get_instance(self.instance, workflows=True)
             self.instance = known.process_instance_id  # which may have been described
+            self.environment = _ENVIRONMENTS.get(known.environment or "", "")
             return await background.in_worker(lambda: choose(offers_at(known, named), named))
 
     async def run(

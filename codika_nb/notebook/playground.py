@@ -350,8 +350,9 @@ class Playground(Form[Execution]):
         about = f"<p>{html.escape(offer.description)}</p>" if offer.description else ""
         nothing = "" if offer.inputs else "<p>This workflow takes no input.</p>"
         server = self._workflows.server
-        where = "" if server == PRODUCTION else f"<small>at {html.escape(server)}</small>"
-        return title + about + nothing + where
+        where = [self._workflows.environment, "" if server == PRODUCTION else f"at {server}"]
+        told = html.escape(" ".join(filter(None, where)))
+        return title + about + nothing + (f"<small>{told}</small>" if told else "")
 
     def _seen(self) -> tuple[widgets.Widget, ...]:
         chooser = (self.chooser,) if len(self._offers) > 1 else ()

@@ -156,6 +156,10 @@ class StandInEngine(Engine):
 
     async def run(self, run: Run) -> Outcome | None:
         await self._stand_ins.catch_up()
+        return await self.answer(run)
+
+    async def answer(self, run: Run) -> Outcome:
+        """What the function of a workflow gives, or an echo; its file has been looked at before."""
         stand_in = self._stand_ins.answering(run.workflow_id, run.instance_id)
         if stand_in is None:
             note = (
@@ -224,8 +228,9 @@ class StandInsFirst(Engine):
 
     async def run(self, run: Run) -> Outcome | None:
         await self._stand_ins.catch_up()
-        answers = run.workflow_id in self._stand_ins.by_workflow
-        return await (self._functions if answers else self._engine).run(run)
+        if run.workflow_id in self._stand_ins.by_workflow:
+            return await self._functions.answer(run)
+        return await self._engine.run(run)
 
     async def told(self, message: Mapping[str, Any]) -> tuple[str, Outcome] | None:
         return await self._engine.told(message)

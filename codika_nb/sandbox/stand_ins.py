@@ -142,7 +142,7 @@ class StandIns:
         if self._folders:
             return (
                 "To have it answered, write stand_ins.py in the use case's folder, with a function below "
-                f'@stand_in("{workflow_id}") from codika_nb.sandbox.'
+                f'@stand_in("{workflow_id}") from codika_nb.sandbox. The next run uses it.'
             )
         return f'With --stand-ins FILE, or @sandbox.workflow("{workflow_id}"), a Python function answers.'
 

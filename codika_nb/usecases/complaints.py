@@ -52,11 +52,25 @@ def location(place: tuple[int | str, ...], given: object) -> str:
     return text or "(the whole)"
 
 
+#: What kinds of fields are called elsewhere.
+_CALLED = {"integer": "number", "int": "number", "float": "number", "bool": "boolean", "str": "string"}
+_CALLED |= {
+    "checkbox": "boolean",
+    "datetime": "date",
+    "textarea": "text",
+    "dropdown": "select",
+    "list": "array",
+}
+
+
 def complaint(error: Mapping[str, Any]) -> str:
     """What is wrong, in pydantic's words where they help."""
     context = error.get("ctx", {})
     if error["type"] == "union_tag_invalid":
-        return f'type "{context["tag"]}" is none of {context["expected_tags"]}'.replace("'", "")
+        kinds = str(context["expected_tags"]).replace("'", "")
+        meant = _CALLED.get(str(context["tag"]).lower(), "")
+        hint = f'. Did you mean "{meant}"?' if meant in kinds.split(", ") else ""
+        return f'type "{context["tag"]}" is none of {kinds}{hint}'
     if error["type"] == "union_tag_not_found":
         return "type: Field required"
     return str(error["msg"]).removeprefix("Value error, ")

@@ -46,7 +46,8 @@ class DocumentsAPI(Platform):
 
         Args:
             project_id: the project it was deployed to.
-            version: ``"X.Y"``; the newest if left out. One that does not exist has no files.
+            version: ``"X.Y"``, such as the one to go back to; the newest if left out. One that does not exist
+                has no files.
             content: with the files themselves, not only their names and sizes.
             data_ingestion: with the data ingestion's file.
             data_ingestion_version: its version, ``"X.Y"``; the newest if left out.

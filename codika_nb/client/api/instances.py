@@ -25,12 +25,17 @@ def known_instance(api: Platform, instance: str | None, workflow: str | None = N
     What is named, in the call or for the client; else what this process has deployed with this account, the
     latest that has the workflow; else ``PROCESS_INSTANCE_ID``.
     """
-    if instance is not None:
-        return arguments.name(instance, "A process instance")
-    if api.is_for_one:
-        return api.instance
+    if named := _named(api, instance):
+        return named
     made = next((each.instance for each in api._deployments() if each.has(workflow)), None)
     return made or api.instance
+
+
+def _named(api: Platform, instance: str | None) -> str | None:
+    """What is named, in the call or for the client."""
+    if instance is not None:
+        return arguments.name(instance, "A process instance")
+    return api.instance if api.is_for_one else None
 
 
 def public_instance(api: Platform, instance: str | None, workflow: str | None = None) -> str:
@@ -65,8 +70,7 @@ def which_instance(api: Platform, instance: str | None, workflow: str | None = N
     """
     if api.public:
         return public_instance(api, instance, workflow)
-    if instance is None and api.is_for_one:
-        instance = api.instance
+    instance = _named(api, instance)
     described = _described(instance)
     known = _here(api, instance, workflow) if described else known_instance(api, instance, workflow)
     if known:
@@ -75,12 +79,15 @@ def which_instance(api: Platform, instance: str | None, workflow: str | None = N
         listed = yield from InstancesAPI.list_instances.describe(api, limit=MOST_LISTED)
     except PermissionDeniedError as error:
         raise _unclear(
-            "Which process instance is meant? This key may not list them.",
-            f"{next_step('name-instance')}, set PROCESS_INSTANCE_ID, or use a key with instances:read.",
+            f"Which process instance is {f'“{plain(instance)}”' if instance else 'meant'}? "
+            "This key may not list them.",
+            "Give its whole id, or use a key with instances:read."
+            if instance
+            else f"{next_step('name-instance')}, set PROCESS_INSTANCE_ID, or use a key with instances:read.",
         ) from error
     if not listed:
         raise _unclear(
-            "Which process instance is meant? Nothing is deployed in this organization yet.",
+            f"Nothing is deployed in {_whose(api)} yet.",
             f"There has to be one: {next_step('deploy-first')}.",
         )
     if described and not (listed := Instances(filter(described, listed))):

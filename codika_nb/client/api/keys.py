@@ -96,6 +96,8 @@ class KeysAPI(Platform):
     ) -> Steps[MintedKey]:
         """Make another key for an organization; ``.raw.get_secret_value()`` shows it, this once.
 
+        It is revoked in the dashboard; in a sandbox, ``sandbox.revoke_key(key.key_id)`` does it.
+
         Args:
             name: label of the key.
             scopes: what it may do, none of it beyond the key in use: ``workflows:trigger`` runs workflows,

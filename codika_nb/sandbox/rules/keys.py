@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
+import sqlite3
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -187,14 +188,24 @@ class Keys(Subject):
         )
         return {"keyId": bundle["keyId"], "apiKey": bundle.pop("raw"), **bundle}
 
-    def update_key(self, call: Call) -> dict[str, Any]:
-        body = call.body
-        key = self.store.find("keys", id=body.text("keyId"), kind="organization")
+    def revoke(self, call: Call) -> dict[str, Any]:
+        """What the dashboard does: the key stops at once."""
+        key = self._to_change(call, call.params[0], "revoke API keys")
+        self.revoke_key(key["id"])
+        return {"keyId": key["id"]}
+
+    def _to_change(self, call: Call, key_id: str, what: str) -> sqlite3.Row:
+        key = self.store.find("keys", id=key_id, kind="organization")
         if key is None:
             raise Refusal("NOT_FOUND", "There is no such API key.")
         if not self.organizations.reaches(call.caller, key["organization_id"]):
             raise Refusal("FORBIDDEN", "API key does not belong to your organization.")
-        self.organizations.require_admin(call.caller, key["organization_id"], "update API keys")
+        self.organizations.require_admin(call.caller, key["organization_id"], what)
+        return key
+
+    def update_key(self, call: Call) -> dict[str, Any]:
+        body = call.body
+        key = self._to_change(call, body.text("keyId"), "update API keys")
         if key["revoked_at"] is not None:
             raise Refusal("INVALID_REQUEST", "A revoked API key cannot be updated.")
         changes: dict[str, str | None] = {}

@@ -116,6 +116,8 @@ def _endpoints(rules: Platform) -> list[Endpoint]:
         Endpoint("POST", "/createorganizationviaapikey", rules.organizations.create_new, **organizations),
         Endpoint("POST", "/createorganizationapikeypublic", keys.create_key, "api-keys:manage"),
         Endpoint("POST", "/updateorganizationapikeypublic", keys.update_key, "api-keys:manage"),
+        # Not the platform's: what its dashboard does.
+        Endpoint("POST", "/sandbox/keys/{key}/revoke", keys.revoke, "api-keys:manage", body=Body.NONE),
         Endpoint("POST", "/createprojectviaapikey", rules.projects.create_project, "projects:create"),
         Endpoint("GET", "/listprojectspublic", rules.projects.list_projects, "projects:read"),
         Endpoint("POST", "/getprojectpublic", rules.projects.get_project, "projects:read"),

@@ -32,6 +32,9 @@ class Finding:
     path: str
     node: str | None = None
 
+    def __str__(self) -> str:
+        return f"{self.rule}: {self.message} ({', '.join(filter(None, (self.path, self.node)))})"
+
 
 class Findings(list[Finding]):
     """What `UseCase.verify` has found; a list that shows itself as a table."""
