@@ -260,7 +260,7 @@ def test_publishing_and_running_again(shell: Kernel, sandbox: Sandbox, greeter: 
     assert re.search(rf"Development +\S+\n +Production +{production}", published.text), published.traceback
     assert re.search(r"Called next +production, until this kernel deploys again\n", published.text)
     answers = (
-        r"Answers +the Python function in \S+/stand_ins.py, not the workflow; a change of it counts from"
+        r"Answers +the Python function in \S+/stand_ins.py, not the workflow; edits of that file count from"
     )
     assert re.search(answers, published.text)
     value = shell.run("print(deployed.published, deployed)").text
@@ -278,7 +278,10 @@ def test_publishing_and_running_again(shell: Kernel, sandbox: Sandbox, greeter: 
     assert f"No run has failed at instance {production} (Greeter, production)" in none
     assert f"%codika_executions --failed --instance {development}" in none
     anew = shell.run(f"deployed = %codika_deploy {greeter}").text
-    assert re.search(r"Before it +1\.0; help\(Client\.get_use_case\)", anew)
+    assert re.search(r"Before it +1\.0\n", anew)
+    back = re.search(r"Go back +(Client\(\)\.get_use_case\(.*version=\"1\.0\", into=.*\))\n", anew)
+    assert back
+    assert "stand_ins.py is no part of a version, and stays as it is" in anew
     assert "stays at its version, and is answered by the same function; --publish brings it this one" in anew
     assert re.search(
         r"Called next +this one, in development; production once this kernel has restarted", anew
@@ -286,6 +289,11 @@ def test_publishing_and_running_again(shell: Kernel, sandbox: Sandbox, greeter: 
     assert development in shell.run('run = %codika_trigger greet {"name": "Ada"}\nprint(run.instance)').text
     again = shell.run(f"again = %codika_deploy {greeter} --rerun")
     assert "Greeter runs again" in again.text, again.traceback
+    # The line of the card does bring it back.
+    config, was = greeter / "config.json", (greeter / "config.json").read_text()
+    config.write_text(was.replace("Greeter", "Somebody"))
+    assert "config.json" in shell.run(f"from codika_nb import Client; {back[1]}").text
+    assert config.read_text() == was
     assert shell.run("again.deployment_status").text.strip() == "'deployed'"
     assert json.loads((greeter / "version.json").read_text())["version"] == "1.0.2"
     # What is in production answers like any other instance, and its card leads to the other one.
@@ -318,12 +326,14 @@ def test_a_dry_run_says_which_version_comes_next(shell: Kernel, greeter: Path) -
     def version(options: str = "") -> str:
         return shell.run(f"_ = %codika_deploy {greeter} --dry-run {options}").text
 
-    assert re.search(r"Version +1\.0\n +version\.json +1\.0\.0 → 1\.0\.1, which the folder counts", version())
+    assert re.search(
+        r"Version +1\.0\n +Own count +1\.0\.0 → 1\.0\.1 \(version\.json; the platform", version()
+    )
     shell.run(f"_ = %codika_deploy {greeter}")
     shell.run(f"_ = %codika_deploy {greeter}")
-    assert re.search(r"Version +1\.1 → 1\.2\n +version\.json +1\.0\.2 → 1\.0\.3", version())
+    assert re.search(r"Version +1\.1 → 1\.2\n +Own count +1\.0\.2 → 1\.0\.3", version())
     assert re.search(r"Deployed</dt><dd>1\.1, 1\.0</dd>", UseCase.load(greeter)._repr_html_())
-    assert re.search(r"Version +1\.1 → 2\.0\n +version\.json +1\.0\.2 → 2\.0\.0", version("--major"))
+    assert re.search(r"Version +1\.1 → 2\.0\n +Own count +1\.0\.2 → 2\.0\.0", version("--major"))
     assert re.search(r"Version +3\.7\n", version("--target-version 3.7"))
 
 

@@ -1089,6 +1089,36 @@ def test_what_an_import_has_made_is_imported_without_a_guess_of_its_own() -> Non
     )
 
 
+@pytest.mark.parametrize(
+    "names", [["customer", "quantity", "unit_price"], ["c", "a", "b"], ["a", "b", "c", "d"]]
+)
+@pytest.mark.parametrize("version", [2, 3.4])
+def test_the_form_asks_in_the_order_of_a_set_node(names: list[str], version: float) -> None:
+    read = [(name, f"={{{{ $json.body.{name} }}}}") for name in names]
+    rows = [{"name": name, "type": "number", "value": value} for name, value in read]
+    texts = [{"name": name, "value": value} for name, value in read]
+    nodes = [
+        {
+            "name": "Hook",
+            "type": "n8n-nodes-base.webhook",
+            "typeVersion": 2,
+            "parameters": {"path": "x", "httpMethod": "POST"},
+        },
+        {
+            "name": "Set",
+            "type": "n8n-nodes-base.set",
+            "typeVersion": version,
+            "parameters": {"assignments": {"assignments": rows}}
+            if version > 3
+            else {"values": {"string": texts}},
+        },
+    ]
+    wires = {"Hook": {"main": [[{"node": "Set", "type": "main", "index": 0}]]}}
+    use_case = UseCase.from_n8n({"name": "X", "nodes": nodes, "connections": wires})
+    asked = use_case.configuration.workflows[0].triggers[0].input_schema
+    assert [field.key for field in asked] == names
+
+
 def test_two_workflows_in_the_pattern_have_no_path_in_common_unsaid() -> None:
     written = (GREETER / "workflows" / "greet.json").read_text(encoding="utf-8")
 

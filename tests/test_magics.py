@@ -269,7 +269,11 @@ def test_what_cannot_work_says_so_in_two_lines(shell: Kernel, profile_name: str,
     refused(shell.run("%codika_deploy {nothing}"), "nothing")
     refused(shell.run("%codika_trigger greet {nothing}"), "nothing")
     refused(shell.run("%codika_trigger greet name=$nothing"), "There is no variable 'nothing' here")
-    refused(shell.run("%codika_trigger greet"), "Nothing is deployed in", "%codika_deploy first")
+    refused(
+        shell.run("%codika_trigger greet"),
+        "Nothing is deployed in",
+        "Deploy a use case first: %codika_deploy FOLDER",
+    )
     refused(shell.run('%codika_login "unbalanced'), "cannot be read")
 
 

@@ -727,7 +727,7 @@ def test_a_run_that_has_started_can_be_taken_up_whatever_comes_after(
 
 def test_what_is_no_instance_may_be_a_workflow(shell: Kernel, ada: Profile, greeter: Path) -> None:
     said = "\n".join(shell.run("_ = %codika_executions --instance greet").traceback)
-    assert "%codika_deploy first" in said
+    assert "Deploy a use case first: %codika_deploy FOLDER" in said
     shell.run(f"_ = %codika_deploy {greeter}")
     said = "\n".join(shell.run("_ = %codika_executions --instance nope").traceback)
     assert "%codika_instances lists them." in said

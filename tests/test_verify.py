@@ -582,6 +582,9 @@ def test_published_configurations_load(greeter: Path) -> None:
         ("workflows[0]", "outputschema", "outputSchema"),
         ("", "subTitle", "subtitle"),
         ("workflows[0].triggers[0].inputSchema[1].options[0]", "labels", "label"),
+        ("workflows[0].triggers[0].inputSchema[0]", "pattern", "regex"),
+        ("workflows[0].triggers[0].inputSchema[0]", "optional", "required"),
+        ("workflows[0].triggers[0].inputSchema[1]", "helpText", "description"),
         ("workflows[0].triggers[0].inputSchema[0]", "x-owner", None),
         ("workflows[0]", "colour", None),
     ],
@@ -598,7 +601,7 @@ def test_a_misspelt_member_of_the_configuration_is_told(
         part.pop(meant, None)
     part[name] = "x"
     file.write_text(json.dumps(given))
-    told = [f for f in UseCase.load(greeter).verify() if "did you mean" in f.message]
+    told = [f for f in UseCase.load(greeter).verify() if f.rule == "CONFIG-VALUES"]
     if meant is None:
         assert told == []
         return
@@ -606,6 +609,32 @@ def test_a_misspelt_member_of_the_configuration_is_told(
     where = f"{place}.{name}" if place else name
     assert finding.message == f"{where} is unknown, and does nothing here: did you mean {meant}?"
     assert (finding.rule, finding.severity, finding.path) == ("CONFIG-VALUES", "should", "config.json")
+
+
+def test_whatever_a_field_asks_for_in_vain_is_told(greeter: Path) -> None:
+    number = {
+        "key": "price",
+        "type": "number",
+        "label": "Price",
+        "minimum": 0,
+        "maxValue": 5,
+        "currency": "EUR",
+    }
+    listed = {"key": "all", "type": "array", "label": "All", "items": {"type": "number"}}
+    listed["itemField"] = {"type": "number", "exclusiveMinimum": 0}
+    change(
+        greeter / "config.json",
+        lambda given: given["workflows"][0]["triggers"][0].update(inputSchema=[number, listed]),
+    )
+    at, does = "workflows[0].triggers[0].inputSchema", "is unknown, and does nothing here"
+    told = [f.message for f in UseCase.load(greeter).verify() if f.rule == "CONFIG-VALUES"]
+    assert told == [
+        f"{at}[0].minimum {does}: did you mean min?",
+        f"{at}[0].maxValue {does}: did you mean max?",
+        f"{at}[0].currency {does}.",
+        f"{at}[1].items {does}: did you mean itemField?",
+        f"{at}[1].itemField.exclusiveMinimum {does}.",
+    ]
 
 
 @pytest.mark.parametrize(

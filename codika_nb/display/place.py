@@ -122,7 +122,10 @@ _WORDS: dict[Step, dict[Place, str]] = {
         "one with the scopes that you name.",
         "command": "codika-nb auth login-request makes a key that may do more.",
     },
-    "deploy-first": {"notebook": "%codika_deploy first", "script": "deploy a use case first"},
+    "deploy-first": {
+        "notebook": "Deploy a use case first: %codika_deploy FOLDER",
+        "script": 'Deploy a use case first: client.deploy_use_case("FOLDER")',
+    },
     "switch-on": {
         "notebook": "Client().activate_instance(ID) switches it on.",
         "script": "client.activate_instance(ID) switches it on.",

@@ -138,7 +138,7 @@ def codika_use(shell: InteractiveShell, arguments: Namespace) -> Profile | list[
         show(shell, listed, profiles_card(listed, _in_use(), active.name if active else None))
         return listed
     profile = store.use(arguments.name) if arguments.save else store.get(arguments.name)
-    saved = ", and saved as the active profile" if arguments.save else ""
+    saved = ", and saved as the active profile" if arguments.save else " in this kernel; --save keeps it"
     text = f"Now using {who(profile)}, profile {profile.name}{saved}."
     show(shell, profile, line(f"{text} {use(profile)}".strip()))
     return profile

@@ -27,7 +27,7 @@ def deployed(
     client: Client,
     use_case: UseCase,
     made: Deployment,
-    rows: Iterable[tuple[str, str]],
+    rows: Iterable[tuple[str, str | Shown]],
     about: str,
 ) -> Bundle:
     """A deployment that was made: how each of its workflows is called, and what else is known of it.

@@ -18,7 +18,7 @@ from ..client.api import API
 from ..client.client import Client
 from ..client.steps import Request, Step, observed
 from ..display.front_end import somebody_is_there
-from ..display.markup import line
+from ..display.markup import Shown, code, line
 from ..errors import CodikaError, ConfigError, Interrupted, UseCaseError
 from ..files import path_of
 from ..models import Deployment, Published, Redeployment
@@ -118,10 +118,17 @@ def codika_deploy(shell: InteractiveShell, arguments: Namespace) -> Any:
             return _rerun(client, use_case, card)
         deployed = _deploy(client, use_case, version, arguments, card)
         project = use_case.project
-        about, rows = _about(use_case, before, client.credential, in_use)
+        about, known = _about(use_case, before, client.credential, in_use)
+        rows: list[tuple[str, str | Shown]] = [*known]
         rows += (answered := _answered_by(client, deployed))
         if project:
-            rows += _other_versions(project, deployed, answered=bool(answered), publish=arguments.publish)
+            rows += _other_versions(use_case, project, deployed)
+            if project.prod_process_instance_id and not arguments.publish:
+                function = ", and is answered by the same function" if answered else ""
+                rows += [
+                    ("Production", f"stays at its version{function}; --publish brings it this one"),
+                    ("Called next", "this one, in development; production once this kernel has restarted"),
+                ]
         shown = deploy_cards.deployed(client, use_case, deployed, rows, about)
         failed = deployed.deployment_status == "failed"
         try:
@@ -147,19 +154,20 @@ def codika_deploy(shell: InteractiveShell, arguments: Namespace) -> Any:
 
 
 def _other_versions(
-    project: Project, deployed: Deployment, *, answered: bool, publish: bool
-) -> list[tuple[str, str]]:
-    """What there is beside the version that was deployed."""
-    rows, before = [], [each for each in project.deployments or () if each != deployed.version]
-    if before:
-        named = ", ".join(before[: -_MOST_VERSIONS - 1 : -1])
-        rows.append(("Before it", f"{named}; help(Client.get_use_case) says how to go back to one"))
-    if project.prod_process_instance_id and not publish:
-        function = ", and is answered by the same function" if answered else ""
-        rows += [
-            ("Production", f"stays at its version{function}; --publish brings it this one"),
-            ("Called next", "this one, in development; production once this kernel has restarted"),
-        ]
+    use_case: UseCase, project: Project, deployed: Deployment
+) -> list[tuple[str, str | Shown]]:
+    """The versions before the one that was deployed, and the line that brings one back."""
+    before = [each for each in project.deployments or () if each != deployed.version]
+    if not before or use_case.path is None:
+        return []
+    there = json.dumps(os.path.relpath(use_case.path))
+    fetch = f'Client().get_use_case("{project.project_id}", version="{before[-1]}", into={there})'
+    rows: list[tuple[str, str | Shown]] = [
+        ("Before it", ", ".join(before[: -_MOST_VERSIONS - 1 : -1])),
+        ("Go back", code(fetch)),
+    ]
+    if (use_case.path / "stand_ins.py").exists():
+        rows.append(("", "and deploy that; stand_ins.py is no part of a version, and stays as it is"))
     return rows
 
 
@@ -176,7 +184,8 @@ def _answered_by(client: Client, deployed: Deployment) -> list[tuple[str, str]]:
         if name in sandbox.stand_ins:
             file = sandbox.files.get(name)
             function = f"the Python function in {file}" if file else "a Python function of this sandbox"
-            means = f"{function}, not the workflow; a change of it counts from the next run on"
+            edits = f"edits of {'that file' if file else 'it'} count from the next run on"
+            means = f"{function}, not the workflow; {edits}"
             by.setdefault(means, []).append(name)
         elif sandbox.echoes:
             by.setdefault(
@@ -336,7 +345,7 @@ def _plan(shell: InteractiveShell, use_case: UseCase, version: str, arguments: N
         ("Server", server),
         ("As", told_apart(owner) if owner else _NOBODY.get(source, source)),
         ("Version", there),
-        ("version.json", f"{folder}, which the folder counts for itself"),
+        ("Own count", f"{folder} (version.json; the platform counts apart)"),
         ("Workflows", ", ".join(workflows)),
         ("Sends", _size(body)),
         ("Then", "it is published: the version in production" if arguments.publish else ""),

@@ -56,6 +56,11 @@ class _Described(Model):
     placeholder: str | None = None
 
 
+def is_field(part: object) -> bool:
+    """Whether it is a field, or what an array holds."""
+    return isinstance(part, _Described)
+
+
 class _OfOptions(_Described):
     @field_validator("default_value", mode="before", check_fields=False)
     @classmethod

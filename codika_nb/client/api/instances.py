@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from difflib import get_close_matches
 from typing import Literal
 
 from ...display.place import next_step
@@ -88,7 +89,7 @@ def which_instance(api: Platform, instance: str | None, workflow: str | None = N
     if not listed:
         raise _unclear(
             f"Nothing is deployed in {_whose(api)} yet.",
-            f"There has to be one: {next_step('deploy-first')}.",
+            next_step("deploy-first"),
         )
     if described and not (listed := Instances(filter(described, listed))):
         raise NotFoundError(
@@ -118,10 +119,17 @@ def which_instance(api: Platform, instance: str | None, workflow: str | None = N
     if not fitting:
         raise NotFoundError(
             f"There is no workflow “{plain(workflow)}” in {_whose(api)}.",
-            next_action=f"There is: {', '.join(map(plain, dict.fromkeys(others))) or 'none'}.",
+            next_action=_there_is(workflow, [*dict.fromkeys(others)]),
             code="workflow-not-found",
         )
     return _only(fitting, f"Workflow “{plain(workflow)}” is in several process instances. ")
+
+
+def _there_is(workflow: str, others: list[str]) -> str:
+    """Which workflows there are, and which of them may be meant."""
+    near = get_close_matches(workflow, others, n=1)
+    hint = f"Did you mean “{plain(near[0])}”? " if near and len(others) > 1 else ""
+    return f"{hint}There is: {', '.join(map(plain, others)) or 'none'}."
 
 
 _ENVIRONMENTS = {"dev": "dev", "development": "dev", "prod": "prod", "production": "prod"}

@@ -21,16 +21,16 @@ _NAMING = re.compile(
 
 
 def texts(value: Any) -> Iterator[str]:
-    """Every text in the parameters of a node."""
+    """Every text in the parameters of a node, in their order."""
     waiting = [value]
     while waiting:
         part = waiting.pop()
         if isinstance(part, str):
             yield part
         elif isinstance(part, dict):
-            waiting += part.values()
+            waiting += reversed(part.values())
         elif isinstance(part, list):
-            waiting += part
+            waiting += reversed(part)
 
 
 def expressions(node: Node) -> Iterator[str]:

@@ -407,7 +407,8 @@ def _of_a_kind(parameters: Any) -> Iterator[tuple[str, str]]:
     waiting = [parameters]
     while waiting:
         part = waiting.pop()
-        waiting += part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
+        parts = part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
+        waiting += reversed(parts)
         if not isinstance(part, dict):
             continue
         said = [(part.get("value"), part.get("type"))]

@@ -11,7 +11,7 @@ from typing import Any
 from ...display.text import plain
 from ..complaints import location
 from ..config_ts import is_view, view_of_json
-from ..fields import fields
+from ..fields import fields, is_field
 from ..starters import WEBHOOK
 from ..triggers import ENGINE_WEBHOOKS, HttpTrigger, ScheduleTrigger, SubworkflowTrigger
 from ..wire import Model, wire_name
@@ -91,25 +91,50 @@ def keys_are_distinct(view: View) -> Iterator[Note]:
 
 
 def members_are_spelt_rightly(view: View) -> Iterator[Note]:
-    """Members that are unknown here are kept and sent; one that is nearly a known one is a slip."""
-    for place, name, near in _nearly(view.configuration, ""):
-        yield view.note(f"{place}{name} is unknown, and does nothing here: did you mean {near}?")
+    """Members that are unknown here are kept and sent; what looks like a known one is a slip.
+
+    So is any of a field: what it asks for is not asked for.
+    """
+    for place, name, near in _unknown(view.configuration, ""):
+        told = f"{place}{name} is unknown, and does nothing here"
+        yield view.note(f"{told}: did you mean {near}?" if near else f"{told}.")
 
 
-def _nearly(part: object, place: str) -> Iterator[tuple[str, str, str]]:
-    """Where a member is unknown, what it is called, and which is nearly called that."""
+#: What members of fields are called elsewhere, by what they are called here.
+_ELSEWHERE = {
+    "min": ("minimum", "minValue"),
+    "max": ("maximum", "maxValue"),
+    "step": ("multipleOf", "increment"),
+    "regex": ("pattern",),
+    "options": ("choices", "enum", "values"),
+    "defaultValue": ("value", "initialValue"),
+    "description": ("help", "helpText", "hint"),
+    "label": ("title", "name"),
+    "required": ("optional", "nullable"),
+    "numberType": ("integer", "isInteger"),
+    "itemField": ("items", "item"),
+    "schema": ("properties", "fields", "children"),
+    "itemSchema": ("properties", "fields", "items"),
+}
+
+
+def _unknown(part: object, place: str) -> Iterator[tuple[str, str, str]]:
+    """Where a member is unknown, what it is called, and which it looks like, if any."""
     if isinstance(part, list):
         for n, each in enumerate(part):
-            yield from _nearly(each, f"{place.removesuffix('.')}[{n}].")
+            yield from _unknown(each, f"{place.removesuffix('.')}[{n}].")
     if not isinstance(part, Model):
         return
     members = {wire_name(name): name for name in type(part).model_fields}
     for name in part.model_extra or ():
-        begun = [each for each in members if len(name) > 2 and each.lower().startswith(name.lower())]
-        if near := [*begun, *get_close_matches(name, members, n=1, cutoff=0.7)]:
-            yield place, plain(name), near[0]
+        near = [each for each in members if len(name) > 2 and each.lower().startswith(name.lower())]
+        if is_field(part):
+            near += [each for each in members if name in _ELSEWHERE.get(each, ())]
+        near += get_close_matches(name, members, n=1, cutoff=0.7)
+        if near or (is_field(part) and not name.startswith("x-")):
+            yield place, plain(name), near[0] if near else ""
     for name, own in members.items():
-        yield from _nearly(getattr(part, own), f"{place}{name}.")
+        yield from _unknown(getattr(part, own), f"{place}{name}.")
 
 
 #: Nodes that take of their input what their parameters name, and pass on or drop the rest.
