@@ -241,3 +241,34 @@ def test_whoami_of_nobody_and_of_a_key_that_is_refused(
     status, said = ours("whoami")
     assert (status, said["loggedIn"], said["error"]["code"]) == (1, False, "UNAUTHORIZED")
     assert "x" * 8 not in json.dumps(said)
+
+
+def test_somebody_logs_out(
+    ours: Command, sandbox: Sandbox, own_settings: Path, capsys: pytest.CaptureFixture[str], codika_tool: Tool
+) -> None:
+    def out(*arguments: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        status = main(["auth", "logout", *arguments])
+        return status, *capsys.readouterr()
+
+    assert out() == (0, "Nobody is signed in.\n", "")
+    for company in ("Acme", "Beta"):
+        email = f"{company.lower()}@example.com"
+        ours("signup-request", "--email", email)
+        assert ours(
+            "signup-complete", "--email", email, "--code", sandbox.code_for(email), "--company", company
+        )
+    status, told, _ = out()
+    assert status == 0
+    assert told.startswith(
+        "Logged out of Beta: profile beta is removed. The key itself still works at http://"
+    )
+    assert ours("whoami")[1]["organizationName"] == "Acme"
+    status, _, refused = out("beta")
+    assert status == 1
+    assert "There is no profile 'beta'." in refused
+    assert out("acme")[0] == 0
+    # What is left is what the tool finds.
+    tool = codika_tool.run("whoami", "--json", config_home=own_settings, env={"CODIKA_BASE_URL": sandbox.url})
+    assert json.loads(tool.stdout)["loggedIn"] is False
+    assert ours("whoami") == (1, {"loggedIn": False})

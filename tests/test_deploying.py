@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 
 from codika_nb import Client, ProfileStore, Sandbox, UseCase, UseCaseError, sign_in
+from codika_nb.client.deployed import forget
 from codika_nb.client.steps import Pause, Request, Response, Steps, observed
 from codika_nb.display.chart import Chart
 from codika_nb.display.markup import tree
@@ -121,6 +122,37 @@ def test_what_would_not_run_is_refused_with_its_findings(client: Client, greeter
 def test_the_check_can_be_left_out(client: Client, greeter: Path) -> None:
     BROKEN["WORKFLOW-SETTINGS"](greeter)
     assert client.deploy_use_case(greeter, verify=False).version == "1.0"
+
+
+def test_a_version_that_was_tried_is_published_by_itself(client: Client, greeter: Path) -> None:
+    first = client.deploy_use_case(greeter)
+    second = client.deploy_use_case(greeter)
+    assert client.publish_use_case(second).version == "1.1"
+    project = UseCase.load(greeter).project
+    assert project is not None
+    with pytest.raises(InvalidRequestError, match="Only an inactive deployment") as refused:
+        client.publish_use_case(first)  # of which the project is known as well
+    assert (
+        refused.value.next_action == "A later one has replaced it: deploy its files again, and publish that."
+    )
+    client.deploy_use_case(greeter)
+    forget()
+    with pytest.raises(ConfigError, match="Which project is meant"):
+        client.publish_use_case(second)
+
+
+def test_the_json_of_a_deployment_has_one_spelling(client: Client, greeter: Path) -> None:
+    deployed = client.deploy_use_case(greeter)
+
+    def names(part: object) -> list[str]:
+        if isinstance(part, dict):
+            return [*part, *(name for each in part.values() for name in names(each))]
+        return [name for each in part for name in names(each)] if isinstance(part, list) else []
+
+    assert deployed.metadata_documents_stored[0].relative_path == "config.json"
+    assert [name for name in names(json.loads(deployed.model_dump_json())) if name != name.lower()] == []
+    wire = names(json.loads(deployed.model_dump_json(by_alias=True, exclude={"findings"})))
+    assert [name for name in wire if "_" in name] == []
 
 
 def ask_for(greeter: Path, *keys: str) -> None:
@@ -282,7 +314,10 @@ def test_publishing_and_running_again(shell: Kernel, sandbox: Sandbox, greeter: 
     back = re.search(r"Go back +(Client\(\)\.get_use_case\(.*version=\"1\.0\", into=.*\))\n", anew)
     assert back
     assert "stand_ins.py is no part of a version, and stays as it is" in anew
-    assert "stays at its version, and is answered by the same function; --publish brings it this one" in anew
+    assert (
+        "stays at its version, and is answered by the same function; --publish brings the next one there"
+        in anew
+    )
     assert re.search(
         r"Called next +this one, in development; production once this kernel has restarted", anew
     )
@@ -352,6 +387,15 @@ def test_a_run_that_failed_without_a_default_says_who_fills_it_in(
         failed,
     )
     assert "Not sent" not in shell.run("_ = %codika_trigger greet name=Ada language=fr").text
+
+    # Of a failure that is about something else, it would only lead astray.
+    @sandbox.workflow("greet")
+    def refuse(payload: dict[str, Any]) -> None:
+        raise ValueError("A name is required in every languages' greeting.")
+
+    failed = shell.run("_ = %codika_trigger greet name=Ada").text
+    assert "A name is required" in failed
+    assert "Not sent" not in failed
 
 
 def test_an_echo_is_called_one(shell: Kernel, sandbox: Sandbox, tmp_path: Path) -> None:

@@ -574,6 +574,7 @@ def test_a_lab_that_runs_a_sandbox_shares_it(
         other.run("here = deployed.process_instance_id\ncolleague = Client(auth=sandbox.instance_key(here))")
         ran = other.run("colleague.run_workflow('greet', {'name': 'Ada'}, instance=here).result")
         assert "Hello, Ada!" in ran.text
+        assert "for ID also dev or prod" in other.run("_ = %codika_instances").text
         # A colleague's key is taken back.
         made = other.run(
             "client = Client()\nkey = client.create_organization_key('Bo', scopes=['workflows:trigger'])\n"

@@ -78,6 +78,7 @@ def test_it_is_called_like_any_function(greet: Workflow) -> None:
     assert "    language: Language" in greet.__doc__
     assert "greet(name=…, language='en')" in repr(greet)
     assert "Takes" in greet._repr_html_()
+    assert re.search(r"Call +greet\(name=…, language='en'\)", repr(greet))
     assert "language (select; one of en, fr" in greet._repr_html_()
     helped = pydoc.plain(pydoc.render_doc(greet))
     assert "\ngreet(*, name: str, language: " in helped

@@ -172,7 +172,7 @@ def _add_engine(parser: argparse.ArgumentParser) -> None:
 def _add_auth(commands: Any) -> None:
     # The options of codika 3.6.0.
     auth = commands.add_parser(
-        "auth", help="sign up or log in with a code by e-mail, in two commands; whoami"
+        "auth", help="sign up or log in with a code by e-mail, in two commands; whoami, logout"
     )
     steps = auth.add_subparsers(dest="step", required=True, metavar="COMMAND")
     for purpose, what in (("signup", "a new account"), ("login", "an account that exists")):
@@ -199,3 +199,7 @@ def _add_auth(commands: Any) -> None:
             complete.add_argument("--organization-id", metavar="ID", help="which, if there are several")
     whoami = steps.add_parser("whoami", help="say who is signed in, with which key and until when")
     whoami.add_argument("--json", action="store_true", help="print it as JSON")
+    logout = steps.add_parser(
+        "logout", help="remove a saved profile from this machine; its key is not revoked"
+    )
+    logout.add_argument("name", nargs="?", help="the profile (the one in use)")

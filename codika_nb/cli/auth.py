@@ -1,4 +1,4 @@
-"""``codika-nb auth …``: the platform's four sign-in commands and ``whoami``, for a shell without Node."""
+"""``codika-nb auth …``: the platform's sign-in commands, ``whoami`` and ``logout``, without Node."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from ..client.client import Client
 from ..display.text import json_text, plain
 from ..errors import CodikaError, ConfigError, NotSignedIn
 from ..profiles import ProfileStore, inbox_page
-from ..profiles.credential import may_activate, sign_in_server
-from ..signin.outcome import refusal_document
+from ..profiles.credential import may_activate, resolve, sign_in_server
+from ..signin.outcome import logged_out, refusal_document
 from ..signin.signin import SignIn
 
 
@@ -20,6 +20,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Do what was asked for; the document says what has come of it, the exit status whether it went well."""
     if arguments.step == "whoami":
         return _who(as_json=arguments.json)
+    if arguments.step == "logout":
+        return _log_out(arguments.name)
     try:
         signin = _carried_out(arguments)
     except CodikaError as error:
@@ -68,6 +70,16 @@ def _who(*, as_json: bool) -> int:
     name = credential.profile.name if credential.profile else None
     about = known.model_dump(by_alias=True, mode="json", exclude_none=True)
     print(json_text({"loggedIn": True, **about, "source": credential.source, "profileName": name}))
+    return 0
+
+
+def _log_out(name: str | None) -> int:
+    """Remove a profile, the one in use if none is named; nobody to log out is well, as in codika 3.6.0."""
+    used = None if name else resolve().profile
+    if name is None and used is None:
+        print("Nobody is signed in.")
+        return 0
+    print(logged_out(ProfileStore().remove(name or str(used and used.name))))
     return 0
 
 

@@ -72,6 +72,13 @@ def name(given: str, what: str) -> str:
     return given.strip()
 
 
+def project(project_id: str | None) -> str:
+    """The project that is named; None is where it is not known."""
+    if project_id is None:
+        raise ConfigError("Which project is meant?", next_action="Say project_id=….")
+    return project_id
+
+
 def is_number(value: object, least: int, most: int) -> bool:
     """Whether this is a whole number within bounds, of Python's or of numpy's."""
     return isinstance(value, Integral) and not isinstance(value, bool) and least <= int(value) <= most

@@ -39,6 +39,7 @@ class Deployed:
 
     deployment: Deployment
     use_case: UseCase
+    project_id: str
     account: Account
     #: The instance in production, once this process has published it.
     published: str | None = None

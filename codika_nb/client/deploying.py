@@ -65,7 +65,7 @@ def deploy(
         yield from _record_project(api, made, target, owner)
     deployed = yield from _send(api, made, target, rule)
     deployed = deployed.model_copy(update={"findings": surprising})
-    api._deployed(deployed, made, owner)
+    api._deployed(deployed, made, target, owner)
     try:
         if made.project is None or _is_nameless(made, target):
             yield from _record_project(api, made, target, owner)
@@ -85,7 +85,7 @@ def deploy_documents(
         documents = yield from Work(lambda: stage_documents(folder), "read")
         project_id = project_id or (yield from _project_of(api, folder))
     trimmed = [{**document, "content": document["content"].strip()} for document in documents]
-    body = {"projectId": _said(project_id), "documents": trimmed}
+    body = {"projectId": arguments.project(project_id), "documents": trimmed}
     return (yield from Call("POST", "/deployusecasedocuments", AcceptedDocuments.read, body=body))
 
 
@@ -104,7 +104,7 @@ def deploy_data_ingestion(
         project_id, config = project_id or (yield from _project_of(api, folder)), ingestion.config
     body = {
         # The member is called after the process, and holds the project.
-        "processId": _said(project_id),
+        "processId": arguments.project(project_id),
         "versionStrategy": rule.strategy,
         **arguments.given(explicitVersion=rule.explicit_version),
         "config": dict(config),
@@ -114,7 +114,8 @@ def deploy_data_ingestion(
     )
     if record is not None and ingestion is not None:
         yield from Work(
-            lambda: record_ingestion(record, deployed, _said(project_id), rule.bump, ingestion), "record"
+            lambda: record_ingestion(record, deployed, arguments.project(project_id), rule.bump, ingestion),
+            "record",
         )
     return deployed
 
@@ -133,12 +134,6 @@ def _project_of(api: Platform, folder: Path) -> Steps[str | None]:
             next_action="Deploy the use case first, or say project_id=….",
         )
     return target
-
-
-def _said(project_id: str | None) -> str:
-    if project_id is None:
-        raise ConfigError("Which project is meant?", next_action="Say project_id=….")
-    return project_id
 
 
 def _is_nameless(use_case: UseCase, project_id: str) -> bool:

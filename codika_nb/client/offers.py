@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -171,15 +172,23 @@ def strange_members(offer: Offer, payloads: Iterable[Any]) -> str:
     return f"Sent, but no part of the form: {', '.join(told)}{more}."
 
 
-def unlike_the_form(offer: Offer, sent: Any, *, failed: bool) -> str:
-    """What to say of what was sent: members that the form lacks, and of a run that failed, defaults of it."""
+def unlike_the_form(offer: Offer, sent: Any, reason: str | None) -> str:
+    """What to say of what was sent: members that the form lacks, and defaults of it that a failure is about.
+
+    Args:
+        offer: the workflow.
+        sent: its payload.
+        reason: why the run has failed, if it has.
+    """
     strange, given = strange_members(offer, [sent]), sent if isinstance(sent, Mapping) else {}
     names = [
         f"{plain(each.key)} ({plain(json.dumps(each.default_value, ensure_ascii=False))})"
         for each in fields(offer.inputs)
-        if getattr(each, "default_value", None) is not None and each.key not in given
+        if getattr(each, "default_value", None) is not None
+        and each.key not in given
+        and re.search(rf"\b{re.escape(each.key)}\b", reason or "")
     ]
-    if not (failed and names):
+    if not names:
         return strange
     told = f"Not sent, though the form has a default: {', '.join(names[:_MOST_NAMES])}."
     return f"{strange} {told} Only the form and client.workflow(…) fill it in.".strip()

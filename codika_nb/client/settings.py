@@ -402,11 +402,13 @@ class Connected(HoldsKey, API, Generic[Pool]):
         account = self._settings.account()
         return latest(account) if account else ()
 
-    def _deployed(self, deployment: Deployment, use_case: UseCase, organization_id: str | None) -> None:
+    def _deployed(
+        self, deployment: Deployment, use_case: UseCase, project_id: str, organization_id: str | None
+    ) -> None:
         """Keep what has just been deployed, for those who ask which instance is meant."""
         if account := self._settings.account():
             known = replace(account, organization_id=account.organization_id or organization_id)
-            remember(Deployed(deployment, use_case, known))
+            remember(Deployed(deployment, use_case, project_id, known))
 
     def _published(self, template_id: str, instance: str | None) -> None:
         """Keep which instance runs it from now on."""

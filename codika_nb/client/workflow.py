@@ -106,6 +106,9 @@ class Described:
             )
         return payload(schema, converted)
 
+    #: What goes before a call.
+    _way = ""
+
     @property
     def _call(self) -> str:
         """How it is called, in Python."""
@@ -147,7 +150,7 @@ class Described:
         rows: list[tuple[str, str | Shown]] = [
             ("Takes", ", ".join(takes) or "anything: it says nothing about its input"),
             ("Gives", ", ".join(gives)),
-            ("Call", code(self._call)),
+            ("Call", code(self._way + self._call)),
             ("Instance", code(self.instance)),
             ("Environment", known_here(self.instance).environment),
         ]
@@ -225,12 +228,30 @@ class Workflow(Described):
 
 
 class AsyncWorkflow(Described):
-    """The same for `AsyncClient`: what it does is awaited."""
+    """A deployed workflow as a function that is awaited; else as `Workflow`.
+
+    Made by `AsyncClient.workflow`. Arguments are checked before anything is sent.
+
+    Example:
+        >>> async def main():
+        ...     async with AsyncClient() as client:
+        ...         greet = await client.workflow("greet")
+        ...         return await greet(name="Ada", language="fr")
+        >>> asyncio.run(main())["greeting"]
+        'Bonjour, Ada !'
+    """
 
     _client: AsyncClient
+    _way = "await "
 
     async def __call__(self, /, *unnamed: Any, **members: Any) -> Any:
-        """As in `Workflow`."""
+        """Run it, wait until it has ended, and return its result.
+
+        Raises:
+            TypeError: an argument has no name, is misspelt, or missing.
+            ConfigError: a value does not fit; nothing was sent.
+            ExecutionFailedError: the run has failed.
+        """
         sent = self._named(unnamed, members)
         run = await self._client.run_workflow(self.name, sent, instance=self.instance, timeout=self._timeout)
         return run.result

@@ -110,6 +110,11 @@ class Identity:
     hides: tuple[str, ...] = ()
     note: str | None = None
 
+    @property
+    def organization_name(self) -> str | None:
+        """The same as `organization`, by the name that it has in a profile."""
+        return self.organization
+
     def _rows(self) -> list[list[str]]:
         organization = self.organization or self.organization_id
         if self.organization and self.organization_id:

@@ -18,6 +18,15 @@ class DeployedWorkflow(Answer):
     status: Literal["active", "inactive", "failed"] | str = "active"
 
 
+class KeptFile(Answer):
+    """A file of the use case that the platform has kept with a deployment, or could not keep."""
+
+    relative_path: str = ""
+    storage_path: str | None = None
+    success: bool | None = None
+    error: str | None = None
+
+
 class Deployment(Answer):
     """A use case as the platform now runs it: version, instance, workflows."""
 
@@ -30,6 +39,7 @@ class Deployment(Answer):
     workflows_deployed: tuple[DeployedWorkflow, ...] = ()
     deployment_status: Literal["deployed", "failed", "pending"] | str = ""
     error: str | None = None
+    metadata_documents_stored: tuple[KeptFile, ...] = ()
     #: The process instance in production, where this has been published at once (``--publish``).
     published: str | None = None
     #: What the check has found that may surprise: of each finding its rule and what it says.

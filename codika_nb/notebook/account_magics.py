@@ -21,9 +21,9 @@ from ..errors import (
     NotSignedIn,
     TransportError,
 )
-from ..profiles import PRODUCTION, Profile, ProfileStore, inbox_page, same_host
+from ..profiles import Profile, ProfileStore, inbox_page, same_host
 from ..profiles.credential import context, may_activate, resolve, sign_in_server, signed_in
-from ..signin.outcome import profile_of_key, refusal_document
+from ..signin.outcome import logged_out, profile_of_key, refusal_document
 from ..signin.reactions import Purpose
 from ..signin.signin import SignIn
 from ..signin.typed import organization_key
@@ -36,8 +36,6 @@ from .prompts import ask, by_prompts
 
 if TYPE_CHECKING:
     from .signin_form import SignInForm
-
-DASHBOARD = "https://app.codika.io"
 
 #: The options of the platform's ``signup-…`` and ``login-…`` commands, and ours.
 SIGN_IN_OPTIONS = (
@@ -113,9 +111,7 @@ def codika_logout(shell: InteractiveShell, arguments: Namespace) -> Profile:
     if context.profile in (name, profile):
         context.reset()
         context.base_url = kernel.sandbox_url if kernel.running_sandbox else None
-    until = f"until it is revoked at {DASHBOARD}" if profile.host == PRODUCTION else f"at {profile.host}"
-    what = f"profile {profile.name} is removed" if profile.name else "this kernel has forgotten the key"
-    gone = f"Logged out of {who(profile)}: {what}. The key itself still works {until}."
+    gone = logged_out(profile)
     after = _in_use()
     is_another = after and after.name and after != before
     next_one = f" In use from now on: {who(after)}, profile {after.name}." if after and is_another else ""
@@ -139,7 +135,7 @@ def codika_use(shell: InteractiveShell, arguments: Namespace) -> Profile | list[
         return listed
     profile = store.use(arguments.name) if arguments.save else store.get(arguments.name)
     saved = ", and saved as the active profile" if arguments.save else " in this kernel; --save keeps it"
-    text = f"Now using {who(profile)}, profile {profile.name}{saved}."
+    text = f"Now using {who(profile)}, profile {profile.name}{saved}. Clients made before keep their account."
     show(shell, profile, line(f"{text} {use(profile)}".strip()))
     return profile
 

@@ -58,9 +58,9 @@ def _raising(part: str, told: str) -> Option:
 
 @magic(
     option("path", help="the use-case folder; with --dry-run also a single workflow"),
-    _raising("patch", "raise the last part of the version in version.json (default)"),
-    _raising("minor", "raise the middle part"),
-    _raising("major", "raise the first part"),
+    _raising("patch", "the platform's next version is 1.1 after 1.0; version.json counts 1.0.1 (default)"),
+    _raising("minor", "the same on the platform; version.json counts 1.1.0"),
+    _raising("major", "the platform's next version is 2.0 after 1.0; version.json counts 2.0.0"),
     option("--target-version", action="append", dest="version", metavar="X.Y", help="deploy as this version"),
     option("--project", "--project-id", metavar="ID", help="deploy to this project"),
     option("--create-project", metavar="NAME", help="make a project with this name for it"),
@@ -122,11 +122,11 @@ def codika_deploy(shell: InteractiveShell, arguments: Namespace) -> Any:
         rows: list[tuple[str, str | Shown]] = [*known]
         rows += (answered := _answered_by(client, deployed))
         if project:
-            rows += _other_versions(use_case, project, deployed)
+            rows += _other_versions(arguments.path, project, deployed)
             if project.prod_process_instance_id and not arguments.publish:
                 function = ", and is answered by the same function" if answered else ""
                 rows += [
-                    ("Production", f"stays at its version{function}; --publish brings it this one"),
+                    ("Production", f"stays at its version{function}; --publish brings the next one there"),
                     ("Called next", "this one, in development; production once this kernel has restarted"),
                 ]
         shown = deploy_cards.deployed(client, use_case, deployed, rows, about)
@@ -153,20 +153,18 @@ def codika_deploy(shell: InteractiveShell, arguments: Namespace) -> Any:
     return deployed
 
 
-def _other_versions(
-    use_case: UseCase, project: Project, deployed: Deployment
-) -> list[tuple[str, str | Shown]]:
+def _other_versions(folder: str, project: Project, deployed: Deployment) -> list[tuple[str, str | Shown]]:
     """The versions before the one that was deployed, and the line that brings one back."""
     before = [each for each in project.deployments or () if each != deployed.version]
-    if not before or use_case.path is None:
+    if not before:
         return []
-    there = json.dumps(os.path.relpath(use_case.path))
+    there = json.dumps(str(folder), ensure_ascii=False)
     fetch = f'Client().get_use_case("{project.project_id}", version="{before[-1]}", into={there})'
     rows: list[tuple[str, str | Shown]] = [
         ("Before it", ", ".join(before[: -_MOST_VERSIONS - 1 : -1])),
         ("Go back", code(fetch)),
     ]
-    if (use_case.path / "stand_ins.py").exists():
+    if Path(path_of(folder), "stand_ins.py").exists():
         rows.append(("", "and deploy that; stand_ins.py is no part of a version, and stays as it is"))
     return rows
 

@@ -38,5 +38,11 @@ def codika_instances(shell: InteractiveShell, arguments: Namespace) -> Instances
         found = client.list_instances(
             environment=arguments.environment, archived=arguments.archived, limit=arguments.limit
         )
-    show(shell, found, listing(found, "Run one's workflow: %codika_trigger WORKFLOW --instance ID {…}"))
+    show(
+        shell,
+        found,
+        listing(
+            found, "Run one's workflow: %codika_trigger WORKFLOW --instance ID {…}; for ID also dev or prod"
+        ),
+    )
     return found

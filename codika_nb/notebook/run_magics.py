@@ -126,7 +126,7 @@ def codika_trigger(shell: InteractiveShell, arguments: Namespace) -> Triggered |
         details,
         result=shown,
         payload=arguments.payload,
-        about=unlike_the_form(offer, arguments.payload, failed=not well),
+        about=unlike_the_form(offer, arguments.payload, ended.error),
         environment=here.environment,
         development=here.other if here.environment == "production" else None,
     )

@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from ..display.text import plain
 from ..errors import CodikaError, InvalidRequestError
-from ..profiles import Profile
+from ..profiles import PRODUCTION, Profile
 from ..profiles.profile import mask
 
 if TYPE_CHECKING:
     from ..models import KeyBundle, VerifiedKey
     from .signin import SignIn
+
+#: Where a person revokes keys.
+DASHBOARD = "https://app.codika.io"
 
 
 def profile_of_bundle(bundle: KeyBundle, base_url: str) -> Profile:
@@ -76,3 +80,11 @@ def refusal_document(error: CodikaError) -> dict[str, Any]:
     if error.details:
         about["details"] = error.details
     return {"success": False, "status": error.status, "error": about}
+
+
+def logged_out(profile: Profile) -> str:
+    """What is said of a profile that was removed: its key is not revoked by that."""
+    until = f"until it is revoked at {DASHBOARD}" if profile.host == PRODUCTION else f"at {profile.host}"
+    what = f"profile {profile.name} is removed" if profile.name else "this kernel has forgotten the key"
+    whose = plain(profile.organization_name or profile.organization_id)
+    return f"Logged out of {whose}: {what}. The key itself still works {until}."

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
+from ...errors import InvalidRequestError
 from ...models import AcceptedDocuments, DataIngestion, Deployment, Published, Redeployment, StageDocument
 from .. import arguments
 from ..call import Call
@@ -148,7 +149,7 @@ class DeploymentsAPI(Platform):
         self,
         deployment: str | Deployment,
         *,
-        project_id: str,
+        project_id: str | None = None,
         visibility: Literal["private", "organizational", "public"] | None = None,
         visibility_team_ids: Sequence[str] | None = None,
         visibility_user_ids: Sequence[str] | None = None,
@@ -162,7 +163,7 @@ class DeploymentsAPI(Platform):
 
         Args:
             deployment: what `deploy_use_case` returned, or the ``template_id`` of that.
-            project_id: the project it was deployed to.
+            project_id: the project it was deployed to; known of what this process has deployed.
             visibility: who may install it; decided at the first publishing.
             visibility_team_ids, visibility_user_ids: narrower, by id.
             shared_with: who may use the production instance.
@@ -172,15 +173,23 @@ class DeploymentsAPI(Platform):
             user_id: who is to own the production instance.
 
         Raises:
-            InvalidRequestError: the version is published already, or was replaced by a later one.
+            InvalidRequestError: the version is published, or was until another one was.
             NotFoundError: there is no such deployment in this project.
+            ConfigError: the project is not known.
 
         Example:
-            >>> [greeter] = client.list_projects()
-            >>> client.publish_use_case(deployed, project_id=greeter.id)
+            >>> client.publish_use_case(deployed)
             Published(process_deployment_id='...', version='1.0', process_instance_id='...')
         """
         template = deployment if isinstance(deployment, str) else deployment.template_id
+        instance = None if isinstance(deployment, str) else deployment.process_instance_id
+        made = (
+            each.project_id
+            for each in self._deployments()
+            if template == each.deployment.template_id
+            or (instance and instance == each.deployment.process_instance_id)
+        )
+        project_id = arguments.project(project_id or next(made, None))
         body = arguments.given(
             projectId=project_id,
             processDeploymentId=template,
@@ -194,7 +203,12 @@ class DeploymentsAPI(Platform):
             userId=user_id,
         )
         read = Published.model_validate
-        published = yield from Call("POST", "/publishprocessdeploymentpublic", read, body=body)
+        try:
+            published = yield from Call("POST", "/publishprocessdeploymentpublic", read, body=body)
+        except InvalidRequestError as error:
+            if "deprecated" in error.message and not error.next_action:
+                error.next_action = "It was published before: deploy its files again, and publish that."
+            raise
         self._published(template, published.process_instance_id)
         return published
 

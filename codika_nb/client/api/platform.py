@@ -39,7 +39,9 @@ class Platform:
         """What this process has deployed with this account, the latest first."""
         return ()
 
-    def _deployed(self, deployment: Deployment, use_case: UseCase, organization_id: str | None) -> None:
+    def _deployed(
+        self, deployment: Deployment, use_case: UseCase, project_id: str, organization_id: str | None
+    ) -> None:
         """Keep what has just been deployed, for those who ask which instance is meant."""
 
     def _published(self, template_id: str, instance: str | None) -> None:
