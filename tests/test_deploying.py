@@ -130,11 +130,11 @@ def test_a_version_that_was_tried_is_published_by_itself(client: Client, greeter
     assert client.publish_use_case(second).version == "1.1"
     project = UseCase.load(greeter).project
     assert project is not None
-    with pytest.raises(InvalidRequestError, match="Only an inactive deployment") as refused:
-        client.publish_use_case(first)  # of which the project is known as well
-    assert (
-        refused.value.next_action == "A later one has replaced it: deploy its files again, and publish that."
-    )
+    assert client.publish_use_case(first).version == "1.0"  # of which the project is known as well
+    with pytest.raises(InvalidRequestError, match="this one is deprecated") as refused:
+        client.publish_use_case(second)
+    way = "It was published before: deploy its files again, and publish that."
+    assert refused.value.next_action == way
     client.deploy_use_case(greeter)
     forget()
     with pytest.raises(ConfigError, match="Which project is meant"):

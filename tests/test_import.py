@@ -1115,8 +1115,8 @@ def test_the_form_asks_in_the_order_of_a_set_node(names: list[str], version: flo
     ]
     wires = {"Hook": {"main": [[{"node": "Set", "type": "main", "index": 0}]]}}
     use_case = UseCase.from_n8n({"name": "X", "nodes": nodes, "connections": wires})
-    asked = use_case.configuration.workflows[0].triggers[0].input_schema
-    assert [field.key for field in asked] == names
+    asked = use_case.configuration.to_json()["workflows"][0]["triggers"][0]["inputSchema"]
+    assert [field["key"] for field in asked] == names
 
 
 def test_two_workflows_in_the_pattern_have_no_path_in_common_unsaid() -> None:

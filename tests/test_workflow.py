@@ -78,7 +78,6 @@ def test_it_is_called_like_any_function(greet: Workflow) -> None:
     assert "    language: Language" in greet.__doc__
     assert "greet(name=…, language='en')" in repr(greet)
     assert "Takes" in greet._repr_html_()
-    assert re.search(r"Call +greet\(name=…, language='en'\)", repr(greet))
     assert "language (select; one of en, fr" in greet._repr_html_()
     helped = pydoc.plain(pydoc.render_doc(greet))
     assert "\ngreet(*, name: str, language: " in helped
@@ -231,6 +230,17 @@ def test_an_instance_key_is_told_what_to_do() -> None:
         pytest.raises(ConfigError, match="instance key"),
     ):
         client.workflow("greet", instance="x")
+
+
+def test_a_function_that_is_awaited_says_so(greet: Workflow) -> None:
+    async def main() -> None:
+        async with greet._client.to_async() as client:
+            awaited = await client.workflow("greet", instance=greet.instance)
+            assert "await greet(name=…, language='en')" in repr(awaited)
+            assert (await awaited(name="Ada"))["greeting"] == "Hello, Ada!"
+
+    asyncio.run(main())
+    assert "await" not in repr(greet)
 
 
 def test_an_async_client_says_so_when_awaited() -> None:
