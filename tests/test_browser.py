@@ -290,7 +290,7 @@ def test_cards_follow_a_deployment_and_open_a_result(tmp_path: Path, sandbox: Sa
         deployed = run_cell(page, "deployed =")
         expect(deployed.locator(".jp-OutputArea-output")).to_have_count(1)
         expect(deployed).to_contain_text("Greeter is deployed")
-        expect(deployed).to_contain_text("Published")
+        expect(deployed).to_contain_text("production, until this kernel deploys again")
 
         ran = run_cell(page, "run =")
         city = ran.locator("details details summary").first

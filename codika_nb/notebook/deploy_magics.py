@@ -7,6 +7,7 @@ import os
 import shlex
 from argparse import Namespace
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -158,13 +159,16 @@ def _other_versions(folder: str, project: Project, deployed: Deployment) -> list
     before = [each for each in project.deployments or () if each != deployed.version]
     if not before:
         return []
-    there = json.dumps(str(folder), ensure_ascii=False)
+    path = path_of(folder).absolute()
+    with suppress(ValueError):  # Windows: it is on another drive
+        path = min(path, Path(os.path.relpath(path)), key=lambda each: len(str(each)))
+    there = json.dumps(str(path), ensure_ascii=False)
     fetch = f'Client().get_use_case("{project.project_id}", version="{before[-1]}", into={there})'
     rows: list[tuple[str, str | Shown]] = [
         ("Before it", ", ".join(before[: -_MOST_VERSIONS - 1 : -1])),
         ("Go back", code(fetch)),
     ]
-    if Path(path_of(folder), "stand_ins.py").exists():
+    if (path / "stand_ins.py").exists():
         rows.append(("", "and deploy that; stand_ins.py is no part of a version, and stays as it is"))
     return rows
 
