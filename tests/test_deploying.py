@@ -311,7 +311,10 @@ def test_publishing_and_running_again(shell: Kernel, sandbox: Sandbox, greeter: 
     assert f"%codika_executions --failed --instance {development}" in none
     anew = shell.run(f"deployed = %codika_deploy {greeter}").text
     assert re.search(r"Before it +1\.0\n", anew)
-    back = re.search(r"Go back +(Client\(\)\.get_use_case\(.*version=\"1\.0\", into=.*\))\n", anew)
+    back = re.search(
+        r"Go back +(from codika_nb import Client; Client\(\)\.get_use_case\(.*version=\"1\.0\", into=.*\))\n",
+        anew,
+    )
     assert back
     assert "stand_ins.py is no part of a version, and stays as it is" in anew
     assert (
@@ -327,7 +330,7 @@ def test_publishing_and_running_again(shell: Kernel, sandbox: Sandbox, greeter: 
     # The line of the card does bring it back.
     config, was = greeter / "config.json", (greeter / "config.json").read_text()
     config.write_text(was.replace("Greeter", "Somebody"))
-    assert "config.json" in shell.run(f"from codika_nb import Client; {back[1]}").text
+    assert "config.json" in shell.run(back[1]).text
     assert config.read_text() == was
     assert shell.run("again.deployment_status").text.strip() == "'deployed'"
     assert json.loads((greeter / "version.json").read_text())["version"] == "1.0.2"

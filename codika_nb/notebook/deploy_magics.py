@@ -163,10 +163,10 @@ def _other_versions(folder: str, project: Project, deployed: Deployment) -> list
     with suppress(ValueError):  # Windows: it is on another drive
         path = min(path, Path(os.path.relpath(path)), key=lambda each: len(str(each)))
     there = json.dumps(str(path), ensure_ascii=False)
-    fetch = f'Client().get_use_case("{project.project_id}", version="{before[-1]}", into={there})'
+    fetch = f'get_use_case("{project.project_id}", version="{before[-1]}", into={there})'
     rows: list[tuple[str, str | Shown]] = [
         ("Before it", ", ".join(before[: -_MOST_VERSIONS - 1 : -1])),
-        ("Go back", code(fetch)),
+        ("Go back", code(f"from codika_nb import Client; Client().{fetch}")),
     ]
     if (path / "stand_ins.py").exists():
         rows.append(("", "and deploy that; stand_ins.py is no part of a version, and stays as it is"))
