@@ -1108,7 +1108,7 @@ def test_every_endpoint_is_there_and_explained() -> None:
 # --- lists -----------------------------------------------------------------------------------------
 
 
-def test_lists_show_themselves_as_tables(client: Any, platform: Platform) -> None:
+def test_lists_show_themselves_as_tables(client: Any, platform: Platform, tmp_path: Path) -> None:
     projects = client.list_projects()
     plain, rich = repr(projects), projects._repr_html_()
 
@@ -1119,6 +1119,9 @@ def test_lists_show_themselves_as_tables(client: Any, platform: Platform) -> Non
     assert repr(client.list_projects(archived=True)) == "No projects."
     assert ">No projects.</p>" in client.list_projects(archived=True)._repr_html_()
     assert repr(client.get_use_case(platform.project_id, version="9.9")) == "No files."
+    with pytest.raises(NotFoundError, match=r"no files of version 9\.9, and nothing was written"):
+        client.get_use_case(platform.project_id, version="9.9", into=tmp_path / "back")
+    assert not (tmp_path / "back").exists()
 
 
 def test_text_from_a_server_is_text() -> None:

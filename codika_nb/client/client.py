@@ -154,8 +154,8 @@ class Client(Performer, Connected[httpx.Client]):
         Args:
             workflow: the workflow's template id, as in the use case.
             payloads: a list, a pandas data frame (each row an object, without the cells that hold nothing;
-                moments as ISO 8601, time spans in seconds), or an iterator. An iterator gives one
-                payload after the other as runs end (to `Client` on other threads); they are not kept.
+                moments as ISO 8601, time spans in seconds), or an iterator. It is asked for a payload
+                whenever a run has ended (by `Client` on other threads), and what it gives is not kept.
             instance: process instance id; the one that is meant if left out (see `Client`).
             concurrency: how many runs are under way at once, 1 to 100.
             timeout: seconds to wait for each run at most; the run itself goes on after that.
@@ -166,7 +166,7 @@ class Client(Performer, Connected[httpx.Client]):
             Interrupted: by Ctrl-C or the stop button (`asyncio.CancelledError` where it is awaited).
             AuthenticationError, PermissionDeniedError, NotFoundError, ConflictError, ConfigError: see above.
             RateLimitError, TransportError: after a long time of trying again, or no connection at first.
-            TransportError, ServerError, InvalidResponseError: row after row met with the same.
+            TransportError, ServerError, InvalidResponseError: many rows in a row have failed by it.
 
         Example:
             >>> runs = client.run_many("greet", [{"name": "Ada"}, {"name": " "}])

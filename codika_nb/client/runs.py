@@ -215,9 +215,9 @@ class Runs(list[Run]):
 
         Args:
             client: who runs it; whoever has run it before, if left out.
-            payloads: all of them once more, those that failed corrected; or, where they were rows of a data
-                frame, the corrected ones alone, by its index; as they are now, if left out. Rows of
-                `to_frame` will do: its columns of results and states are left out.
+            payloads: what is corrected. Left out, the payloads as they are now. A list: all of them, in
+                their order. A data frame: all rows, or the corrected ones alone, which are told by its
+                index; columns of `to_frame` that were no input do no harm.
             options: ``concurrency``, ``timeout`` and ``progress`` of `Client.run_many`.
 
         Returns:
@@ -265,6 +265,7 @@ class Runs(list[Run]):
             return payloads
         labels = inputs.index if is_frame(inputs) else range(len(inputs))
         failed = {labels[run.index] for run in self.failed}
+        payloads = payloads.drop(self._unchanged(payloads, labels, failed))
         others = [plain(str(label)) for label in payloads.index if label not in failed]
         missing = [plain(str(name)) for name in columns if name not in payloads.columns]
         unique = payloads.index.is_unique and (inputs.index.is_unique if is_frame(inputs) else True)
@@ -273,8 +274,7 @@ class Runs(list[Run]):
             why = f"{noun} {', '.join(others[:5])} did not fail" if others else "the index has one row twice"
             why = f"the column {', '.join(missing[:5])} is missing" if missing else why
             raise ConfigError(
-                "Neither rows that have failed nor all rows in their order: "
-                f"there were {len(inputs)}, and {why}.",
+                f"These rows do not fit: there were {len(inputs)}, and {why}.",
                 next_action="By the frame's index, [run.label for run in runs.failed] have failed.",
             )
         if not is_frame(inputs):
@@ -284,6 +284,18 @@ class Runs(list[Run]):
 
         whole = concat([inputs.drop(payloads.index).astype(object), payloads.astype(object)])
         return whole.loc[inputs.index].infer_objects()
+
+    def _unchanged(self, payloads: DataFrame, labels: Iterable[Any], failed: set[Any]) -> list[Any]:
+        """The rows of a frame that went well, and are as they were: there is nothing to do for them."""
+        if not payloads.index.is_unique:
+            return []
+        place = {label: n for n, label in enumerate(labels) if label not in failed}
+        rows = zip(payloads.index, rows_of(payloads), strict=True)
+        return [
+            label
+            for label, row in rows
+            if label in place and as_json(payload_at(self.inputs, place[label])) == row
+        ]
 
     def _renew(self, payloads: Any) -> None:
         """Let what has failed be run anew, with the payloads as they are now."""

@@ -238,7 +238,7 @@ class StandIns:
             self._files[path] = loaded._replace(state=state, problem=problem)
             beside = (path.parent / "project.json").exists()
             then = "The use case beside it does not run now." if beside else "The functions before go on."
-            changes.warning("%s %s", problem, then)
+            changes.warning("%s. %s", problem.rstrip("."), then)
             return
         for gone in set(loaded.by_workflow) - set(answered):
             if self.by_workflow.get(gone) is loaded.by_workflow[gone]:

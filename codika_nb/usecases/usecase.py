@@ -134,7 +134,7 @@ class UseCase(Record):
                 f"There is no folder {folder}.",
                 next_action=f"Did you mean {near}?"
                 if near
-                else "Give the folder that holds the configuration and workflows/.",
+                else "Give the folder that holds the configuration and its workflows.",
             )
         use_case = cls.__new__(cls)
         use_case.path = folder
@@ -162,8 +162,8 @@ class UseCase(Record):
     def from_n8n(cls, source: Given | Iterable[Given], *, name: str | None = None) -> UseCase:
         """Make a use case of n8n workflows, as they are exported or copied from the editor.
 
-        The platform's start takes the place of the trigger. Behind it a Code node has the trigger's name and
-        gives what the trigger gave. Every end leads to Submit Result or Report Error. Other nodes keep their
+        The trigger is replaced by the platform's start and a Code node of the trigger's name, which gives
+        what the trigger gave. Every end leads to Submit Result or Report Error. Other nodes keep their
         names, places, parameters and code. Each flow of its own becomes a workflow. Nothing is written
         before `save`.
 

@@ -6,7 +6,7 @@ import os
 import warnings
 from pathlib import Path
 
-from ...errors import InvalidResponseError
+from ...errors import InvalidResponseError, NotFoundError
 from ...files import path_of, write_inside
 from ...models import Skills, UseCaseFiles
 from .. import arguments
@@ -47,7 +47,7 @@ class DocumentsAPI(Platform):
         Args:
             project_id: the project it was deployed to.
             version: ``"X.Y"``, such as the one to go back to; the newest if left out. One that does not exist
-                has no files.
+                has no files, and is an error with `into`.
             content: with the files themselves, not only their names and sizes.
             data_ingestion: with the data ingestion's file.
             data_ingestion_version: its version, ``"X.Y"``; the newest if left out.
@@ -59,6 +59,7 @@ class DocumentsAPI(Platform):
             InvalidResponseError: a file would not stay in the folder, or is no part of a use case; nothing
                 was written.
             ConfigError: a version of another form (nothing was sent), or the folder cannot be written.
+            NotFoundError: that version has no files to be written.
 
         Example:
             >>> [greeter] = client.list_projects()
@@ -80,6 +81,12 @@ class DocumentsAPI(Platform):
             "POST", "/getmetadatadocumentsendpoint", UseCaseFiles.read, body=body, repeatable=True
         )
         if folder is not None:
+            if version and not files:
+                raise NotFoundError(
+                    f"There are no files of version {version}, and nothing was written.",
+                    next_action="The card of UseCase.load(folder) lists the versions that there are.",
+                    code="version-not-found",
+                )
             contents = [(file.relative_path, file.content) for file in files if file.content is not None]
             if len(contents) < len(files):
                 raise InvalidResponseError(
