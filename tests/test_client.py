@@ -1122,6 +1122,9 @@ def test_lists_show_themselves_as_tables(client: Any, platform: Platform, tmp_pa
     with pytest.raises(NotFoundError, match=r"no files of version 9\.9, and nothing was written"):
         client.get_use_case(platform.project_id, version="9.9", into=tmp_path / "back")
     assert not (tmp_path / "back").exists()
+    with pytest.raises(InvalidRequestError) as folder:
+        client.get_use_case("use-cases/mine")
+    assert "project.json" in (folder.value.next_action or "")
 
 
 def test_text_from_a_server_is_text() -> None:

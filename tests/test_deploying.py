@@ -364,14 +364,12 @@ def test_a_dry_run_says_which_version_comes_next(shell: Kernel, greeter: Path) -
     def version(options: str = "") -> str:
         return shell.run(f"_ = %codika_deploy {greeter} --dry-run {options}").text
 
-    assert re.search(
-        r"Version +1\.0\n +Own count +1\.0\.0 → 1\.0\.1 \(version\.json; the platform", version()
-    )
+    assert re.search(r"Version +1\.0\n +version\.json +1\.0\.0 → 1\.0\.1, the codika tool's count", version())
     shell.run(f"_ = %codika_deploy {greeter}")
     shell.run(f"_ = %codika_deploy {greeter}")
-    assert re.search(r"Version +1\.1 → 1\.2\n +Own count +1\.0\.2 → 1\.0\.3", version())
+    assert re.search(r"Version +1\.1 → 1\.2\n +version\.json +1\.0\.2 → 1\.0\.3", version())
     assert re.search(r"Deployed</dt><dd>1\.1, 1\.0</dd>", UseCase.load(greeter)._repr_html_())
-    assert re.search(r"Version +1\.1 → 2\.0\n +Own count +1\.0\.2 → 2\.0\.0", version("--major"))
+    assert re.search(r"Version +1\.1 → 2\.0\n +version\.json +1\.0\.2 → 2\.0\.0", version("--major"))
     assert re.search(r"Version +3\.7\n", version("--target-version 3.7"))
 
 

@@ -303,7 +303,9 @@ class Runs(list[Run]):
         if not (is_frame(payloads) or isinstance(payloads, Sequence)) or len(payloads) < number:
             raise ConfigError(
                 f"All payloads are needed once more, in their order: there were {number}.",
-                next_action="Give the list again, with the failed ones corrected.",
+                next_action="Give corrected rows of the data frame, told by its index."
+                if is_frame(self.inputs)
+                else "Give the list again, with the failed ones corrected.",
             )
         for row in self._others(payloads):
             if self[row].status == "success":

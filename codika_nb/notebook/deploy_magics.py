@@ -347,7 +347,7 @@ def _plan(shell: InteractiveShell, use_case: UseCase, version: str, arguments: N
         ("Server", server),
         ("As", told_apart(owner) if owner else _NOBODY.get(source, source)),
         ("Version", there),
-        ("Own count", f"{folder} (version.json; the platform counts apart)"),
+        ("version.json", f"{folder}, the codika tool's count for this folder"),
         ("Workflows", ", ".join(workflows)),
         ("Sends", _size(body)),
         ("Then", "it is published: the version in production" if arguments.publish else ""),

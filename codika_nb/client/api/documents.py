@@ -6,7 +6,7 @@ import os
 import warnings
 from pathlib import Path
 
-from ...errors import InvalidResponseError, NotFoundError
+from ...errors import InvalidRequestError, InvalidResponseError, NotFoundError
 from ...files import path_of, write_inside
 from ...models import Skills, UseCaseFiles
 from .. import arguments
@@ -77,9 +77,16 @@ class DocumentsAPI(Platform):
             "includeDataIngestion": data_ingestion,
             **arguments.given(dataIngestionVersion=arguments.version(data_ingestion_version, "X.Y")),
         }
-        files = yield from Call(
-            "POST", "/getmetadatadocumentsendpoint", UseCaseFiles.read, body=body, repeatable=True
-        )
+        try:
+            files = yield from Call(
+                "POST", "/getmetadatadocumentsendpoint", UseCaseFiles.read, body=body, repeatable=True
+            )
+        except InvalidRequestError as error:
+            if "projectId" in error.message and not error.next_action:
+                error.next_action = (
+                    "The id is in the folder's project.json, and client.list_projects() has it."
+                )
+            raise
         if folder is not None:
             if version and not files:
                 raise NotFoundError(
