@@ -1071,7 +1071,13 @@ def test_a_key_is_taken_as_it_was_made(platform: Platform) -> None:
         with pytest.raises(InvalidRequestError, match=r"The key in use has .*workflows:trigger"):
             client.create_organization_key("x", scopes=["workflow:trigger"])
         with pytest.raises(ConfigError, match="by a text"):
-            platform.sandbox.revoke_key(made)  # type: ignore[arg-type]
+            platform.sandbox.revoke_key([made])  # type: ignore[arg-type]
+        platform.sandbox.revoke_key(made)
+        with (
+            Client(auth=made, base_url=platform.url) as other,
+            pytest.raises(AuthenticationError, match="has been revoked"),
+        ):
+            other.verify_key()
 
 
 def test_methods_look_like_what_they_are() -> None:

@@ -30,6 +30,7 @@ from codika_nb.errors import (
     ExecutionFailedError,
     Interrupted,
     InvalidRequestError,
+    NotFoundError,
     TransportError,
 )
 from codika_nb.models import Execution, Executions, ExecutionSummary
@@ -135,6 +136,9 @@ def test_a_version_that_was_tried_is_published_by_itself(client: Client, greeter
         client.publish_use_case(second)
     way = "It was published before: deploy its files again, and publish that."
     assert refused.value.next_action == way
+    with pytest.raises(NotFoundError) as unknown:
+        client.publish_use_case("1.0", project_id=project.project_id)
+    assert "the templateId of its version in project.json" in (unknown.value.next_action or "")
     client.deploy_use_case(greeter)
     forget()
     with pytest.raises(ConfigError, match="Which project is meant"):
@@ -310,7 +314,7 @@ def test_publishing_and_running_again(shell: Kernel, sandbox: Sandbox, greeter: 
     assert f"No run has failed at instance {production} (Greeter, production)" in none
     assert f"%codika_executions --failed --instance {development}" in none
     anew = shell.run(f"deployed = %codika_deploy {greeter}").text
-    assert re.search(r"Before it +1\.0\n", anew)
+    assert re.search(r"Before it +from this folder: 1\.0\n", anew)
     back = re.search(
         r"Go back +(from codika_nb import Client; Client\(\)\.get_use_case\(.*version=\"1\.0\", into=.*\))\n",
         anew,
@@ -367,10 +371,15 @@ def test_a_dry_run_says_which_version_comes_next(shell: Kernel, greeter: Path) -
     assert re.search(r"Version +1\.0\n +version\.json +1\.0\.0 → 1\.0\.1, the codika tool's count", version())
     shell.run(f"_ = %codika_deploy {greeter}")
     shell.run(f"_ = %codika_deploy {greeter}")
-    assert re.search(r"Version +1\.1 → 1\.2\n +version\.json +1\.0\.2 → 1\.0\.3", version())
+    assert re.search(
+        r"Version +1\.1 → 1\.2, as far as this folder knows\n +version\.json +1\.0\.2 → 1\.0\.3", version()
+    )
     assert re.search(r"Deployed</dt><dd>1\.1, 1\.0</dd>", UseCase.load(greeter)._repr_html_())
-    assert re.search(r"Version +1\.1 → 2\.0\n +version\.json +1\.0\.2 → 2\.0\.0", version("--major"))
-    assert re.search(r"Version +3\.7\n", version("--target-version 3.7"))
+    assert re.search(
+        r"Version +1\.1 → 2\.0, as far as this folder knows\n +version\.json +1\.0\.2 → 2\.0\.0",
+        version("--major"),
+    )
+    assert re.search(r"Version +3\.7,", version("--target-version 3.7"))
 
 
 def test_a_run_that_failed_without_a_default_says_who_fills_it_in(

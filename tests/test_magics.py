@@ -584,6 +584,13 @@ def test_a_lab_that_runs_a_sandbox_shares_it(
         assert "Hello, Bo!" in made.text
         other.run("sandbox.revoke_key(key.key_id)")
         assert "The API key has been revoked." in other.run("bo.whoami()").traceback[-1]
+        for how in ("'Cy'", "made"):
+            other.run("made = client.create_organization_key('Cy', scopes=['workflows:trigger'])")
+            other.run(f"sandbox.revoke_key({how})")
+            refused_key = other.run("Client(auth=made, base_url=sandbox.url).whoami()")
+            assert "The API key has been revoked." in refused_key.traceback[-1]
+        other.run("for _ in 'ab': client.create_organization_key('Di', scopes=['workflows:trigger'])")
+        assert "2 keys have that name: give the id" in other.run("sandbox.revoke_key('Di')").traceback[-1]
         unknown = other.run("sandbox.revoke_key('nope')")
         assert unknown.error == "NotFoundError"
         assert "There is no such API key." in unknown.traceback[-1]

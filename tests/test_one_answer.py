@@ -255,6 +255,34 @@ def test_a_playground_says_in_which_environment_it_runs(
     assert f"<small>production at {sandbox.url}" in shell.run("p._header.value").text
 
 
+def test_an_instance_that_is_set_counts_as_one_that_was_given(ada: Profile, greeter: Path) -> None:
+    with Client() as client:
+        deployed = client.deploy_use_case(greeter)
+        live = client.publish_use_case(deployed).process_instance_id
+        assert client.run_workflow("greet", {"name": "x"}).instance == live
+        for given, meant in (("dev", deployed.process_instance_id), ("prod", live), (live, live)):
+            client.instance = given
+            assert client.run_workflow("greet", {"name": "x"}).instance == meant
+            assert client.with_options(timeout=9).run_workflow("greet", {"name": "x"}).instance == meant
+            assert client.workflow("greet").instance == meant
+            assert client.list_executions("greet").instance == meant
+        assert client.list_executions("greet", instance="dev").instance == deployed.process_instance_id
+        assert client.list_executions(live).instance == live
+        client.instance = deployed.process_instance_id
+        assert client.run_workflow("greet", {"name": "x"}).instance == deployed.process_instance_id
+
+        async def awaited() -> str | None:
+            async with client.to_async() as other:
+                other.instance = live
+                return (await other.run_workflow("greet", {"name": "x"})).instance
+
+        assert asyncio.run(awaited()) == live
+        with pytest.raises(ConfigError, match="an empty one"):
+            client.instance = " "
+        client.instance = None
+        assert client.run_workflow("greet", {"name": "x"}).instance == live
+
+
 def test_what_could_not_be_deployed_is_not_meant(ada: Profile, sandbox: Sandbox, greeter: Path) -> None:
     with Client() as client:
         good = client.deploy_use_case(greeter).process_instance_id

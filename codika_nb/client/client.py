@@ -39,7 +39,8 @@ class Client(Performer, Connected[httpx.Client]):
 
     Where no process instance is named, the one is meant that this process has deployed last with this
     account, and that has the workflow; else ``PROCESS_INSTANCE_ID``; else the only one of the organization
-    with that workflow. Where there are several, the error lists them.
+    with that workflow, that in production where it is published. Where several are left, the error lists
+    them.
 
     Beside what it names, any method raises `NotSignedIn` (there is no key), `TransportError` (no answer),
     `AuthenticationError` (the key is not accepted), `PermissionDeniedError` (it lacks a scope),
@@ -196,7 +197,8 @@ class Client(Performer, Connected[httpx.Client]):
             timeout: seconds to wait for each run at most; None for as long as it takes.
 
         Raises:
-            ConfigError: there is no such workflow, or an instance key (``ck_…``) asks.
+            NotFoundError: there is no such workflow.
+            ConfigError: an instance key (``ck_…``) asks.
 
         Example:
             >>> greet = client.workflow("greet")

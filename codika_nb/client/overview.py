@@ -39,7 +39,7 @@ def overview(runs: Runs) -> str:
     parts += [part("First rows") if len(runs) > _ROWS or failed else "", _first_rows(runs, first)]
     if failed:
         parts += [part("Failures"), _failures(runs, failed)]
-    more = "Kept as runs = …: runs.to_frame() gives all rows as a pandas data frame."
+    more = "Assign it (runs = …): runs.to_frame() gives all rows as a pandas data frame."
     if failed:
         more += " runs.retry() runs the failed ones again; so does runs.retry(payloads=…), with rows of that "
         more += "frame that were corrected. Both fill in runs."

@@ -220,9 +220,9 @@ class Connected(HoldsKey, API, Generic[Pool]):
         if isinstance(auth, str):
             auth = MaskedKey(auth)  # some tracebacks show the variables of every frame
         self._settings = settings = _settings or Settings(auth, profile, base_url, env_file)
-        self.base_url, self.instance = settings.base_url, settings.instance
+        self.base_url, self._instance = settings.base_url, settings.instance
         if instance is not None:
-            self.instance, self.is_for_one = arguments.name(instance, "A process instance"), True
+            self.instance = instance
         self.public_key_url, self.public_bases = settings.public_key_url, settings.public_bases
         self._timeout = _checked(timeout)
         self._largest_answer = _limit(largest_answer, "The largest answer is a number of bytes")
@@ -247,6 +247,19 @@ class Connected(HoldsKey, API, Generic[Pool]):
         return self._connections.pool
 
     # --- what it knows -----------------------------------------------------------------------------
+
+    @property
+    def instance(self) -> str | None:
+        """The process instance that is meant by every call that names none, if one was given.
+
+        To give one counts as in the constructor: more than what this process has deployed.
+        """
+        return self._instance
+
+    @instance.setter
+    def instance(self, instance: str | None) -> None:
+        self._instance = None if instance is None else arguments.name(instance, "A process instance")
+        self.is_for_one = instance is not None
 
     @property
     def credential(self) -> Credential:

@@ -116,10 +116,10 @@ _WORDS: dict[Step, dict[Place, str]] = {
         "command": "Give --instance ID",
     },
     "more-scopes": {
-        "notebook": "%codika_login makes a key that may do more, client.create_organization_key(…, scopes=…) one "
-        "with the scopes that you name.",
-        "script": "codika_nb.sign_in(…) makes a key that may do more, client.create_organization_key(…, scopes=…) "
-        "one with the scopes that you name.",
+        "notebook": "%codika_login makes a key that may do more. Who has such a key can make another one for you, "
+        "by client.create_organization_key(…, scopes=…).",
+        "script": "codika_nb.sign_in(…) makes a key that may do more. Who has such a key can make another one for "
+        "you, by client.create_organization_key(…, scopes=…).",
         "command": "codika-nb auth login-request makes a key that may do more.",
     },
     "deploy-first": {

@@ -273,7 +273,7 @@ class ExecutionSummary(_Run):
 
 #: How a row leads to its run.
 OPEN_ONE = (
-    "Kept as runs = …: Client().get_execution(runs[0]) looks into run 0, node by node, "
+    "Assign it (runs = …): Client().get_execution(runs[0]) looks into run 0, node by node, "
     "and runs.to_frame() is a pandas data frame."
 )
 

@@ -165,7 +165,7 @@ def _other_versions(folder: str, project: Project, deployed: Deployment) -> list
     there = json.dumps(str(path), ensure_ascii=False)
     fetch = f'get_use_case("{project.project_id}", version="{before[-1]}", into={there})'
     rows: list[tuple[str, str | Shown]] = [
-        ("Before it", ", ".join(before[: -_MOST_VERSIONS - 1 : -1])),
+        ("Before it", "from this folder: " + ", ".join(before[: -_MOST_VERSIONS - 1 : -1])),
         ("Go back", code(f"from codika_nb import Client; Client().{fetch}")),
     ]
     if (path / "stand_ins.py").exists():
@@ -346,7 +346,7 @@ def _plan(shell: InteractiveShell, use_case: UseCase, version: str, arguments: N
         ("Project", target or f"a new one, “{arguments.create_project or title}”"),
         ("Server", server),
         ("As", told_apart(owner) if owner else _NOBODY.get(source, source)),
-        ("Version", there),
+        ("Version", f"{there}, as far as this folder knows" if known else there),
         ("version.json", f"{folder}, the codika tool's count for this folder"),
         ("Workflows", ", ".join(workflows)),
         ("Sends", _size(body)),

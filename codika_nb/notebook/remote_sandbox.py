@@ -77,13 +77,14 @@ class RemoteSandbox:
             where = path("sandbox", "instances", process_instance_id, "key")
             return client.perform(Call("POST", where, MintedKey.model_validate)).raw.get_secret_value()
 
-    def revoke_key(self, key_id: str) -> None:
-        """Revoke an organization key; it stops at once.
+    def revoke_key(self, key: str | MintedKey) -> None:
+        """Revoke an organization key, by what made it, by its id or by its name; it stops at once.
 
         The account in use asks for it, and has to be one that may make keys.
         """
+        named = key.key_id if isinstance(key, MintedKey) else key
         with open_client(base_url=self.url) as client:
-            client.perform(Call("POST", path("sandbox", "keys", key_id, "revoke"), lambda _: None))
+            client.perform(Call("POST", path("sandbox", "keys", named, "revoke"), lambda _: None))
 
     def workflow(self, name: str) -> Callable[[Any], NoReturn]:
         """Not here: what answers a workflow has to be given where the sandbox is started."""

@@ -37,7 +37,7 @@ INSTANCE = option(
     "--instance",
     metavar="ID",
     help="process instance: its id, dev or prod; if left out, the one this kernel has deployed to last, else "
-    "the one in production, else the only one that has the workflow",
+    "the only one that has the workflow; of a use case in production that one",
 )
 
 

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 from urllib.parse import urlsplit
 
 from ..errors import ConfigError
@@ -26,6 +26,9 @@ from .serving import InProcess, Serving, Start
 from .stand_in_engine import StandInEngine, StandInsFirst
 from .stand_ins import Function, StandIns
 from .wire import Refusal, is_loopback
+
+if TYPE_CHECKING:
+    from ..models import MintedKey
 
 __all__ = ["Sandbox"]
 
@@ -358,16 +361,22 @@ class Sandbox:
         """
         return self._do(lambda platform: platform.keys.personal_key(email))
 
-    def revoke_key(self, key_id: str) -> None:
+    def revoke_key(self, key_id: str | MintedKey) -> None:
         """Revoke an organization key; it stops at once.
 
         Args:
-            key_id: its id, which is not the key; nothing happens if there is none of it.
+            key_id: its id, which is not the key, or its name; nothing happens if there is none of it. What
+                `Client.create_organization_key` has returned does as well.
+
+        Raises:
+            ConfigError: several keys have that name.
 
         Example:
-            >>> sandbox.revoke_key(client.create_organization_key("CI", scopes=["workflows:trigger"]).key_id)
+            >>> key = client.create_organization_key("CI", scopes=["workflows:trigger"])
+            >>> sandbox.revoke_key("CI")
         """
-        self._do(lambda platform: platform.keys.revoke_key(key_id))
+        named: str = getattr(key_id, "key_id", key_id)
+        self._do(lambda platform: platform.keys.revoke_key(platform.keys.key_id(named)))
 
     def instance_key(self, process_instance_id: str) -> str:
         """A new key for a process instance, shown this once; the one before stops at once.

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from ...errors import InvalidRequestError
+from ...errors import InvalidRequestError, NotFoundError
 from ...models import AcceptedDocuments, DataIngestion, Deployment, Published, Redeployment, StageDocument
 from .. import arguments
 from ..call import Call
@@ -162,7 +162,8 @@ class DeploymentsAPI(Platform):
         """Publish a deployed version: it becomes what the production instance runs.
 
         Args:
-            deployment: what `deploy_use_case` returned, or the ``template_id`` of that.
+            deployment: what `deploy_use_case` returned, or the ``template_id`` of that; the folder's
+                ``project.json`` has those of earlier versions.
             project_id: the project it was deployed to; known of what this process has deployed.
             visibility: who may install it; decided at the first publishing.
             visibility_team_ids, visibility_user_ids: narrower, by id.
@@ -208,6 +209,10 @@ class DeploymentsAPI(Platform):
         except InvalidRequestError as error:
             if "deprecated" in error.message and not error.next_action:
                 error.next_action = "It was published before: deploy its files again, and publish that."
+            raise
+        except NotFoundError as error:
+            where = "what deploy_use_case has returned, or the templateId of its version in project.json"
+            error.next_action = error.next_action or f"Give {where}."
             raise
         self._published(template, published.process_instance_id)
         return published

@@ -96,7 +96,8 @@ class KeysAPI(Platform):
     ) -> Steps[MintedKey]:
         """Make another key for an organization; ``.raw.get_secret_value()`` shows it, this once.
 
-        It is revoked in the dashboard; in a sandbox, ``sandbox.revoke_key(key.key_id)`` does it.
+        It is revoked in the dashboard. In a sandbox ``sandbox.revoke_key("NAME")`` does it, in a notebook
+        after ``sandbox = %codika_sandbox``.
 
         Args:
             name: label of the key.

@@ -284,8 +284,10 @@ class RunsAPI(Platform):
     @endpoint
     def list_executions(
         self,
-        instance: str | None = None,
+        of: str | None = None,
+        /,
         *,
+        instance: str | None = None,
         workflow: str | None = None,
         failed_only: bool = False,
         limit: int | None = None,
@@ -293,8 +295,8 @@ class RunsAPI(Platform):
         """List an instance's runs, newest first.
 
         Args:
-            instance: process instance id; the one that is meant if left out (see `Client`). The name of a
-                workflow does as well, and is the same as ``workflow=``.
+            of: a process instance id, or the name of a workflow: the same as ``instance=`` or ``workflow=``.
+            instance: process instance id; the one that is meant if left out (see `Client`).
             workflow: only this workflow's, by its template id.
             failed_only: only those that failed.
             limit: how many at most, 1 to 100; the platform's default is 20.
@@ -308,8 +310,12 @@ class RunsAPI(Platform):
                Status    Run  Workflow  Started  Took  Error
             0  ✗ failed  ...  greet     ...      ...   greet: ...A name is required.
             At instance ....
-            Kept as runs = …: Client().get_execution(runs[0]) looks into run 0, ...
+            Assign it (runs = …): Client().get_execution(runs[0]) looks into run 0, ...
         """
+        if of is not None and instance is None:
+            instance = of
+        elif of is not None:
+            workflow = workflow or of
         query = arguments.query(
             workflowId=workflow if workflow is None else arguments.name(workflow, "A workflow"),
             status="failed" if failed_only else None,

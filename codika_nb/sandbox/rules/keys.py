@@ -190,9 +190,22 @@ class Keys(Subject):
 
     def revoke(self, call: Call) -> dict[str, Any]:
         """What the dashboard does: the key stops at once."""
-        key = self._to_change(call, call.params[0], "revoke API keys")
+        named = self.key_id(call.params[0], call.caller.organization_id)
+        key = self._to_change(call, named, "revoke API keys")
         self.revoke_key(key["id"])
         return {"keyId": key["id"]}
+
+    def key_id(self, named: str, organization_id: str | None = None) -> str:
+        """The id of an organization key that is named by its id, or by its label where no other has it."""
+        called = self.store.every(
+            "SELECT id FROM keys WHERE kind = 'organization' AND revoked_at IS NULL AND name = ?"
+            " AND organization_id = COALESCE(?, organization_id)",
+            named,
+            organization_id or None,
+        )
+        if len(called) > 1:
+            raise Refusal("INVALID_REQUEST", f"{len(called)} keys have that name: give the id of one.")
+        return str(called[0]["id"]) if called else named
 
     def _to_change(self, call: Call, key_id: str, what: str) -> sqlite3.Row:
         key = self.store.find("keys", id=key_id, kind="organization")
