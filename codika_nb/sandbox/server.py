@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import urlsplit
 
 from ..errors import ConfigError
@@ -375,7 +375,7 @@ class Sandbox:
             >>> key = client.create_organization_key("CI", scopes=["workflows:trigger"])
             >>> sandbox.revoke_key("CI")
         """
-        named: str = getattr(key_id, "key_id", key_id)
+        named: Any = getattr(key_id, "key_id", key_id)
         self._do(lambda platform: platform.keys.revoke_key(platform.keys.key_id(named)))
 
     def instance_key(self, process_instance_id: str) -> str:
