@@ -264,6 +264,9 @@ def test_somebody_logs_out(
         "Logged out of Beta: profile beta is removed. The key itself still works at http://"
     )
     assert ours("whoami")[1]["organizationName"] == "Acme"
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("CODIKA_API_KEY", "cko_" + "x" * 43)
+        assert out() == (0, "No profile is in use: the key is from env (CODIKA_API_KEY).\n", "")
     status, _, refused = out("beta")
     assert status == 1
     assert "There is no profile 'beta'." in refused

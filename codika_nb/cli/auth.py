@@ -75,11 +75,17 @@ def _who(*, as_json: bool) -> int:
 
 def _log_out(name: str | None) -> int:
     """Remove a profile, the one in use if none is named; nobody to log out is well, as in codika 3.6.0."""
-    used = None if name else resolve().profile
-    if name is None and used is None:
-        print("Nobody is signed in.")
-        return 0
-    print(logged_out(ProfileStore().remove(name or str(used and used.name))))
+    if name is None:
+        used = resolve()
+        if used.profile is None:
+            print(
+                f"No profile is in use: the key is from {used.source}."
+                if used.key
+                else "Nobody is signed in."
+            )
+            return 0
+        name = str(used.profile.name)
+    print(logged_out(ProfileStore().remove(name)))
     return 0
 
 

@@ -257,6 +257,7 @@ class UseCase(Record):
         rows = [("Workflows" if n == 0 else "", text) for n, text in enumerate(self._workflow_lines())]
         try:
             project = self.project
+            rows.append(("version.json", f"{self.version}, the codika tool's count for this folder"))
             rows.append(("Project", project.project_id if project else "none yet"))
             versions = [*(project.deployments or ())][::-1] if project else []
             rows.append(("Deployed", plain(", ".join(versions), LONGEST)) if versions else ("", ""))
