@@ -224,6 +224,8 @@ def test_resending_and_cancelling_in_a_browser(tmp_path: Path, sandbox: Sandbox)
                 break
             time.sleep(0.1)
         assert len(sandbox.inbox) == 2
+        # While it is sent, no other click counts: first that is seen, then that it has ended.
+        expect(resend).to_be_disabled()
         expect(form.get_by_label("Six-digit code")).to_be_enabled()
         form.get_by_role("button", name="Other e-mail").click()
         expect(form.get_by_label("E-mail")).to_have_value(EMAIL)
