@@ -247,6 +247,12 @@ def test_switching_profiles_holds_for_this_kernel_until_saved(shell: Kernel, san
     assert [p.name for p in ProfileStore().list()] == ["beta-corp"]
 
 
+def test_a_key_of_the_environment_is_nothing_to_log_out_from(shell: Kernel) -> None:
+    refused(shell.run("%codika_logout"), "Nobody is signed in.", "nothing to log out from")
+    shell.run("import os; os.environ['CODIKA_API_KEY'] = 'cko_' + 'x' * 43")
+    refused(shell.run("%codika_logout"), "No profile is in use: the key is from", "CODIKA_API_KEY")
+
+
 def test_what_cannot_work_says_so_in_two_lines(shell: Kernel, profile_name: str, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty" / "config.json").write_text('{"title": "Empty", "workflows": []}')

@@ -394,9 +394,10 @@ def test_null_in_a_schema_is_the_same_as_left_out() -> None:
 
 
 def test_a_misspelt_member_of_an_object_is_refused(claim: Workflow) -> None:
-    items = [{**CLAIMED["items"][0], "amuont": 3}]
-    with pytest.raises(TypeError, match=r"unexpected member items\[0\]\.amuont"):
-        claim(**CLAIMED | {"items": items})
+    for name, meant in (("amuont", "Did you mean 'amount'?"), ("zz", r"items\[0\] takes what, amount")):
+        items = [{**CLAIMED["items"][0], name: 3}]
+        with pytest.raises(TypeError, match=rf"unexpected member 'items\[0\].{name}'. {meant}"):
+            claim(**CLAIMED | {"items": items})
 
 
 def test_a_member_may_be_called_like_the_function_itself(client: Client, greet: Workflow) -> None:

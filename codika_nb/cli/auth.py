@@ -12,7 +12,7 @@ from ..display.text import json_text, plain
 from ..errors import CodikaError, ConfigError, NotSignedIn
 from ..profiles import ProfileStore, inbox_page
 from ..profiles.credential import may_activate, resolve, sign_in_server
-from ..signin.outcome import logged_out, refusal_document
+from ..signin.outcome import logged_out, nobody_to_log_out, refusal_document
 from ..signin.signin import SignIn
 
 
@@ -78,11 +78,7 @@ def _log_out(name: str | None) -> int:
     if name is None:
         used = resolve()
         if used.profile is None:
-            print(
-                f"No profile is in use: the key is from {used.source}."
-                if used.key
-                else "Nobody is signed in."
-            )
+            print(nobody_to_log_out(used))
             return 0
         name = str(used.profile.name)
     print(logged_out(ProfileStore().remove(name)))

@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,12 +18,12 @@ from ..usecases.configuration import Configuration
 from ..usecases.fields import FormField, fields
 from ..usecases.received import read_schema
 from ..usecases.record import Project, Record, archived_configuration
-from ..usecases.signature import strangers
+from ..usecases.signature import Stranger, strangers
 from ..usecases.triggers import HttpTrigger
 from .deployed import latest
 
-#: How many misspelt members are named, and how like they are to what may be meant (``lang`` to ``language``).
-_MOST_NAMES, _LIKE = 10, 0.6
+#: How many misspelt members are named.
+_MOST_NAMES = 10
 
 
 @dataclass(frozen=True)
@@ -161,15 +160,18 @@ _OF_NO_USE = (UseCaseError, OSError, ValueError)
 def strange_members(offer: Offer, payloads: Iterable[Any]) -> str:
     """What to say of members that are sent although the form lacks them: they may be misspelt, or surplus."""
     sent = (each for each in payloads if isinstance(each, Mapping))
-    names = dict.fromkeys(name for each in sent for name in strangers(offer.inputs, each))
-    if not names:
+    found = {each.path: each for given in sent for each in strangers(offer.inputs, given)}
+    if not found:
         return ""
-    told = []
-    for name in islice(names, _MOST_NAMES):
-        near = get_close_matches(name, [each.key for each in fields(offer.inputs)], n=1, cutoff=_LIKE)
-        told.append(plain(f"{name} (did you mean {near[0]}?)" if near else name))
-    more = f" and {len(names) - len(told)} more" if len(names) > len(told) else ""
+    told = [plain(f"{each.path}{_meant(each)}") for each in islice(found.values(), _MOST_NAMES)]
+    more = f" and {len(found) - len(told)} more" if len(found) > len(told) else ""
     return f"Sent, but no part of the form: {', '.join(told)}{more}."
+
+
+def _meant(stranger: Stranger) -> str:
+    if stranger.near:
+        return f" (did you mean {stranger.near}?)"
+    return f" ({stranger.takes})" if stranger.within else ""
 
 
 def unlike_the_form(offer: Offer, sent: Any, reason: str | None) -> str:

@@ -13,7 +13,7 @@ from ..errors import CodikaError, ConfigError, call_error
 from ..usecases.fields import Schema, fields
 from ..usecases.json_schema import DIALECT, is_needed, json_schema
 from ..usecases.schema import choices, payload, problems
-from ..usecases.signature import bound, signature, strangers, with_files
+from ..usecases.signature import bound, signature, with_files
 from . import arguments
 from .api import API
 from .api.instances import which_instance
@@ -92,8 +92,6 @@ class Described:
         """
         schema: Schema = self._offer.inputs
         values = bound(schema, self.name, members)
-        if stranger := next(strangers(schema, members), None):
-            raise call_error(f"{self.name}() got an unexpected member {stranger}")
         converted = as_json(with_files(schema, values))
         if not schema:
             return dict(converted)

@@ -23,7 +23,7 @@ from ..errors import (
 )
 from ..profiles import Profile, ProfileStore, inbox_page, same_host
 from ..profiles.credential import context, may_activate, resolve, sign_in_server, signed_in
-from ..signin.outcome import logged_out, profile_of_key, refusal_document
+from ..signin.outcome import logged_out, nobody_to_log_out, profile_of_key, refusal_document
 from ..signin.reactions import Purpose
 from ..signin.signin import SignIn
 from ..signin.typed import organization_key
@@ -103,10 +103,10 @@ def codika_logout(shell: InteractiveShell, arguments: Namespace) -> Profile:
     """
     name, before = arguments.name, _in_use()
     if name is None:
-        used = resolve().profile
-        if used is None:
-            raise NotSignedIn("Nobody is signed in.", next_action="There is nothing to log out from.")
-        name = used.name
+        used = resolve()
+        if used.profile is None:
+            raise NotSignedIn(nobody_to_log_out(used), next_action="There is nothing to log out from.")
+        name = used.profile.name
     profile = ProfileStore().remove(name) if name else cast(Profile, context.profile)
     if context.profile in (name, profile):
         context.reset()

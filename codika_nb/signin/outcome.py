@@ -12,10 +12,12 @@ from ..profiles.profile import mask
 
 if TYPE_CHECKING:
     from ..models import KeyBundle, VerifiedKey
+    from ..profiles.credential import Credential
     from .signin import SignIn
 
 #: Where a person revokes keys.
 DASHBOARD = "https://app.codika.io"
+NOBODY = "Nobody is signed in."
 
 
 def profile_of_bundle(bundle: KeyBundle, base_url: str) -> Profile:
@@ -88,3 +90,8 @@ def logged_out(profile: Profile) -> str:
     what = f"profile {profile.name} is removed" if profile.name else "this kernel has forgotten the key"
     whose = plain(profile.organization_name or profile.organization_id)
     return f"Logged out of {whose}: {what}. The key itself still works {until}."
+
+
+def nobody_to_log_out(credential: Credential) -> str:
+    """What is said where no profile is in use, though a key from elsewhere may be."""
+    return f"No profile is in use: the key is from {credential.source}." if credential.key else NOBODY

@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime, time
 from inspect import Parameter, Signature
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from ..errors import ConfigError, call_error
 from ..files import path_of
@@ -50,11 +50,10 @@ def bound(schema: Schema, function: str, members: Mapping[str, Any]) -> dict[str
     known = {field.key: field for field in fields(schema)}
     if not known:
         return dict(members)
-    for name in members:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            takes = f"Did you mean {near[0]!r}?" if near else f"It takes {', '.join(known)}."
-            raise call_error(f"{function}() got an unexpected keyword argument {name!r}. {takes}")
+    for stranger in strangers(schema, members):
+        what = "member" if stranger.within else "keyword argument"
+        meant = f"Did you mean {stranger.near!r}?" if stranger.near else f"{stranger.takes}."
+        raise call_error(f"{function}() got an unexpected {what} {stranger.path!r}. {meant}")
     missing = [repr(key) for key, field in known.items() if is_needed(field) and key not in members]
     if missing:
         several = f"arguments: {', '.join(missing)}" if len(missing) > 1 else f"argument: {missing[0]}"
@@ -63,19 +62,44 @@ def bound(schema: Schema, function: str, members: Mapping[str, Any]) -> dict[str
     return {key: value for key, value in {**defaults, **members}.items() if value is not None}
 
 
-def strangers(schema: Schema, values: Mapping[str, Any], within: str = "") -> Iterator[str]:
-    """The members of objects, and of those in lists, that the schema does not have: ``address.zpi``."""
+class Stranger(NamedTuple):
+    """A member of an object that its schema does not have."""
+
+    #: The object, as ``address`` or ``items[0]``; empty at the top.
+    within: str
+    name: str
+    #: The members that the schema has there.
+    known: list[str]
+
+    @property
+    def path(self) -> str:
+        return f"{self.within}.{self.name}" if self.within else self.name
+
+    @property
+    def near(self) -> str | None:
+        """The member that may be meant."""
+        return next(iter(difflib.get_close_matches(self.name, self.known, n=1)), None)
+
+    @property
+    def takes(self) -> str:
+        """Which members there are."""
+        return f"{self.within or 'It'} takes {', '.join(self.known)}"
+
+
+def strangers(schema: Schema, values: Mapping[str, Any], within: str = "") -> Iterator[Stranger]:
+    """The members of objects, and of those in lists, that the schema does not have."""
     known = {field.key: field for field in fields(schema)}
     if known:
-        yield from (f"{within}{name}" for name in values if name not in known)
+        yield from (Stranger(within, name, list(known)) for name in values if name not in known)
+    before = f"{within}." if within else ""
     for key, field in known.items():
         value = values.get(key)
         if field.type == "object" and isinstance(value, Mapping):
-            yield from strangers(field.schema_, value, f"{within}{key}.")
+            yield from strangers(field.schema_, value, f"{before}{key}")
         elif field.type == "objectArray" and isinstance(value, list | tuple):
             for n, row in enumerate(value):
                 if isinstance(row, Mapping):
-                    yield from strangers(field.item_schema, row, f"{within}{key}[{n}].")
+                    yield from strangers(field.item_schema, row, f"{before}{key}[{n}]")
 
 
 def with_files(schema: Schema, values: Mapping[str, Any]) -> dict[str, Any]:
