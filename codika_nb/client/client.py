@@ -15,12 +15,12 @@ from ..errors import AuthenticationError, ConfigError, Interrupted
 from ..loops import in_worker, pause
 from . import http
 from .batch import prepared
+from .connected import Connected, Self
 from .crew import as_tasks, on_threads
 from .endpoint import AsyncPerformer, Performer
 from .http import httpx
 from .progress import shown
 from .runs import Runs
-from .settings import Connected, Self
 from .steps import Exchange, Pause, Request, Response, Step, T, Turns, Work, bare
 from .unreachable import unreachable
 

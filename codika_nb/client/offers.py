@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from ..display.text import plain
 from ..errors import ConfigError, InvalidResponseError, UseCaseError
 from ..models import Instance
+from ..models.instances import ENVIRONMENTS
 from ..usecases.configuration import Configuration
 from ..usecases.fields import FormField, fields
 from ..usecases.received import read_schema
@@ -127,8 +128,8 @@ def known_here(instance: str, version: str | None = None) -> Known:
 
 
 def _known(instance: str, dev: str | None, prod: str | None, configuration: Configuration | None) -> Known:
-    environment, other = ("production", dev) if instance == prod else ("development", prod)
-    return Known(environment, other, configuration)
+    environment, other = ("prod", dev) if instance == prod else ("dev", prod)
+    return Known(ENVIRONMENTS[environment], other, configuration)
 
 
 def _archived(folder: Path, link: Project, version: str | None = None) -> Configuration | None:

@@ -7,6 +7,9 @@ from typing import Any, ClassVar, Literal
 
 from .answer import Answer, Id, Table
 
+#: The environments, as the platform writes them and as people do.
+ENVIRONMENTS = {"dev": "development", "prod": "production"}
+
 
 class InstanceSummary(Answer):
     """A process instance as it appears in a list."""

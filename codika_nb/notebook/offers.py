@@ -12,13 +12,12 @@ from ..client.elsewhere import curl, python_call
 from ..client.offers import Offer, choose, known_here, offers_at, offers_of
 from ..errors import ConfigError, NotFoundError
 from ..models import Execution
+from ..models.instances import ENVIRONMENTS
 from ..usecases.usecase import UseCase
 from . import background
 
 #: Seconds that a run is waited for.
 LONGEST_WAIT = 3600.0
-
-_ENVIRONMENTS = {"dev": "development", "prod": "production"}
 
 
 class Workflows:
@@ -53,7 +52,7 @@ class Workflows:
                 )
             known = await client.get_instance(self.instance, workflows=True)
             self.instance = known.process_instance_id  # which may have been described
-            self.environment = _ENVIRONMENTS.get(known.environment or "", "")
+            self.environment = ENVIRONMENTS.get(known.environment or "", "")
             return await background.in_worker(lambda: choose(offers_at(known, named), named))
 
     async def run(

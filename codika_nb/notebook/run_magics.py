@@ -25,6 +25,7 @@ from ..display.text import plain
 from ..errors import CodikaError, Interrupted, NotFoundError, WaitTimeoutError
 from ..models import Execution, Executions, Triggered
 from ..models.executions import execution_card
+from ..models.instances import ENVIRONMENTS
 from .card import Card
 from .cards import waiting
 from .kernel import client_for_run
@@ -128,7 +129,7 @@ def codika_trigger(shell: InteractiveShell, arguments: Namespace) -> Triggered |
         payload=arguments.payload,
         about=unlike_the_form(offer, arguments.payload, ended.error),
         environment=here.environment,
-        development=here.other if here.environment == "production" else None,
+        development=here.other if here.environment == ENVIRONMENTS["prod"] else None,
     )
     card.finish(ended, shown_run)
     return ended

@@ -10,6 +10,7 @@ from ...display.place import next_step
 from ...display.text import plain
 from ...errors import ConfigError, NotFoundError, PermissionDeniedError
 from ...models import Instance, Instances, InstanceState, InstanceSummary
+from ...models.instances import ENVIRONMENTS
 from .. import arguments
 from ..call import Call, known
 from ..endpoint import endpoint
@@ -132,12 +133,15 @@ def _there_is(workflow: str, others: list[str]) -> str:
     return f"{hint}There is: {', '.join(map(plain, others)) or 'none'}."
 
 
-_ENVIRONMENTS = {"dev": "dev", "development": "dev", "prod": "prod", "production": "prod"}
+def _environment(described: str | None) -> str | None:
+    """The environment that is meant by its name, which may be the platform's or people's."""
+    said = (described or "").strip()
+    return next((name for name, word in ENVIRONMENTS.items() if said in (name, word)), None)
 
 
 def _here(api: Platform, instance: str | None, workflow: str | None) -> str | None:
     """What this process has deployed last to an environment, with this workflow."""
-    environment = _ENVIRONMENTS.get((instance or "").strip())
+    environment = _environment(instance)
     made = next((each for each in api._deployments() if each.has(workflow)), None)
     if made is None or environment is None:
         return None
@@ -149,7 +153,7 @@ def _described(instance: str | None) -> Callable[[InstanceSummary], bool] | None
     wanted = instance.strip() if isinstance(instance, str) else ""
     if wanted.startswith("…") and len(wanted) > 4:
         return lambda each: each.process_instance_id.endswith(wanted[1:])
-    environment = _ENVIRONMENTS.get(wanted)
+    environment = _environment(wanted)
     return (lambda each: each.environment == environment) if environment else None
 
 
