@@ -247,6 +247,18 @@ def test_switching_profiles_holds_for_this_kernel_until_saved(shell: Kernel, san
     assert [p.name for p in ProfileStore().list()] == ["beta-corp"]
 
 
+def test_a_profile_of_an_earlier_sandbox_is_told_from_those_of_this_one(
+    shell: Kernel, profile_name: str
+) -> None:
+    shell.run("s = %codika_sandbox")
+    taken = shell.run(f"_ = %codika_use {profile_name}").text
+    assert "not the sandbox of this kernel." in taken
+    there = f"{EMAIL!r}, ask_code=s.code_for, base_url=s.url"
+    made = shell.run(f"from codika_nb import sign_in; print(sign_in({there}).name)").text.strip()
+    assert f"whose profiles are: {made}." in shell.run(f"_ = %codika_use {profile_name}").text
+    assert "Its server" not in shell.run(f"_ = %codika_use {made}").text
+
+
 def test_a_key_of_the_environment_is_nothing_to_log_out_from(shell: Kernel) -> None:
     refused(shell.run("%codika_logout"), "Nobody is signed in.", "nothing to log out from")
     shell.run("import os; os.environ['CODIKA_API_KEY'] = 'cko_' + 'x' * 43")

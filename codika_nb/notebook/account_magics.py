@@ -136,8 +136,19 @@ def codika_use(shell: InteractiveShell, arguments: Namespace) -> Profile | list[
     profile = store.use(arguments.name) if arguments.save else store.get(arguments.name)
     saved = ", and saved as the active profile" if arguments.save else " in this kernel; --save keeps it"
     text = f"Now using {who(profile)}, profile {profile.name}{saved}. Clients made before keep their account."
-    show(shell, profile, line(f"{text} {use(profile)}".strip()))
+    show(shell, profile, line(" ".join(filter(None, (text, _elsewhere(profile, store), use(profile))))))
     return profile
+
+
+def _elsewhere(profile: Profile, store: ProfileStore) -> str:
+    """What is said of a profile of another server than this kernel's sandbox: of an earlier one, perhaps."""
+    if not kernel.running_sandbox or same_host(profile.base_url, kernel.sandbox_url):
+        return ""
+    of_sandbox = [
+        each.name for each in store.list() if each.name and same_host(each.base_url, kernel.sandbox_url)
+    ]
+    its = f", whose profiles are: {', '.join(of_sandbox)}" if of_sandbox else ""
+    return f"Its server is {profile.host}, not the sandbox of this kernel{its}."
 
 
 @magic()
