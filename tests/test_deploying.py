@@ -125,6 +125,15 @@ def test_the_check_can_be_left_out(client: Client, greeter: Path) -> None:
     assert client.deploy_use_case(greeter, verify=False).version == "1.0"
 
 
+@pytest.mark.parametrize("kind", [str, Path, UseCase.load])
+def test_a_folder_is_not_what_is_published(
+    client: Client, greeter: Path, kind: Callable[[Path], Any]
+) -> None:
+    with pytest.raises(ConfigError, match="not a folder") as refused:
+        client.publish_use_case(kind(greeter))
+    assert "deploy_use_case(folder)" in (refused.value.next_action or "")
+
+
 def test_a_version_that_was_tried_is_published_by_itself(client: Client, greeter: Path) -> None:
     first = client.deploy_use_case(greeter)
     second = client.deploy_use_case(greeter)
@@ -380,6 +389,8 @@ def test_a_dry_run_says_which_version_comes_next(shell: Kernel, greeter: Path) -
         version("--major"),
     )
     assert re.search(r"Version +3\.7,", version("--target-version 3.7"))
+    assert version("--version 3.7") == version("--target-version 3.7")
+    assert version("--version major") == version("--major")
 
 
 def test_a_run_that_failed_without_a_default_says_who_fills_it_in(

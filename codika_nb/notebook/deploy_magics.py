@@ -62,7 +62,13 @@ def _raising(part: str, told: str) -> Option:
     _raising("patch", "the platform's next version is 1.1 after 1.0; version.json counts 1.0.1 (default)"),
     _raising("minor", "the same on the platform; version.json counts 1.1.0"),
     _raising("major", "the platform's next version is 2.0 after 1.0; version.json counts 2.0.0"),
-    option("--target-version", action="append", dest="version", metavar="X.Y", help="deploy as this version"),
+    option(
+        *("--target-version", "--version"),
+        action="append",
+        dest="version",
+        metavar="X.Y",
+        help="deploy as this version",
+    ),
     option("--project", "--project-id", metavar="ID", help="deploy to this project"),
     option("--create-project", metavar="NAME", help="make a project with this name for it"),
     option(

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from ...errors import InvalidRequestError, NotFoundError
+from ...errors import ConfigError, InvalidRequestError, NotFoundError
 from ...models import AcceptedDocuments, DataIngestion, Deployment, Published, Redeployment, StageDocument
 from .. import arguments
 from ..call import Call
@@ -182,8 +182,14 @@ class DeploymentsAPI(Platform):
             >>> client.publish_use_case(deployed)
             Published(process_deployment_id='...', version='1.0', process_instance_id='...')
         """
-        template = deployment if isinstance(deployment, str) else deployment.template_id
-        instance = None if isinstance(deployment, str) else deployment.process_instance_id
+        template = deployment.template_id if isinstance(deployment, Deployment) else deployment
+        instance = deployment.process_instance_id if isinstance(deployment, Deployment) else None
+        if not isinstance(template, str) or not {"/", os.sep}.isdisjoint(template):
+            raise ConfigError(
+                "What is published is a version that was deployed, not a folder.",
+                next_action="Give what deploy_use_case(folder) has returned; "
+                "%codika_deploy FOLDER --publish does both.",
+            )
         made = (
             each.project_id
             for each in self._deployments()
