@@ -247,6 +247,21 @@ def test_switching_profiles_holds_for_this_kernel_until_saved(shell: Kernel, san
     assert [p.name for p in ProfileStore().list()] == ["beta-corp"]
 
 
+def test_a_kernels_sandbox_with_its_data_knows_everybody_again(tmp_path: Path) -> None:
+    """On the next day, in a new kernel."""
+    start = f"%load_ext codika_nb\nimport sys; s = %codika_sandbox --data {tmp_path / 'data'}"
+    with kernel(tmp_path) as first:
+        first.run(start)
+        first.run(f"from codika_nb import sign_in; sign_in({EMAIL!r}, ask_code=s.code_for, company='Acme')")
+        address = first.run("print(s.url)").text.strip()
+    with kernel(tmp_path) as second:
+        assert "before" not in second.run(start).text
+        assert "Acme" in second.run("%codika_whoami").text
+    with socket.create_server(("127.0.0.1", int(address.rpartition(":")[2]))), kernel(tmp_path) as third:
+        assert f"It was at {address} before" in third.run(start).text
+        assert "%codika_login makes a profile" in third.run("%codika_sandbox").text
+
+
 def test_a_profile_of_an_earlier_sandbox_is_told_from_those_of_this_one(
     shell: Kernel, profile_name: str
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sqlite3
 import stat
 import subprocess
@@ -16,6 +17,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from codika_nb import Client, sign_in
 from codika_nb.errors import ConfigError
 from codika_nb.sandbox import Sandbox, store
 
@@ -139,6 +141,25 @@ def test_folder_and_files_are_for_their_owner_alone(tmp_path: Path) -> None:
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert {"sandbox.sqlite3", "sandbox.sqlite3-wal", "secret"} <= set(modes)
     assert set(modes.values()) == {0o600}
+
+
+def test_with_its_data_it_comes_back_where_it_was(tmp_path: Path) -> None:
+    """Profiles and the links of folders are of its address."""
+    with Sandbox(data=tmp_path) as sandbox:
+        first = sandbox.url
+        profile = sign_in("ada@example.com", ask_code=sandbox.code_for, base_url=first)
+    with Sandbox(data=tmp_path) as sandbox, Client(profile=profile.name) as client:
+        assert (sandbox.url, sandbox.moved_from) == (first, "")
+        assert client.whoami().organization_id == profile.organization_id
+    with (
+        socket.create_server(("127.0.0.1", int(first.rpartition(":")[2]))),
+        Sandbox(data=tmp_path) as sandbox,
+    ):
+        assert sandbox.url != first
+        assert sandbox.moved_from == first
+    (tmp_path / "address").write_text("http://127.0.0.1:99999999\n")
+    with Sandbox(data=tmp_path) as sandbox:
+        assert sandbox.moved_from
 
 
 def test_two_sandboxes_do_not_share_a_folder(tmp_path: Path) -> None:

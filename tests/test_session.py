@@ -315,7 +315,7 @@ def test_a_script_is_not_told_to_run_a_magic() -> None:
 @pytest.mark.parametrize("place", get_args(Place))
 @pytest.mark.parametrize("what", get_args(Step))
 def test_every_place_has_words_for_every_step(place: Place, what: Step) -> None:
-    values = dict.fromkeys(("server", "profile", "other", "email", "purpose"), "x")
+    values = dict.fromkeys(("server", "profile", "other", "email", "purpose", "earlier"), "x")
     with read_in(place):
         said = next_step(what, **values)
     assert said

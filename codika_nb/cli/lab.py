@@ -19,8 +19,8 @@ import webbrowser
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from urllib.parse import urlsplit
 
+from ..display.place import next_step
 from ..errors import ConfigError
 from ..sandbox import Sandbox
 from . import LAB_PORT, SANDBOX_PORT
@@ -38,7 +38,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.port and not is_free(port):
         raise ConfigError(f"Port {port} is in use.", next_action="Choose another with --port.")
     data = folder / ".sandbox"
-    sandbox = Sandbox(port=_own_port(data), data=data, engine=arguments.engine)
+    own_port = 0 if data.exists() else free_port(SANDBOX_PORT)
+    sandbox = Sandbox(port=own_port, data=data, engine=arguments.engine)
     changes = logging.getLogger("codika_nb.sandbox.stand_ins")
     changes.setLevel(logging.INFO)
     changes.addHandler(logging.StreamHandler())
@@ -57,7 +58,6 @@ def run(arguments: argparse.Namespace) -> int:
         command.append("--ServerApp.allow_root=True")  # as in containers
     with stop_signals() as stopped, sandbox:
         environment["CODIKA_BASE_URL"] = sandbox.url
-        earlier = _keep_address(data, sandbox.url)
         # What JupyterLab and the kernels say is for whoever looks into why something does not work.
         log = data / "jupyterlab.log"
         # A session of its own, so that Ctrl-C reaches us alone and the two end in order.
@@ -75,8 +75,8 @@ def run(arguments: argparse.Namespace) -> int:
             address = f"http://127.0.0.1:{port}/lab/tree/{FIRST_NOTEBOOK}?token={token}"
             print(f"JupyterLab   {address}")
             print(f"Sandbox      {sandbox.url}   (its mail: {sandbox.inbox_url})")
-            if earlier:
-                print(f"             It was at {earlier} before, where another program is now: log in again.")
+            if earlier := sandbox.moved_from:
+                print(f"             {next_step('moved', earlier=earlier)}")
             print(f"Runs         {sandbox.runs_workflows}")
             print(f"Your copy    {folder}")
             print("Ctrl-C stops both.", flush=True)
@@ -88,28 +88,6 @@ def run(arguments: argparse.Namespace) -> int:
         finally:
             _end(server)
     return 0
-
-
-#: The file in a sandbox's data that says where it was reached last: profiles and addresses are of that.
-_ADDRESS = "address"
-
-
-def _own_port(data: Path) -> int:
-    """The port at which a sandbox was reached last, if that is free."""
-    with contextlib.suppress(OSError, ValueError):
-        last = urlsplit((data / _ADDRESS).read_text(encoding="utf-8").strip()).port
-        if last and is_free(last):
-            return last
-    return free_port(SANDBOX_PORT)
-
-
-def _keep_address(data: Path, url: str) -> str:
-    """Write down where a sandbox is reached; returns where that was before, if it was elsewhere."""
-    file, earlier = data / _ADDRESS, ""
-    with contextlib.suppress(OSError, ValueError):
-        earlier = file.read_text(encoding="utf-8").strip()
-    file.write_text(f"{url}\n", encoding="utf-8")
-    return earlier if earlier != url else ""
 
 
 @contextlib.contextmanager

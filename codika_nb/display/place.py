@@ -25,6 +25,7 @@ Step = Literal[
     "new-code",
     "more-time",
     "start-a-sandbox",
+    "moved",
     "which-server",
     "name-instance",
     "name-workflow",
@@ -98,6 +99,11 @@ _WORDS: dict[Step, dict[Place, str]] = {
         "before only if both have the same data=FOLDER.",
         "command": "Is the sandbox running? codika-nb sandbox starts one. It knows the accounts and deployments "
         "of before only if both have the same --data FOLDER.",
+    },
+    "moved": {
+        "notebook": "It was at {earlier} before, where another program is now: %codika_login makes a profile "
+        "for here.",
+        "script": "It was at {earlier} before, where another program is now: log in again.",
     },
     "which-server": {
         "notebook": "Is this address a Codika server? %codika_whoami shows which one is in use.",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..display.design import output
 from ..display.markup import Bundle, Shown, after, card, code, folded, line
+from ..display.place import next_step
 from ..display.table import cell, html_table, text_table
 from ..display.text import moment_text, plain
 from ..in_process import is_inside
@@ -65,11 +66,15 @@ def identity(known: Identity) -> Bundle:
     return card("Signed in", rows, good=True)
 
 
-def sandbox(running: Any, *, runs: str = "") -> Bundle:
-    """Where the sandbox is, where its mail arrives, and who runs workflows if that is worth a word."""
+def sandbox(running: Any, *, runs: str = "", earlier: str = "") -> Bundle:
+    """Where the sandbox is, where its mail arrives, and who runs workflows if that is worth a word.
+
+    `earlier` is where it was before, if that was elsewhere.
+    """
     if is_inside(running.url):  # where no browser gets to
         return line(f"The sandbox is here, at {running.url}; sandbox.inbox in a cell shows its mail.")
     runs = f" Workflows run in {plain(runs)}." if runs else ""
+    runs += f" {next_step('moved', earlier=plain(earlier))}" if earlier else ""
     text = f"Sandbox at {running.url}; its mail arrives at {running.inbox_url}{runs and '.'}{runs}"
     link = f'<a href="{html.escape(running.inbox_url)}" target="_blank" rel="noopener">inbox</a>'
     rich = f"Sandbox at <code>{html.escape(running.url)}</code>; its mail arrives in the {link} (<code>sandbox.inbox</code>).{html.escape(runs)}"

@@ -25,7 +25,7 @@ from .remote_sandbox import RemoteSandbox, find
 
 @magic(
     option("--data", metavar="DIR", help="keep everything in this folder; else it goes with the sandbox"),
-    option("--port", type=int, default=0, help="a free one if left out"),
+    option("--port", type=int, default=0, help="a free one if left out; with --data the one it had last"),
     option("--stand-ins", action="append", default=[], metavar="FILE", help="Python that answers workflows"),
     option("--engine", metavar="n8n|URL", help="run workflows in n8n; its key in CODIKA_N8N_API_KEY"),
     option("--stop", action="store_true", help="stop it, and use the real platform again"),
@@ -58,8 +58,9 @@ def codika_sandbox(shell: InteractiveShell, arguments: Namespace) -> Any:
             text = f"A sandbox is already running: {' and '.join(left_out)} can only be given to a new one."
             display(line(text), raw=True)
     kernel.use_sandbox(sandbox)
-    runs = sandbox.runs_workflows if arguments.engine and isinstance(sandbox, Sandbox) else ""
-    show(shell, sandbox, sandbox_card(sandbox, runs=runs))
+    own = sandbox if isinstance(sandbox, Sandbox) else None
+    runs = own.runs_workflows if own and arguments.engine else ""
+    show(shell, sandbox, sandbox_card(sandbox, runs=runs, earlier=own.moved_from if own else ""))
     return sandbox
 
 

@@ -44,7 +44,7 @@ class Sandbox:
 
     Args:
         host: the address to listen on; others than loopback put a token before the inbox, as a proxy does.
-        port: the port to listen on; 0 takes a free one.
+        port: the port to listen on; 0 takes the one it had last with its data, or a free one.
         data: a folder to keep everything in; without it, all is forgotten when the sandbox stops.
         clock: the time it lives in; `sandbox.clock.advance(600)` makes ten minutes pass.
         ip_limit: how many codes an IP address may ask for within an hour.
@@ -209,6 +209,11 @@ class Sandbox:
         """The base URL, without a slash at its end; also in a process that was forked from this one."""
         running = self._running
         return self._live().url if running is None else running.url
+
+    @property
+    def moved_from(self) -> str:
+        """Where it was reached before with its data, if that was elsewhere: profiles are of that address."""
+        return self._live().moved_from
 
     @property
     def runs_workflows(self) -> str:

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 from .. import in_process
 from ..errors import ConfigError
+from ..files import write_whole
 from ..loops import IN_BROWSER, Loop
 from .engine import Engine
 from .kept import KeptStore
@@ -38,6 +39,8 @@ Answer = TypeVar("Answer")
 # As many are accepted before anything else is done.
 _BACKLOG = 128
 _MOST_CONNECTIONS = 1024
+# The file in its data that says where it was reached last.
+_ADDRESS = "address"
 # Seconds between two looks at the files of stand-ins.
 _LOOK_AT_FILES = 1.0
 
@@ -60,6 +63,8 @@ class Start(ABC):
     port: int
     url: str = field(init=False)
     engine: Engine = field(init=False)
+    #: Where it was reached before with its data, if that was elsewhere.
+    moved_from: str = field(default="", init=False)
 
     @abstractmethod
     def start(self) -> None:
@@ -183,8 +188,10 @@ class Serving(Start):
     host: str
 
     def start(self) -> None:
-        self._socket = _listen(self.host, self.port)
+        earlier = self._earlier_address()
+        self._socket = self._listen(earlier)
         self.url = _url(self.host, self._socket.getsockname()[1])
+        self.moved_from = earlier if earlier != self.url else ""
         self._ready = threading.Event()
         self._problem: Exception | None = None
         self.thread = threading.Thread(target=self._serve, name="codika-sandbox", daemon=True)
@@ -193,6 +200,23 @@ class Serving(Start):
         if self._problem is not None:
             self.thread.join()
             raise self._problem
+        if self.data is not None:
+            with contextlib.suppress(OSError):  # a full disk keeps nobody from calling
+                write_whole(self.data / _ADDRESS, f"{self.url}\n".encode())
+
+    def _earlier_address(self) -> str:
+        """Where it was reached last with its data: profiles and links of folders are of that."""
+        if self.data is not None:
+            with contextlib.suppress(OSError, ValueError):
+                return (self.data / _ADDRESS).read_text(encoding="utf-8").strip()
+        return ""
+
+    def _listen(self, earlier: str) -> socket.socket:
+        """A socket at its port; where none is given, at the earlier one if that is free."""
+        if self.port == 0:
+            with contextlib.suppress(ConfigError, ValueError):
+                return _listen(self.host, urlsplit(earlier).port or 0)
+        return _listen(self.host, self.port)
 
     def stop(self) -> None:
         with contextlib.suppress(RuntimeError):  # it has stopped by itself
