@@ -35,12 +35,17 @@ Example:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from functools import partial
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from .redaction import redact
+
+E = TypeVar("E", bound=Exception)
+#: How many members are named where one of them may be meant, and how like a misspelt one has to be.
+_MOST_MEANT, _LIKE = 3, 0.65
 
 __all__ = [
     "APIError",
@@ -115,7 +120,23 @@ class CodikaError(Exception):
 
 def call_error(message: str) -> TypeError:
     """What is raised for a call with other arguments than it takes: shown as an error of ours is."""
-    error = TypeError(message)
+    return _shown_as_ours(TypeError(message))
+
+
+def attribute_error(owner: object, name: str, names: Iterable[str]) -> AttributeError:
+    """What is raised for a member that there is not: names those of `names` that may be meant."""
+    listed = [each for each in names if each.isidentifier()]
+    near: list[str] = []
+    for word in (name, name.removesuffix("s")):
+        near = near or [each for each in listed if word in each.split("_")]
+    near = near or get_close_matches(name.lower(), listed, n=1, cutoff=_LIKE)
+    meant = f": did you mean {' or '.join(near[:_MOST_MEANT])}?" if near else "."
+    # Without a name of its own: Python would say once more what may be meant.
+    said = f"{type(owner).__name__} has no {name}{meant}"
+    return _shown_as_ours(AttributeError(redact(said), name="", obj=None))
+
+
+def _shown_as_ours(error: E) -> E:
     error._render_traceback_ = partial(_of_the_person, error)  # type: ignore[attr-defined]
     return error
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import traceback
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -204,6 +205,27 @@ def test_a_run_that_is_asked_for_by_its_id_need_not_repeat_it(given: dict[str, A
     ended = outcome(api.get_execution_status("e"), answer({"success": None, "execution": run}))
     assert (ended.execution_id, ended.result) == ("e", 1)
     assert outcome(api.get_execution("e"), answer({"execution": run})).codika_execution_id == "e"
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("id", ": did you mean execution_id or workflow_id or trigger_id?"),
+        ("executionId", ": did you mean execution_id?"),
+        ("workflow", ": did you mean workflow_id?"),
+        ("stats", ": did you mean status?"),
+        ("zzz", "."),
+    ],
+)
+def test_a_member_that_there_is_not_names_the_one_that_may_be_meant(name: str, meant: str) -> None:
+    answer = {"executionId": "x", "workflowId": "greet", "status": "failed", "new": 3, "odd\x1b[1m": 4}
+    run = ExecutionSummary.model_validate(answer)
+    assert run.new == 3  # type: ignore[attr-defined]  # a newer platform's
+    assert copy.deepcopy(run) == run
+    with pytest.raises(AttributeError) as missing:
+        getattr(run, name)
+    assert str(missing.value) == f"ExecutionSummary has no {name}{meant}"
+    assert "Did you mean" not in "".join(traceback.format_exception(missing.value))
 
 
 def test_an_id_once_received_survives() -> None:

@@ -384,6 +384,11 @@ def test_a_call_that_fails_shows_the_persons_own_lines(shell: Kernel, greeter: P
         assert f"----> 2 {call}" in shown
         assert "TypeError: greet() " in shown
         assert not re.search("site-packages|codika_nb/", shown)
+    for attribute, meant in (("list_runs", "list_executions"), ("executions", "list_executions")):
+        missing = shell.run(f"c.{attribute}")
+        shown = re.sub(r"\x1b\[[\d;]*m", "", "\n".join(missing.traceback))
+        assert f"AttributeError: Client has no {attribute}: did you mean {meant}?" in shown
+        assert not re.search("site-packages|codika_nb/", shown)
     within = "def f(n):\n    return f(n - 1) if n else c.run_workflow('greet', {})\n"
     chained = shell.run(f"{within}try:\n    1 / 0\nexcept ZeroDivisionError:\n    f(400)")
     shown = re.sub(r"\x1b\[[\d;]*m", "", "\n".join(chained.traceback))

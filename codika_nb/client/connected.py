@@ -14,7 +14,7 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from .. import in_process
-from ..errors import AuthenticationError, ConfigError
+from ..errors import AuthenticationError, ConfigError, attribute_error
 from ..models import Identity
 from ..profiles import MaskedKey, mask
 from ..profiles.credential import Credential, resolve, signed_in
@@ -274,6 +274,12 @@ class Connected(HoldsKey, API, Generic[Pool]):
         if other._owner:
             other._connections = Connections(self._new_pool(workers), repr(self))
         return other
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            there = () if name.startswith("_") else (each for each in dir(type(self)) if each[0] != "_")
+            raise attribute_error(self, name, there)
 
     def __repr__(self) -> str:
         # Looking at a client must not be what makes it read files, or fail.

@@ -14,6 +14,7 @@ from pydantic.alias_generators import to_camel
 from ..display.design import output
 from ..display.markup import identifier, moment
 from ..display.table import Cell, cell, data_frame, html_table, text_table
+from ..errors import attribute_error
 from ..redaction import redact
 
 if TYPE_CHECKING:
@@ -81,6 +82,17 @@ class Answer(BaseModel):
             except ValidationError as error:
                 refused = error
         raise told or refused
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            try:
+                return super().__getattr__(name)
+            except AttributeError:
+                # A property has words of its own; what begins with an underscore nobody has typed.
+                if name.startswith("_") or hasattr(type(self), name):
+                    raise
+            raise attribute_error(self, name, [*type(self).model_fields, *(self.model_extra or {})])
 
     def __repr__(self) -> str:
         # Text in a repr has no control characters, but it may repeat a key.

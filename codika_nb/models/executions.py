@@ -114,7 +114,7 @@ class Execution(_Run):
         if self.status == "success":
             return redact(f"Execution({status}{took}, result={self.result_data!r})")
         why = f", {self.error_details.message!r}" if self.error_details else ""
-        return redact(f"Execution({status}{took}{why}, id={self.execution_id!r})")
+        return redact(f"Execution({status}{took}{why}, execution_id={self.execution_id!r})")
 
     def _repr_html_(self) -> str:
         return execution_card(self, "The run")["text/html"]
@@ -136,6 +136,11 @@ class ExecutionDetails(Answer):
     n8n_execution_id: str | None = None
     status: str = ""
     n8n_execution: Any = Field(default=None, repr=False)
+
+    @property
+    def execution_id(self) -> str:
+        """The run's id, under the name that it has everywhere else."""
+        return self.codika_execution_id
 
     @property
     def nodes(self) -> list[NodeRun]:
@@ -172,7 +177,7 @@ class ExecutionDetails(Answer):
     def __repr__(self) -> str:
         headings, rows = self._rows()
         table = text_table(headings, rows) if rows else "no node has been recorded"
-        told = f"ExecutionDetails({plain(self.status)}, id={self.codika_execution_id!r})"
+        told = f"ExecutionDetails({plain(self.status)}, execution_id={self.execution_id!r})"
         why = f"\n{reason}" if (reason := self.reason) else ""
         payload = self.payload
         sent = "" if payload is None else f"\nPayload: {plain(json.dumps(payload, ensure_ascii=False), 500)}"
