@@ -228,6 +228,32 @@ def test_a_member_that_there_is_not_names_the_one_that_may_be_meant(name: str, m
     assert "Did you mean" not in "".join(traceback.format_exception(missing.value))
 
 
+def test_an_answer_shows_itself_as_a_card() -> None:
+    answer = {
+        "processInstanceId": "i-1",
+        "title": f"A <b>title</b> {KEY}",
+        "isActive": True,
+        "installedAt": "2026-01-02T03:04:05Z",
+        "deployment": {"deploymentParameters": {"token": KEY}, "workflows": [{"workflowId": "greet"}]},
+        "new": KEY,
+    }
+    shown = models.Instance.model_validate(answer)._repr_html_()
+    assert "Instance</div>" in shown
+    assert "Process instance id</dt><dd><code" in shown
+    assert "A &lt;b&gt;title&lt;/b&gt; cko_aB12..." in shown
+    assert "Is active</dt><dd>yes" in shown
+    assert 'datetime="2026-01-02T03:04:05+00:00"' in shown
+    assert "<summary>Deployment</summary>" in shown
+    assert "greet" in shown
+    assert "New</dt>" not in shown
+    assert KEY[9:20] not in shown
+    minted = models.MintedKey.model_validate({"raw": KEY, "name": "ci", "scopes": ["a", "b"]})
+    assert "Scopes</dt><dd>a, b<" in minted._repr_html_()
+    assert KEY[9:20] not in minted._repr_html_()
+    bundle = models.KeyBundle.model_validate({"apiKey": {"raw": KEY}})
+    assert KEY[9:20] not in bundle._repr_html_()
+
+
 def test_an_id_once_received_survives() -> None:
     api = API()
     api.instance = "i"

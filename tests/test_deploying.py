@@ -140,6 +140,7 @@ def test_a_version_that_was_tried_is_published_by_itself(client: Client, greeter
     assert client.publish_use_case(second).version == "1.1"
     project = UseCase.load(greeter).project
     assert project is not None
+    assert first.project_id == second.project_id == project.project_id
     assert client.publish_use_case(first).version == "1.0"  # of which the project is known as well
     with pytest.raises(InvalidRequestError, match="this one is deprecated") as refused:
         client.publish_use_case(second)

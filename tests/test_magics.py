@@ -439,6 +439,9 @@ def test_variables_are_parts_of_words_everywhere(shell: Kernel, sandbox: Sandbox
         ("%codika_login zoe@example.com --organization x", "--organization-id"),
         ("%codika_deploy x --DRY-RUN", "--dry-run"),
         ("%codika_instances --hepl", "--help"),
+        ("%codika_instances --env prod", "--environment"),
+        ("%codika_trigger greet --env prod", "--instance"),
+        ("%codika_executions greet --environment prod", "--instance"),
     ],
 )
 def test_a_misspelt_option_is_found(shell: Kernel, line: str, meant: str) -> None:

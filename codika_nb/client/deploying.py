@@ -64,7 +64,7 @@ def deploy(
         # There from now on, whatever becomes of the deployment: the next one goes to it, too.
         yield from _record_project(api, made, target, owner)
     deployed = yield from _send(api, made, target, rule)
-    deployed = deployed.model_copy(update={"findings": surprising})
+    deployed = deployed.model_copy(update={"findings": surprising, "project_id": target})
     api._deployed(deployed, made, target, owner)
     try:
         if made.project is None or _is_nameless(made, target):

@@ -12,8 +12,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic.alias_generators import to_camel
 
 from ..display.design import output
-from ..display.markup import identifier, moment
+from ..display.markup import card, code, folded, identifier, moment, tree
 from ..display.table import Cell, cell, data_frame, html_table, text_table
+from ..display.text import LONGEST, plain
 from ..errors import attribute_error
 from ..redaction import redact
 
@@ -109,6 +110,37 @@ class Answer(BaseModel):
 
     def __str__(self) -> str:
         return repr(self)
+
+    def _repr_html_(self) -> str:
+        told: list[tuple[str, Cell]] = []
+        nested = ""
+        for name, value in _told(self).items():
+            label = name.replace("_", " ").capitalize()
+            if isinstance(value, list) and all(isinstance(each, str) for each in value):
+                told.append((label, plain(", ".join(value), LONGEST)))
+            elif not isinstance(value, dict | list):
+                told.append((label, _shown(name, value)))
+            elif value:
+                nested += folded(label, tree(value))
+        kind = re.sub("(?<=[a-z])(?=[A-Z])", " ", type(self).__name__).capitalize()
+        return card(kind, told, rich=nested)["text/html"]
+
+
+def _told(value: Any) -> Any:
+    """A value as plain data without keys, of the members that a repr has."""
+    if isinstance(value, Answer):
+        value = dict(value.__repr_args__())
+    if isinstance(value, dict):
+        return {redact(str(name)): _told(member) for name, member in value.items()}
+    if isinstance(value, list | tuple):
+        return [_told(each) for each in value]
+    return redact(value) if isinstance(value, str) else value
+
+
+def _shown(name: str, value: object) -> Cell:
+    if isinstance(value, datetime):
+        return moment(value)
+    return code(str(value)) if isinstance(value, str) and re.search("(^|_)id$", name) else cell(value)
 
 
 Path = tuple[int | str, ...]

@@ -40,6 +40,8 @@ class Deployment(Answer):
     deployment_status: Literal["deployed", "failed", "pending"] | str = ""
     error: str | None = None
     metadata_documents_stored: tuple[KeptFile, ...] = ()
+    #: The project that it was deployed to.
+    project_id: str | None = None
     #: The process instance in production, where this has been published at once (``--publish``).
     published: str | None = None
     #: What the check has found that may surprise: of each finding its rule and what it says.

@@ -117,6 +117,10 @@ class Magic:
 _MOST_LINES = 25
 
 
+#: Options under other names that people know: ``--instance prod`` is the one in production.
+_ALSO_CALLED = {"env": "instance", "environment": "instance"}
+
+
 class _Parser(MagicArgumentParser):
     """Says of an option that there is not which one may have been meant."""
 
@@ -124,7 +128,9 @@ class _Parser(MagicArgumentParser):
         unknown = re.match(r"unrecognized arguments: -+([^\s=]+)", message)
         options = *(name for action in self._actions for name in action.option_strings), "--help"
         there = [name.lstrip("-") for name in options]
-        near = difflib.get_close_matches(unknown[1].lower(), there, n=1) if unknown else []
+        typed = unknown[1].lower() if unknown else ""
+        near = [name for name in there if typed and name.startswith(typed)]
+        near = near or difflib.get_close_matches(_ALSO_CALLED.get(typed, typed), there, n=1)
         if near:
             raise UsageError(f"{message}: did you mean --{near[0]}?")
         example = re.search(r"^ *(Example: .+)", self.description or "", re.MULTILINE)
