@@ -115,6 +115,8 @@ def test_endless_loops_and_a_long_queue_do_not_stall_the_others() -> None:
     assert sys.getswitchinterval() == pytest.approx(usual)
 
 
+# A thread that is ended may be in a callback of the garbage collector, which lets no exception pass.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_stand_ins_that_never_end_are_not_piled_up() -> None:
     release = threading.Event()
     with Sandbox() as sandbox:
@@ -137,6 +139,31 @@ def test_stand_ins_that_never_end_are_not_piled_up() -> None:
             # Once they are gone, there is room again.
             sandbox.workflow("hangs")(lambda _payload: "again")
             assert deployed.run({}, "hangs")["resultData"] == "again"
+
+
+def test_a_stand_in_that_ignores_its_end_is_ended_all_the_same() -> None:
+    ignored = threading.Event()
+
+    def stubborn(_payload: object) -> None:
+        try:
+            while True:
+                pass
+        except SystemExit:
+            ignored.set()
+        while True:
+            pass
+
+    with Sandbox() as sandbox:
+        platform = Platform(sandbox)
+        with platform.http:
+            deployed = Deployed(platform, workflow("loops"))
+            sandbox.workflow("loops", time_limit=0.05)(stubborn)
+            assert "within 0.05 seconds" in deployed.run({}, "loops")["errorDetails"]["message"]
+            assert ignored.wait(30)
+            for thread in threading.enumerate():
+                if "stand-in-stubborn" in thread.name:
+                    thread.join(30)
+                    assert not thread.is_alive()
 
 
 def test_an_engine_of_another_kind_can_be_plugged_in() -> None:

@@ -58,6 +58,10 @@ class _ShortTurns:
 _short_turns = _ShortTurns()
 
 
+# Seconds until a thread that has not ended is interrupted once more.
+_AGAIN = 1.0
+
+
 class _TimeIsUp(SystemExit):
     """Raised in a thread whose work nobody waits for any more; ends it without a word."""
 
@@ -94,6 +98,8 @@ class StandInThread:
             ctypes.pythonapi.PyThreadState_SetAsyncExc(
                 ctypes.c_ulong(self._thread.ident or 0), ctypes.py_object(_TimeIsUp)
             )
+            # Lost where it arrives in what lets nothing pass, such as a callback of the garbage collector.
+            self._loop.call_later(_AGAIN, self.interrupt)
 
     def _run(self) -> None:
         settle: Callable[[], None] = partial(self.answer.set_exception, RuntimeError("The thread was ended."))
