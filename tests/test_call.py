@@ -222,6 +222,9 @@ def test_a_member_that_there_is_not_names_the_one_that_may_be_meant(name: str, m
     run = ExecutionSummary.model_validate(answer)
     assert run.new == 3  # type: ignore[attr-defined]  # a newer platform's
     assert copy.deepcopy(run) == run
+    offered = [each for each in dir(run) if each[0] != "_"]
+    assert {"execution_id", "error", "model_dump"} <= set(offered)
+    assert not {"json", "construct", "model_fields"} & set(offered)
     with pytest.raises(AttributeError) as missing:
         getattr(run, name)
     assert str(missing.value) == f"ExecutionSummary has no {name}{meant}"

@@ -890,6 +890,11 @@ def test_tab_completes_options_profiles_and_workflows(
     assert completions(shell, "run = %codika_trigger g") == ["greet"]
     assert completions(shell, "run = %codika_trigger greet ") == ["language=", "name="]
     assert completions(shell, "run = %codika_trigger greet name=Ada l") == ["language="]
+    assert completions(shell, "run = %codika_trigger greet name=Ada language=f") == ["language=fr"]
+    assert completions(shell, "run = %codika_trigger greet --instance p") == ["prod"]
+    assert completions(shell, "greet = client.workflow('gr") == ["greet"]
+    assert completions(shell, 'with Client() as client:\n    client.run_workflow( "') == ["greet"]
+    assert "greet" not in completions(shell, "'.workflow(' + gr")
     within = str(greeter.parent)
     assert completions(shell, f"_ = %codika_deploy {within}/gr") == [f"{within}/greeter/"]
     assert completions(shell, f"%codika_deploy --dry-run {within}/greeter/w") == [

@@ -39,6 +39,13 @@ def _as_text(given: Any) -> Any:
 Id = Annotated[str, BeforeValidator(_as_text)]
 
 
+_OF_PYDANTIC = {name for name in dir(BaseModel) if name[0] != "_"} - {
+    "model_copy",
+    "model_dump",
+    "model_dump_json",
+}
+
+
 class Answer(BaseModel):
     """A value from the platform; unknown members are kept.
 
@@ -94,6 +101,10 @@ class Answer(BaseModel):
                 if name.startswith("_") or hasattr(type(self), name):
                     raise
             raise attribute_error(self, name, [*type(self).model_fields, *(self.model_extra or {})])
+
+    def __dir__(self) -> list[str]:
+        # What Tab offers: pydantic's many methods are for those who know them.
+        return [name for name in super().__dir__() if name not in _OF_PYDANTIC]
 
     def __repr__(self) -> str:
         # Text in a repr has no control characters, but it may repeat a key.

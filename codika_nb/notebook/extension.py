@@ -6,6 +6,7 @@ when somebody asks for its help.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,9 @@ HOMES = {
 #: Those that take a cell as well.
 CELL_MAGICS = ("codika_trigger",)
 MAGICS = {f"codika_{name}": home for home, names in HOMES.items() for name in names}
+
+#: The name of a workflow, as a client's method takes it: ``client.workflow("gr``.
+CALL = re.compile(r"""\.(?:workflow|\w+_workflow|run_many|list_executions)\(\s*["']([^"'\s]*)$""")
 
 
 def magic_of(name: str) -> Magic:
@@ -117,7 +121,7 @@ def forget_secrets(result: ExecutionResult) -> None:
 
 def complete(context: CompletionContext) -> dict[str, Any]:
     """Complete the options of our magics, and values that this machine knows by itself."""
-    if "%codika_" not in context.text_until_cursor:
+    if "%codika_" not in context.text_until_cursor and not CALL.search(context.text_until_cursor):
         return {"completions": [], "suppress": False}
     completion = import_module(".completion", __package__)
     completed: dict[str, Any] = completion.complete(context, MAGICS, magic_of)
