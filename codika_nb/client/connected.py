@@ -278,6 +278,8 @@ class Connected(HoldsKey, API, Generic[Pool]):
     if not TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Any:
+            if hasattr(type(self), name):  # what could not be found is within it
+                return object.__getattribute__(self, name)
             there = () if name.startswith("_") else (each for each in dir(type(self)) if each[0] != "_")
             raise attribute_error(self, name, there)
 

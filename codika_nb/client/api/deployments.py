@@ -187,8 +187,7 @@ class DeploymentsAPI(Platform):
         if not isinstance(template, str) or not {"/", os.sep}.isdisjoint(template):
             raise ConfigError(
                 "What is published is a version that was deployed, not a folder.",
-                next_action="Give what deploy_use_case(folder) has returned; "
-                "%codika_deploy FOLDER --publish does both.",
+                next_action="Give what deploy_use_case(folder) has returned.",
             )
         made = (
             each.project_id
