@@ -123,14 +123,14 @@ def call_error(message: str) -> TypeError:
     return _shown_as_ours(TypeError(message))
 
 
-def attribute_error(owner: object, name: str, names: Iterable[str]) -> AttributeError:
-    """What is raised for a member that there is not: names those of `names` that may be meant."""
+def attribute_error(owner: object, name: str, names: Iterable[str], hint: str = "") -> AttributeError:
+    """What is raised for a member that there is not: names those that may be meant, or gives the hint."""
     listed = [each for each in names if each.isidentifier()]
     near: list[str] = []
     for word in (name, name.removesuffix("s")):
         near = near or [each for each in listed if word in each.split("_")]
     near = near or get_close_matches(name.lower(), listed, n=1, cutoff=_LIKE)
-    meant = f": did you mean {' or '.join(near[:_MOST_MEANT])}?" if near else "."
+    meant = f": did you mean {' or '.join(near[:_MOST_MEANT])}?" if near else hint or "."
     # Without a name of its own: Python would say once more what may be meant.
     said = f"{type(owner).__name__} has no {name}{meant}"
     return _shown_as_ours(AttributeError(redact(said), name="", obj=None))

@@ -243,6 +243,27 @@ def test_whoami_of_nobody_and_of_a_key_that_is_refused(
     assert "x" * 8 not in json.dumps(said)
 
 
+def test_somebody_uses_another_account(
+    ours: Command, sandbox: Sandbox, own_settings: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["auth", "use"]) == 0
+    assert capsys.readouterr().out == "No profile is saved here.\n"
+    for company in ("Acme", "Beta"):
+        email = f"{company.lower()}@example.com"
+        ours("signup-request", "--email", email)
+        code = sandbox.code_for(email)
+        assert ours("signup-complete", "--email", email, "--code", code, "--company", company)
+    capsys.readouterr()
+    assert main(["auth", "use", "acme"]) == 0
+    assert capsys.readouterr().out == "Active from now on: Acme, profile acme.\n"
+    assert ours("whoami")[1]["profileName"] == "acme"
+    capsys.readouterr()
+    assert main(["auth", "use"]) == 0
+    assert re.search(r"active +acme +Acme +http.*\n +beta +Beta +http", capsys.readouterr().out)
+    assert main(["auth", "use", "gamma"]) == 1
+    assert "gamma" in capsys.readouterr().err
+
+
 def test_somebody_logs_out(
     ours: Command, sandbox: Sandbox, own_settings: Path, capsys: pytest.CaptureFixture[str], codika_tool: Tool
 ) -> None:

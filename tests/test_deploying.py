@@ -900,7 +900,7 @@ def test_runs_are_listed_with_marks_moments_and_how_to_look_into_one() -> None:
     assert "get_execution_status" not in failed + pending
     assert runs[0].execution_id in well
     with pytest.raises(AttributeError, match=r"client\.get_execution_status\(run\)\.result has it"):
-        _ = runs[0].result
+        _ = runs[0].result  # type: ignore[attr-defined]
     assert not hasattr(runs[0], "result")
     assert "result" not in runs[0].model_dump()
 

@@ -12,10 +12,12 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from codika_nb import Client, Profile, ProfileStore, Sandbox, sign_in
+from codika_nb.notebook.reading import Line, payload_of
 from tests.conftest import EMAIL, GREETER
 from tests.kernels import Kernel, Outcome, SharedKernel, kernel
 
@@ -263,8 +265,11 @@ def test_a_kernels_sandbox_with_its_data_knows_everybody_again(tmp_path: Path) -
 
 
 def test_a_profile_of_an_earlier_sandbox_is_told_from_those_of_this_one(
-    shell: Kernel, profile_name: str
+    shell: Kernel, sandbox: Sandbox, profile_name: str
 ) -> None:
+    shell.run("import os; os.environ.pop('CODIKA_BASE_URL', None)")
+    assert f"Sandbox at {sandbox.url}" in shell.run("s = %codika_sandbox").text, "that of the account in use"
+    shell.run("%env CODIKA_BASE_URL=")  # none that runs already
     shell.run("s = %codika_sandbox")
     taken = shell.run(f"_ = %codika_use {profile_name}").text
     assert "not the sandbox of this kernel." in taken
@@ -415,6 +420,21 @@ def test_a_cell_is_a_payload_too(shell: Kernel, sandbox: Sandbox, profile_name: 
     shell.run(f"_ = %codika_deploy {greeter}")
     outcome = shell.run('%%codika_trigger greet\n{\n  "name": "Ada",\n  "language": "fr"\n}\n')
     assert "Bonjour, Ada !" in outcome.text, outcome.traceback
+
+
+@pytest.mark.parametrize(
+    ("line", "sent"),
+    [
+        ('name=Ada lines=[{"sku": "A 1", "n": 2}]', {"name": "Ada", "lines": [{"sku": "A 1", "n": 2}]}),
+        ('name=Ada at={"x": {"y": [1, 2]}} n=4', {"name": "Ada", "at": {"x": {"y": [1, 2]}}, "n": 4}),
+        ('name="Ada L" tags=["a b", "c"]', {"name": "Ada L", "tags": ["a b", "c"]}),
+        ('{"name": "Ada", "q": "find x=[1] y={2}"}', {"name": "Ada", "q": "find x=[1] y={2}"}),
+        ("name={who} tags=[1, 2]", {"name": "Zoe", "tags": [1, 2]}),
+    ],
+)
+def test_values_in_json_are_words_too(line: str, sent: dict[str, Any]) -> None:
+    read = Line(f"greet {line}", {"who": "Zoe"}, payload=True)
+    assert (read.payload or payload_of(read.words[1:], {})) == sent
 
 
 def test_variables_are_parts_of_words_everywhere(shell: Kernel, sandbox: Sandbox, greeter: Path) -> None:

@@ -26,6 +26,7 @@ from codika_nb import (
     APIError,
     AsyncClient,
     Client,
+    CodikaError,
     ConfigError,
     ConflictError,
     InvalidRequestError,
@@ -198,6 +199,43 @@ def test_a_file_that_does_not_end_its_import_keeps_no_run_waiting_for_long(
         go_on.touch()
         while client.run_workflow("count", {"text": "a b"}).result["words"] != 0:
             time.sleep(0.05)
+
+
+def test_what_is_published_and_off_is_not_replaced_by_its_development(
+    ada: Profile, sandbox: Sandbox, greeter: Path
+) -> None:
+    with Client() as client:
+        client.publish_use_case(client.deploy_use_case(greeter))
+        client.deactivate_instance("prod")
+    forget()
+    with Client() as another:
+        with pytest.raises(CodikaError, match="not active"):
+            another.run_workflow("greet", {"name": "x"})
+        assert another.run_workflow("greet", {"name": "x"}, instance="dev").status == "success"
+        with pytest.raises(NotFoundError, match="There is no workflow “gret”") as missing:
+            another.list_executions("gret")
+        assert "greet" in (missing.value.next_action or "")
+
+
+def test_workflows_of_several_instances_are_listed_by_name(
+    ada: Profile, sandbox: Sandbox, greeter: Path
+) -> None:
+    with Client() as client:
+        client.deploy_use_case(greeter)
+        for name in ("words", "more"):
+            UseCase.init(greeter.parent / name, name=name, workflow=f"count-{name}")
+            client.deploy_use_case(greeter.parent / name)
+        assert list(client.workflows()) == ["count-more"]
+        assert "Of instance" in repr(client.workflows())
+        forget()
+        assert set(client.workflows()) == {"count-more", "count-words", "greet"}
+        assert client.workflows()["greet"](name="Ada")["greeting"] == "Hello, Ada!"
+        UseCase.init(greeter.parent / "again", name="again", workflow="count-more")
+        client.deploy_use_case(greeter.parent / "again")
+        forget()
+        found = client.workflows()
+        assert set(found) == {"count-words", "greet"}
+        assert "one has to be named (instance=…): count-more." in repr(found)
 
 
 def test_what_is_published_is_meant_by_its_name(ada: Profile, sandbox: Sandbox, greeter: Path) -> None:

@@ -133,7 +133,7 @@ PDF = {"fileName": "a.pdf", "mimeType": "application/pdf", "contentBase64": "JVB
         ),
         (field("number", numberType="integer"), [3, 3.0, -1], {3.5: "whole", "3": "number"}),
         (field("number", step=0.01), [0.29, 1e300, 10**5000], {0.005: "steps", float("inf"): "finite"}),
-        (field("boolean"), [True, False], {"yes": "either yes or no", 1: "either"}),
+        (field("boolean"), [True, False], {"yes": "either true or false", 1: "either"}),
         (
             field("date", minDate="2026-01-01", maxDate="2026-12-31"),
             ["2026-01-01", "2026-12-31T23:59:59Z"],

@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import json
 import pydoc
+import typing
 from collections.abc import Iterator
 from datetime import date, datetime
 from decimal import Decimal
@@ -27,6 +28,7 @@ from codika_nb import (
     ExecutionFailedError,
     InstanceKey,
     Sandbox,
+    UseCase,
     sign_in,
 )
 from codika_nb.client.workflow import Workflow
@@ -35,7 +37,7 @@ from codika_nb.usecases.received import read_schema
 from codika_nb.usecases.schema import payload, problems
 from codika_nb.usecases.signature import bound, signature
 
-from .conftest import copied
+from .conftest import GREETER, copied
 from .test_playground import CLAIM, PNG
 
 USE_CASES = Path(__file__).parent.parent / "notebooks" / "use-cases"
@@ -398,6 +400,53 @@ def test_a_misspelt_member_of_an_object_is_refused(claim: Workflow) -> None:
         items = [{**CLAIMED["items"][0], name: 3}]
         with pytest.raises(TypeError, match=rf"unexpected member 'items\[0\].{name}'. {meant}"):
             claim(**CLAIMED | {"items": items})
+
+
+def test_tools_that_read_hints_and_payloads_by_name(greet: Workflow, claim: Workflow) -> None:
+    hints = typing.get_type_hints(greet)
+    assert hints["name"] is str
+    assert set(hints) == {"name", "language", "return"}
+    assert greet.payload(name="Ada") == greet.payload({"name": "Ada"}) == {"name": "Ada", "language": "en"}
+    assert "items: Items. With what, amount, billable (optional)" in (claim.__doc__ or "")
+    with pytest.raises(TypeError, match=r"AnyWorkflow.as_tool\(\)"):
+        greet.as_tool(strict=True)  # type: ignore[call-arg]
+    odd = read_schema([{"type": "string", "key": "due-date", "label": "Due"}], "test")
+    with pytest.raises(TypeError, match=r"Did you mean \*\*\{'due-date': …\}\?"):
+        bound(odd, "f", {"due_date": "x"})
+
+
+def test_a_key_that_was_made_goes_to_the_server_that_made_it(client: Client) -> None:
+    made = client.create_organization_key("CI", scopes=["workflows:trigger", "instances:read"])
+    with Client(auth=made) as other:
+        assert other.base_url == client.base_url
+        assert other.run_workflow("greet", {"name": "Ada"}).result["greeting"] == "Hello, Ada!"
+    assert "base_url" not in made.model_dump()
+    with Client(auth=made, base_url="http://127.0.0.1:9") as named:
+        assert named.base_url == "http://127.0.0.1:9"
+
+
+def test_everything_is_json_by_the_same_name(client: Client, greet: Workflow) -> None:
+    runs = client.run_many("greet", [{"name": "Ada"}, {"name": 3}], instance=greet.instance, progress=False)
+    listed = runs.model_dump(mode="json")
+    assert [each["status"] for each in listed] == ["success", "failed"]
+    assert listed[0]["result"]["greeting"] == "Hello, Ada!"
+    assert "has to be a text" in listed[1]["error"] or "must be a string" in listed[1]["error"]
+    found = [
+        listed,
+        runs[0].model_dump(mode="json"),
+        client.whoami().model_dump(mode="json"),
+        client.list_executions(instance=greet.instance).model_dump(mode="json"),
+        UseCase.load(GREETER).verify().model_dump(mode="json"),
+    ]
+    assert json.loads(json.dumps(found)) == found
+    details = client.get_execution(runs[0])
+    assert details.error is None
+    for run, name, where in (
+        (details, "result", "get_execution_status"),
+        (client.get_execution_status(runs[0]), "nodes", "get_execution"),
+    ):
+        with pytest.raises(AttributeError, match=rf"{where}\(run\)\.{name} has it"):
+            getattr(run, name)
 
 
 def test_a_member_may_be_called_like_the_function_itself(client: Client, greet: Workflow) -> None:

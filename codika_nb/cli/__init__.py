@@ -172,7 +172,7 @@ def _add_engine(parser: argparse.ArgumentParser) -> None:
 def _add_auth(commands: Any) -> None:
     # The options of codika 3.6.0.
     auth = commands.add_parser(
-        "auth", help="sign up or log in with a code by e-mail, in two commands; whoami, logout"
+        "auth", help="sign up or log in with a code by e-mail, in two commands; whoami, use, logout"
     )
     steps = auth.add_subparsers(dest="step", required=True, metavar="COMMAND")
     for purpose, what in (("signup", "a new account"), ("login", "an account that exists")):
@@ -199,6 +199,8 @@ def _add_auth(commands: Any) -> None:
             complete.add_argument("--organization-id", metavar="ID", help="which, if there are several")
     whoami = steps.add_parser("whoami", help="say who is signed in, with which key and until when")
     whoami.add_argument("--json", action="store_true", help="print it as JSON")
+    use = steps.add_parser("use", help="make a saved profile the active one; alone, list the profiles")
+    use.add_argument("name", nargs="?", help="the profile")
     logout = steps.add_parser(
         "logout", help="remove a saved profile from this machine; its key is not revoked"
     )

@@ -1,4 +1,4 @@
-"""``codika-nb auth …``: the platform's sign-in commands, ``whoami`` and ``logout``, without Node."""
+"""``codika-nb auth …``: the platform's sign-in commands, ``whoami``, ``use`` and ``logout``, without Node."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 from typing import Any
 
 from ..client.client import Client
+from ..display.table import cell, text_table
 from ..display.text import json_text, plain
 from ..errors import CodikaError, ConfigError, NotSignedIn
 from ..profiles import ProfileStore, inbox_page
@@ -22,6 +23,8 @@ def run(arguments: argparse.Namespace) -> int:
         return _who(as_json=arguments.json)
     if arguments.step == "logout":
         return _log_out(arguments.name)
+    if arguments.step == "use":
+        return _use(arguments.name)
     try:
         signin = _carried_out(arguments)
     except CodikaError as error:
@@ -82,6 +85,28 @@ def _log_out(name: str | None) -> int:
             return 0
         name = str(used.profile.name)
     print(logged_out(ProfileStore().remove(name)))
+    return 0
+
+
+def _use(name: str | None) -> int:
+    """Make a profile the active one; without a name, list those that there are."""
+    store = ProfileStore()
+    if name:
+        profile = store.use(name)
+        whose = plain(profile.organization_name or profile.organization_id)
+        print(f"Active from now on: {whose}, profile {name}.")
+        return 0
+    active = store.active()
+    rows = [
+        [
+            "active" if active and each.name == active.name else "",
+            *map(cell, (each.name, each.organization_name or each.organization_id, each.host)),
+        ]
+        for each in store.list()
+    ]
+    print(
+        text_table(["", "Profile", "Organization", "Server"], rows) if rows else "No profile is saved here."
+    )
     return 0
 
 

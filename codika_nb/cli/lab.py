@@ -38,13 +38,15 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.port and not is_free(port):
         raise ConfigError(f"Port {port} is in use.", next_action="Choose another with --port.")
     data = folder / ".sandbox"
-    own_port = 0 if data.exists() else free_port(SANDBOX_PORT)
-    sandbox = Sandbox(port=own_port, data=data, engine=arguments.engine)
+    sandbox = Sandbox(
+        port=0 if data.exists() else free_port(SANDBOX_PORT), data=data, engine=arguments.engine
+    )
     changes = logging.getLogger("codika_nb.sandbox.stand_ins")
     changes.setLevel(logging.INFO)
     changes.addHandler(logging.StreamHandler())
     if arguments.engine is None:  # where there is one, it is wanted: functions would answer before it
         sandbox.load_stand_ins(folder / "use-cases")
+    print("Starting a sandbox and JupyterLab …", flush=True)
     token = secrets.token_urlsafe(24)
     # In the environment, not on the command line: every user of a machine can read those.
     environment = os.environ | {"CODIKA_BASE_URL": "", "JUPYTER_TOKEN": token}

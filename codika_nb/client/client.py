@@ -217,20 +217,21 @@ class Client(Performer, Connected[httpx.Client]):
     def workflows(self, *, instance: str | None = None, timeout: float | None = 120.0) -> Workflows[Workflow]:
         """The workflows of an instance that can be started, each as a Python function, by name.
 
-        One request, so what they do is said in the words of their triggers; `workflow` has their skills'.
+        What they do is said in the words of their triggers; `workflow` has their skills'.
 
         Args:
-            instance: process instance id; the one that is meant if left out (see `Client`).
+            instance: process instance id; the one that is meant if left out (see `Client`), and where
+                several may be, each of them.
             timeout: seconds to wait for each run at most; None for as long as it takes.
 
         Example:
             >>> list(client.workflows())
             ['greet']
         """
-        from .workflow import Workflow, Workflows, described  # noqa: PLC0415 - as above
+        from .workflow import Workflow, Workflows, all_described  # noqa: PLC0415 - as above
 
-        found = self.perform(described(self, None, instance, skills=False))
-        return Workflows(Workflow(self, *each, timeout) for each in found)
+        found, unclear = self.perform(all_described(self, instance))
+        return Workflows((Workflow(self, *each, timeout) for each in found), unclear)
 
     def to_async(self) -> AsyncClient:
         """An asynchronous client with the same key, server and settings, and with connections of its own.
@@ -417,7 +418,7 @@ class AsyncClient(AsyncPerformer, Connected[httpx.AsyncClient]):
     async def workflows(
         self, *, instance: str | None = None, timeout: float | None = 120.0
     ) -> Workflows[AsyncWorkflow]:
-        """The workflows of an instance as functions that are awaited; all else as with `Client.workflows`.
+        """The workflows as functions that are awaited; all else as with `Client.workflows`.
 
         Example:
             >>> async def main():
@@ -426,10 +427,10 @@ class AsyncClient(AsyncPerformer, Connected[httpx.AsyncClient]):
             >>> asyncio.run(main())
             ['greet']
         """
-        from .workflow import AsyncWorkflow, Workflows, described  # noqa: PLC0415 - as above
+        from .workflow import AsyncWorkflow, Workflows, all_described  # noqa: PLC0415 - as above
 
-        found = await self.perform(described(self, None, instance, skills=False))
-        return Workflows(AsyncWorkflow(self, *each, timeout) for each in found)
+        found, unclear = await self.perform(all_described(self, instance))
+        return Workflows((AsyncWorkflow(self, *each, timeout) for each in found), unclear)
 
     async def aclose(self) -> None:
         """Give the connections back; may be called again.

@@ -72,6 +72,13 @@ class Run:
         """Milliseconds that it took, as the platform measured."""
         return self.execution.duration if self.execution else None
 
+    def model_dump(self, **options: Any) -> dict[str, Any]:
+        """The same as plain data, fit for JSON; of an error its message."""
+        names = ("index", "label", "status", "execution_id", "result", "duration")
+        told = {name: getattr(self, name) for name in names}
+        dumped: dict[str, Any] = as_json(told | {"error": self.error and self.error.message})
+        return dumped
+
     def __repr__(self) -> str:
         error = self.error
         outcome = repr(self.result) if self.status == "success" else error and repr(error.message)
@@ -115,6 +122,16 @@ class Runs(list[Run]):
         # Held by the batch that fills the list: two at once would start the same payloads.
         self._at_work = threading.Lock()
         self._take_from(Source(payloads))
+
+    def model_dump(self, **options: Any) -> list[dict[str, Any]]:
+        """The rows as plain data, fit for JSON.
+
+        Example:
+            >>> runs = client.run_many("greet", [{"name": "Ada"}])
+            >>> runs.model_dump(mode="json")[0]["result"]["greeting"]
+            'Hello, Ada!'
+        """
+        return [each.model_dump(**options) for each in self]
 
     def _row(self, index: int, payload: Any) -> Run:
         """A row that nothing has become of yet."""

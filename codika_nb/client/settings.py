@@ -43,7 +43,9 @@ class Settings:
         env_file: str | os.PathLike[str] | None,
     ) -> None:
         if isinstance(auth, MintedKey):
-            auth = auth.raw
+            # Production's keys go where the environment says that production is.
+            its_own = auth.base_url if auth.base_url != PRODUCTION else None
+            base_url, auth = base_url or its_own, auth.raw
         if isinstance(auth, SecretStr):
             auth = auth.get_secret_value()
         if isinstance(auth, str):

@@ -30,7 +30,7 @@ def unreachable(error: Exception, base_url: str) -> TransportError:
     causes = _causes(error)
     next_action = "Check the network and try again."
     if base_url == PRODUCTION:
-        next_action += " A sandbox has to be named: base_url=…, or CODIKA_BASE_URL."
+        next_action += f" {next_step('name-the-sandbox')}"
     proxy = None if local else _proxy_to(base_url)
     if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
         proxy = None

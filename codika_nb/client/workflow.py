@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sized
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from ..display.markup import Bundle, Shown, card, code
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from .runs import Runs
 
 
-class Described:
+class AnyWorkflow:
     """What is known of a workflow, and who runs it: what it does, what it takes and what it gives."""
 
     def __init__(self, client: Any, offer: Offer, instance: str, about: str, timeout: float | None) -> None:
@@ -38,7 +38,10 @@ class Described:
         self._offer = offer
         self.instance = instance
         self.__name__ = self.__qualname__ = self.tool_name
-        self.__signature__ = signature(offer.inputs)
+        self.__signature__ = found = signature(offer.inputs)
+        #: What tools read that make a description of a function.
+        self.__annotations__ = {name: each.annotation for name, each in found.parameters.items()}
+        self.__annotations__["return"] = found.return_annotation
         self.__doc__ = _documentation(offer, about)
         self._about = about
 
@@ -83,14 +86,15 @@ class Described:
         """What it does, from its skill or its trigger."""
         return self._about or self._offer.description or self._offer.title
 
-    def payload(self, members: Mapping[str, Any]) -> dict[str, Any]:
-        """What is sent for these arguments.
+    def payload(self, given: Mapping[str, Any] | None = None, /, **members: Any) -> dict[str, Any]:
+        """What is sent for these arguments, which are given by name, or as one dict.
 
         Raises:
             TypeError: one is misspelt, or missing.
             ConfigError: a value does not fit; names every one, and why.
         """
         schema: Schema = self._offer.inputs
+        members = {**(given or {}), **members}
         values = bound(schema, self.name, members)
         converted = as_json(with_files(schema, values))
         if not schema:
@@ -164,7 +168,7 @@ class Described:
         return self._bundle()["text/html"]
 
 
-class Workflow(Described):
+class Workflow(AnyWorkflow):
     """A deployed workflow as a Python function: call it with its input as keywords, and get its result.
 
     Made by `Client.workflow`. Arguments are checked before anything is sent.
@@ -225,7 +229,7 @@ class Workflow(Described):
         return self._client.run_many(self.name, found, instance=self.instance, **options)
 
 
-class AsyncWorkflow(Described):
+class AsyncWorkflow(AnyWorkflow):
     """A deployed workflow as a function that is awaited; else as `Workflow`.
 
     Made by `AsyncClient.workflow`. Arguments are checked before anything is sent.
@@ -276,10 +280,11 @@ Function = TypeVar("Function", Workflow, AsyncWorkflow)
 
 
 class Workflows(Mapping[str, Function], Generic[Function]):
-    """The workflows of an instance by name: ``flows["greet"]``, or ``flows.greet``."""
+    """Workflows by name: ``flows["greet"]``, or ``flows.greet``."""
 
-    def __init__(self, functions: Iterable[Function]) -> None:
+    def __init__(self, functions: Iterable[Function], unclear: Sequence[str] = ()) -> None:
         self._functions: dict[str, Function] = {each.name: each for each in functions}
+        self._unclear = unclear
 
     def __getitem__(self, name: str) -> Function:
         return self._functions[name]
@@ -302,7 +307,13 @@ class Workflows(Mapping[str, Function], Generic[Function]):
         return list(self._functions)
 
     def __repr__(self) -> str:
-        return "\n".join(f"{each.name}{_short(each.__signature__)}  {each.about}" for each in self.values())
+        told = [f"{each.name}{_short(each.__signature__)}  {each.about}" for each in self.values()]
+        if len(where := {each.instance for each in self.values()}) == 1:
+            told.append(f"Of instance {min(where)}; client.workflows(instance=…) has another's.")
+        if self._unclear:
+            names = ", ".join(map(plain, self._unclear))
+            told.append(f"In several instances, so that one has to be named (instance=…): {names}.")
+        return "\n".join(told)
 
 
 def described(
@@ -329,6 +340,25 @@ def described(
     return [(offer, there, words.get(name, "")) for name, offer in offers.items()]
 
 
+def all_described(api: API, instance: str | None) -> Steps[tuple[list[tuple[Offer, str, str]], list[str]]]:
+    """The same of all workflows of the instance that is meant, or of each one that may be.
+
+    Beside it, the names that several of these have, of which none is meant.
+    """
+    try:
+        return (yield from described(api, None, instance, skills=False)), []
+    except ConfigError as error:
+        if not (several := error.details.get("instances")):
+            raise
+    found: list[tuple[Offer, str, str]] = []
+    for each in several:
+        known = yield from API.get_instance.describe(api, each, workflows=True)
+        found += [(offer, each, "") for offer in offers_at(known, None).values() if offer.http]
+    names = [offer.workflow for offer, _, _ in found]
+    unclear = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+    return [each for each in found if each[0].workflow not in unclear], unclear
+
+
 def _words(api: API, instance: str) -> Steps[dict[str, str]]:
     try:
         found = yield from API.get_skills.describe(api, instance)
@@ -345,7 +375,10 @@ def _documentation(offer: Offer, about: str) -> str:
 
 def _described(field: Any) -> str:
     one_of = f"One of {choices(field)}" if getattr(field, "options", None) else ""
-    return ". ".join(filter(None, (field.label, field.description, one_of)))
+    inner = getattr(field, "schema_", None) or getattr(field, "item_schema", None) or ()
+    members = [each.key if is_needed(each) else f"{each.key} (optional)" for each in fields(inner)]
+    within = f"With {', '.join(members)}" if members else ""
+    return ". ".join(filter(None, (field.label, field.description, one_of, within)))
 
 
 def _example(schema: Schema) -> str:

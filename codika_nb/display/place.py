@@ -26,6 +26,7 @@ Step = Literal[
     "more-time",
     "start-a-sandbox",
     "moved",
+    "name-the-sandbox",
     "which-server",
     "name-instance",
     "name-workflow",
@@ -104,6 +105,11 @@ _WORDS: dict[Step, dict[Place, str]] = {
         "notebook": "It was at {earlier} before, where another program is now: %codika_login makes a profile "
         "for here.",
         "script": "It was at {earlier} before, where another program is now: log in again.",
+    },
+    "name-the-sandbox": {
+        "notebook": "A sandbox has to be named: --base-url URL, base_url=… in Python, or CODIKA_BASE_URL.",
+        "script": "A sandbox has to be named: base_url=…, or CODIKA_BASE_URL.",
+        "command": "A sandbox has to be named: --base-url URL, or CODIKA_BASE_URL.",
     },
     "which-server": {
         "notebook": "Is this address a Codika server? %codika_whoami shows which one is in use.",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Any, Self
 
 from pydantic import AliasChoices, Field, SecretStr, field_validator
 
@@ -32,6 +32,12 @@ class MintedKey(Answer):
     scopes: tuple[str, ...] = ()
     created_at: str = ""
     expires_at: str | None = None
+    #: The server that made it, to which a `Client` goes that is made with it.
+    base_url: str | None = Field(default=None, exclude=True)
+
+    def at(self, base_url: str) -> Self:
+        """The same key, which knows its server."""
+        return self.model_copy(update={"base_url": base_url})
 
     @field_validator("raw", mode="before")
     @classmethod
@@ -50,6 +56,10 @@ class KeyBundle(Answer):
     organization_name: str = ""
     is_new_user: bool | None = None
     api_key: MintedKey
+
+    def at(self, base_url: str) -> Self:
+        """The same, with a key that knows its server."""
+        return self.model_copy(update={"api_key": self.api_key.at(base_url)})
 
     def __getstate__(self) -> dict[Any, Any]:
         raise TypeError("A key is not pickled: it would be written to disk in clear.")
@@ -114,6 +124,10 @@ class Identity:
     def organization_name(self) -> str | None:
         """The same as `organization`, by the name that it has in a profile."""
         return self.organization
+
+    def model_dump(self, **options: Any) -> dict[str, Any]:
+        """The same as plain data, fit for JSON."""
+        return asdict(self) | {"scopes": [*self.scopes], "hides": [*self.hides]}
 
     def _rows(self) -> list[list[str]]:
         organization = self.organization or self.organization_id

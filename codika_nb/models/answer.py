@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar, get_args
 
@@ -54,6 +54,8 @@ class Answer(BaseModel):
     the member's own refuses by a `ValueError`.
     """
 
+    #: Members that are expected here, and where they are.
+    _elsewhere: ClassVar[Mapping[str, str]] = {}
     #: Whether lists are of no use without each of their items.
     _whole: ClassVar[bool] = False
 
@@ -100,6 +102,8 @@ class Answer(BaseModel):
                 # A property has words of its own; what begins with an underscore nobody has typed.
                 if name.startswith("_") or hasattr(type(self), name):
                     raise
+            if there := self._elsewhere.get(name):
+                raise attribute_error(self, name, (), f": {there}.{name} has it.")
             raise attribute_error(self, name, [*type(self).model_fields, *(self.model_extra or {})])
 
     def __dir__(self) -> list[str]:
@@ -286,6 +290,15 @@ class Table(list[Row]):
         moments = [name for name, field in fields.items() if datetime in get_args(field.annotation)]
         kinds = {name: _kind(fields[name].annotation) for name in names if name in fields}
         return data_frame(columns, rows=len(self), moments=moments, kinds=kinds)
+
+    def model_dump(self, **options: Any) -> list[dict[str, Any]]:
+        """The rows as plain data, each as pydantic's ``model_dump`` gives it: ``mode="json"`` for JSON.
+
+        Example:
+            >>> json.dumps(client.list_projects().model_dump(mode="json"))
+            '[{"id": ...'
+        """
+        return [row.model_dump(**options) for row in self]
 
     def __repr__(self) -> str:
         if not self:

@@ -37,6 +37,8 @@ INSTANCE: Any = Field(default=None, exclude=True, repr=False)
 class _Run(Answer):
     """A run."""
 
+    _elsewhere = dict.fromkeys(("nodes", "payload"), "client.get_execution(run)")
+
     def at(self, instance: str) -> Self:
         """The same run, which knows its process instance."""
         return self.model_copy(update={"instance": instance})
@@ -136,6 +138,13 @@ class ExecutionDetails(Answer):
     n8n_execution_id: str | None = None
     status: str = ""
     n8n_execution: Any = Field(default=None, repr=False)
+
+    _elsewhere = dict.fromkeys(("result", "duration"), "client.get_execution_status(run)")
+
+    @property
+    def error(self) -> str | None:
+        """The same as `reason`, under the name that it has in other answers; None if the run did not fail."""
+        return self.reason or None
 
     @property
     def execution_id(self) -> str:
@@ -241,12 +250,7 @@ class ExecutionSummary(_Run):
     error_details: ExecutionProblem | None = None
     instance: str | None = INSTANCE
 
-    @property
-    def result(self) -> Any:
-        """Not here: a list of runs comes without their results."""
-        raise AttributeError(
-            "A row of a list of runs holds no result: client.get_execution_status(run).result has it."
-        )
+    _elsewhere = _Run._elsewhere | {"result": "client.get_execution_status(run)"}
 
     def _repr_html_(self) -> str:
         well = {"success": True, "pending": None}.get(self.status or "", False)

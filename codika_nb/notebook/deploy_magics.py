@@ -60,7 +60,7 @@ def _raising(part: str, told: str) -> Option:
 @magic(
     option("path", help="the use-case folder; with --dry-run also a single workflow"),
     _raising("patch", "the platform's next version is 1.1 after 1.0; version.json counts 1.0.1 (default)"),
-    _raising("minor", "the same on the platform; version.json counts 1.1.0"),
+    _raising("minor", "the platform's next version is 1.1 as well; version.json counts 1.1.0"),
     _raising("major", "the platform's next version is 2.0 after 1.0; version.json counts 2.0.0"),
     option(
         *("--target-version", "--version"),
@@ -134,7 +134,7 @@ def codika_deploy(shell: InteractiveShell, arguments: Namespace) -> Any:
                 function = ", and is answered by the same function" if answered else ""
                 rows += [
                     ("Production", f"stays at its version{function}; --publish brings the next one there"),
-                    ("Called next", "this one, in development; production once this kernel has restarted"),
+                    ("Called next", "this one, in development; after a restart of the kernel, production"),
                 ]
         shown = deploy_cards.deployed(client, use_case, deployed, rows, about)
         failed = deployed.deployment_status == "failed"

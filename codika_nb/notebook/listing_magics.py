@@ -42,7 +42,9 @@ def codika_instances(shell: InteractiveShell, arguments: Namespace) -> Instances
         shell,
         found,
         listing(
-            found, "Run one's workflow: %codika_trigger WORKFLOW --instance ID {…}; for ID also dev or prod"
+            found,
+            "Client().workflows() says what they run; %codika_trigger WORKFLOW --instance ID {…} runs it, "
+            "for ID also dev or prod",
         ),
     )
     return found

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from ..display.place import read_in
 from ..display.text import plain
 from ..errors import NotSignedIn
-from ..profiles import PRODUCTION
+from ..profiles import PRODUCTION, inbox_page, is_loopback
 from ..signin.signin import SignIn
 from .kernel import open_client
 
@@ -28,7 +28,8 @@ def by_prompts(signin: SignIn) -> None:
                 client.perform(signin.request_code(email or ask(input, f"E-mail{where}: ")))
                 email = ""
             elif signin.step == "code":
-                question = f"Six-digit code sent to {signin.email} (empty for a new one): "
+                mail = f"; its mail: {inbox_page(signin.base_url)}" if is_loopback(signin.base_url) else ""
+                question = f"Six-digit code sent to {signin.email} (empty for a new one{mail}): "
                 typed = ask(getpass.getpass, question)
                 client.perform(signin.submit_code(typed) if typed.strip() else signin.resend())
             elif wanted and signin.error:

@@ -33,6 +33,11 @@ _HELD = re.compile(r"\x00(\d+)\x00")
 _MEMBER = re.compile(r"([A-Za-z_][\w.-]*)=(.*)", re.DOTALL)
 _QUOTED_MEMBER = re.compile(r"""(?<!\S)([A-Za-z_][\w.-]*=)(["'])([^"'\\\0${[][^"'\\\0${]*)\2(?!\S)""")
 
+#: What begins a value in JSON, what is another member whose value has quotes, or where an object begins.
+_MEMBER_OR_OBJECT = re.compile(
+    r"""(?P<json>(?<!\S)[A-Za-z_][\w.-]*=(?=[\[{]))|(?P<other>(?<!\S)[A-Za-z_][\w.-]*=(?:"[^"]*"|'[^']*'))|["'{]"""
+)
+
 
 class Line:
     """A line as words and, where one may stand there, a payload.
@@ -57,7 +62,7 @@ class Line:
         text = _without_habits(text)
         self.payload: dict[str, Any] | None = None
         if payload:
-            self.payload, text = self._take_object(text)
+            self.payload, text = self._take_object(self._with_json_held(text))
             text = _QUOTED_MEMBER.sub(lambda match: match[1] + self._hold(match[3]), text)
         put_in = self._put_in_member if payload else self._put_in
         words = [put_in(word) for word in _split(self._with_values_held(text))]
@@ -67,6 +72,23 @@ class Line:
             words = [word for word in words if value is None or word is not value]
         #: The words, with values in the place of variables.
         self.words = [str(word) for word in words]
+
+    def _with_json_held(self, text: str) -> str:
+        """The line with marks in the place of lists and objects in JSON that are values of ``key=value``."""
+        held = ""
+        while found := _MEMBER_OR_OBJECT.search(text):
+            if not found["json"]:
+                if not found["other"]:  # a payload begins, in which nothing is a word
+                    break
+                held, text = held + text[: found.end()], text[found.end() :]
+                continue
+            before, rest = text[: found.end()], text[found.end() :]
+            try:
+                value, end = json.JSONDecoder().raw_decode(rest)
+                held, text = held + before + self._hold(value), rest[end:]
+            except ValueError:  # a variable, or Python
+                held, text = held + before + rest[:1], rest[1:]
+        return held + text
 
     # --- variables ------------------------------------------------------------------------
 

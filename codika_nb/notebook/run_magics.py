@@ -37,8 +37,8 @@ SHOW_AFTER = 0.4
 INSTANCE = option(
     "--instance",
     metavar="ID",
-    help="process instance: its id, dev or prod; if left out, the one this kernel has deployed to last, else "
-    "the only one that has the workflow; of a use case in production that one",
+    help="process instance: its id, dev or prod. If left out: what this kernel has deployed or published "
+    "last; else the one that has the workflow, in production if it is published",
 )
 
 
@@ -155,7 +155,7 @@ def codika_executions(shell: InteractiveShell, arguments: Namespace) -> Executio
             run = f" Of one run: Client().get_execution({workflow!r})" if re.fullmatch(ID, workflow) else ""
             raise UsageError(f"{error.message} {error.next_action}{run}") from None
         runs = client.list_executions(
-            instance, workflow=workflow, failed_only=arguments.failed, limit=arguments.limit
+            workflow=workflow, instance=instance, failed_only=arguments.failed, limit=arguments.limit
         )
     instance = runs.instance or instance
     runs.of(known_here(instance).environment)

@@ -6,6 +6,7 @@ import atexit
 import os
 import shutil
 from argparse import Namespace
+from contextlib import suppress
 from typing import Any
 
 from IPython.core.error import UsageError
@@ -34,15 +35,16 @@ from .remote_sandbox import RemoteSandbox, find
 def codika_sandbox(shell: InteractiveShell, arguments: Namespace) -> Any:
     """Start a local Codika for this kernel and use it; it stops with the kernel.
 
-    Where a sandbox runs already (codika-nb lab, Binder), that one is used.
+    Where a sandbox runs already (codika-nb lab, Binder, that of the account in use), that one is used; to
+    have one of this kernel all the same, run %env CODIKA_BASE_URL= before.
     Example: sandbox = %codika_sandbox
     """
     if arguments.forget:
         return _forget(shell)
     if arguments.stop:
         return _stop(shell)
-    sandbox = _running()
     left_out = [f"--{name}" for name in ("port", "data", "engine") if getattr(arguments, name)]
+    sandbox = _running(of_account=not left_out)
     if sandbox is None:
         kept = files.kept()
         data = arguments.data or (kept and kept / "sandbox")
@@ -64,13 +66,18 @@ def codika_sandbox(shell: InteractiveShell, arguments: Namespace) -> Any:
     return sandbox
 
 
-def _running() -> Any:
-    """The sandbox that runs: the one of CODIKA_BASE_URL, looked at anew each time, else this kernel's own."""
+def _running(*, of_account: bool) -> Any:
+    """The sandbox that runs: this kernel's own, that of CODIKA_BASE_URL, or that of the account in use."""
     running = kernel.running_sandbox
+    if running and not isinstance(running, RemoteSandbox):
+        return running
+    # Looked at anew each time: somebody may have turned to another one since, or to none.
     named = find(os.environ.get("CODIKA_BASE_URL"))
-    if isinstance(running, RemoteSandbox):
-        return named  # somebody may have turned to another one since, or to none
-    return running or named
+    if of_account and "CODIKA_BASE_URL" not in os.environ:  # one that is empty stands for none
+        with suppress(ConfigError):
+            profile = resolve().profile
+            named = find(profile.host) if profile else None
+    return named
 
 
 def _load(sandbox: Sandbox, files: list[str]) -> None:

@@ -370,10 +370,11 @@ class Sandbox:
         """Revoke an organization key; it stops at once.
 
         Args:
-            key_id: its id, which is not the key, or its name; nothing happens if there is none of it. What
-                `Client.create_organization_key` has returned does as well.
+            key_id: its id, which is not the key, or its name. What `Client.create_organization_key` has
+                returned does as well.
 
         Raises:
+            LookupError: there is no such key.
             ConfigError: several keys have that name.
 
         Example:

@@ -304,7 +304,7 @@ def misfits(field: FormField | ItemField, value: Any) -> Iterator[str]:
         case NumberItem():
             yield _misfit_number(field, value)
         case BooleanItem():
-            yield "" if isinstance(value, bool) else "This is either yes or no."
+            yield "" if isinstance(value, bool) else "This is either true or false."
         case DateItem():
             yield _misfit_date(field, value)
         case SelectItem() | RadioItem():

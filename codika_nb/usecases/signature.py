@@ -52,7 +52,7 @@ def bound(schema: Schema, function: str, members: Mapping[str, Any]) -> dict[str
         return dict(members)
     for stranger in strangers(schema, members):
         what = "member" if stranger.within else "keyword argument"
-        meant = f"Did you mean {stranger.near!r}?" if stranger.near else f"{stranger.takes}."
+        meant = f"Did you mean {_as_argument(stranger.near)}?" if stranger.near else f"{stranger.takes}."
         raise call_error(f"{function}() got an unexpected {what} {stranger.path!r}. {meant}")
     missing = [repr(key) for key, field in known.items() if is_needed(field) and key not in members]
     if missing:
@@ -153,6 +153,10 @@ _BEGINNINGS = {
     b"%PDF": "application/pdf",
     b"PK\x03\x04": "application/zip",
 }
+
+
+def _as_argument(name: str) -> str:
+    return repr(name) if _is_a_name(name) else f"**{{{name!r}: …}}"
 
 
 def _is_a_name(key: str) -> bool:

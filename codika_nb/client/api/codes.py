@@ -79,7 +79,9 @@ class CodesAPI(Platform):
             ('Navy', 'cko_...')
         """
         company_members = arguments.given(name=company, description=description)
-        return _complete("/clicompletesignup", email, code, key_name, key_expires_in, company=company_members)
+        return _complete(
+            self, "/clicompletesignup", email, code, _key(key_name, key_expires_in), company=company_members
+        )
 
     @endpoint
     def complete_login(
@@ -114,7 +116,12 @@ class CodesAPI(Platform):
             ('Acme', 'cko_...')
         """
         return _complete(
-            "/clicompletelogin", email, code, key_name, key_expires_in, organizationId=organization_id
+            self,
+            "/clicompletelogin",
+            email,
+            code,
+            _key(key_name, key_expires_in),
+            organizationId=organization_id,
         )
 
 
@@ -122,16 +129,20 @@ def _request_code(route: str, email: str) -> Call[CodeSent]:
     return Call("POST", route, CodeSent.model_validate, body={"email": email}, authenticated=False)
 
 
+def _key(name: str | None, expires_in: int | None) -> dict[str, Any]:
+    return arguments.given(name=name, expiresInDays=arguments.days(expires_in))
+
+
 def _complete(
-    route: str,
-    email: str,
-    code: str,
-    key_name: str | None,
-    key_expires_in: int | None,
-    **more: Any,
+    api: Platform, route: str, email: str, code: str, key: dict[str, Any], **more: Any
 ) -> Call[KeyBundle]:
-    key = arguments.given(name=key_name, expiresInDays=arguments.days(key_expires_in))
     # Members without content are left out, as the codika tool does.
     extra = {name: value for name, value in (more | {"apiKey": key}).items() if value}
     body = {"email": email, "code": code, **extra}
-    return Call("POST", route, KeyBundle.model_validate, body=body, authenticated=False)
+    return Call(
+        "POST",
+        route,
+        lambda answer: KeyBundle.model_validate(answer).at(api.base_url),
+        body=body,
+        authenticated=False,
+    )

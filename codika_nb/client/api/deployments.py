@@ -52,7 +52,8 @@ class DeploymentsAPI(Platform):
         Raises:
             UseCaseError: the folder cannot be used as it is, or what it holds would not run (then
                 ``findings`` says why); nothing was sent.
-            ConfigError: ``project.json`` belongs to another organization or server; nothing was deployed.
+            ConfigError: the folder has been deployed for another organization or on another server, and has
+                no project here (between sandboxes of this machine one is made); nothing was deployed.
             ConflictError: another deployment of the project is under way.
             APIError: the platform refused; the folder's version stays.
 

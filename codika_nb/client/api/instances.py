@@ -111,6 +111,9 @@ def which_instance(api: Platform, instance: str | None, workflow: str | None = N
             # What is switched off, or could not be deployed, does not run: meant only if there is no other.
             failed = there.deployment is not None and there.deployment.deployment_status == "failed"
             (off if failed or there.is_active is False else fitting).append(each)
+    # One in production stays what is meant of its use case: its version in development is not run instead.
+    of_these = {each.process_id for each in fitting} - {None}
+    fitting += [each for each in off if each.environment == "prod" and each.process_id in of_these]
     fitting = fitting or off
     if len(listed) >= MOST_LISTED and len(fitting) < 2:
         raise _unclear(

@@ -136,7 +136,8 @@ class KeysAPI(Platform):
         }
         try:
             read = MintedKey.model_validate
-            return (yield from Call("POST", "/createorganizationapikeypublic", read, body=body))
+            made = yield from Call("POST", "/createorganizationapikeypublic", read, body=body)
+            return made.at(self.base_url)
         except InvalidRequestError as error:
             if "scope" in error.message and not error.next_action:
                 known = (yield from KeysAPI.verify_key.describe(self)).scopes

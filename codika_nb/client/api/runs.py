@@ -330,8 +330,8 @@ class RunsAPI(Platform):
                 raise
             try:
                 found = yield from which_instance(self, None, there)
-            except NotFoundError:
-                raise error from None
+            except NotFoundError as missing:
+                raise (error if of is None else missing) from None
             again = partial(RunsAPI.list_executions.describe, self, found, workflow=there)
             return (yield from again(failed_only=failed_only, limit=limit))
         return runs.at(there, limit or LISTED)

@@ -250,7 +250,8 @@ class Executions(Subject):
         self.instances.instance(call.caller, instance_id)
         row = self.store.find("executions", columns, id=execution_id, instance_id=instance_id)
         if row is None:
-            raise Refusal("EXECUTION_NOT_FOUND", "There is no such execution of this process instance.")
+            message = f"There is no such execution of process instance {instance_id}."
+            raise Refusal("EXECUTION_NOT_FOUND", message)
         return row
 
     # --- calls back from the engine -------------------------------------------------------

@@ -205,6 +205,8 @@ class Keys(Subject):
         )
         if len(called) > 1:
             raise Refusal("INVALID_REQUEST", f"{len(called)} keys have that name: give the id of one.")
+        if not called and self.store.find("keys", "id", id=named, kind="organization") is None:
+            raise Refusal("NOT_FOUND", "There is no such API key.")
         return str(called[0]["id"]) if called else named
 
     def _to_change(self, call: Call, key_id: str, what: str) -> sqlite3.Row:

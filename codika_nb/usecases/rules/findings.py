@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
 from ...errors import UseCaseError
 
@@ -32,6 +32,10 @@ class Finding:
     path: str
     node: str | None = None
 
+    def model_dump(self, **options: Any) -> dict[str, Any]:
+        """The same as plain data, fit for JSON."""
+        return asdict(self)
+
     def __str__(self) -> str:
         return f"{self.rule}: {self.message} ({', '.join(filter(None, (self.path, self.node)))})"
 
@@ -44,6 +48,10 @@ class Findings(list[Finding]):
     #: Mends what can be in the place where it was found; None where there is no such place.
     _mend: Callable[[Findings], Findings] | None = None
     _is_mended = False
+
+    def model_dump(self, **options: Any) -> list[dict[str, Any]]:
+        """The same as plain data, fit for JSON."""
+        return [each.model_dump(**options) for each in self]
 
     @property
     def must(self) -> Findings:
