@@ -336,7 +336,7 @@ def test_publishing_and_running_again(shell: Kernel, sandbox: Sandbox, greeter: 
         in anew
     )
     assert re.search(
-        r"Called next +this one, in development; production once this kernel has restarted", anew
+        r"Called next +this one, in development; after a restart of the kernel, production", anew
     )
     assert development in shell.run('run = %codika_trigger greet {"name": "Ada"}\nprint(run.instance)').text
     again = shell.run(f"again = %codika_deploy {greeter} --rerun")

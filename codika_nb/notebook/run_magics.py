@@ -59,7 +59,8 @@ INSTANCE = option(
 def codika_trigger(shell: InteractiveShell, arguments: Namespace) -> Triggered | Execution:
     """Run a workflow and wait for its result.
 
-    As %%codika_trigger it takes the cell below the line as payload.
+    As %%codika_trigger it takes the cell below the line as payload. A payload is sent as it is: defaults are
+    filled in by the form (%codika_playground) and by client.workflow(…).
 
     Example: run = %codika_trigger greet {"name": "Ada"}
     """

@@ -267,6 +267,20 @@ class Record:
         """
         return _version(self.path, "version") if self.path else "1.0.0"
 
+    @property
+    def versions(self) -> list[str]:
+        """The platform's versions ``X.Y`` that were deployed from this folder, the latest first.
+
+        Raises:
+            UseCaseError: ``project.json`` cannot be read.
+
+        Example:
+            >>> UseCase.load("use-cases/greeter").versions
+            [...]
+        """
+        project = self.project
+        return [*(project.deployments or ())][::-1] if project else []
+
     # --- what has been done ------------------------------------------------------------------------
 
     def check_writable(self) -> None:

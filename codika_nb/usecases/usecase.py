@@ -259,8 +259,7 @@ class UseCase(Record):
             project = self.project
             rows.append(("version.json", f"{self.version}, the codika tool's count for this folder"))
             rows.append(("Project", project.project_id if project else "none yet"))
-            versions = [*(project.deployments or ())][::-1] if project else []
-            rows.append(("Deployed", plain(", ".join(versions), LONGEST)) if versions else ("", ""))
+            rows.append(("Deployed", plain(", ".join(self.versions), LONGEST)))
         except UseCaseError as error:
             rows.append(("Problem", error.message))
         rows.append(("Folder", str(self.path or "none yet: save(path) writes one")))

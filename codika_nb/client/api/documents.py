@@ -91,7 +91,7 @@ class DocumentsAPI(Platform):
             if version and not files:
                 raise NotFoundError(
                     f"There are no files of version {version}, and nothing was written.",
-                    next_action="The card of UseCase.load(folder) lists the versions that there are.",
+                    next_action="UseCase.load(folder).versions lists those that there are.",
                     code="version-not-found",
                 )
             contents = [(file.relative_path, file.content) for file in files if file.content is not None]

@@ -52,7 +52,8 @@ class RunsAPI(Platform):
         Args:
             workflow: the workflow's template id, as in the use case.
             payload: the input, by the workflow's input schema; empty if left out. It is sent as it is:
-                the function that `Client.workflow` makes checks it first, and knows a misspelt member.
+                the function that `Client.workflow` makes checks it first, knows a misspelt member, and
+                fills in the form's defaults.
             instance: process instance id; the one that is meant if left out (see `Client`).
 
         Raises:
