@@ -430,6 +430,7 @@ def test_a_cell_is_a_payload_too(shell: Kernel, sandbox: Sandbox, profile_name: 
         ('name="Ada L" tags=["a b", "c"]', {"name": "Ada L", "tags": ["a b", "c"]}),
         ('{"name": "Ada", "q": "find x=[1] y={2}"}', {"name": "Ada", "q": "find x=[1] y={2}"}),
         ("name={who} tags=[1, 2]", {"name": "Zoe", "tags": [1, 2]}),
+        ('tags=["$who", "x $who"] n={who}', {"tags": ["Zoe", "x Zoe"], "n": "Zoe"}),
     ],
 )
 def test_values_in_json_are_words_too(line: str, sent: dict[str, Any]) -> None:

@@ -85,7 +85,7 @@ class Line:
             before, rest = text[: found.end()], text[found.end() :]
             try:
                 value, end = json.JSONDecoder().raw_decode(rest)
-                held, text = held + before + self._hold(value), rest[end:]
+                held, text = held + before + self._hold(self._with_variables(value)), rest[end:]
             except ValueError:  # a variable, or Python
                 held, text = held + before + rest[:1], rest[1:]
         return held + text

@@ -16,6 +16,7 @@ from IPython.display import display
 from .. import files
 from ..display.markup import line
 from ..errors import ConfigError
+from ..profiles import is_loopback
 from ..profiles.credential import context, resolve
 from ..sandbox import Sandbox
 from .cards import sandbox as sandbox_card
@@ -76,7 +77,7 @@ def _running(*, of_account: bool) -> Any:
     if of_account and "CODIKA_BASE_URL" not in os.environ:  # one that is empty stands for none
         with suppress(ConfigError):
             profile = resolve().profile
-            named = find(profile.host) if profile else None
+            named = find(profile.host) if profile and is_loopback(profile.host) else None
     return named
 
 
