@@ -298,6 +298,17 @@ def test_files_are_stored_with_a_deployment(shell: Kernel, greeter: Path, tmp_pa
     assert "docs/brief.md" in listed.text
 
 
+def test_what_was_in_production_is_what_to_go_back_to(shell: Kernel, sandbox: Sandbox, greeter: Path) -> None:
+    first = shell.run(f"_ = %codika_deploy {greeter} --publish").text
+    assert "Until now" not in first
+    shell.run(f"_ = %codika_deploy {greeter}")
+    told = shell.run(f"_ = %codika_deploy {greeter} --publish").text
+    assert re.search(
+        r"Until now +version 1\.0 was in production\n +Before it +from this folder: 1\.1, 1\.0\n", told
+    )
+    assert re.search(r"Go back .*version=\"1\.0\"", told)
+
+
 def test_publishing_and_running_again(shell: Kernel, sandbox: Sandbox, greeter: Path) -> None:
     early = shell.run(f"%codika_deploy {greeter} --rerun")
     assert "has not been deployed to" in "".join(early.traceback)
@@ -331,10 +342,7 @@ def test_publishing_and_running_again(shell: Kernel, sandbox: Sandbox, greeter: 
     )
     assert back
     assert "stand_ins.py is no part of a version, and stays as it is" in anew
-    assert (
-        "stays at its version, and is answered by the same function; --publish brings the next one there"
-        in anew
-    )
+    assert "stays at 1.0, and is answered by the same function; --publish brings the next one there" in anew
     assert re.search(
         r"Called next +this one, in development; after a restart of the kernel, production", anew
     )

@@ -129,13 +129,8 @@ def codika_deploy(shell: InteractiveShell, arguments: Namespace) -> Any:
         rows: list[tuple[str, str | Shown]] = [*known]
         rows += (answered := _answered_by(client, deployed))
         if project:
-            rows += _other_versions(arguments.path, project, deployed)
-            if project.prod_process_instance_id and not arguments.publish:
-                function = ", and is answered by the same function" if answered else ""
-                rows += [
-                    ("Production", f"stays at its version{function}; --publish brings the next one there"),
-                    ("Called next", "this one, in development; after a restart of the kernel, production"),
-                ]
+            function = ", and is answered by the same function" if answered else ""
+            rows += _other_versions(client, arguments, project, deployed, function)
         shown = deploy_cards.deployed(client, use_case, deployed, rows, about)
         failed = deployed.deployment_status == "failed"
         try:
@@ -160,8 +155,42 @@ def codika_deploy(shell: InteractiveShell, arguments: Namespace) -> Any:
     return deployed
 
 
-def _other_versions(folder: str, project: Project, deployed: Deployment) -> list[tuple[str, str | Shown]]:
-    """The versions before the one that was deployed, and the line that brings one back."""
+def _in_production(client: Client, project: Project) -> str:
+    """The version that is in production; empty if there is none, or it cannot be asked for."""
+    if project.prod_process_instance_id:
+        with suppress(CodikaError):  # the deployment has been made, whatever the key may not look at
+            return client.get_instance(project.prod_process_instance_id).current_version or ""
+    return ""
+
+
+def _other_versions(
+    client: Client, arguments: Namespace, project: Project, deployed: Deployment, function: str
+) -> list[tuple[str, str | Shown]]:
+    """The version in production, those before the one that was deployed, and how to go back to one.
+
+    Args:
+        client: who is asked.
+        arguments: of the line.
+        project: of the folder.
+        deployed: the version.
+        function: what is said of what answers production.
+    """
+    running = _in_production(client, project)
+    if arguments.publish:
+        until_now = f"version {running} was in production" if running else ""
+        return [("Until now", until_now), *_earlier(arguments.path, project, deployed, running)]
+    rows = _earlier(arguments.path, project, deployed)
+    if project.prod_process_instance_id:
+        stays = f"stays at {running or 'its version'}{function}; --publish brings the next one there"
+        rows.append(("Production", stays))
+        rows.append(("Called next", "this one, in development; after a restart of the kernel, production"))
+    return rows
+
+
+def _earlier(
+    folder: str, project: Project, deployed: Deployment, back_to: str = ""
+) -> list[tuple[str, str | Shown]]:
+    """The versions before, and the line that brings back `back_to`, or the last of them."""
     before = [each for each in project.deployments or () if each != deployed.version]
     if not before:
         return []
@@ -169,7 +198,7 @@ def _other_versions(folder: str, project: Project, deployed: Deployment) -> list
     with suppress(ValueError):  # Windows: it is on another drive
         path = min(path, Path(os.path.relpath(path)), key=lambda each: len(str(each)))
     there = json.dumps(str(path), ensure_ascii=False)
-    fetch = f'get_use_case("{project.project_id}", version="{before[-1]}", into={there})'
+    fetch = f'get_use_case("{project.project_id}", version="{back_to or before[-1]}", into={there})'
     rows: list[tuple[str, str | Shown]] = [
         ("Before it", "from this folder: " + ", ".join(before[: -_MOST_VERSIONS - 1 : -1])),
         ("Go back", code(f"from codika_nb import Client; Client().{fetch}")),
