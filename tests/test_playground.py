@@ -1067,6 +1067,7 @@ def test_a_failed_run_names_node_and_reason_and_the_form_stays_filled(form: Play
     click(form)
     assert "The run failed at node “claim”" in message(form)
     assert "The advance of 900.00 EUR is larger" in message(form)
+    assert re.search(r"\(stand_ins\.py, line \d+\)", message(form)), "as the engine has it"
     assert form.run is not None
     assert form.run.status == "failed"
     with pytest.raises(ExecutionFailedError, match="larger"):

@@ -25,7 +25,7 @@ from ..display.markup import (
     tree,
 )
 from ..display.table import Cell, cell, html_table, text_table
-from ..display.text import duration_text, moment_text, plain, readable
+from ..display.text import LONGEST, duration_text, moment_text, plain, readable
 from ..errors import ExecutionFailedError
 from ..redaction import cut, redact
 from .answer import Answer, Id, Table
@@ -175,7 +175,7 @@ class ExecutionDetails(Answer):
         result = data.get("resultData") if isinstance(data, dict) else None
         error = result.get("error") if isinstance(result, dict) else None
         message = error.get("message") if isinstance(error, dict) else error
-        return plain(message) if isinstance(message, str) else ""
+        return plain(message, LONGEST) if isinstance(message, str) else ""
 
     def _rows(self) -> tuple[list[str], list[list[str]]]:
         """Headings and cells of a table of the nodes, without a column in which nothing was recorded."""
