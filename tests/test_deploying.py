@@ -132,6 +132,10 @@ def test_a_folder_is_not_what_is_published(
     with pytest.raises(ConfigError, match="not a folder") as refused:
         client.publish_use_case(kind(greeter))
     assert "deploy_use_case(folder)" in (refused.value.next_action or "")
+    with pytest.raises(ConfigError, match="nothing that is called “greet”"):
+        client.publish_use_case("greet")
+    with pytest.raises(TypeError, match=r"Did you mean publish_use_case\(deployed\), afterwards\?"):
+        client.deploy_use_case(greeter, publish=True)  # type: ignore[call-arg]
 
 
 def test_a_version_that_was_tried_is_published_by_itself(client: Client, greeter: Path) -> None:
@@ -151,7 +155,7 @@ def test_a_version_that_was_tried_is_published_by_itself(client: Client, greeter
     assert "the templateId of its version in project.json" in (unknown.value.next_action or "")
     client.deploy_use_case(greeter)
     forget()
-    with pytest.raises(ConfigError, match="Which project is meant"):
+    with pytest.raises(ConfigError, match="deployed nothing that is called"):
         client.publish_use_case(second)
 
 
@@ -342,7 +346,10 @@ def test_publishing_and_running_again(shell: Kernel, sandbox: Sandbox, greeter: 
     )
     assert back
     assert "stand_ins.py is no part of a version, and stays as it is" in anew
-    assert "stays at 1.0, and is answered by the same function; --publish brings the next one there" in anew
+    assert (
+        "stays at 1.0, and is answered by the same function; Client().publish_use_case(deployed) brings"
+        in anew
+    )
     assert re.search(
         r"Called next +this one, in development; after a restart of the kernel, production", anew
     )

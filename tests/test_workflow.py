@@ -91,6 +91,7 @@ def test_it_is_called_like_any_function(greet: Workflow) -> None:
     ("members", "error", "words"),
     [
         ({"nmae": "Ada"}, TypeError, "unexpected keyword argument 'nmae'. Did you mean 'name'"),
+        ({"name": "Ada", "nmae": "A"}, TypeError, "argument 'nmae'. It takes name, language"),
         ({"who": "Ada"}, TypeError, "unexpected keyword argument 'who'. It takes name, language"),
         ({}, TypeError, "missing 1 required keyword-only argument: 'name'"),
         ({"name": "x" * 101}, ConfigError, "greet: name: At most 100 characters"),
@@ -396,8 +397,14 @@ def test_null_in_a_schema_is_the_same_as_left_out() -> None:
 
 
 def test_a_misspelt_member_of_an_object_is_refused(claim: Workflow) -> None:
-    for name, meant in (("amuont", "Did you mean 'amount'?"), ("zz", r"items\[0\] takes what, amount")):
-        items = [{**CLAIMED["items"][0], name: 3}]
+    takes = r"items\[0\] takes what, amount"
+    what, amount = ({name: CLAIMED["items"][0][name]} for name in ("what", "amount"))
+    for name, others, meant in (
+        ("amuont", what, "Did you mean 'amount'\\?"),
+        ("amuont", what | amount, takes),
+        ("zz", what | amount, takes),
+    ):
+        items = [{**others, name: 3}]
         with pytest.raises(TypeError, match=rf"unexpected member 'items\[0\].{name}'. {meant}"):
             claim(**CLAIMED | {"items": items})
 

@@ -77,9 +77,18 @@ class _Described(functools.partial[T]):
         return None
 
 
+#: What the options of the magic that deploys are in Python.
+_OF_THE_MAGIC = {
+    "publish": "publish_use_case(deployed), afterwards",
+    "dry_run": "UseCase.load(folder).verify()",
+}
+
+
 def _like(name: str, names: Iterable[str]) -> list[str]:
     if name in ("env", "environment") and "instance" in names and "environment" not in names:
         return ["instance='dev' or instance='prod'"]
+    if name in _OF_THE_MAGIC and "create_project" in names:
+        return [_OF_THE_MAGIC[name]]
     begun = [each for each in names if each.startswith(name) or name.startswith(each)]
     return begun[:1] or get_close_matches(name, names, n=1)
 

@@ -139,7 +139,7 @@ class ExecutionDetails(Answer):
     status: str = ""
     n8n_execution: Any = Field(default=None, repr=False)
 
-    _elsewhere = dict.fromkeys(("result", "duration"), "client.get_execution_status(run)")
+    _elsewhere = dict.fromkeys(("result", "duration", "created_at"), "client.get_execution_status(run)")
 
     @property
     def error(self) -> str | None:

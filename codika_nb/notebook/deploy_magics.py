@@ -60,7 +60,7 @@ def _raising(part: str, told: str) -> Option:
 @magic(
     option("path", help="the use-case folder; with --dry-run also a single workflow"),
     _raising("patch", "the platform's next version is 1.1 after 1.0; version.json counts 1.0.1 (default)"),
-    _raising("minor", "the platform's next version is 1.1 as well; version.json counts 1.1.0"),
+    _raising("minor", "on the platform as --patch; the folder's own count, version.json, goes to 1.1.0"),
     _raising("major", "the platform's next version is 2.0 after 1.0; version.json counts 2.0.0"),
     option(
         *("--target-version", "--version"),
@@ -181,7 +181,10 @@ def _other_versions(
         return [("Until now", until_now), *_earlier(arguments.path, project, deployed, running)]
     rows = _earlier(arguments.path, project, deployed)
     if project.prod_process_instance_id:
-        stays = f"stays at {running or 'its version'}{function}; --publish brings the next one there"
+        stays = (
+            f"stays at {running or 'its version'}{function}; Client().publish_use_case(deployed) brings this "
+        )
+        stays += "one there, with deployed = %codika_deploy …, and --publish the next"
         rows.append(("Production", stays))
         rows.append(("Called next", "this one, in development; after a restart of the kernel, production"))
     return rows

@@ -269,7 +269,7 @@ class Record:
 
     @property
     def versions(self) -> list[str]:
-        """The platform's versions ``X.Y`` that were deployed from this folder, the latest first.
+        """The platform's versions ``X.Y`` that its latest `project` has had from here, the latest first.
 
         Raises:
             UseCaseError: ``project.json`` cannot be read.

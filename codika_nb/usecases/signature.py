@@ -6,7 +6,7 @@ import difflib
 import keyword
 import mimetypes
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import date, datetime, time
 from inspect import Parameter, Signature
 from typing import Any, Literal, NamedTuple
@@ -70,6 +70,8 @@ class Stranger(NamedTuple):
     name: str
     #: The members that the schema has there.
     known: list[str]
+    #: Those that are given.
+    given: Collection[str]
 
     @property
     def path(self) -> str:
@@ -78,7 +80,8 @@ class Stranger(NamedTuple):
     @property
     def near(self) -> str | None:
         """The member that may be meant."""
-        return next(iter(difflib.get_close_matches(self.name, self.known, n=1)), None)
+        left = [name for name in self.known if name not in self.given]
+        return next(iter(difflib.get_close_matches(self.name, left, n=1)), None)
 
     @property
     def takes(self) -> str:
@@ -90,7 +93,7 @@ def strangers(schema: Schema, values: Mapping[str, Any], within: str = "") -> It
     """The members of objects, and of those in lists, that the schema does not have."""
     known = {field.key: field for field in fields(schema)}
     if known:
-        yield from (Stranger(within, name, list(known)) for name in values if name not in known)
+        yield from (Stranger(within, name, list(known), values) for name in values if name not in known)
     before = f"{within}." if within else ""
     for key, field in known.items():
         value = values.get(key)

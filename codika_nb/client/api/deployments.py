@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
+from ...display.text import plain
 from ...errors import ConfigError, InvalidRequestError, NotFoundError
 from ...models import AcceptedDocuments, DataIngestion, Deployment, Published, Redeployment, StageDocument
 from .. import arguments
@@ -196,9 +197,15 @@ class DeploymentsAPI(Platform):
             if template == each.deployment.template_id
             or (instance and instance == each.deployment.process_instance_id)
         )
-        project_id = arguments.project(project_id or next(made, None))
+        project_id = project_id or next(made, None)
+        if project_id is None:
+            raise ConfigError(
+                f"This process has deployed nothing that is called “{plain(template)}”.",
+                next_action="Give what deploy_use_case has returned; or of an earlier one the templateId in "
+                "project.json, and project_id=….",
+            )
         body = arguments.given(
-            projectId=project_id,
+            projectId=arguments.project(project_id),
             processDeploymentId=template,
             visibility=visibility,
             visibilityTeamIds=arguments.texts(visibility_team_ids),
