@@ -730,6 +730,13 @@ def test_one_payload_is_not_many(payloads: Any) -> None:
         client.run_many("w", payloads, instance="i")
 
 
+@pytest.mark.parametrize("payloads", [["Ada"], ("Ada", 7), pd.Series(["Ada", "Grace"], name="name")])
+def test_rows_that_name_nothing_are_refused_at_once(payloads: Any) -> None:
+    with Client(auth="cko_x") as client, pytest.raises(ConfigError, match="an object, not str") as refused:
+        client.run_many("w", payloads, instance="i")
+    assert 'frame[["name"]]' in (refused.value.next_action or "")
+
+
 @pytest.mark.parametrize("concurrency", [0, -1, 101, True, 2.0, "4"])
 def test_how_many_at_once(concurrency: Any) -> None:
     with Client(auth="cko_x") as client, pytest.raises(ConfigError, match="1 to 100"):

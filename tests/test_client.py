@@ -518,6 +518,17 @@ def test_runs_that_cannot_start(client: Any, platform: Platform, tmp_path: Path)
         client.get_execution_status("nope", instance=platform.instance)
 
 
+def test_what_of_a_payload_is_not_sent_is_said(client: Any, platform: Platform, tmp_path: Path) -> None:
+    where = {"instance": platform.instance}
+    with pytest.raises(InvalidRequestError, match="is required") as missing:
+        client.trigger_workflow("greet", {"name": float("nan")}, **where)
+    assert missing.value.next_action == "name: what is given is missing (NaN, NaT, NA), and is left out."
+    for given in (tmp_path, b"hi", bytearray(b"hi"), [{"photo": tmp_path}]):
+        with pytest.raises(ConfigError, match="cannot be written as JSON") as no_json:
+            client.trigger_workflow("greet", {"photo": given}, **where)
+        assert "client.workflow('greet')(…) takes its path" in (no_json.value.next_action or "")
+
+
 def test_an_id_that_stays_unknown(client: Any, platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("codika_nb.client.api.runs.UNKNOWN_AT_FIRST", 0.1)
     with pytest.raises(NotFoundError) as unknown:
@@ -610,6 +621,24 @@ def test_integrations(client: Any, platform: Platform, greeter: Path) -> None:
     assert client.delete_integration("openai").deleted
     assert client.delete_integration("openai").deactivated_count == 0  # what is not there is no error
     assert client.delete_integration("cstm_crm", instance=platform.instance).deleted
+
+
+def test_one_of_ones_own_is_found_in_what_is_deployed(
+    client: Any, greeter: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = json.loads((greeter / "config.json").read_text())
+    secret = {"key": "CRM_KEY", "label": "Key", "type": "password"}
+    own = {"id": "cstm_crm", "name": "CRM", "contextType": "organization", "secretFields": [secret]}
+    own |= {"n8nCredentialType": "httpHeaderAuth", "n8nCredentialMapping": {"CRM_KEY": "value"}}
+    (greeter / "config.json").write_text(json.dumps({**config, "customIntegrations": [own]}))
+    deployed = client.deploy_use_case(greeter)
+    monkeypatch.setenv("CRM_KEY", "from-the-environment")
+
+    client.set_integration("cstm_crm", instance=deployed.process_instance_id)
+
+    listed = client.list_integrations(instance=deployed.process_instance_id)
+    assert ("cstm_crm", "organization") in {(i.integration_id, i.context_type) for i in listed}
+    assert client.delete_integration("cstm_crm", confirm=True).deleted
 
 
 def test_an_integration_that_is_needed(client: Any, greeter: Path) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from IPython.core.error import UsageError
 
 from codika_nb import Client, Profile, ProfileStore, Sandbox, sign_in
 from codika_nb.notebook.reading import Line, payload_of
@@ -414,6 +415,17 @@ def test_variables_in_words_stay_what_they_are(shell: Kernel, sandbox: Sandbox, 
     assert ast.literal_eval(shell.run("seen[-1]").text) == sent
     many = "Client().run_many('greet', [{'name': 'Ada'}, {'name': 'Ada', 'lang': 'fr'}], progress=False)"
     assert "lang (did you mean language?)" in shell.run(f"from codika_nb import Client; {many}").html
+
+
+def test_a_file_is_a_word_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a.txt").write_bytes(b"hi")
+    (file,) = (payload_of(["photo=@a.txt"], {}) or {}).values()
+    assert file == {"fileName": "a.txt", "mimeType": "text/plain", "fileSize": 2, "contentBase64": "aGk="}
+    read = Line('greet handle="@ada" n=@nowhere.txt', {}, payload=True)
+    assert payload_of(read.words[1:2], {}) == {"handle": "@ada"}
+    with pytest.raises(UsageError, match=r'nowhere.txt cannot be read.*in quotes: n="@nowhere.txt"'):
+        payload_of(read.words[2:], {})
 
 
 def test_a_cell_is_a_payload_too(shell: Kernel, sandbox: Sandbox, profile_name: str, greeter: Path) -> None:

@@ -1015,6 +1015,15 @@ def test_values_that_a_field_cannot_hold_are_refused(form: Playground) -> None:
     }.items():
         with pytest.raises(ConfigError, match="cannot hold this"):
             form.fill({key: value})
+    for key, value, told in [
+        ("currency", "DOGE", "Choose one of the options: EUR"),
+        ("categories", ["none"], "Choose from the options: "),
+        ("items", 7, "This has to be a list."),
+        ("address", 7, "This has to be an object."),
+    ]:
+        with pytest.raises(ConfigError) as wrong:
+            form.fill({key: value})
+        assert (wrong.value.next_action or "").startswith(told)
     with pytest.raises(ConfigError, match='no field "nope"') as caught:
         form.fill({"nope": 1})
     assert "currency" in (caught.value.next_action or "")

@@ -1206,7 +1206,11 @@ OPTIONS = [{"value": "a", "label": "A"}, {"value": "b", "label": "B"}]
             [["a"]],
             [[], ["a", "b"]],
         ),
-        ({"type": "file"}, ["data", {"name": "x"}], [1, True]),
+        (
+            {"type": "file"},
+            [{"name": "x"}, "data:text/plain;base64,aGk=", "https://example.org/a.pdf", "uploads/a.pdf"],
+            [1, True, "hello", "@a.txt"],
+        ),
         ({"type": "array"}, [[], ["a"]], ["a", [1]]),
         ({"type": "array", "itemField": {"type": "number", "max": 2}}, [[1, 2]], [[3], ["1"]]),
         ({"type": "array", "minItems": 1, "maxItems": 2}, [["a"]], [[], ["a", "b", "c"]]),

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from codika_nb import UseCaseError, verify_workflow
+from codika_nb.client import integration_secrets
 from codika_nb.configuration import CustomIntegration
 from codika_nb.sandbox.stand_in_engine import _problem
 from codika_nb.usecases.rules.findings import Finding, Findings
@@ -923,8 +924,8 @@ def test_parameters_within_others_need_no_label_either(
         ({"value": 1.5, "label": "More"}, ("1.5", "More"), "[0].value is no text"),
         ({"value": "2", "label": 2}, ("2", "2"), "[0].label is no text"),
         ({"value": "low"}, ("low", "low"), "[0].label is no text"),
-        ("red", ("red", "red"), "[0] has no value and no label"),
-        (7, ("7", "7"), "[0] has no value and no label"),
+        ("red", ("red", "red"), '[0] is "red" alone'),
+        (7, ("7", "7"), "[0] is 7 alone"),
     ],
 )
 def test_options_become_texts(greeter: Path, option: Any, sent: tuple[str, str], words: str) -> None:
@@ -1015,3 +1016,125 @@ def test_two_inputs_of_a_sub_workflow_of_one_key_are_found(greeter: Path) -> Non
     said = [each.message for each in UseCase.load(greeter).verify() if each.rule == "INPUT-SCHEMA-FORMAT"]
     place = "workflows[0].triggers[0].inputSchema"
     assert f'{place}[1]: "x" is the key of {place}[0] as well, and one hides the other.' in said
+
+
+@pytest.mark.parametrize(
+    ("members", "said"),
+    [
+        ({"type": "number", "min": 10, "max": 5}, ".min is 10, and max 5: nothing fits."),
+        (
+            {"type": "string", "minLength": 3, "maxLength": 2},
+            ".minLength is 3, and maxLength 2: nothing fits.",
+        ),
+        ({"type": "text", "maxLength": -1}, ".maxLength is -1: nothing fits."),
+        (
+            {"type": "array", "itemField": {"type": "string"}, "minItems": 2, "maxItems": 1},
+            ".minItems is 2, and maxItems 1: nothing fits.",
+        ),
+        (
+            {"type": "array", "itemField": {"type": "number", "min": 1, "max": 0}},
+            ".itemField.min is 1, and max 0: nothing fits.",
+        ),
+        (
+            {"type": "object", "schema": [{**field("in"), "minLength": 3, "maxLength": 1}]},
+            ".schema[0].minLength is 3, and maxLength 1: nothing fits.",
+        ),
+        ({"type": "date", "minDate": "soon"}, '.minDate is "soon", which is no date such as 2026-01-31.'),
+        (
+            {"type": "date", "minDate": "2026-02-01", "maxDate": "2026-01-01"},
+            ".minDate is 2026-02-01, and maxDate 2026-01-01: nothing fits.",
+        ),
+        ({"type": "number", "step": 0}, ".step is 0: it has to be more than 0."),
+        (
+            {"type": "string", "regex": "[a-"},
+            ".regex cannot be read: unterminated character set at position 0.",
+        ),
+        ({"type": "string", "regex": "(a"}, ".regex cannot be read: missing ), unterminated subpattern"),
+        (
+            {"type": "select", "options": ["a", "b", "a"]},
+            ".options[2] has the value of options[0], a: one hides the other.",
+        ),
+        ({"type": "radio", "options": []}, ".options: there are none to choose from."),
+        (
+            {"type": "multiselect", "options": ["a"], "minSelections": 2},
+            ".options: there is 1 to choose from, and minSelections is 2.",
+        ),
+        (
+            {"type": "select", "options": ["a", "b"], "defaultValue": "c"},
+            ".defaultValue does not fit: Choose one of the options: a, b.",
+        ),
+        ({"type": "number", "max": 5, "defaultValue": 6}, ".defaultValue does not fit: At most 5."),
+        ({"type": "date", "defaultValue": "tomorrow"}, ".defaultValue does not fit: Give a date"),
+        (
+            {"type": "array", "itemField": {"type": "number", "max": 5}, "defaultValue": [1, 6]},
+            ".defaultValue[1] does not fit: At most 5.",
+        ),
+        (
+            {"type": "object", "schema": [{**field("in"), "maxLength": 1}], "defaultValue": {"in": "abc"}},
+            ".defaultValue.in does not fit: At most 1 characters, not 3.",
+        ),
+        (
+            {"type": "string", "key": "first name"},
+            '.key "first name": a key has no blanks, as in first_name.',
+        ),
+        ({"type": "string", "key": ""}, '.key "": a key has no blanks'),
+    ],
+)
+@pytest.mark.parametrize("place", ["inputSchema", "deploymentInputSchema"])
+def test_a_field_that_cannot_be_filled_in_is_told(
+    greeter: Path, members: dict[str, Any], said: str, place: str
+) -> None:
+    given = {**field("x"), **members}
+
+    def put(config: dict[str, Any]) -> None:
+        holder = config if place == "deploymentInputSchema" else config["workflows"][0]["triggers"][0]
+        holder[place] = [given]
+
+    change(greeter / "config.json", put)
+    of_fields = [f for f in UseCase.load(greeter).verify() if " alone, and is sent" not in f.message]
+    (told,) = [f for f in of_fields if f.rule == "INPUT-SCHEMA-FORMAT"]
+    assert told.severity == "should"
+    assert f"{place}[0]{said}" in told.message
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"type": "number", "min": 0, "max": 0, "defaultValue": 0, "step": 0.5},
+        {"type": "string", "minLength": 1, "defaultValue": ""},
+        {"type": "string", "regex": r"^(?<year>\d{4})\p{L}[]$"},  # JavaScript's
+        {"type": "date", "minDate": "2026-01-01", "maxDate": "2026-01-01T10:00:00Z"},
+        {"type": "object", "schema": [{**field("in"), "required": True}], "defaultValue": {}},
+        {"type": "boolean", "defaultValue": False},
+        {"type": "multiselect", "options": [{"value": "a", "label": "A"}], "defaultValue": []},
+    ],
+)
+def test_a_field_that_can_be_filled_in_is_none_to_tell_of(greeter: Path, members: dict[str, Any]) -> None:
+    given = {**field("x"), **members}
+    change(greeter / "config.json", lambda c: c["workflows"][0]["triggers"][0].update(inputSchema=[given]))
+    assert {f.rule for f in UseCase.load(greeter).verify()} <= {"INPUTS-READ"}
+
+
+def test_a_value_of_no_kind_is_told_once(greeter: Path) -> None:
+    given = {**field("x"), "type": "number", "defaultValue": "much"}
+    change(greeter / "config.json", lambda c: c["workflows"][0]["triggers"][0].update(inputSchema=[given]))
+    with pytest.raises(UseCaseError) as refused:
+        UseCase.load(greeter)
+    assert [text for _, text in refused.value.problems] == [
+        "workflows[0].triggers[0].inputSchema[0].defaultValue: Input should be a valid integer or number"
+    ]
+
+
+def test_the_documented_integration_of_ones_own_is_whole(greeter: Path) -> None:
+    page = (Path(__file__).parents[1] / "docs" / "n8n.md").read_text(encoding="utf-8")
+    (block,) = [each for each in re.findall(r"```json\n(.*?)```", page, re.DOTALL) if "cstm_crm" in each]
+    change(greeter / "config.json", lambda c: c.update(json.loads(f"{{{block}}}")))
+    use_case = UseCase.load(greeter)
+    assert not use_case.verify()
+    assert (use_case.configuration.custom_integrations or [])[0].id == "cstm_crm"
+
+
+def test_every_integration_that_is_known_is_on_the_page() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "n8n.md").read_text(encoding="utf-8")
+    known = {*integration_secrets._SECRETS, *integration_secrets._OAUTH_ORGANIZATION}
+    assert [name for name in {*known, *integration_secrets._OAUTH_MEMBER} if f"`{name}`" not in page] == []

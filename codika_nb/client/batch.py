@@ -12,7 +12,7 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sized
 from typing import Any
 
 from ..errors import (
@@ -31,7 +31,7 @@ from ..errors import (
 from . import arguments
 from .api import API
 from .api.instances import which_instance
-from .payloads import is_frame, names_of
+from .payloads import as_mapping, is_frame, names_of
 from .runs import IN_DOUBT, Again, Run, Runs
 from .steps import Exchange, Pause, Response, Step, Steps, T, bare, relayed
 
@@ -341,6 +341,12 @@ def _check(payloads: Any, concurrency: Any, earlier: object) -> None:
         raise ConfigError(
             f"Many payloads are a list, an iterator or a data frame, not {type(payloads).__name__}.",
             next_action='Give a list of objects, such as [{"name": "Ada"}], or use run_workflow for one.',
+        )
+    rows = payloads if isinstance(payloads, Sized) and not is_frame(payloads) else ()
+    if len(rows) and not any(row is None or isinstance(as_mapping(row), Mapping) for row in rows):
+        raise ConfigError(
+            f"A payload is an object, not {type(next(iter(rows))).__name__}: each names what it gives.",
+            next_action='Give objects, such as [{"name": "Ada"}], or a data frame, as frame[["name"]] is.',
         )
     if not arguments.is_number(concurrency, 1, MOST_WORKERS):
         raise ConfigError(

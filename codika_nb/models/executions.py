@@ -110,6 +110,14 @@ class Execution(_Run):
         error.execution_id = self.execution_id
         raise error
 
+    def explained_by(self, details: ExecutionDetails) -> Execution:
+        """The same run, with the engine's own words for why it failed: they may name the line."""
+        problem = self.error_details
+        if problem and problem.message and problem.message in details.reason:
+            explained = problem.model_copy(update={"message": details.reason})
+            return self.model_copy(update={"error_details": explained})
+        return self
+
     def __repr__(self) -> str:
         took = f", {self.duration} ms" if self.duration is not None else ""
         status = plain(self.status)
@@ -400,10 +408,8 @@ def execution_card(
         return card(title, [], good=good, about=about, text=written, rich=shown)
     if not run.ended:
         return card(f"{workflow} is running", [("Run", code(run.execution_id)), ("Wait for it", code(wait))])
-    problem = run.error_details
+    problem = (run.explained_by(details) if details else run).error_details
     reason = problem.message if problem and problem.message else run.status
-    if details and reason in details.reason:  # the engine may know at which line
-        reason = details.reason
     rows = [
         ("Node", problem.failed_node_name or "" if problem else ""),
         ("Reason", reason),

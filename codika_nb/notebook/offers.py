@@ -101,14 +101,9 @@ class Workflows:
 
 async def _explained(client: AsyncClient, run: Execution) -> Execution:
     """The same run; one that has failed with the engine's own words, which may name the line."""
-    problem = run.error_details
-    if run.status == "failed" and problem and problem.message and not client.public:
+    if run.status == "failed" and run.error_details and not client.public:
         with suppress(CodikaError):  # a key may not be allowed to look into the engine
-            reason = (await client.get_execution(run)).reason
-            if problem.message in reason:
-                return run.model_copy(
-                    update={"error_details": problem.model_copy(update={"message": reason})}
-                )
+            return run.explained_by(await client.get_execution(run))
     return run
 
 

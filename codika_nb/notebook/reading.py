@@ -228,7 +228,7 @@ def _object_of(value: Any) -> dict[str, Any] | None:
 def payload_of(words: list[str], names: Names) -> dict[str, Any] | None:
     """A payload from words: a variable's name, ``@file.json``, or ``key=value`` again and again.
 
-    None if they are none of these.
+    ``key=@path`` sends a file. None if they are none of these.
     """
     if len(words) == 1:
         (word,) = words
@@ -246,7 +246,7 @@ def payload_of(words: list[str], names: Names) -> dict[str, Any] | None:
         member, value = cast(re.Match[str], pairs[n - 1]).groups()
         text = " ".join([value, *takewhile(lambda word: not _MEMBER.fullmatch(word), words[n:])])
         raise UsageError(f'A text with blanks stands in quotes: {member}="{text}"')
-    payload = {pair[1]: _json_or_text(pair[2]) for pair in pairs if pair}
+    payload = {pair[1]: _value_of(*pair.groups()) for pair in pairs if pair}
     if len(payload) < len(pairs):
         raise UsageError("A member of the payload was given twice.")
     return payload
@@ -270,7 +270,18 @@ def _object_in(text: str, where: str) -> dict[str, Any]:
     return value
 
 
-def _json_or_text(text: str) -> Any:
+def _value_of(member: str, text: str) -> Any:
+    """A value as it is written behind ``key=``: JSON, a file by its path, or else a text."""
+    if text.startswith("@"):
+        from ..usecases.uploads import File  # noqa: PLC0415 - loading is quicker without it
+
+        try:
+            return File.at(path_of(text[1:])).to_json()
+        except OSError as error:
+            raise UsageError(
+                f"{text[1:]} cannot be read: {error.strerror}. A text that begins with @ stands in quotes: "
+                f'{member}="{text}"'
+            ) from None
     try:
         return json.loads(text)
     except ValueError:

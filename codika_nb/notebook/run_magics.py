@@ -49,7 +49,8 @@ INSTANCE = option(
         nargs="*",
         default=[],
         metavar="payload",
-        help="JSON, $variable or {variable}, key=value words or @file.json; {} if left out",
+        help="JSON, $variable or {variable}, key=value words (photo=@photo.jpg sends a file) or @file.json; "
+        "{} if left out",
     ),
     INSTANCE,
     option("--timeout", type=float, default=120.0, metavar="S", help="seconds to wait (120)"),

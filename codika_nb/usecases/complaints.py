@@ -10,6 +10,9 @@ from pydantic import ValidationError
 from ..errors import UseCaseError
 from .configuration import Configuration
 
+#: Mistakes that one line names.
+_MOST_TOLD = 5
+
 
 def validated(given: object, name: str) -> Configuration:
     """A configuration, checked.
@@ -21,18 +24,34 @@ def validated(given: object, name: str) -> Configuration:
         return Configuration.read(given)
     except ValidationError as error:
         again = f"Correct {name}, and try again." if "." in name else f"Correct the {name}."
+        if len(complaints(error, given)) > _MOST_TOLD:
+            again += " %codika_deploy --dry-run shows all that is wrong, as the error's findings do."
         refused = UseCaseError(problems(name, error, given), next_action=again)
-        refused.problems = [
-            (name, f"{location(e['loc'], given)}: {complaint(e)}") for e in error.errors(include_url=False)
-        ]
+        refused.problems = [(name, f"{place}: {said}") for place, said in complaints(error, given)]
         raise refused from error
 
 
-def problems(place: str, error: ValidationError, given: object, most: int = 5) -> str:
+def problems(place: str, error: ValidationError, given: object, most: int = _MOST_TOLD) -> str:
     """What pydantic has to say, in one line, with each member named as in the person's file."""
-    found = [f"{location(e['loc'], given)}: {complaint(e)}" for e in error.errors(include_url=False)]
+    found = [f"{place}: {said}" for place, said in complaints(error, given)]
     more = f"; and {len(found) - most} more" if len(found) > most else ""
     return f"{place}: {'; '.join(found[:most])}{more}"
+
+
+def complaints(error: ValidationError, given: object) -> list[tuple[str, str]]:
+    """Where something is wrong, as in the person's file, and what: once for each place."""
+    found: dict[str, str] = {}
+    for each in error.errors(include_url=False):
+        place, said = location(each["loc"], given), _complaint(each)
+        before = found.get(place, "")
+        # Of a member that may be of several kinds, each is complained of by itself.
+        kind = said.removeprefix(_OF_KIND).partition(",")[0]
+        several = before.startswith(_OF_KIND) and said.startswith(_OF_KIND)
+        found[place] = f"{before.partition(',')[0]} or {kind}" if several else before or said
+    return list(found.items())
+
+
+_OF_KIND = "Input should be a valid "
 
 
 def location(place: tuple[int | str, ...], given: object) -> str:
@@ -43,6 +62,8 @@ def location(place: tuple[int | str, ...], given: object) -> str:
             text += f"[{part}]"
         elif isinstance(given, Mapping) and given.get("type") == part and part not in given:
             continue  # which of several kinds this object is; not a member of it
+        elif part in _KINDS and not (isinstance(given, Mapping) and part in given):
+            continue  # which of several kinds of value
         else:
             text += f".{part}" if text else part
         try:
@@ -63,7 +84,11 @@ _CALLED |= {
 }
 
 
-def complaint(error: Mapping[str, Any]) -> str:
+#: What pydantic calls the kinds of values of which a member may have several.
+_KINDS = ("int", "float", "str", "bool")
+
+
+def _complaint(error: Mapping[str, Any]) -> str:
     """What is wrong, in pydantic's words where they help."""
     context = error.get("ctx", {})
     if error["type"] == "union_tag_invalid":

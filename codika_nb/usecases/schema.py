@@ -250,7 +250,7 @@ def _in_object(schema: Schema, values: Any, path: Path) -> Iterator[Problem]:
     for field in fields(schema):
         value, place = values.get(field.key), (*path, field.key)
         if not is_blank(value):
-            yield from _in_field(field, value, place)
+            yield from field_problems(field, value, place)
         elif field.required:
             yield Problem(place, _MISSING.get(field.type, "Fill this in."))
 
@@ -265,7 +265,7 @@ _MISSING = {
 }
 
 
-def _in_field(field: FormField | ItemField, value: Any, path: Path) -> Iterator[Problem]:
+def field_problems(field: FormField | ItemField, value: Any, path: Path = ()) -> Iterator[Problem]:
     """What is wrong with a value that is not blank, and with its parts."""
     match field:
         case ObjectField():
@@ -273,6 +273,25 @@ def _in_field(field: FormField | ItemField, value: Any, path: Path) -> Iterator[
                 yield from _in_object(field.schema_, value, path)
         case ArrayField() | ObjectArrayField():
             yield from _in_list(field, value, path)
+        case _:
+            yield from (Problem(path, text) for text in misfits(field, value) if text)
+
+
+def default_problems(field: Any, value: Any, path: Path = ()) -> Iterator[Problem]:
+    """What of a default does not fit; a member that it leaves out is filled in later."""
+    match field.type, value:
+        case "object", Mapping():
+            for each in fields(field.schema_):
+                if not is_blank(member := value.get(each.key)):
+                    yield from default_problems(each, member, (*path, each.key))
+        case "objectArray", list():
+            for n, row in enumerate(value):
+                for each in fields(field.item_schema):
+                    if not is_blank(member := row.get(each.key)):
+                        yield from default_problems(each, member, (*path, n, each.key))
+        case "array", list():
+            for n, item in enumerate(value):
+                yield from default_problems(field.item_field or StringItem(), item, (*path, n))
         case _:
             yield from (Problem(path, text) for text in misfits(field, value) if text)
 
@@ -291,7 +310,7 @@ def _in_list(field: ArrayField | ObjectArrayField, value: Any, path: Path) -> It
         if isinstance(field, ObjectArrayField):
             yield from _in_object(field.item_schema, item, (*path, n))
         elif not is_blank(item):
-            yield from _in_field(field.item_field, item, (*path, n))
+            yield from field_problems(field.item_field, item, (*path, n))
 
 
 def misfits(field: FormField | ItemField, value: Any) -> Iterator[str]:
@@ -338,11 +357,31 @@ def _misfit_text(field: StringItem | TextItem, value: Any) -> str:
 def _pattern(regex: str) -> re.Pattern[str] | None:
     """The pattern, which is JavaScript's; None if Python cannot read it, and the platform has to say."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about what Python may read otherwise one day
-            return re.compile(re.sub(r"\(\?<(?=[A-Za-z_])", "(?P<", regex), re.ASCII)
-    except (re.error, RecursionError, OverflowError):
+        return _compiled(regex)
+    except _NO_PATTERN:
         return None
+
+
+#: What Python says of a pattern that JavaScript cannot read either.
+_UNREADABLE = ("missing ),", "unterminated character set", "unbalanced parenthesis", "nothing to repeat")
+_NO_PATTERN = (re.error, RecursionError, OverflowError)
+
+
+def regex_problem(regex: str) -> str:
+    """Why a pattern can be read by nobody; nothing where JavaScript may read it."""
+    try:
+        _compiled(regex)
+    except _NO_PATTERN as error:
+        said = str(error)
+        if said.startswith(_UNREADABLE) and not re.search(r"\[\^?\]|\{,", regex):
+            return said
+    return ""
+
+
+def _compiled(regex: str) -> re.Pattern[str]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about what Python may read otherwise one day
+        return re.compile(re.sub(r"\(\?<(?=[A-Za-z_])", "(?P<", regex), re.ASCII)
 
 
 def _misfit_number(field: NumberItem, value: Any) -> str:

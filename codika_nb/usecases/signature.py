@@ -15,7 +15,7 @@ from ..errors import ConfigError, call_error
 from ..files import path_of
 from .fields import Schema, fields
 from .json_schema import is_needed
-from .uploads import File
+from .uploads import UNKNOWN, File
 
 __all__ = ["bound", "signature", "strangers", "with_files"]
 
@@ -133,21 +133,18 @@ def with_files(schema: Schema, values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _file(key: str, value: str | os.PathLike[str] | bytes) -> dict[str, Any]:
     if isinstance(value, bytes):
-        kind = next((kind for start, kind in _BEGINNINGS.items() if value.startswith(start)), _UNKNOWN)
+        kind = next((kind for start, kind in _BEGINNINGS.items() if value.startswith(start)), UNKNOWN)
         return File.of(key + (mimetypes.guess_extension(kind) or ""), kind, value).to_json()
     path = path_of(value)
     try:
-        content = path.read_bytes()
+        return File.at(path).to_json()
     except OSError as error:
         raise ConfigError(
             f"{key}: {path} cannot be read: {error.strerror or error}.",
             next_action="Give the path of a file, or its content as bytes.",
         ) from None
-    kind = mimetypes.guess_type(path.name)[0] or _UNKNOWN
-    return File.of(path.name, kind, content).to_json()
 
 
-_UNKNOWN = "application/octet-stream"
 #: How files begin that are passed as bytes, which have no name to tell their kind.
 _BEGINNINGS = {
     b"\x89PNG": "image/png",

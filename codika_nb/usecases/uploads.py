@@ -5,9 +5,14 @@ from __future__ import annotations
 import base64
 import binascii
 import html
+import mimetypes
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
+
+#: The kind of a file that may be anything.
+UNKNOWN = "application/octet-stream"
 
 LARGEST_IMAGE = 4 * 1024**2
 
@@ -49,6 +54,16 @@ class File(NamedTuple):
     def of(cls, name: str, kind: str, content: bytes) -> File:
         """A file to send."""
         return cls(name, kind, len(content), base64.b64encode(content).decode())
+
+    @classmethod
+    def at(cls, path: Path) -> File:
+        """A file of this machine, to send.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        kind = mimetypes.guess_type(path.name)[0] or UNKNOWN
+        return cls.of(path.name, kind, path.read_bytes())
 
     def to_json(self) -> dict[str, Any]:
         """As it travels in a payload."""

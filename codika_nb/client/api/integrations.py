@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...models import CredentialSchema, IntegrationConnected, IntegrationDeleted, Integrations
+from ...usecases.configuration import CustomIntegration
 from .. import arguments
 from .. import integration_secrets as integrations
 from ..call import Call
 from ..endpoint import endpoint
+from ..offers import known_here
 from ..steps import Steps, Work
 from .instances import which_instance
 from .keys import KeysAPI
@@ -30,7 +32,7 @@ class IntegrationsAPI(Platform):
         member_id: str | None = None,
         instance: str | None = None,
         metadata: Mapping[str, str] | None = None,
-        custom_schema: Mapping[str, Any] | None = None,
+        custom_schema: CustomIntegration | Mapping[str, Any] | None = None,
     ) -> Steps[IntegrationConnected]:
         """Connect an integration; its secrets are encrypted here, so that only the platform reads them.
 
@@ -44,7 +46,8 @@ class IntegrationsAPI(Platform):
             member_id: which member, for a member's.
             instance: which process instance, for an instance's; the one that is meant if left out.
             metadata: what is stored beside the secrets, in clear.
-            custom_schema: the definition of one of your own.
+            custom_schema: the definition of one of your own; of a use case that was deployed here, or from a
+                folder nearby, it is found in its configuration.
 
         Raises:
             ConfigError: it takes a browser to connect it, secrets are missing, or the package
@@ -57,13 +60,15 @@ class IntegrationsAPI(Platform):
         integration_id = arguments.name(integration_id, "An integration")
         integrations.refuse_oauth(integration_id, self.base_url)
         yield from Work(integrations.require_cryptography)
+        definition = yield from self._definition(integration_id, custom_schema, instance)
+        context_type = context_type or (definition or {}).get("contextType")
         where = yield from self._context(integration_id, context_type, organization_id, member_id, instance)
         if secrets is None:
             yield from KeysAPI.verify_key.describe(self)  # nobody is asked for secrets that cannot be used
         # Asked for at the keyboard, where neither caller nor environment has them.
         given = integrations.Hidden(secrets)
         del secrets
-        checked = yield from Work(lambda: integrations.checked(integration_id, given.value, custom_schema))
+        checked = yield from Work(lambda: integrations.checked(integration_id, given.value, definition))
         public_key = yield from Call(
             "GET",
             "",
@@ -78,7 +83,7 @@ class IntegrationsAPI(Platform):
             **where,
             "secrets": sealed,
             "metadata": integrations.metadata(metadata or {}),
-            **arguments.given(customIntegrationSchema=None if custom_schema is None else dict(custom_schema)),
+            **arguments.given(customIntegrationSchema=definition),
         }
         connected = IntegrationConnected.model_validate
         return (yield from Call("POST", "/createintegrationpublic", connected, body=body))
@@ -109,6 +114,8 @@ class IntegrationsAPI(Platform):
             >>> client.delete_integration("openai").deleted
             True
         """
+        definition = yield from self._definition(integration_id, None, instance)
+        context_type = context_type or (definition or {}).get("contextType")
         where = yield from self._context(integration_id, context_type, organization_id, member_id, instance)
         return (
             yield from Call(
@@ -154,6 +161,22 @@ class IntegrationsAPI(Platform):
         query = {"type": credential_type}
         read = CredentialSchema.model_validate
         return Call("GET", "/getcredentialschemapublic", read, query=query, repeatable=True)
+
+    def _definition(
+        self,
+        integration_id: str,
+        given: CustomIntegration | Mapping[str, Any] | None,
+        instance: str | None,
+    ) -> Steps[dict[str, Any] | None]:
+        """How an integration of one's own is defined: as given, or as what is deployed has it."""
+        if given is not None:
+            return given.to_json() if isinstance(given, CustomIntegration) else dict(given)
+        if not integration_id.startswith("cstm_"):
+            return None
+        there = yield from which_instance(self, instance)
+        configuration = (yield from Work(lambda: known_here(there))).configuration
+        own = (configuration and configuration.custom_integrations) or []
+        return next((each.to_json() for each in own if each.id == integration_id), None)
 
     def _context(
         self,

@@ -9,10 +9,12 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from ...display.text import plain
 from ...errors import (
     CodikaError,
     ConfigError,
     Interrupted,
+    InvalidRequestError,
     InvalidResponseError,
     NotFoundError,
     RateLimitError,
@@ -25,7 +27,7 @@ from ...models.executions import LISTED
 from .. import arguments
 from ..call import Call, known, path
 from ..endpoint import endpoint
-from ..payloads import as_json, as_mapping
+from ..payloads import as_json, as_mapping, holds_files
 from ..runs import Run as Row
 from ..steps import Pause, Steps, T
 from .instances import MOST_LISTED, InstancesAPI, known_instance, which_instance
@@ -75,10 +77,24 @@ class RunsAPI(Platform):
         workflow = arguments.name(workflow, "A workflow")
         there = yield from which_instance(self, instance, workflow)
         base_url, where = self._address("webhook", there, workflow)
-        body = {"payload": as_json(payload or {})}
+        sent = as_json(payload or {})
+        body = {"payload": sent}
         read = Triggered.model_validate
         try:
             started = yield from Call("POST", where, read, body=body, envelope="flat", base_url=base_url)
+        except InvalidRequestError as error:
+            if missing := [plain(str(name)) for name in payload or () if str(name) not in sent]:
+                error.next_action = (
+                    f"{', '.join(missing)}: what is given is missing (NaN, NaT, NA), and is left out."
+                )
+            raise
+        except ConfigError as error:
+            if error.code == "not-json" and isinstance(payload, Mapping) and holds_files(payload):
+                error.next_action = (
+                    f"A file is given to the workflow as a function: client.workflow({workflow!r})(…) takes "
+                    "its path, or its content as bytes."
+                )
+            raise
         except KeyboardInterrupt:
             raise Interrupted(
                 f"Stopped before there was an answer: a run of {workflow} may have started.",

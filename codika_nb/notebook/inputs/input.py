@@ -16,7 +16,7 @@ import ipywidgets as widgets
 
 from ...errors import ConfigError
 from ...usecases.fields import FormField, Section
-from ...usecases.schema import hint, initial_value
+from ...usecases.schema import field_problems, hint, initial_value
 from ..controls import Parts
 from ..texts import heading, required
 
@@ -121,9 +121,10 @@ class Input:
         return said + told
 
     def _refuse(self, value: Any) -> ConfigError:
+        told = next((each.text for each in field_problems(self.field, value)), "")
         return ConfigError(
             f'The field "{self.label}" cannot hold this {type(value).__name__}.',
-            next_action="See the workflow's input schema for what it takes.",
+            next_action=told or "See the workflow's input schema for what it takes.",
         )
 
     def __repr__(self) -> str:

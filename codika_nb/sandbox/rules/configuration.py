@@ -202,9 +202,9 @@ def _check_value(field: Mapping[str, Any], value: Any, place: str) -> None:
         size = value if kind.types == _NUMBERS else len(value)
         smallest, largest = (field.get(limit) for limit in kind.limits)
         if _is_number(smallest) and size < smallest:
-            _misfit(place, f"must {kind.has} at least {smallest}")
+            _misfit(place, f"must {kind.has} at least {smallest} {kind.what}".rstrip())
         if _is_number(largest) and size > largest:
-            _misfit(place, f"must {kind.has} at most {largest}")
+            _misfit(place, f"must {kind.has} at most {largest} {kind.what}".rstrip())
     kind.check(field, value, place)
 
 
@@ -262,6 +262,12 @@ def _check_choices(field: Mapping[str, Any], value: list[Any], place: str) -> No
         _check_choice(field, item, f"{place}[{index}]")
 
 
+def _check_file(_: Mapping[str, Any], value: Any, place: str) -> None:
+    """A file travels as an object, or is somewhere: a text that is no address is none."""
+    if isinstance(value, str) and not re.match(r"[\w.+-]+[:/]", value):
+        _misfit(place, "must be a file, with fileName, mimeType and contentBase64, or the address of one")
+
+
 def _check_items(field: Mapping[str, Any], value: list[Any], place: str) -> None:
     for index, item in enumerate(value):
         _check_value(field.get("itemField") or {}, item, f"{place}[{index}]")
@@ -285,27 +291,28 @@ class _Kind(NamedTuple):
     #: The members that say how small and how large, and of what.
     limits: tuple[str, ...] = ()
     has: str = ""
+    what: str = ""
     check: Callable[[Mapping[str, Any], Any, str], None] = lambda *_: None
 
 
 _NUMBERS = (int, float)
 _DATE = "a date like 2026-01-31"
-_TEXT = _Kind(str, "a string", ("minLength", "maxLength"), "have a length of", _check_pattern)
+_TEXT = _Kind(str, "a string", ("minLength", "maxLength"), "have", "characters", _check_pattern)
 _CHOICE = _Kind(object, check=_check_choice)
-_SELECTIONS = (("minSelections", "maxSelections"), "have a number of choices of")
-_ITEMS = (("minItems", "maxItems"), "have a number of items of")
+_SELECTIONS = (("minSelections", "maxSelections"), "have", "choices")
+_ITEMS = (("minItems", "maxItems"), "have", "items")
 _KINDS = {
     "string": _TEXT,
     "text": _TEXT,
-    "number": _Kind(_NUMBERS, "a number", ("min", "max"), "be", _check_whole),
+    "number": _Kind(_NUMBERS, "a number", ("min", "max"), "be", check=_check_whole),
     "boolean": _Kind(bool, "true or false"),
     "date": _Kind(str, _DATE, check=_check_date),
     "select": _CHOICE,
     "radio": _CHOICE,
-    "multiselect": _Kind(list, "an array", *_SELECTIONS, _check_choices),
-    "file": _Kind((str, dict, list), "a file"),
-    "array": _Kind(list, "an array", *_ITEMS, _check_items),
+    "multiselect": _Kind(list, "an array", *_SELECTIONS, check=_check_choices),
+    "file": _Kind((str, dict, list), "a file", check=_check_file),
+    "array": _Kind(list, "an array", *_ITEMS, check=_check_items),
     "object": _Kind(dict, "an object", check=_check_object),
-    "objectArray": _Kind(list, "an array", *_ITEMS, _check_objects),
+    "objectArray": _Kind(list, "an array", *_ITEMS, check=_check_objects),
 }
 _ITEM_TYPES = ("string", "text", "number", "boolean", "date", "select", "radio")

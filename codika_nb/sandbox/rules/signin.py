@@ -63,13 +63,13 @@ class SignIn:
             raise Refusal(
                 "COMPANY_NAME_TOO_LONG",
                 f"The company name has {len(name)} characters; at most {LONGEST_NAME} are possible.",
-                "Shorten the company name, then repeat signup-complete with the same code.",
+                "Give a shorter name; the same code will do.",
             )
         if len(name) < 2:
             raise Refusal(
                 "ORGANIZATION_CREATION_FAILED",
                 "The organization's name must have at least 2 characters.",
-                "Give a longer company name, then repeat signup-complete with the same code.",
+                "Give a longer name; the same code will do.",
             )
         key_name, expires_at = self.keys.wishes(call.body)
         known_id = self.organizations.find_user(email)

@@ -173,7 +173,7 @@ def _starts(read: Read, notes: Notes) -> list[Start]:
     leading = [root for root in roots if graph.after(root)] or roots[:1]
     for root in leading:
         graph.connect(name, root)
-    notes.decide("Nothing starts this workflow: it is an HTTP endpoint now. Check where it begins.")
+    notes.decide("Nothing starts this workflow, so that it has got a start by hand: check where it begins.")
     return starts(graph, notes)
 
 

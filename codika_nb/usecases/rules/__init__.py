@@ -8,6 +8,7 @@
 | `mending` | what can be mended in a workflow without asking anybody |
 | `workflows` | rules about the workflows themselves |
 | `wiring` | rules about nodes and the wires between them |
+| `inputs` | rules about the fields that forms are made of |
 | `triggers` | rules about the configuration, and whether it fits the workflows |
 | `integrations` | rules about credentials and integrations |
 | `skills` | rules about skills |

@@ -28,7 +28,12 @@ def integrations_are_declared(view: View) -> Iterator[Note]:
         needed = [*flow.integrations, *(uid for called in flow.calls for uid in used.get(called, []))]
         declared = workflow.integration_uids or []
         if missing := [uid for uid in dict.fromkeys(needed) if uid not in declared]:
-            yield view.note(f"{place}.integrationUids: {', '.join(missing)} is used, but not declared.")
+            yield view.note(f"{place}.integrationUids: {_listed(missing)} used, but not declared.")
+
+
+def _listed(names: list[str]) -> str:
+    *others, last = names
+    return f"{', '.join(others)} and {last} are" if others else f"{last} is"
 
 
 def credentials_are_placeholders(view: View) -> Iterator[Note]:

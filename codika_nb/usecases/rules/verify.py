@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from ..configuration import Configuration
 from ..source import Source
-from . import integrations, skills, triggers, wiring, workflows
+from . import inputs, integrations, skills, triggers, wiring, workflows
 from .findings import Finding, Findings, Severity
 from .view import Note, View
 
@@ -75,10 +75,11 @@ _RULES: _Rules = (
     ("WEBHOOK-METHOD", "should", wiring.methods_agree),
     ("INIT-WORKFLOW", "should", wiring.init_names_its_workflow),
     ("SCHEMA-TYPES", "must", triggers.schema_types_are_known),
-    ("INPUT-SCHEMA-FORMAT", "should", triggers.inputs_are_as_documented),
-    ("INPUT-SCHEMA-FORMAT", "should", triggers.keys_are_distinct),
-    ("CONFIG-VALUES", "should", triggers.members_are_spelt_rightly),
-    ("INPUTS-READ", "should", triggers.inputs_are_read),
+    ("INPUT-SCHEMA-FORMAT", "should", inputs.inputs_are_as_documented),
+    ("INPUT-SCHEMA-FORMAT", "should", inputs.keys_are_distinct),
+    ("INPUT-SCHEMA-FORMAT", "should", inputs.fields_can_be_filled_in),
+    ("CONFIG-VALUES", "should", inputs.members_are_spelt_rightly),
+    ("INPUTS-READ", "should", inputs.inputs_are_read),
     ("SUBWKFL-REFERENCES", "must", triggers.subworkflows_exist),
     ("CALLEDBY-CONSISTENCY", "should", triggers.callers_are_named),
     ("INTEGRATION-INHERITANCE", "should", integrations.integrations_are_declared),

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from ...errors import UseCaseError
-from ..complaints import complaint, location
+from ..complaints import complaints
 from ..configuration import Configuration, Workflow
 from ..documents import parse_workflow
 from ..source import Source
@@ -182,7 +182,7 @@ class View:
         try:
             self.configuration = Configuration.read(given)
         except ValidationError as error:
-            self.problems = [(location(e["loc"], given), complaint(e)) for e in error.errors()]
+            self.problems = complaints(error, given)
         else:
             self._pair()
 
@@ -258,3 +258,10 @@ def as_list(value: object) -> list[Any]:
 def objects_in(value: object) -> list[dict[str, Any]]:
     """The objects in a list; none in the place of anything else."""
     return [each for each in as_list(value) if isinstance(each, dict)]
+
+
+def given_triggers(given: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The triggers of a configuration as somebody has written it, each with its place there."""
+    for n, workflow in enumerate(as_list(given.get("workflows"))):
+        for k, trigger in enumerate(as_list(as_object(workflow).get("triggers"))):
+            yield f"workflows[{n}].triggers[{k}]", as_object(trigger)
