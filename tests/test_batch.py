@@ -6,6 +6,7 @@ import asyncio
 import datetime
 import decimal
 import gc
+import inspect
 import io
 import itertools
 import json
@@ -1186,6 +1187,14 @@ def test_a_bar_in_a_terminal(client: Any, monkeypatch: pytest.MonkeyPatch) -> No
     assert last.startswith("greet: 100%")
     assert "7/7" in last
     assert "failed=2" in last
+
+
+def test_there_is_no_bar_where_nothing_is_to_do(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = client.run_many("greet", names(2), progress=False)
+    monkeypatch.setattr(sys, "stderr", screen := Screen())
+    for again in (runs.retry(), client.run_many("greet", [])):
+        _ = client._loop.run_until_complete(again) if inspect.isawaitable(again) else again
+    assert screen.getvalue() == ""
 
 
 def test_a_bar_counts_only_what_is_run_once_more(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -529,6 +529,15 @@ def test_what_of_a_payload_is_not_sent_is_said(client: Any, platform: Platform, 
         assert "client.workflow('greet')(…) takes its path" in (no_json.value.next_action or "")
 
 
+def test_a_run_of_nowhere_is_at_no_instance(client: Any, platform: Platform, tmp_path: Path) -> None:
+    client.deploy_use_case(copied("greeter", tmp_path), project_id=client.create_project("P").project_id)
+    deployed.forget()
+    for look in (client.get_execution, client.get_execution_status):
+        with pytest.raises(NotFoundError, match=r"There is no run nope at any instance") as unknown:
+            look("nope")
+        assert platform.instance not in str(unknown.value)
+
+
 def test_an_id_that_stays_unknown(client: Any, platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("codika_nb.client.api.runs.UNKNOWN_AT_FIRST", 0.1)
     with pytest.raises(NotFoundError) as unknown:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from codika_nb import Client, Sandbox, sign_in
+from codika_nb.cli import main
 from codika_nb.profiles import Profile, ProfileStore
 from tests.codika_tool import Tool, codika_tool
 from tests.conftest import EMAIL
@@ -88,6 +89,19 @@ def test_the_tool_lists_what_we_save(machine: Machine) -> None:
     assert shown["profiles"] == told["profiles"]
     assert (shown["baseUrl"], shown["baseUrlSource"]) == ("https://api.codika.io", "default (production)")
     assert "Acme, Inc." in machine.run("use").stdout
+
+
+def test_our_command_lists_them_as_the_tool_does(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for profile in (ACME, BETA, PERSONAL):
+        machine.store.save(profile)
+    monkeypatch.setattr("codika_nb.cli.auth.ProfileStore", lambda: machine.store)
+    assert main(["auth", "use", "--json"]) == 0
+    ours = json.loads(capsys.readouterr().out)
+    theirs = machine.json("use")
+    theirs.pop("success", None)
+    assert ours == theirs
 
 
 def test_the_tool_goes_to_the_server_we_saved(machine: Machine) -> None:

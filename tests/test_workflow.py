@@ -475,3 +475,24 @@ def test_members_that_are_no_names_go_through_the_stars() -> None:
     assert bound(schema, "f", {"class": [], "not a name": "x"})["not a name"] == "x"
     assert list(signature([]).parameters) == ["others"]
     assert bound([], "f", {"anything": 1}) == {"anything": 1}
+
+
+def test_a_member_that_has_come_since_is_told_as_such(tmp_path: Path) -> None:
+    folder = copied("greeter", tmp_path)
+    with Sandbox() as sandbox:
+        key = sign_in("ada@example.com", ask_code=sandbox.code_for, base_url=sandbox.url, store=None).api_key
+        with Client(auth=key, base_url=sandbox.url) as client:
+            client.deploy_use_case(folder)
+            greet = client.workflow("greet")
+            config = json.loads((folder / "config.json").read_text())
+            schema = config["workflows"][0]["triggers"][0]["inputSchema"]
+            schema.append({"key": "loud", "label": "Loud", "type": "boolean"})
+            (folder / "config.json").write_text(json.dumps(config))
+            client.deploy_use_case(folder)
+            with pytest.raises(
+                TypeError, match=r"^greet\(\) has got loud since.*greet = client.workflow\('greet'\)"
+            ):
+                greet(name="Ada", loud=True)
+            with pytest.raises(TypeError, match="Did you mean 'name'"):
+                greet(nmae="Ada")
+            assert client.workflow("greet").payload(name="Ada", loud=True)["loud"] is True

@@ -201,6 +201,7 @@ def _add_auth(commands: Any) -> None:
     whoami.add_argument("--json", action="store_true", help="print it as JSON")
     use = steps.add_parser("use", help="make a saved profile the active one; alone, list the profiles")
     use.add_argument("name", nargs="?", help="the profile")
+    use.add_argument("--json", action="store_true", help="print the profiles as JSON, without their keys")
     logout = steps.add_parser(
         "logout", help="remove a saved profile from this machine; its key is not revoked"
     )

@@ -11,7 +11,7 @@ from ..client.client import Client
 from ..display.table import cell, text_table
 from ..display.text import json_text, plain
 from ..errors import CodikaError, ConfigError, NotSignedIn
-from ..profiles import ProfileStore, inbox_page
+from ..profiles import Profile, ProfileStore, inbox_page
 from ..profiles.credential import may_activate, resolve, sign_in_server
 from ..signin.outcome import logged_out, nobody_to_log_out, refusal_document
 from ..signin.signin import SignIn
@@ -24,7 +24,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.step == "logout":
         return _log_out(arguments.name)
     if arguments.step == "use":
-        return _use(arguments.name)
+        return _use(arguments.name, as_json=arguments.json)
     try:
         signin = _carried_out(arguments)
     except CodikaError as error:
@@ -88,11 +88,16 @@ def _log_out(name: str | None) -> int:
     return 0
 
 
-def _use(name: str | None) -> int:
+def _use(name: str | None, *, as_json: bool) -> int:
     """Make a profile the active one; without a name, list those that there are."""
     store = ProfileStore()
-    if name:
-        profile = store.use(name)
+    profile = store.use(name) if name else None
+    if as_json:
+        active = store.active()
+        listed = [_as_json(each, active) for each in store.list()]
+        print(json_text({"activeProfile": active and active.name, "profiles": listed}))
+        return 0
+    if profile:
         whose = plain(profile.organization_name or profile.organization_id)
         print(f"Active from now on: {whose}, profile {name}.")
         return 0
@@ -108,6 +113,20 @@ def _use(name: str | None) -> int:
         text_table(["", "Profile", "Organization", "Server"], rows) if rows else "No profile is saved here."
     )
     return 0
+
+
+def _as_json(profile: Profile, active: Profile | None) -> dict[str, Any]:
+    """A profile as ``codika use --json`` tells it (codika 3.6.0)."""
+    return {
+        "name": profile.name,
+        "active": active is not None and profile.name == active.name,
+        "type": profile.type,
+        "organizationId": profile.organization_id,
+        "organizationName": profile.organization_name,
+        "keyPrefix": profile.key_prefix or profile.masked_key,
+        "scopes": list(profile.scopes),
+        "expiresAt": profile.expires_at,
+    }
 
 
 def _default_server() -> str:

@@ -16,7 +16,7 @@ from .batch import Batch
 @contextmanager
 def shown(batch: Batch, wanted: bool) -> Iterator[Callable[[], None]]:
     """Show how far a batch is while this is entered; what it gives is called often, and moves the bar."""
-    if not wanted:
+    if not wanted or not batch.workers:
         yield lambda: None
         return
     total = None if batch.runs.total is None else batch.runs.total - batch.before

@@ -120,7 +120,19 @@ class AnyWorkflow:
         """The payload of a call, whose arguments all have names."""
         if unnamed:
             raise call_error(f"{self.name}() takes its input by name: {self._call}")
-        return self.payload(members)
+        try:
+            return self.payload(members)
+        except TypeError:
+            known, now = (
+                {each.key for each in fields(offer.inputs)}
+                for offer in (self._offer, known_here(self.instance).offer(self.name))
+            )
+            if not (since := [name for name in members if name in now - known]):
+                raise
+        raise call_error(
+            f"{self.name}() has got {', '.join(since)} since this function was made. Make it anew: "
+            f"{self.tool_name} = {self._way}client.workflow({self.name!r})"
+        )
 
     def _rows(self, rows: Any, rename: Mapping[str, str] | None) -> Iterator[dict[str, Any]]:
         listed: Iterable[Any] = rows_of(rows) if is_frame(rows) else map(as_mapping, rows)

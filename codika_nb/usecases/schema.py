@@ -197,7 +197,11 @@ def _shown(field: Any) -> Any:  # noqa: PLR0911 - one for each kind of field
             return _merged(field.schema_, example(field.schema_), default or {})
         case ObjectArrayField():
             return [example(field.item_schema)] * _rows_shown(field)
-    return field.placeholder or "…" * min(max(field.min_length or 1, 1), 50)
+    return field.placeholder or _some_text(min(field.min_length or 1, 50), field.max_length)
+
+
+def _some_text(least: int, most: int | None) -> str:
+    return "…" if least <= 1 else ("text" * math.ceil(least / 4))[:most]
 
 
 def _first_fitting(field: Any, *candidates: Any) -> Any:

@@ -140,6 +140,9 @@ class RunsAPI(Platform):
                 return (yield from ask(each.process_instance_id))
             except NotFoundError as error:
                 problem = error
+        if len(listed) > 1:  # else the one that was asked is named
+            problem.message = f"There is no run {_run_id(run)} at any instance of the organization."
+            problem.next_action = "client.list_executions(instance=…) lists those that there are."
         raise problem
 
     def _status(self, execution: Run, instance: str) -> Call[Execution]:
