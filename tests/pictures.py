@@ -113,9 +113,8 @@ def main(names: Sequence[str]) -> None:
     with tempfile.TemporaryDirectory() as scratch, Sandbox() as sandbox:
         for stand_ins in ROOT.glob("notebooks/use-cases/*/stand_ins.py"):
             sandbox.load_stand_ins(stand_ins)
-        profile = sign_in(EMAIL, ask_code=sandbox.code_for, base_url=sandbox.url, company="Acme, Inc.")
-        for organization in ("Acme Research", "Evening School"):
-            sandbox.add_organization(EMAIL, organization)
+        profile = sign_in(EMAIL, ask_code=sandbox.code_for, base_url=sandbox.url, company="Acme")
+        sandbox.add_organization(EMAIL, "Difference Engine Ltd")
         with Client(auth=profile.api_key, base_url=sandbox.url) as client:
             _notebook(Path(scratch), sandbox, profile.api_key, names)
             _pages(Path(scratch), sandbox, client, names)
