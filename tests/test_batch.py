@@ -731,6 +731,16 @@ def test_one_payload_is_not_many(payloads: Any) -> None:
         client.run_many("w", payloads, instance="i")
 
 
+def test_files_are_read_row_by_row(client: Any, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(b"hi")
+    files = [tmp_path / "a.txt", tmp_path / "b.txt", b"hi"]
+    rows = pd.DataFrame({"name": ["Ada", "Grace", "Alan"], "photo": files})
+    runs = client.run_many("greet", rows, progress=False)
+    assert [run.status for run in runs] == ["success", "failed", "success"]
+    assert "photo: " in runs[1].error.message
+    assert "b.txt cannot be read" in runs[1].error.message
+
+
 @pytest.mark.parametrize("payloads", [["Ada"], ("Ada", 7), pd.Series(["Ada", "Grace"], name="name")])
 def test_rows_that_name_nothing_are_refused_at_once(payloads: Any) -> None:
     with Client(auth="cko_x") as client, pytest.raises(ConfigError, match="an object, not str") as refused:

@@ -518,15 +518,22 @@ def test_runs_that_cannot_start(client: Any, platform: Platform, tmp_path: Path)
         client.get_execution_status("nope", instance=platform.instance)
 
 
-def test_what_of_a_payload_is_not_sent_is_said(client: Any, platform: Platform, tmp_path: Path) -> None:
+def test_what_is_missing_in_a_payload_is_said_and_files_are_read(
+    client: Any, platform: Platform, tmp_path: Path
+) -> None:
     where = {"instance": platform.instance}
     with pytest.raises(InvalidRequestError, match="is required") as missing:
         client.trigger_workflow("greet", {"name": float("nan")}, **where)
     assert missing.value.next_action == "name: what is given is missing (NaN, NaT, NA), and is left out."
-    for given in (tmp_path, b"hi", bytearray(b"hi"), [{"photo": tmp_path}]):
-        with pytest.raises(ConfigError, match="cannot be written as JSON") as no_json:
-            client.trigger_workflow("greet", {"photo": given}, **where)
-        assert "client.workflow('greet')(…) takes its path" in (no_json.value.next_action or "")
+    (tmp_path / "a.txt").write_bytes(b"hi")
+    file = {"fileName": "a.txt", "mimeType": "text/plain", "fileSize": 2, "contentBase64": "aGk="}
+    unnamed = {**file, "fileName": "photo.bin", "mimeType": "application/octet-stream"}
+    for given, as_file in ((tmp_path / "a.txt", file), (b"hi", unnamed), (bytearray(b"hi"), unnamed)):
+        for value, sent in ((given, as_file), ([{"photo": given}], [{"photo": as_file}])):
+            run = client.trigger_workflow("greet", {"name": "Ada", "photo": value}, **where)
+            assert client.get_execution(run).payload["photo"] == sent
+    with pytest.raises(ConfigError, match=r"photo: .* cannot be read: .*\."):
+        client.trigger_workflow("greet", {"name": "Ada", "photo": tmp_path / "b.txt"}, **where)
 
 
 def test_a_run_of_nowhere_is_at_no_instance(client: Any, platform: Platform, tmp_path: Path) -> None:
@@ -637,7 +644,8 @@ def test_one_of_ones_own_is_found_in_what_is_deployed(
 ) -> None:
     config = json.loads((greeter / "config.json").read_text())
     secret = {"key": "CRM_KEY", "label": "Key", "type": "password"}
-    own = {"id": "cstm_crm", "name": "CRM", "contextType": "organization", "secretFields": [secret]}
+    own: dict[str, Any] = {"id": "cstm_crm", "name": "CRM", "contextType": "organization"}
+    own["secretFields"] = [secret]
     own |= {"n8nCredentialType": "httpHeaderAuth", "n8nCredentialMapping": {"CRM_KEY": "value"}}
     (greeter / "config.json").write_text(json.dumps({**config, "customIntegrations": [own]}))
     deployed = client.deploy_use_case(greeter)

@@ -424,6 +424,9 @@ def test_a_file_is_a_word_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert file == {"fileName": "a.txt", "mimeType": "text/plain", "fileSize": 2, "contentBase64": "aGk="}
     read = Line('greet handle="@ada" n=@nowhere.txt', {}, payload=True)
     assert payload_of(read.words[1:2], {}) == {"handle": "@ada"}
+    for line in ("greet photo=$path", "greet photo={path}", "greet photo={path.read_bytes()}"):
+        (word,) = Line(line, {"path": Path("a.txt")}, payload=True).words[1:]
+        assert (payload_of([word], {}) or {})["photo"]["contentBase64"] == "aGk="
     with pytest.raises(UsageError, match=r'nowhere.txt cannot be read.*in quotes: n="@nowhere.txt"'):
         payload_of(read.words[2:], {})
 

@@ -33,7 +33,7 @@ from .api import API
 from .api.instances import which_instance
 from .payloads import as_mapping, is_frame, names_of
 from .runs import IN_DOUBT, Again, Run, Runs
-from .steps import Exchange, Pause, Response, Step, Steps, T, bare, relayed
+from .steps import Exchange, Pause, Response, Step, Steps, T, Work, bare, relayed
 
 #: More connections than this the HTTP library does not open.
 MOST_WORKERS = 100
@@ -221,6 +221,8 @@ class Batch:
                         self._opens_at = max(self._opens_at, time.monotonic() + step.seconds)
                 yield from self._pause(step.seconds)
                 return None
+            if isinstance(step, Work):
+                return (yield step)
             while (left := self._opens_at - time.monotonic()) > 0:
                 yield from self._pause(left)
             with self._lock:

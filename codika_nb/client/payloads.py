@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence, Set, ValuesView
@@ -170,19 +169,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Sequence | Set | ValuesView) and not isinstance(value, _BYTES):
         return [_in_a_list(each) for each in value]
     return str(value) if isinstance(value, UUID) else value
-
-
-def holds_files(value: Any) -> bool:
-    """Whether a path, or the content of a file, is in a payload."""
-    waiting, seen = [value], set[int]()
-    while waiting:
-        each = waiting.pop()
-        if isinstance(each, (os.PathLike, *_BYTES)):
-            return True
-        if isinstance(each, Mapping | list | tuple) and id(each) not in seen:  # it may contain itself
-            seen.add(id(each))
-            waiting += each.values() if isinstance(each, Mapping) else each
-    return False
 
 
 _BYTES = (bytes, bytearray, memoryview)

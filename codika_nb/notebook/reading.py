@@ -13,6 +13,7 @@ from typing import Any, cast
 from IPython.core.error import UsageError
 from IPython.utils.process import arg_split  # type: ignore[attr-defined]
 
+from ..errors import ConfigError
 from ..files import path_of
 
 __all__ = ["Line", "payload_of"]
@@ -154,9 +155,11 @@ class Line:
         if not member or not held:
             return self._put_in(word)
         from ..client.payloads import as_json  # noqa: PLC0415 - loading is quicker without it
+        from ..usecases.uploads import with_files_read  # noqa: PLC0415 - as above
 
+        value = with_files_read(self._values[int(held[1])], member[1])
         try:
-            return f"{member[1]}={json.dumps(as_json(self._values[int(held[1])]))}"
+            return f"{member[1]}={json.dumps(as_json(value))}"
         except (TypeError, ValueError) as error:
             raise UsageError(f"{member[1]} cannot be written as JSON: {error}.") from None
 
@@ -273,15 +276,13 @@ def _object_in(text: str, where: str) -> dict[str, Any]:
 def _value_of(member: str, text: str) -> Any:
     """A value as it is written behind ``key=``: JSON, a file by its path, or else a text."""
     if text.startswith("@"):
-        from ..usecases.uploads import File  # noqa: PLC0415 - loading is quicker without it
+        from ..usecases.uploads import file_at  # noqa: PLC0415 - loading is quicker without it
 
         try:
-            return File.at(path_of(text[1:])).to_json()
-        except OSError as error:
-            raise UsageError(
-                f"{text[1:]} cannot be read: {error.strerror}. A text that begins with @ stands in quotes: "
-                f'{member}="{text}"'
-            ) from None
+            return file_at(member, text[1:])
+        except ConfigError as error:
+            told = f'{error.message} A text that begins with @ stands in quotes: {member}="{text}"'
+            raise UsageError(told) from None
     try:
         return json.loads(text)
     except ValueError:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import difflib
 import keyword
-import mimetypes
 import os
 from collections.abc import Collection, Iterator, Mapping
 from datetime import date, datetime, time
 from inspect import Parameter, Signature
 from typing import Any, Literal, NamedTuple
 
-from ..errors import ConfigError, call_error
-from ..files import path_of
+from ..errors import call_error
 from .fields import Schema, fields
 from .json_schema import is_needed
-from .uploads import UNKNOWN, File
+from .uploads import File, file_at
 
 __all__ = ["bound", "signature", "strangers", "with_files"]
 
@@ -120,7 +118,7 @@ def with_files(schema: Schema, values: Mapping[str, Any]) -> dict[str, Any]:
             case "date" if isinstance(value, str) and value.endswith("T00:00:00"):
                 read[field.key] = value.partition("T")[0]
             case "file" if isinstance(value, (str, os.PathLike, bytes)) and File.read(value) is None:
-                read[field.key] = _file(field.key, value)
+                read[field.key] = file_at(field.key, value)
             case "object" if isinstance(value, Mapping):
                 read[field.key] = with_files(field.schema_, value)
             case "objectArray" if isinstance(value, list):
@@ -129,30 +127,6 @@ def with_files(schema: Schema, values: Mapping[str, Any]) -> dict[str, Any]:
                 ]
                 read[field.key] = rows
     return read
-
-
-def _file(key: str, value: str | os.PathLike[str] | bytes) -> dict[str, Any]:
-    if isinstance(value, bytes):
-        kind = next((kind for start, kind in _BEGINNINGS.items() if value.startswith(start)), UNKNOWN)
-        return File.of(key + (mimetypes.guess_extension(kind) or ""), kind, value).to_json()
-    path = path_of(value)
-    try:
-        return File.at(path).to_json()
-    except OSError as error:
-        raise ConfigError(
-            f"{key}: {path} cannot be read: {error.strerror or error}.",
-            next_action="Give the path of a file, or its content as bytes.",
-        ) from None
-
-
-#: How files begin that are passed as bytes, which have no name to tell their kind.
-_BEGINNINGS = {
-    b"\x89PNG": "image/png",
-    b"\xff\xd8\xff": "image/jpeg",
-    b"GIF8": "image/gif",
-    b"%PDF": "application/pdf",
-    b"PK\x03\x04": "application/zip",
-}
 
 
 def _as_argument(name: str) -> str:

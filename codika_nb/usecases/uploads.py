@@ -6,10 +6,16 @@ import base64
 import binascii
 import html
 import mimetypes
+import os
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
+
+from ..errors import ConfigError
+from ..files import path_of
+
+#: What stands for a file in Python: its path, or its content.
+FILES = (os.PathLike, bytes, bytearray, memoryview)
 
 #: The kind of a file that may be anything.
 UNKNOWN = "application/octet-stream"
@@ -55,16 +61,6 @@ class File(NamedTuple):
         """A file to send."""
         return cls(name, kind, len(content), base64.b64encode(content).decode())
 
-    @classmethod
-    def at(cls, path: Path) -> File:
-        """A file of this machine, to send.
-
-        Raises:
-            OSError: it cannot be read.
-        """
-        kind = mimetypes.guess_type(path.name)[0] or UNKNOWN
-        return cls.of(path.name, kind, path.read_bytes())
-
     def to_json(self) -> dict[str, Any]:
         """As it travels in a payload."""
         return {
@@ -84,6 +80,68 @@ class File(NamedTuple):
         source = html.escape(f"data:{self.kind};base64,{self.content}")
         return f'<img alt="{html.escape(about)}" src="{source}">'
 
+
+def file_at(key: str, value: str | os.PathLike[str] | bytes | bytearray | memoryview) -> dict[str, Any]:
+    """A file of this machine as it travels in a payload.
+
+    Args:
+        key: the member that it is given for; its name, where it has none itself.
+        value: its path, or its content.
+
+    Raises:
+        ConfigError: the path leads nowhere.
+    """
+    if not isinstance(value, str | os.PathLike):
+        content = bytes(value)
+        kind = next((kind for start, kind in _BEGINNINGS.items() if content.startswith(start)), UNKNOWN)
+        return File.of(key + (mimetypes.guess_extension(kind) or ""), kind, content).to_json()
+    path = path_of(value)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(
+            f"{key}: {path} cannot be read: {error.strerror or error}.",
+            next_action="Give the path of a file, or its content as bytes.",
+        ) from None
+    return File.of(path.name, mimetypes.guess_type(path.name)[0] or UNKNOWN, content).to_json()
+
+
+def holds_files(value: Any) -> bool:
+    """Whether a path, or the content of a file, is anywhere in a value."""
+    waiting, seen = [value], set[int]()
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, FILES):
+            return True
+        if isinstance(each, Mapping | list | tuple) and id(each) not in seen:  # it may contain itself
+            seen.add(id(each))
+            waiting += each.values() if isinstance(each, Mapping) else each
+    return False
+
+
+def with_files_read(value: Any, key: str = "file") -> Any:
+    """The same value, with files in the place of paths and of contents.
+
+    Raises:
+        ConfigError: a path leads nowhere.
+    """
+    if isinstance(value, FILES):
+        return file_at(key, value)
+    if isinstance(value, Mapping) and holds_files(value):
+        return {name: with_files_read(each, str(name)) for name, each in value.items()}
+    if isinstance(value, list | tuple) and holds_files(value):
+        return [with_files_read(each, key) for each in value]
+    return value
+
+
+#: How files begin that are passed as bytes, which have no name to tell their kind.
+_BEGINNINGS = {
+    b"\x89PNG": "image/png",
+    b"\xff\xd8\xff": "image/jpeg",
+    b"GIF8": "image/gif",
+    b"%PDF": "application/pdf",
+    b"PK\x03\x04": "application/zip",
+}
 
 _FILE_KEYS = (
     ("fileName", "name"),

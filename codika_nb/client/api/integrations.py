@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...models import CredentialSchema, IntegrationConnected, IntegrationDeleted, Integrations
-from ...usecases.configuration import CustomIntegration
 from .. import arguments
 from .. import integration_secrets as integrations
 from ..call import Call
 from ..endpoint import endpoint
-from ..offers import known_here
 from ..steps import Steps, Work
 from .instances import which_instance
 from .keys import KeysAPI
 from .platform import Platform
+
+if TYPE_CHECKING:
+    from ...usecases.configuration import CustomIntegration
 
 
 class IntegrationsAPI(Platform):
@@ -170,9 +171,11 @@ class IntegrationsAPI(Platform):
     ) -> Steps[dict[str, Any] | None]:
         """How an integration of one's own is defined: as given, or as what is deployed has it."""
         if given is not None:
-            return given.to_json() if isinstance(given, CustomIntegration) else dict(given)
+            return dict(given) if isinstance(given, Mapping) else given.to_json()
         if not integration_id.startswith("cstm_"):
             return None
+        from ..offers import known_here  # noqa: PLC0415 - with form schemas, which few scripts need
+
         there = yield from which_instance(self, instance)
         configuration = (yield from Work(lambda: known_here(there))).configuration
         own = (configuration and configuration.custom_integrations) or []

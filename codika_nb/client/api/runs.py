@@ -24,12 +24,13 @@ from ...errors import (
 )
 from ...models import Execution, ExecutionDetails, Executions, ExecutionSummary, Triggered
 from ...models.executions import LISTED
+from ...usecases.uploads import holds_files, with_files_read
 from .. import arguments
 from ..call import Call, known, path
 from ..endpoint import endpoint
-from ..payloads import as_json, as_mapping, holds_files
+from ..payloads import as_json, as_mapping
 from ..runs import Run as Row
-from ..steps import Pause, Steps, T
+from ..steps import Pause, Steps, T, Work
 from .instances import MOST_LISTED, InstancesAPI, known_instance, which_instance
 from .platform import Platform
 
@@ -55,7 +56,7 @@ class RunsAPI(Platform):
             workflow: the workflow's template id, as in the use case.
             payload: the input, by the workflow's input schema; empty if left out. It is sent as it is:
                 the function that `Client.workflow` makes checks it first, knows a misspelt member, and
-                fills in the form's defaults.
+                fills in the form's defaults. A file is a `Path`, or its content as bytes.
             instance: process instance id; the one that is meant if left out (see `Client`).
 
         Raises:
@@ -77,22 +78,18 @@ class RunsAPI(Platform):
         workflow = arguments.name(workflow, "A workflow")
         there = yield from which_instance(self, instance, workflow)
         base_url, where = self._address("webhook", there, workflow)
-        sent = as_json(payload or {})
+        if holds_files(given := payload or {}):
+            given = yield from Work(lambda: with_files_read(given))
+        sent = as_json(given)
         body = {"payload": sent}
         read = Triggered.model_validate
         try:
             started = yield from Call("POST", where, read, body=body, envelope="flat", base_url=base_url)
         except InvalidRequestError as error:
-            if missing := [plain(str(name)) for name in payload or () if str(name) not in sent]:
+            missing = [plain(str(name)) for name in payload or () if str(name) not in sent]
+            if missing := [name for name in missing if name in error.message]:
                 error.next_action = (
                     f"{', '.join(missing)}: what is given is missing (NaN, NaT, NA), and is left out."
-                )
-            raise
-        except ConfigError as error:
-            if error.code == "not-json" and isinstance(payload, Mapping) and holds_files(payload):
-                error.next_action = (
-                    f"A file is given to the workflow as a function: client.workflow({workflow!r})(…) takes "
-                    "its path, or its content as bytes."
                 )
             raise
         except KeyboardInterrupt:
@@ -256,7 +253,8 @@ class RunsAPI(Platform):
         Args:
             workflow: the workflow's template id, as in the use case.
             payload: the input, by the workflow's input schema; empty if left out. It is sent as it is:
-                the function that `Client.workflow` makes checks it first, and knows a misspelt member.
+                the function that `Client.workflow` makes checks it first, and knows a misspelt member. A file
+                is a `Path`, or its content as bytes.
             instance: process instance id; the one that is meant if left out (see `Client`).
             timeout: seconds to wait at most; the run itself goes on after that.
 

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import html
 import mimetypes
-import os
-from pathlib import Path
 from typing import Any
 
 import ipywidgets as widgets
 
 from ...display.text import plain
-from ...errors import ConfigError
-from ...files import path_of
 from ...usecases.fields import FileField, MultiselectField
-from ...usecases.uploads import File
+from ...usecases.uploads import FILES, UNKNOWN, File, file_at
 from ...usecases.words import size_text
 from ..controls import Checkbox
 from ..texts import named
@@ -90,12 +86,11 @@ class Upload(Input):
 
     @value.setter
     def value(self, value: Any) -> None:
-        if isinstance(value, str | os.PathLike) and not str(value).startswith("data:"):
-            self._file = _read_file(path_of(value))
-        else:
-            self._file = File.read(value)
-            if self._file is None and value is not None:
-                raise self._refuse(value)
+        if isinstance(value, (str, *FILES)) and not (isinstance(value, str) and value.startswith("data:")):
+            value = file_at(self.field.key, value)
+        self._file = File.read(value)
+        if self._file is None and value is not None:
+            raise self._refuse(value)
         self._show()
         self._around.changed()
 
@@ -103,7 +98,7 @@ class Upload(Input):
         """Take over what a browser has sent."""
         if self.upload.value:
             sent = self.upload.value[0]
-            kind = sent["type"] or mimetypes.guess_type(sent["name"])[0] or "application/octet-stream"
+            kind = sent["type"] or mimetypes.guess_type(sent["name"])[0] or UNKNOWN
             self._file = File.of(sent["name"], kind, bytes(sent["content"]))
             # One copy is enough.
             self.upload.value = ()
@@ -132,14 +127,3 @@ class Upload(Input):
 
     def first(self) -> widgets.DOMWidget:
         return self.upload
-
-
-def _read_file(path: Path) -> File:
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ConfigError(
-            f"The file {path} cannot be read: {error.strerror or error}.",
-            next_action="Give the path of a file.",
-        ) from None
-    return File.of(path.name, mimetypes.guess_type(path.name)[0] or "application/octet-stream", content)
