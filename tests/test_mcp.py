@@ -106,6 +106,32 @@ def test_an_agent_lists_calls_and_is_corrected(environment: dict[str, str]) -> N
     conversation(environment, talk, "--only", "greet")
 
 
+def test_an_agent_cannot_have_files_sent_by_their_names(
+    environment: dict[str, str], greeter: Path, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    config = json.loads((greeter / "config.json").read_text())
+    config["workflows"][0]["triggers"][0]["inputSchema"].append(
+        {"key": "photo", "label": "P", "type": "file"}
+    )
+    (greeter / "config.json").write_text(json.dumps(config))
+    with Client(auth=KEY[0], base_url=sandbox.url) as client:
+        client.deploy_use_case(greeter)
+    seen: list[Any] = []
+    sandbox.workflow("greet")(lambda payload: seen.append(payload))
+    (tmp_path / "secret.txt").write_text("s3cret")
+    sent = {"fileName": "a.txt", "mimeType": "text/plain", "contentBase64": "aGk="}
+
+    async def talk(session: Any) -> None:
+        for path in (str(tmp_path / "secret.txt"), "~/secret.txt", "~/.config/codika/config.json"):
+            refused = await session.call_tool("greet", {"name": "Ada", "photo": path})
+            assert refused.is_error
+            assert "photo: Choose a file" in refused.content[0].text
+        assert not (await session.call_tool("greet", {"name": "Ada", "photo": sent})).is_error
+
+    conversation(environment, talk, "--only", "greet")
+    assert [each["photo"] for each in seen] == [sent]
+
+
 def test_a_long_run_is_told_of_while_it_lasts(environment: dict[str, str], sandbox: Sandbox) -> None:
     @sandbox.workflow("greet")
     def slowly(_payload: dict[str, Any]) -> list[int]:

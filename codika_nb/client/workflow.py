@@ -66,7 +66,7 @@ class AnyWorkflow:
         return {"$schema": DIALECT, **json_schema(self._offer.outputs, closed=False)}
 
     def as_tool(self) -> dict[str, Any]:
-        """The workflow as a tool, in the shape that model APIs take.
+        """The workflow as a tool, in the shape that model APIs take; `tool_payload` takes what a model gives.
 
         Example:
             >>> client.workflow("greet").as_tool()["function"]["name"]
@@ -94,9 +94,24 @@ class AnyWorkflow:
             ConfigError: a value does not fit; names every one, and why.
         """
         schema: Schema = self._offer.inputs
-        members = {**(given or {}), **members}
-        values = bound(schema, self.name, members)
-        converted = as_json(with_files(schema, values))
+        return self._checked(with_files(schema, bound(schema, self.name, {**(given or {}), **members})))
+
+    def tool_payload(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """What is sent for the arguments that a model gives for the tool: no text in them names a file here.
+
+        Raises:
+            TypeError, ConfigError: as `payload`.
+
+        Example:
+            >>> greet = client.workflow("greet")
+            >>> client.run_workflow(greet.name, greet.tool_payload({"name": "Ada"})).result["greeting"]
+            'Hello, Ada!'
+        """
+        return self._checked(bound(self._offer.inputs, self.name, arguments))
+
+    def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        schema: Schema = self._offer.inputs
+        converted = as_json(values)
         if not schema:
             return dict(converted)
         if found := problems(schema, converted):
