@@ -291,7 +291,12 @@ def test_somebody_logs_out(
     status, _, refused = out("beta")
     assert status == 1
     assert "There is no profile 'beta'." in refused
-    assert out("acme")[0] == 0
+    status, told, _ = out("beta", "--json")
+    assert (status, json.loads(told)["success"]) == (1, False)
+    status, told, _ = out("acme", "--json")
+    removed = {"profileName": "acme", "activeProfile": None}
+    assert (status, json.loads(told)) == (0, {"success": True, "data": removed})
+    assert json.loads(out("--json")[1])["data"] == {"profileName": None, "activeProfile": None}
     # What is left is what the tool finds.
     tool = codika_tool.run("whoami", "--json", config_home=own_settings, env={"CODIKA_BASE_URL": sandbox.url})
     assert json.loads(tool.stdout)["loggedIn"] is False

@@ -540,7 +540,7 @@ def test_a_run_of_nowhere_is_at_no_instance(client: Any, platform: Platform, tmp
     client.deploy_use_case(copied("greeter", tmp_path), project_id=client.create_project("P").project_id)
     deployed.forget()
     for look in (client.get_execution, client.get_execution_status):
-        with pytest.raises(NotFoundError, match=r"There is no run nope at any instance") as unknown:
+        with pytest.raises(NotFoundError, match="no such execution at any instance: nope") as unknown:
             look("nope")
         assert platform.instance not in str(unknown.value)
 
@@ -679,6 +679,30 @@ def test_an_integration_that_is_needed(client: Any, greeter: Path) -> None:
     assert not client.get_instance(deployed.process_instance_id).is_active
 
 
+def test_what_takes_a_browser_is_connected_by_the_sandbox(
+    client: Any, platform: Platform, greeter: Path
+) -> None:
+    file = greeter / "workflows" / "greet.json"
+    workflow = json.loads(file.read_text())
+    slack = {"id": "{{ORGCRED_SLACK_ID_DERCGRO}}", "name": "{{ORGCRED_SLACK_NAME_DERCGRO}}"}
+    gmail = {"id": "{{USERCRED_GOOGLE_GMAIL_ID_DERCRESU}}", "name": "{{FLEXCRED_GOOGLE_GMAIL_NAME_DERCXELF}}"}
+    workflow["nodes"][-1]["credentials"] = {"slackApi": slack, "gmailOAuth2": gmail}
+    file.write_text(json.dumps(workflow))
+    assert client.deploy_use_case(greeter).deployment_status == "failed"
+    with pytest.raises(ConfigError) as refused:
+        client.set_integration("google_gmail")
+    assert "sandbox.connect_integration('google_gmail', 'member')" in str(refused.value)
+
+    platform.sandbox.connect_integration("google_gmail", "member")
+    platform.sandbox.connect_integration("slack")
+
+    assert client.deploy_use_case(greeter).deployment_status == "deployed"
+    listed = {(each.integration_id, each.context_type) for each in client.list_integrations()}
+    assert listed >= {("slack", "organization"), ("google_gmail", "member")}
+    for name, context in (("slack", "organization"), ("google_gmail", "member")):
+        assert client.delete_integration(name, context_type=context, confirm=True).deleted
+
+
 def test_integrations_that_are_refused_here(
     client: Any, platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -690,6 +714,7 @@ def test_integrations_that_are_refused_here(
         assert "A sandbox has none" in str(refused.value)
     with Client(auth="cko_x") as production, pytest.raises(ConfigError, match="browser") as refused:
         production.set_integration("slack")
+    assert "sandbox" not in str(refused.value)
     assert refused.value.next_action == "Connect it in the dashboard: https://app.codika.io"
     for secrets in ({}, {"OPENAI_API_KEY": ""}, {"OPENAI_API_KEY": None}):
         with pytest.raises(ConfigError, match='"OPENAI_API_KEY": …'):

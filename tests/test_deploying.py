@@ -691,6 +691,28 @@ def test_a_folder_of_another_sandbox_is_not_run_again_here(shell: Kernel, greete
     assert "has not been deployed to" in "".join(refused.traceback)
 
 
+def test_what_nobody_can_start_is_offered_to_nobody(
+    shell: Kernel, tmp_path: Path, own_settings: Path
+) -> None:
+    feed = {"name": "Feed", "type": "n8n-nodes-base.rssFeedReadTrigger", "typeVersion": 1, "parameters": {}}
+    say = {"name": "Say", "type": "n8n-nodes-base.set", "typeVersion": 3.4, "parameters": {}}
+    for number, each in enumerate((feed, say)):
+        each["position"] = [220 * number, 0]
+    wires = {"Feed": {"main": [[{"node": "Say", "type": "main", "index": 0}]]}}
+    (tmp_path / "rss.json").write_text(
+        json.dumps({"name": "rss", "nodes": [feed, say], "connections": wires})
+    )
+    shell.run(f"_ = %codika_import {tmp_path / 'rss.json'} --into {tmp_path / 'rss'}")
+    shown = shell.run(f"_ = %codika_deploy {tmp_path / 'rss'}")
+    assert "Started by" in shown.text
+    assert "if the platform supports it" in shown.text
+    assert "Endpoint" not in shown.text
+    assert "curl" not in shown.html
+    refused = "".join(shell.run("%codika_trigger rss {}").traceback)
+    assert "no HTTP or schedule trigger" in refused
+    assert "There is: " not in refused
+
+
 def test_small_words_of_the_magics(shell: Kernel, greeter: Path, tmp_path: Path, own_settings: Path) -> None:
     alone = shell.run("%codika_trigger").text
     assert "workflow" in alone

@@ -411,6 +411,9 @@ def test_variables_in_words_stay_what_they_are(shell: Kernel, sandbox: Sandbox, 
     shell.run("s.workflow('greet')(lambda payload: seen.append(payload) or {})\ntags, n = ['a \"b\"'], 4")
     outcome = shell.run('%codika_trigger greet name="Ada \'L.\'" tags=$tags nested.m={n} n=4 m="4"')
     assert "Sent, but no part of the form: tags, nested.m, n, m." in outcome.text, outcome.traceback
+    shell.run("who, n, text = 'Zoe $n', 4, 'x'")
+    shell.run('%codika_trigger greet {"name": "$who", "n": $n, "$n": "a $n", "t": text}')
+    assert ast.literal_eval(shell.run("seen.pop()").text) == {"name": "Zoe $n", "n": 4, "$n": "a 4", "t": "x"}
     sent = {"name": "Ada 'L.'", "tags": ['a "b"'], "nested.m": 4, "n": 4, "m": "4"}
     assert ast.literal_eval(shell.run("seen[-1]").text) == sent
     many = "Client().run_many('greet', [{'name': 'Ada'}, {'name': 'Ada', 'lang': 'fr'}], progress=False)"
@@ -668,9 +671,18 @@ def test_a_lab_that_runs_a_sandbox_shares_it(
             assert "The API key has been revoked." in refused_key.traceback[-1]
         other.run("for _ in 'ab': client.create_organization_key('Di', scopes=['workflows:trigger'])")
         assert "2 keys have that name: give the id" in other.run("sandbox.revoke_key('Di')").traceback[-1]
+        assert "slack is connected" not in other.run("sandbox.connect_integration('slack')").text
+        assert (
+            other.run("[each.integration_id for each in client.list_integrations()]").text.strip()
+            == "['slack']"
+        )
+        odd = other.run("sandbox.connect_integration('slack', 'world')")
+        assert "neither organization nor member" in odd.traceback[-1]
         unknown = other.run("sandbox.revoke_key('nope')")
         assert unknown.error == "NotFoundError"
         assert "There is no such API key." in unknown.traceback[-1]
+        assert "There is: " in unknown.traceback[-1]
+        assert "Di" in unknown.traceback[-1]
         other.run("%codika_sandbox --stop")
     assert Client(base_url=sandbox.url).perform is not None
     with socket.create_connection(("127.0.0.1", int(sandbox.url.rpartition(":")[2])), timeout=1):

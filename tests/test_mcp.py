@@ -117,7 +117,7 @@ def test_an_agent_cannot_have_files_sent_by_their_names(
     with Client(auth=KEY[0], base_url=sandbox.url) as client:
         client.deploy_use_case(greeter)
     seen: list[Any] = []
-    sandbox.workflow("greet")(lambda payload: seen.append(payload))
+    sandbox.workflow("greet")(seen.append)
     (tmp_path / "secret.txt").write_text("s3cret")
     sent = {"fileName": "a.txt", "mimeType": "text/plain", "contentBase64": "aGk="}
 

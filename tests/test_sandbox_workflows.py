@@ -1211,6 +1211,18 @@ OPTIONS = [{"value": "a", "label": "A"}, {"value": "b", "label": "B"}]
             [{"name": "x"}, "data:text/plain;base64,aGk=", "https://example.org/a.pdf", "uploads/a.pdf"],
             [1, True, "hello", "@a.txt"],
         ),
+        (
+            {"type": "file", "maxSize": 2, "allowedMimeTypes": ["image/*", "text/plain", ".csv"]},
+            [
+                {"mimeType": "text/plain; charset=utf-8", "contentBase64": "aGk="},
+                {"mimeType": "image/png", "contentBase64": ""},
+                {"fileName": "a.CSV", "mimeType": "application/x", "contentBase64": "aGk="},
+            ],
+            [
+                {"mimeType": "text/plain", "contentBase64": "aGkh"},
+                {"mimeType": "application/pdf", "contentBase64": "aGk="},
+            ],
+        ),
         ({"type": "array"}, [[], ["a"]], ["a", [1]]),
         ({"type": "array", "itemField": {"type": "number", "max": 2}}, [[1, 2]], [[3], ["1"]]),
         ({"type": "array", "minItems": 1, "maxItems": 2}, [["a"]], [[], ["a", "b", "c"]]),

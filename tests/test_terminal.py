@@ -102,9 +102,43 @@ def test_choosing_an_organization_at_a_prompt(terminal: Terminal, sandbox: Sandb
     number = re.search(rf"(\d+)\. Beta .*\({beta}\)", listed)
     assert number, listed
     terminal.type("99")
+    terminal.expect(r"There is no 99 among them")
     terminal.expect(r"Which organization \(number\)\? ")
+    terminal.type("nobody's")
+    again = terminal.expect(r"Which organization \(number\)\? ")
+    assert "There is no nobody's among them" in again
+    assert "Acme" in again
     terminal.type(number[1])
     terminal.expect("Signed in: Beta")
+
+
+def test_a_name_that_one_organization_has_is_an_answer(terminal: Terminal, sandbox: Sandbox) -> None:
+    for name in ("Acme", "Acme Two", "Beta"):
+        sandbox.add_organization(EMAIL, name)
+    terminal.type(f"profile = %codika_login {EMAIL} --base-url {sandbox.url}")
+    terminal.expect("Six-digit code")
+    terminal.type(sandbox.code_for(EMAIL))
+    terminal.expect(r"Which organization \(number\)\? ")
+    terminal.type("acme")
+    assert "Beta" not in terminal.expect(r"Which organization \(number\)\? ")
+    terminal.type("two")
+    terminal.expect("Signed in: Acme Two")
+
+
+def test_another_address_may_be_typed_where_a_code_is_asked_for(terminal: Terminal, sandbox: Sandbox) -> None:
+    terminal.type(f"%codika_signup adda@example.com --base-url {sandbox.url}")
+    terminal.expect("Six-digit code sent to adda@example.com")
+    terminal.type("back")
+    told = terminal.expect("Six-digit code sent to adda@example.com")
+    assert "Another e-mail address may be typed here as well." in told
+    terminal.type(EMAIL)
+    terminal.expect(f"Six-digit code sent to {EMAIL}")
+    terminal.type(sandbox.code_for(EMAIL))
+    terminal.expect("Signed in: My Organization")
+    terminal.type(f"%codika_login other@example.com --base-url {sandbox.url} --prompt")
+    terminal.expect("Six-digit code")
+    terminal.interrupt()
+    assert "Cancelled: My Organization is signed in as before." in terminal.expect(r"In \[4\]: ")
 
 
 def test_ctrl_c_at_a_prompt_leaves(terminal: Terminal, sandbox: Sandbox) -> None:

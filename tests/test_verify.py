@@ -258,11 +258,15 @@ def its(workflow: Any, name: str) -> Any:
     return next(node for node in workflow["nodes"] if node["name"] == name)
 
 
+ANTHROPIC = {"id": "{{SYSCREDS_ANTHROPIC_ID_SDERCSYS}}", "name": "{{SYSCREDS_ANTHROPIC_NAME_SDERCSYS}}"}
+
+
 def ask_claude(model: Any) -> Callable[[Any], Any]:
     chat = {
         "name": "Claude",
         "type": "@n8n/n8n-nodes-langchain.lmChatAnthropic",
         "parameters": {"model": model},
+        "credentials": {"anthropicApi": ANTHROPIC},
     }
     return lambda workflow: workflow["nodes"].append(chat)
 
@@ -1091,7 +1095,7 @@ def test_a_field_that_cannot_be_filled_in_is_told(
         holder[place] = [given]
 
     change(greeter / "config.json", put)
-    of_fields = [f for f in UseCase.load(greeter).verify() if " alone, and is sent" not in f.message]
+    of_fields = [f for f in UseCase.load(greeter).verify() if " alone" not in f.message]
     (told,) = [f for f in of_fields if f.rule == "INPUT-SCHEMA-FORMAT"]
     assert told.severity == "should"
     assert f"{place}[0]{said}" in told.message
@@ -1138,3 +1142,33 @@ def test_every_integration_that_is_known_is_on_the_page() -> None:
     page = (Path(__file__).parents[1] / "docs" / "n8n.md").read_text(encoding="utf-8")
     known = {*integration_secrets._SECRETS, *integration_secrets._OAUTH_ORGANIZATION}
     assert [name for name in {*known, *integration_secrets._OAUTH_MEMBER} if f"`{name}`" not in page] == []
+
+
+@pytest.mark.parametrize(
+    ("members", "said"),
+    [
+        (
+            {"parameters": {"authentication": "genericCredentialType", "genericAuthType": "httpHeaderAuth"}},
+            "Signs in, and has no credentials of the type httpHeaderAuth: the run fails there.",
+        ),
+        (
+            {"parameters": {"authentication": "oAuth2"}, "credentials": {}},
+            "Signs in, and has no credentials: ",
+        ),
+        ({"type": "@n8n/n8n-nodes-langchain.lmChatOpenAi"}, "Signs in, and has no credentials: "),
+        ({"type": "@n8n/n8n-nodes-langchain.embeddingsOpenAi"}, "Signs in, and has no credentials: "),
+        ({"parameters": {"authentication": "none"}}, None),
+        ({"parameters": {"authentication": "={{ $json.way }}"}}, None),
+        ({"parameters": {"authentication": "oAuth2"}, "disabled": True}, None),
+        ({"type": "@n8n/n8n-nodes-langchain.agent"}, None),
+        ({}, None),
+    ],
+)
+def test_a_node_that_signs_in_with_nothing_is_told(
+    greeter: Path, members: dict[str, Any], said: str | None
+) -> None:
+    given = {"name": "Get", "type": "n8n-nodes-base.httpRequest", "parameters": {}, **members}
+    change(greeter / "workflows" / "greet.json", lambda w: w["nodes"].append(given))
+    told = [f for f in UseCase.load(greeter).verify() if f.rule == "CRED-MISSING"]
+    assert [(f.severity, f.node) for f in told] == [("should", "Get")] * (said is not None)
+    assert not said or told[0].message.startswith(said)

@@ -206,3 +206,4 @@ def _add_auth(commands: Any) -> None:
         "logout", help="remove a saved profile from this machine; its key is not revoked"
     )
     logout.add_argument("name", nargs="?", help="the profile (the one in use)")
+    logout.add_argument("--json", action="store_true", help="print the outcome as JSON")

@@ -22,7 +22,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.step == "whoami":
         return _who(as_json=arguments.json)
     if arguments.step == "logout":
-        return _log_out(arguments.name)
+        return _log_out(arguments.name, as_json=arguments.json)
     if arguments.step == "use":
         return _use(arguments.name, as_json=arguments.json)
     try:
@@ -76,15 +76,21 @@ def _who(*, as_json: bool) -> int:
     return 0
 
 
-def _log_out(name: str | None) -> int:
+def _log_out(name: str | None, *, as_json: bool) -> int:
     """Remove a profile, the one in use if none is named; nobody to log out is well, as in codika 3.6.0."""
-    if name is None:
-        used = resolve()
-        if used.profile is None:
-            print(nobody_to_log_out(used))
-            return 0
-        name = str(used.profile.name)
-    print(logged_out(ProfileStore().remove(name)))
+    store, removed = ProfileStore(), None
+    try:
+        used = resolve() if name is None else None
+        if name or (used and used.profile):
+            removed = store.remove(name or str(used and used.profile and used.profile.name))
+    except CodikaError as error:
+        return _refused(error, refusal_document(error), as_json=as_json)
+    if as_json:
+        active = store.active()
+        named = {"profileName": removed and removed.name, "activeProfile": active and active.name}
+        print(json_text({"success": True, "data": named}))
+    else:
+        print(logged_out(removed) if removed else nobody_to_log_out(used or resolve()))
     return 0
 
 

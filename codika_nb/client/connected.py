@@ -14,7 +14,7 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from .. import in_process
-from ..errors import AuthenticationError, ConfigError, attribute_error
+from ..errors import AuthenticationError, ConfigError, NotSignedIn, attribute_error
 from ..models import Identity
 from ..profiles import MaskedKey, mask
 from ..profiles.credential import Credential, resolve, signed_in
@@ -325,6 +325,12 @@ class Connected(HoldsKey, API, Generic[Pool]):
                     next_action="Make a client for that server.",
                 )
         if request.authenticated and self.credential.source != "argument":
+            if not self.credential.key and _hidden_by_argument(self.base_url, self._settings.environment):
+                raise NotSignedIn(
+                    "This client was made before somebody signed in, and has no key.",
+                    next_action="Make it anew: Client()",
+                    code="not-signed-in",
+                )
             signed_in(self.credential)  # no key, or an expired one: said here, not after a round trip
         in_process.refuse_outside(base_url)
         self._connections.used = True

@@ -90,7 +90,8 @@ def _like(name: str, names: Iterable[str]) -> list[str]:
     if name in _OF_THE_MAGIC and "create_project" in names:
         return [_OF_THE_MAGIC[name]]
     begun = [each for each in names if each.startswith(name) or name.startswith(each)]
-    return begun[:1] or get_close_matches(name, names, n=1)
+    near = begun[:1] or get_close_matches(name, names, n=1)
+    return near or ([f"payload={{{name!r}: …}}"] if "payload" in names else [])
 
 
 class endpoint(Generic[P, T]):  # noqa: N801 - used as a decorator

@@ -92,9 +92,6 @@ class Secrets(dict[str, str]):
         return f"Secrets({', '.join(self)})"
 
 
-_NO_DASHBOARD = ". A sandbox has none: there, a Python function can stand in for the workflow."
-
-
 def refuse_oauth(integration_id: str, base_url: str) -> None:
     """Refuse what can only be connected in a browser.
 
@@ -110,8 +107,17 @@ def refuse_oauth(integration_id: str, base_url: str) -> None:
             f"{integration_id} is connected by signing in to it, which takes a browser.",
             code="OAUTH_REQUIRED",
             next_action="Connect it in the dashboard: https://app.codika.io"
-            + (_NO_DASHBOARD if is_loopback(base_url) else ""),
+            + (_no_dashboard(integration_id) if is_loopback(base_url) else ""),
         )
+
+
+def _no_dashboard(integration_id: str) -> str:
+    context = context_of(integration_id)
+    told = repr(integration_id) if context == "organization" else f"{integration_id!r}, {context!r}"
+    return (
+        f". A sandbox has none: sandbox.connect_integration({told}) does it there, after "
+        "sandbox = %codika_sandbox, and a Python function can answer in the workflow's place."
+    )
 
 
 def checked(

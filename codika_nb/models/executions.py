@@ -196,8 +196,9 @@ class ExecutionDetails(Answer):
         table = text_table(headings, rows) if rows else "no node has been recorded"
         told = f"ExecutionDetails({plain(self.status)}, execution_id={self.execution_id!r})"
         why = f"\n{reason}" if (reason := self.reason) else ""
-        payload = self.payload
-        sent = "" if payload is None else f"\nPayload: {plain(json.dumps(payload, ensure_ascii=False), 500)}"
+        # As it was sent, blank by blank: that may be why the run has failed.
+        payload = readable(json.dumps(self.payload, ensure_ascii=False), 500)
+        sent = "" if self.payload is None else f"\nPayload: {payload}"
         return redact(f"{told}{why}{sent}\n{table}")
 
     def _repr_html_(self) -> str:

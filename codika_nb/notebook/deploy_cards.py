@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from ..client.elsewhere import curl, endpoint_url, magic_line
@@ -14,7 +14,14 @@ from ..in_process import is_inside
 from ..models.deployments import deployment_card
 from ..usecases.configuration import Configuration
 from ..usecases.schema import example
-from ..usecases.triggers import ScheduleTrigger
+from ..usecases.triggers import (
+    DataIngestionTrigger,
+    ScheduleTrigger,
+    ServiceEventTrigger,
+    SubworkflowTrigger,
+    Trigger,
+    is_started,
+)
 
 if TYPE_CHECKING:
     from ..client.client import Client
@@ -41,8 +48,10 @@ def deployed(
         name = workflow.workflow_template_id
         offer = offers.get(name, Offer(name, name))
         told = plain(f"{name} ({workflow.status})" if workflow.status != "active" else name)
-        calls = _schedules(use_case.configuration, name) if instance and workflow.status == "active" else []
-        calls += _calls(client, offer, instance) if instance else []
+        triggers = _triggers(use_case.configuration, name)
+        calls = [*_schedules(triggers)] if instance and workflow.status == "active" else []
+        calls += _calls(client, offer, instance) if instance and is_started(triggers) else []
+        calls = calls or [*_others(triggers)]
         longest = max((len(label) for label, _ in calls), default=0)
         text += [told, *(f"  {label:<{longest}}  {both(call).text}" for label, call in calls)]
         if len(made.workflows_deployed) > 1:
@@ -75,14 +84,31 @@ def _calls(client: Client, offer: Offer, instance: str) -> list[tuple[str, str |
     return ways
 
 
-def _schedules(configuration: Configuration, name: str) -> list[tuple[str, str | Shown]]:
+def _triggers(configuration: Configuration, name: str) -> list[Trigger]:
+    named = (each for each in configuration.workflows if each.workflow_template_id == name)
+    return [trigger for workflow in named for trigger in workflow.triggers]
+
+
+def _schedules(triggers: Iterable[Trigger]) -> Iterator[tuple[str, str | Shown]]:
     """When a workflow runs by itself."""
-    return [
-        ("By itself", f"{plain(each.human_readable)} ({plain(each.cron_expression)}, {plain(each.timezone)})")
-        for workflow in configuration.workflows
-        for each in workflow.triggers
-        if workflow.workflow_template_id == name and isinstance(each, ScheduleTrigger)
-    ]
+    for each in triggers:
+        if isinstance(each, ScheduleTrigger):
+            when = f"{plain(each.cron_expression)}, {plain(each.timezone)}"
+            yield "By itself", f"{plain(each.human_readable)} ({when})"
+
+
+def _others(triggers: Iterable[Trigger]) -> Iterator[tuple[str, str | Shown]]:
+    """What starts a workflow that nobody can."""
+    for each in triggers:
+        if isinstance(each, ServiceEventTrigger):
+            yield (
+                "Started by",
+                f"{plain(each.event_type)} ({plain(each.service)}), if the platform supports it",
+            )
+        elif isinstance(each, SubworkflowTrigger):
+            yield "Started by", "other workflows of the use case"
+        elif isinstance(each, DataIngestionTrigger):
+            yield "Started by", "documents that enter or leave the knowledge base"
 
 
 def deploying(title: str, what: str) -> Bundle:

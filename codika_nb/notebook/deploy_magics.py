@@ -59,9 +59,12 @@ def _raising(part: str, told: str) -> Option:
 
 @magic(
     option("path", help="the use-case folder; with --dry-run also a single workflow"),
-    _raising("patch", "the platform's next version is 1.1 after 1.0; version.json counts 1.0.1 (default)"),
-    _raising("minor", "on the platform as --patch; the folder's own count, version.json, goes to 1.1.0"),
-    _raising("major", "the platform's next version is 2.0 after 1.0; version.json counts 2.0.0"),
+    _raising("patch", "as the next version, 1.1 after 1.0 (default)"),
+    _raising(
+        "minor",
+        "the same; version.json, by which the codika tool counts, goes to 1.1.0, not 1.0.1",
+    ),
+    _raising("major", "as the next whole version, 2.0 after 1.0"),
     option(
         *("--target-version", "--version"),
         action="append",

@@ -30,6 +30,8 @@ _IN_A_PAYLOAD = re.compile(
 )
 #: What stands for a value until the line has been split into words.
 _HELD = re.compile(r"\x00(\d+)\x00")
+#: What values are called that an expression takes.
+_HELD_HERE = "__codika_held"
 #: A member of a payload in words, and one whose value stands in quotes, but is no list or object.
 _MEMBER = re.compile(r"([A-Za-z_][\w.-]*)=(.*)", re.DOTALL)
 _QUOTED_MEMBER = re.compile(r"""(?<!\S)([A-Za-z_][\w.-]*=)(["'])([^"'\\\0${[][^"'\\\0${]*)\2(?!\S)""")
@@ -192,13 +194,24 @@ class Line:
         except (ValueError, SyntaxError):
             pass
         try:
-            expression = _IN_A_PAYLOAD.sub(_bare, text)
-            return eval(expression, {}, dict(self._names))  # noqa: S307 - `{"text": text}`, of whose line it is
+            expression = _IN_A_PAYLOAD.sub(self._bare, text)
+            names = {**self._names, _HELD_HERE: self._values}
+            return eval(expression, {}, names)  # noqa: S307 - `{"text": text}`, of whose line it is
         except Exception:
             hint = 'A variable goes in as it is: {"name": name}; or a whole payload as $payload.'
             if text.count("{") > text.count("}"):
                 hint = "A closing } is missing."
             raise UsageError(f"The payload is not JSON: {problem}. {hint}") from None
+
+    def _bare(self, match: re.Match[str]) -> str:
+        """A variable as Python writes it: ``{x}`` would be a set of one; a text has its variables put in."""
+        text, is_a_name = match["text"], match.string[match.end() :].lstrip().startswith(":")
+        if not text:
+            return f"({match['braced']})" if match["braced"] else str(match["dollar"])
+        if "$" not in text or is_a_name:
+            return str(text)
+        self._hold(self._with_variables(ast.literal_eval(text)))
+        return f"{_HELD_HERE}[{len(self._values) - 1}]"
 
     def _with_variables(self, value: Any) -> Any:
         if isinstance(value, dict):
@@ -211,11 +224,6 @@ class Line:
         if whole and (found := self._looked_up(whole[1])) is not _NOTHING:
             return found
         return self._without_variables(value, str)
-
-
-def _bare(match: re.Match[str]) -> str:
-    """A variable as Python writes it: ``{x}`` would be a set of one."""
-    return match["text"] or (f"({match['braced']})" if match["braced"] else match["dollar"])
 
 
 def _object_of(value: Any) -> dict[str, Any] | None:

@@ -86,6 +86,15 @@ class RemoteSandbox:
         with open_client(base_url=self.url) as client:
             client.perform(Call("POST", path("sandbox", "keys", named, "revoke"), lambda _: None))
 
+    def connect_integration(self, integration_id: str, context_type: str = "organization") -> None:
+        """Connect what a person connects by signing in to it in the dashboard, for the account in use.
+
+        Nothing is signed in to: what is deployed from now on has a credential of that name, without secrets.
+        """
+        with open_client(base_url=self.url) as client:
+            where = path("sandbox", "integrations", integration_id, context_type)
+            client.perform(Call("POST", where, lambda _: None))
+
     def workflow(self, name: str) -> Callable[[Any], NoReturn]:
         """Not here: what answers a workflow has to be given where the sandbox is started."""
         raise ConfigError(

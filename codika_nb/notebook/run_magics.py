@@ -83,8 +83,7 @@ def codika_trigger(shell: InteractiveShell, arguments: Namespace) -> Triggered |
                 next_action="%codika_executions shows the runs that there are.",
             ) from None
         except NotFoundError as error:
-            known = dict.fromkeys(name for made in latest() for name in made.workflows)
-            error.next_action = error.next_action or (f"There is: {', '.join(known)}." if known else None)
+            error.next_action = error.next_action or _others_than(workflow)
             raise
         wait = (
             f"from codika_nb import Client; run = Client().wait_for({run.execution_id!r}, "
@@ -188,6 +187,12 @@ def codika_playground(shell: InteractiveShell, arguments: Namespace) -> Any:
     playground = Playground(client, arguments.workflow, instance=instance)
     show(shell, playground, None)
     return playground
+
+
+def _others_than(workflow: str) -> str | None:
+    """Which workflows are deployed here, where that one is none of them."""
+    known = dict.fromkeys(name for made in latest() for name in made.workflows)
+    return f"There is: {', '.join(known)}." if known and workflow not in known else None
 
 
 def _none_failed(instance: str) -> str:

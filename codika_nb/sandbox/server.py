@@ -384,6 +384,27 @@ class Sandbox:
         named: Any = getattr(key_id, "key_id", key_id)
         self._do(lambda platform: platform.keys.revoke_key(platform.keys.key_id(named)))
 
+    def connect_integration(self, integration_id: str, context_type: str = "organization") -> None:
+        """Connect what a person connects by signing in to it in the dashboard, for everybody who is here.
+
+        Nothing is signed in to: what is deployed from now on has a credential of that name, without secrets.
+
+        Args:
+            integration_id: ``"slack"``, ``"google_gmail"``, …
+            context_type: whose it is, ``"organization"`` or ``"member"``.
+
+        Example:
+            >>> sandbox.connect_integration("slack")
+            >>> [each.integration_id for each in client.list_integrations()]
+            ['slack']
+        """
+
+        def connect(platform: Platform) -> None:
+            for organization_id, user_id in platform.organizations.memberships():
+                platform.integrations.sign_in(integration_id, context_type, organization_id, user_id)
+
+        self._do(connect)
+
     def instance_key(self, process_instance_id: str) -> str:
         """A new key for a process instance, shown this once; the one before stops at once.
 

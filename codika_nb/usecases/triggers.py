@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
@@ -127,3 +128,8 @@ Trigger = Annotated[
     Field(discriminator="type"),
 ]
 """What starts a workflow."""
+
+
+def is_started(triggers: Iterable[Trigger]) -> bool:
+    """Whether a workflow with these triggers can be started from outside: by HTTP, also a schedule's."""
+    return any(isinstance(each, HttpTrigger | ScheduleTrigger) for each in triggers)

@@ -259,7 +259,7 @@ class UseCase(Record):
             project = self.project
             rows.append(("version.json", f"{self.version}, the codika tool's count for this folder"))
             rows.append(("Project", project.project_id if project else "none yet"))
-            rows.append(("Deployed", plain(", ".join(self.versions), LONGEST)))
+            rows.append(("Deployed", plain(", ".join(self.versions) or "not yet", LONGEST)))
         except UseCaseError as error:
             rows.append(("Problem", error.message))
         rows.append(("Folder", str(self.path or "none yet: save(path) writes one")))

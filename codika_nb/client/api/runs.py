@@ -138,8 +138,7 @@ class RunsAPI(Platform):
             except NotFoundError as error:
                 problem = error
         if len(listed) > 1:  # else the one that was asked is named
-            problem.message = f"There is no run {_run_id(run)} at any instance of the organization."
-            problem.next_action = "client.list_executions(instance=…) lists those that there are."
+            problem.message = f"There is no such execution at any instance: {_run_id(run)}."
         raise problem
 
     def _status(self, execution: Run, instance: str) -> Call[Execution]:

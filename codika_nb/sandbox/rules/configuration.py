@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
+from fnmatch import fnmatchcase
 from functools import partial
 from typing import Any, NamedTuple, NoReturn, TypeGuard
 
@@ -202,10 +203,14 @@ def _check_value(field: Mapping[str, Any], value: Any, place: str) -> None:
         size = value if kind.types == _NUMBERS else len(value)
         smallest, largest = (field.get(limit) for limit in kind.limits)
         if _is_number(smallest) and size < smallest:
-            _misfit(place, f"must {kind.has} at least {smallest} {kind.what}".rstrip())
+            _misfit(place, f"must {kind.has} at least {_counted(smallest, kind.what)}")
         if _is_number(largest) and size > largest:
-            _misfit(place, f"must {kind.has} at most {largest} {kind.what}".rstrip())
+            _misfit(place, f"must {kind.has} at most {_counted(largest, kind.what)}")
     kind.check(field, value, place)
+
+
+def _counted(number: float, things: str) -> str:
+    return f"{number} {things.removesuffix('s') if number == 1 else things}".rstrip()
 
 
 def _is_number(value: Any) -> TypeGuard[float]:
@@ -262,10 +267,38 @@ def _check_choices(field: Mapping[str, Any], value: list[Any], place: str) -> No
         _check_choice(field, item, f"{place}[{index}]")
 
 
-def _check_file(_: Mapping[str, Any], value: Any, place: str) -> None:
+def _check_file(field: Mapping[str, Any], value: Any, place: str) -> None:
     """A file travels as an object, or is somewhere: a text that is no address is none."""
     if isinstance(value, str) and not re.match(r"[\w.+-]+[:/]", value):
         _misfit(place, "must be a file, with fileName, mimeType and contentBase64, or the address of one")
+    for each in value if isinstance(value, list) else [value]:
+        content, kind = (
+            (each.get(name) for name in ("contentBase64", "mimeType"))
+            if isinstance(each, dict)
+            else (None, None)
+        )
+        most, kinds = field.get("maxSize"), field.get("allowedMimeTypes")
+        if (
+            isinstance(content, str)
+            and _is_number(most)
+            and len(content) * 3 // 4 - content.count("=", -2) > most
+        ):
+            _misfit(place, f"must have at most {most} bytes")
+        if (
+            isinstance(kind, str)
+            and isinstance(kinds, list)
+            and kinds
+            and not any(_is_of(kind, str(each.get("fileName")), one) for one in kinds)
+        ):
+            _misfit(place, f"must be one of {', '.join(map(str, kinds))}, not {kind}")
+
+
+def _is_of(kind: str, name: str, allowed: object) -> bool:
+    """Whether a file is of an allowed kind: ``image/png``, ``image/*`` or ``.png``."""
+    wanted = str(allowed).lower().strip()
+    if wanted.startswith("."):
+        return name.lower().endswith(wanted)
+    return wanted == "*/*" or fnmatchcase(kind.lower().partition(";")[0].strip(), wanted)
 
 
 def _check_items(field: Mapping[str, Any], value: list[Any], place: str) -> None:

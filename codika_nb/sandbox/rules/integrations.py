@@ -66,18 +66,41 @@ class Integrations(Subject):
         custom = body.mapping(name) if name in body else None
         if custom is None and integration_id.startswith("cstm_"):
             body.refuse(name, "is required for a custom integration")
-        metadata = body.mapping_or_empty("metadata")
+        return self._connect(
+            call.caller.user_id,
+            integration_id,
+            **place,
+            secrets=as_json(secrets),
+            metadata=as_json(body.mapping_or_empty("metadata")),
+            custom_schema=None if custom is None else as_json(custom),
+        )
+
+    def signed_in(self, call: Call) -> dict[str, Any]:
+        """What the dashboard does where a person signs in to a service; here there is none to sign in to."""
+        integration_id, context = call.params
+        if context not in _CONTEXTS[:2]:
+            raise Refusal("INVALID_REQUEST", f"{context!r} is neither organization nor member.")
+        caller = call.caller
+        return self.sign_in(integration_id, context, caller.organization_id or "", caller.user_id)
+
+    def sign_in(
+        self, integration_id: str, context: str, organization_id: str, user_id: str
+    ) -> dict[str, Any]:
+        """The same for whom it is to be, without secrets."""
+        place = {"organization_id": organization_id, "context_type": context}
+        place["context_id"] = user_id if context == "member" else ""
+        nothing = {"secrets": "{}", "metadata": "{}", "custom_schema": None}
+        return self._connect(user_id, integration_id, **place, **nothing)
+
+    def _connect(self, user_id: str, integration_id: str, **members: str | None) -> dict[str, Any]:
         credential_id = new_id()[:16]
         self.store.insert(
             "integrations",
             replace=True,
             integration_id=integration_id,
-            **place,
-            secrets=as_json(secrets),
-            metadata=as_json(metadata),
-            custom_schema=None if custom is None else as_json(custom),
+            **members,
             credential_id=credential_id,
-            connected_by=call.caller.user_id,
+            connected_by=user_id,
             connected_at=self.now(),
         )
         return {"message": f"{integration_id} is connected.", "n8nCredentialId": credential_id}

@@ -206,8 +206,17 @@ class Keys(Subject):
         if len(called) > 1:
             raise Refusal("INVALID_REQUEST", f"{len(called)} keys have that name: give the id of one.")
         if not called and self.store.find("keys", "id", id=named, kind="organization") is None:
-            raise Refusal("NOT_FOUND", "There is no such API key.")
+            raise Refusal("NOT_FOUND", f"There is no such API key. {self._those_of(organization_id)}")
         return str(called[0]["id"]) if called else named
+
+    def _those_of(self, organization_id: str | None) -> str:
+        """The names of the keys that can be revoked there."""
+        rows = self.store.every(
+            "SELECT DISTINCT name FROM keys WHERE kind = 'organization' AND revoked_at IS NULL"
+            " AND organization_id = COALESCE(?, organization_id) LIMIT 20",
+            organization_id or None,
+        )
+        return f"There is: {', '.join(row['name'] for row in rows)}." if rows else "There is none."
 
     def _to_change(self, call: Call, key_id: str, what: str) -> sqlite3.Row:
         key = self.store.find("keys", id=key_id, kind="organization")

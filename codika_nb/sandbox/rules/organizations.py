@@ -40,6 +40,11 @@ class Organizations(Subject):
             user_id,
         )
 
+    def memberships(self) -> list[tuple[str, str]]:
+        """Every organization with each of its members."""
+        rows = self.store.every("SELECT organization_id, user_id FROM members ORDER BY rowid")
+        return [(row["organization_id"], row["user_id"]) for row in rows]
+
     def create(self, user_id: str, name: str, description: str | None, size: str | None = None) -> str:
         """A new organization, which the user owns; returns its id."""
         organization_id = new_id("org_")

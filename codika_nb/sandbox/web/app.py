@@ -118,6 +118,13 @@ def _endpoints(rules: Platform) -> list[Endpoint]:
         Endpoint("POST", "/updateorganizationapikeypublic", keys.update_key, "api-keys:manage"),
         # Not the platform's: what its dashboard does.
         Endpoint("POST", "/sandbox/keys/{key}/revoke", keys.revoke, "api-keys:manage", body=Body.NONE),
+        Endpoint(
+            "POST",
+            "/sandbox/integrations/{integration}/{context}",
+            rules.integrations.signed_in,
+            connect,
+            body=Body.NONE,
+        ),
         Endpoint("POST", "/createprojectviaapikey", rules.projects.create_project, "projects:create"),
         Endpoint("GET", "/listprojectspublic", rules.projects.list_projects, "projects:read"),
         Endpoint("POST", "/getprojectpublic", rules.projects.get_project, "projects:read"),

@@ -42,7 +42,8 @@ class Form(NamedTuple):
                 f"The input form is guessed from what is read: {keys}. Check names and kinds in config.json"
             )
             if self.as_text:
-                guessed += f"; {', '.join(self.as_text)} is taken as text, as nothing says otherwise"
+                are = "are" if len(self.as_text) > 1 else "is"
+                guessed += f"; {', '.join(self.as_text)} {are} taken as text, as nothing says otherwise"
             notes.decide(f"{guessed}.", node)
         if self.open:
             notes.decide(

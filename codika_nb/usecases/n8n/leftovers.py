@@ -62,8 +62,9 @@ def credentials(graph: Graph, notes: Notes) -> list[str]:
     for service, users in found.items():
         more = f" and {len(users) - 3} more" if len(users) > 3 else ""
         notes.decide(
-            f"Needs credentials {service}, for {', '.join(users[:3])}{more}: write the platform's name of "
-            "that integration in their place, or declare a custom one.",
+            f"Needs credentials {service}, for {', '.join(users[:3])}{more}: in the workflow's "
+            f"file, write the platform's name of that integration in the place of {service.upper()} "
+            "(docs/n8n.md lists them), or declare a custom one.",
             users[0],
         )
     return list(found)

@@ -34,17 +34,19 @@ def inputs_are_as_documented(view: View) -> Iterator[Note]:
         first = field.get("defaultValue") if "options" in field else None
         if not all(isinstance(each, str) for each in as_list(first) or [first or ""]):
             yield view.note(f"{place}.defaultValue is no text, and is sent as one.")
-        for n, option in enumerate(as_list(field.get("options"))):
+        options = as_list(field.get("options"))
+        for n, option in enumerate(options):
             texts = (
                 {name: option.get(name) for name in ("value", "label")} if isinstance(option, dict) else {}
             )
             for name in [f".{name}" for name, text in texts.items() if not isinstance(text, str)]:
                 yield view.note(f"{place}.options[{n}]{name} is no text, and is sent as one.")
-            if not texts:
-                said = json.dumps(option, ensure_ascii=False)
-                yield view.note(
-                    f"{place}.options[{n}] is {said} alone, and is sent as its value and its label."
-                )
+        if alone := [n for n, option in enumerate(options) if not isinstance(option, dict)]:
+            first, more = json.dumps(options[alone[0]], ensure_ascii=False), len(alone) - 1
+            told = (
+                f"{place}.options[{alone[0]}] is {first} alone{f', and so are {more} more' if more else ''}"
+            )
+            yield view.note(f"{told}: it is sent as its value and its label.")
 
 
 def keys_are_distinct(view: View) -> Iterator[Note]:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 
 from ..configuration import CustomIntegration
+from ..starters import WEBHOOK
 from .view import CHAIN, CREDENTIAL, CREDENTIAL_KINDS, PLACEHOLDER_SUFFIXES, Note, View, as_object
 
 #: The models that codika 3.6.0 takes, by the type of the node; it looks at these nodes only.
@@ -60,6 +61,23 @@ def credentials_are_placeholders(view: View) -> Iterator[Note]:
                     "name of the integration there, or declare a custom one.",
                     node,
                 )
+
+
+#: Nodes of language models, which are somebody's account, whatever their parameters say.
+_MODELS = re.compile(r"langchain\.(lm|embeddings)[A-Z]")
+
+
+def credentials_are_there(view: View) -> Iterator[Note]:
+    """Where a node signs in, it has something to sign in with."""
+    for flow, node in view.nodes:
+        wanted = node.parameters.get("authentication")
+        is_asked = isinstance(wanted, str) and wanted != "none" and not wanted.startswith("=")
+        if node.is_disabled or node.type == WEBHOOK or as_object(node.data.get("credentials")):
+            continue
+        if is_asked or _MODELS.search(node.type):
+            kind = node.parameters.get("genericAuthType") or node.parameters.get("nodeCredentialType")
+            of = f" of the type {kind}" if isinstance(kind, str) and kind else ""
+            yield flow.note(f"Signs in, and has no credentials{of}: the run fails there.", node)
 
 
 def n8n_name(service: str) -> str:

@@ -56,6 +56,7 @@ _WORKFLOW_RULES: _Rules = (
     ("PLACEHOLDER-SYNTAX", "must", workflows.placeholders_close),
     ("INSTPARM-QUOTE", "must", workflows.parameters_are_bare),
     ("CRED-PLACEHOLDER", "should", integrations.credentials_are_placeholders),
+    ("CRED-MISSING", "should", integrations.credentials_are_there),
     ("LLM-MODEL-ID", "must", integrations.models_are_known),
     ("LLM-OUTPUT-ACCESS", "must", integrations.model_output_is_unwrapped),
 )
