@@ -176,8 +176,8 @@ class DeploymentsAPI(Platform):
             user_id: who is to own the production instance.
 
         Raises:
-            InvalidRequestError: the version is published, or was until another one was; `get_use_case` with its
-                ``version`` writes its files, to be deployed and published again.
+            InvalidRequestError: the version is published, or was until another one was; `get_use_case` with
+                its ``version`` writes its files, to be deployed and published again.
             NotFoundError: there is no such deployment in this project.
             ConfigError: the project is not known.
 
