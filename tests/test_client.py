@@ -646,12 +646,22 @@ def test_one_of_ones_own_is_found_in_what_is_deployed(
     secret = {"key": "CRM_KEY", "label": "Key", "type": "password"}
     own: dict[str, Any] = {"id": "cstm_crm", "name": "CRM", "contextType": "organization"}
     own["secretFields"] = [secret]
+    own["metadataFields"] = [{"key": "CRM_URL", "label": "URL", "type": "url"}]
     own |= {"n8nCredentialType": "httpHeaderAuth", "n8nCredentialMapping": {"CRM_KEY": "value"}}
     (greeter / "config.json").write_text(json.dumps({**config, "customIntegrations": [own]}))
     deployed = client.deploy_use_case(greeter)
     monkeypatch.setenv("CRM_KEY", "from-the-environment")
 
     client.set_integration("cstm_crm", instance=deployed.process_instance_id)
+    with pytest.warns(UserWarning) as told:
+        client.set_integration(
+            "cstm_crm", secrets={"KEY": "x"}, metadata={"X": "y"}, instance=deployed.process_instance_id
+        )
+    assert {str(w.message) for w in told} == {
+        "cstm_crm has no secret called KEY.",
+        "cstm_crm lacks its secret CRM_KEY.",
+        "There is no metadata called X, but CRM_URL.",
+    }
 
     listed = client.list_integrations(instance=deployed.process_instance_id)
     assert ("cstm_crm", "organization") in {(i.integration_id, i.context_type) for i in listed}

@@ -436,6 +436,8 @@ def test_a_file_is_a_word_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 def test_a_cell_is_a_payload_too(shell: Kernel, sandbox: Sandbox, profile_name: str, greeter: Path) -> None:
     shell.run(f"_ = %codika_deploy {greeter}")
+    twice = shell.run('%%codika_trigger greet language=fr\n{"name": "Ada"}')
+    assert "'language=fr' stands beside another payload" in "".join(twice.traceback)
     outcome = shell.run('%%codika_trigger greet\n{\n  "name": "Ada",\n  "language": "fr"\n}\n')
     assert "Bonjour, Ada !" in outcome.text, outcome.traceback
 
@@ -748,6 +750,14 @@ def test_a_key_from_a_variable(shell: Kernel, sandbox: Sandbox, profile_name: st
     assert "Signed in: Acme, Inc., profile acme-inc" in done.text
     assert ProfileStore().get("acme-inc").api_key == key
     refused(shell.run(f"key = 'ck_'\n%codika_login --api-key {{key}} --base-url {sandbox.url}"), "instance")
+
+
+@pytest.mark.parametrize("cut_off", ["cko_" + "1f" * 31, "cko_abc123", "'ckp_1f'", "ck_1f"])
+def test_a_key_that_was_cut_off_is_refused_as_well(shell: Kernel, cut_off: str) -> None:
+    for line in (f"%codika_login --api-key {cut_off}", f"%codika_signup --api-key={cut_off} --ephemeral"):
+        outcome = shell.run(line)
+        assert outcome.error == "UsageError"
+        assert "A key on the line stays in the notebook" in "".join(outcome.traceback)
 
 
 def test_a_key_on_the_line_is_refused_and_forgotten(fresh_shell: Kernel, tmp_path: Path) -> None:

@@ -55,7 +55,9 @@ class Platform:
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox = sandbox
-        self.http = httpx.Client(base_url=sandbox.url, timeout=30, trust_env=False)
+        # The library may close a connection that it has just given to another thread, if it keeps fewer.
+        limits = httpx.Limits(max_connections=100, max_keepalive_connections=100)
+        self.http = httpx.Client(base_url=sandbox.url, timeout=30, trust_env=False, limits=limits)
 
     def post(self, path: str, body: Any = None, key: str | None = None, **headers: str) -> httpx.Response:
         if key is not None:

@@ -1508,6 +1508,8 @@ def test_a_file_may_hold_several_stand_ins(platform: Platform, tmp_path: Path) -
     )
     deployed = Deployed(platform, workflow("first"), workflow("second"))
     assert sorted(platform.sandbox.load_stand_ins(file)) == ["first", "second"]
+    beside = file.rename(file.with_name("stand_ins.py"))
+    assert sorted(platform.sandbox.load_stand_ins(beside.parent)) == ["first", "second"]
     assert deployed.run({}, "first")["resultData"] == "one"
     assert deployed.run({}, "second")["resultData"] == "two"
     assert "first" in platform.get("/").text

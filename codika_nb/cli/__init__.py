@@ -100,7 +100,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_sandbox(commands)
 
     engine = commands.add_parser("engine", help="put n8n on this machine, for sandbox --engine n8n")
-    engine.add_argument("action", choices=["install"], help="put it into this account's data folder")
+    engine.add_argument(
+        "action", choices=["install"], metavar="install", help="download n8n into this account's data folder"
+    )
     engine.add_argument("--yes", action="store_true", help="do not ask")
 
     _add_auth(commands)

@@ -153,19 +153,24 @@ def checked(
             f"{integration_id} cannot be connected without its secrets, all of them texts.",
             next_action=f"Did you mean {near[0]}?" if near else f"Give secrets={{{wanted}}}.",
         )
-    known = set(_SECRETS.get(integration_id, secrets))
+    custom = custom_schema or {}
+    known = set(_SECRETS.get(integration_id) or _names_in(custom) or secrets)
     if unknown := set(secrets) - known:
         named = ", ".join(map(plain, sorted(unknown)))
         warnings.warn(f"{integration_id} has no secret called {named}.", stacklevel=2)
-    if missing := known - set(secrets) - _OPTIONAL:
+    if missing := known - set(secrets) - _OPTIONAL - set(_names_in(custom, required=False)):
         warnings.warn(f"{integration_id} lacks its secret {', '.join(sorted(missing))}.", stacklevel=2)
     return Secrets(secrets)
 
 
-def _names_in(custom_schema: Mapping[str, Any]) -> tuple[str, ...]:
-    fields = custom_schema.get("secretFields")
+def _names_in(
+    custom_schema: Mapping[str, Any], member: str = "secretFields", *, required: bool | None = None
+) -> tuple[str, ...]:
+    """The keys of the fields of a definition; of those alone that are said to be required, or not to be."""
+    fields = custom_schema.get(member)
     known = [field for field in fields if isinstance(field, Mapping)] if isinstance(fields, list) else []
-    return tuple(str(field["key"]) for field in known if field.get("key"))
+    wanted = (field for field in known if required is None or field.get("required") is required)
+    return tuple(str(field["key"]) for field in wanted if field.get("key"))
 
 
 def _found(names: Iterable[str]) -> Secrets:
@@ -192,8 +197,12 @@ def _asked(name: str) -> str:
     )
 
 
-def metadata(given: Mapping[str, str]) -> dict[str, Any]:
-    """What is stored beside the secrets, in clear."""
+def metadata(given: Mapping[str, str], custom_schema: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """What is stored beside the secrets, in clear; warns of names that the definition does not have."""
+    known = _names_in(custom_schema or {}, "metadataFields")
+    if known and (unknown := set(given) - set(known)):
+        named = ", ".join(map(plain, sorted(unknown)))
+        warnings.warn(f"There is no metadata called {named}, but {', '.join(known)}.", stacklevel=2)
     now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     # The platform knows the tool's own word for what was not connected in the dashboard.
     return {"connectedAt": now, "installedBy": "cli", "hasValidTokens": True, **given}

@@ -31,6 +31,8 @@ _FORGOTTEN = "The key in this cell has been taken out of IPython's history; dele
 # What IPython answers itself, and may repeat: a magic for cells, help in its forms, a line without its %.
 _CELL = re.compile(r"\s*%%codika_\w")
 _HELP = re.compile(r"\s*(?:(?:\?|%p\w+\s).*codika_|(?:[\w, ]+=\s*)?%+codika_\w*(?:\?|.*\?\s*$))")
+#: What stands where a key is given, and begins as one: it may have been cut off in copying.
+_CUT_OFF = re.compile(r"--api-key[=\s]+[\"']?(ck[opa]?_\w+)")
 _BARE = re.compile(r"\s*codika_\w+[ \t]+(?:--?)?[\w\"'$]")
 
 
@@ -40,7 +42,7 @@ def refuse_keys(shell: InteractiveShell, line: str) -> None:
     Raises:
         UsageError: there is one.
     """
-    if secrets := secrets_in(line):
+    if secrets := secrets_in(line) or _CUT_OFF.findall(line):
         _scrub(shell, secrets)
         raise UsageError(_REFUSED)
 

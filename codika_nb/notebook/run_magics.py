@@ -7,7 +7,7 @@ import time
 from argparse import Namespace
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
@@ -66,11 +66,7 @@ def codika_trigger(shell: InteractiveShell, arguments: Namespace) -> Triggered |
     Example: run = %codika_trigger greet {"name": "Ada"}
     """
     if arguments.extra:
-        word = arguments.extra[0]
-        if len(arguments.extra) == 1 and word.endswith(".json") and Path(word).is_file():
-            raise UsageError(f"A file is given as @{word}")
-        forms = 'JSON, $variable, key=value words or @file.json: %codika_trigger greet {"name": "Ada"}'
-        raise UsageError(f"{' '.join(arguments.extra)!r} is no payload. It is {forms}")
+        _refuse(arguments.extra, beside_another=arguments.payload is not None)
     timeout = seconds(arguments.timeout)
     workflow = arguments.workflow
     with client_for_run(workflow, arguments.instance) as client:
@@ -187,6 +183,17 @@ def codika_playground(shell: InteractiveShell, arguments: Namespace) -> Any:
     playground = Playground(client, arguments.workflow, instance=instance)
     show(shell, playground, None)
     return playground
+
+
+def _refuse(words: list[str], *, beside_another: bool) -> NoReturn:
+    """Say what is wrong with words that are no payload."""
+    said = " ".join(words)
+    if len(words) == 1 and said.endswith(".json") and Path(said).is_file():
+        raise UsageError(f"A file is given as @{said}")
+    if beside_another:
+        raise UsageError(f"{said!r} stands beside another payload, as in the cell below: give one of them.")
+    forms = 'JSON, $variable, key=value words or @file.json: %codika_trigger greet {"name": "Ada"}'
+    raise UsageError(f"{said!r} is no payload. It is {forms}")
 
 
 def _others_than(workflow: str) -> str | None:

@@ -289,9 +289,9 @@ class Sandbox:
         """Register the functions that a Python file marks with ``@stand_in``; returns their workflows.
 
         Args:
-            path: the file; it is run. Of a folder of use cases each one's ``stand_ins.py`` is taken, also of
-                those that are made later. Where several answer a workflow of one name, the one beside the
-                use case answers that was deployed.
+            path: the file; it is run. Of a use case's folder its ``stand_ins.py`` is taken, of a folder of
+                use cases each one's, also of those that are made later. Where several answer a workflow of
+                one name, the one beside the use case answers that was deployed.
 
         Raises:
             ConfigError: there is no such file, it does not import, or it marks no function.

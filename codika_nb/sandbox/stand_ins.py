@@ -142,7 +142,8 @@ class StandIns:
         if self._folders:
             return (
                 "To have it answered, write stand_ins.py in the use case's folder, with a function below "
-                f'@stand_in("{workflow_id}") from codika_nb.sandbox. The next run uses it.'
+                f'@stand_in("{workflow_id}") from codika_nb.sandbox. The next run uses it, where that folder '
+                f"is in {' or '.join(map(str, self._folders))}."
             )
         return f'With --stand-ins FILE, or @sandbox.workflow("{workflow_id}"), a Python function answers.'
 
@@ -159,8 +160,11 @@ class StandIns:
     def load(self, path: Path) -> list[str]:
         """Register every marked function of a Python file; returns the workflows they answer.
 
-        Of a folder each `_NAME` in its folders is taken, those that are written later as well.
+        Of the folder of a use case its `_NAME` is; of another folder each in its folders is taken, those that
+        are written later as well.
         """
+        if (path / _NAME).is_file():  # the folder of one use case
+            return self.load(path / _NAME)
         if path.is_dir():
             self._folders.append(path.resolve())
             return [name for file in _in_folder(path) for name in self.load(file)]

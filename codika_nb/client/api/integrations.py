@@ -51,8 +51,8 @@ class IntegrationsAPI(Platform):
                 folder nearby, it is found in its configuration.
 
         Raises:
-            ConfigError: it takes a browser to connect it, secrets are missing, or the package
-                ``cryptography`` is; nothing was sent.
+            ConfigError: it takes a browser to connect it, there are no secrets, or the package
+                ``cryptography`` is missing; nothing was sent. Of secrets of other names a warning tells.
 
         Example:
             >>> client.set_integration("openai")
@@ -83,7 +83,7 @@ class IntegrationsAPI(Platform):
         body = {
             **where,
             "secrets": sealed,
-            "metadata": integrations.metadata(metadata or {}),
+            "metadata": integrations.metadata(metadata or {}, definition),
             **arguments.given(customIntegrationSchema=definition),
         }
         connected = IntegrationConnected.model_validate

@@ -191,12 +191,12 @@ _AS_A_WHOLE = re.compile(
 def inputs_are_read(view: View) -> Iterator[Note]:
     """What a form asks for is named by a node: who changes the one may forget the other."""
     for _, workflow, flow in view.workflows:
-        keys = [
-            field.key
+        keys = {
+            field.key: None
             for trigger in workflow.triggers
             if isinstance(trigger, HttpTrigger)
             for field in fields(trigger.input_schema or ())
-        ]
+        }
         nodes = [each for each in flow.nodes if not (each.is_disabled or each.starts)]
         if not nodes or any(each.type not in _BY_NAME and "codika" not in each.type for each in nodes):
             continue
