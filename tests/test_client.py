@@ -653,7 +653,7 @@ def test_one_of_ones_own_is_found_in_what_is_deployed(
     monkeypatch.setenv("CRM_KEY", "from-the-environment")
 
     client.set_integration("cstm_crm", instance=deployed.process_instance_id)
-    with pytest.warns(UserWarning) as told:
+    with pytest.warns(UserWarning, match="secret|metadata") as told:
         client.set_integration(
             "cstm_crm", secrets={"KEY": "x"}, metadata={"X": "y"}, instance=deployed.process_instance_id
         )

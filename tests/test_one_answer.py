@@ -396,6 +396,30 @@ def test_a_run_is_found_by_its_id_wherever_it_was_started(
         assert unknown.value.execution_id == "01a0-nope"
 
 
+def test_a_kernel_goes_on_with_who_signs_in_by_code(
+    shell: Kernel, sandbox: Sandbox, greeter: Path, own_settings: Path
+) -> None:
+    shell.run("from codika_nb.profiles.credential import context; context.reset()")  # as a new kernel begins
+    shell.run("from codika_nb import Client, ProfileStore, sign_in; s = %codika_sandbox")
+    sign = "sign_in('{0}@example.com', ask_code=s.code_for, company='{0}')"
+    who = "Client().whoami().organization_name"
+    shell.run(sign.format("Qa"))
+    shell.run(f"_ = %codika_deploy {greeter}")  # from here on the kernel works with that account
+    for name in ("Qb", "Qc"):
+        shell.run(sign.format(name))
+        assert shell.run(who).text.strip() == repr(name)
+        shell.run(f"%codika_use {name.lower()}")
+    shell.run(sign.format("Qd").replace("company", "store=None, company"))  # which is nobody's profile
+    assert shell.run(who).text.strip() == "'Qc'"
+    # One that was logged out of elsewhere does not stand in the way.
+    shell.run("ProfileStore().remove('qc')")
+    gone = shell.run(who)
+    assert "%codika_use takes another one" in "".join(gone.traceback)
+    shell.run(sign.format("Qe"))
+    assert shell.run(who).text.strip() == "'Qe'"
+    shell.run("%codika_sandbox --stop")
+
+
 def test_nothing_deployed_and_nothing_named(ada: Profile) -> None:
     with Client() as client, pytest.raises(ConfigError, match="Nothing is deployed"):
         client.run_workflow("greet")

@@ -292,7 +292,7 @@ class ExecutionSummary(_Run):
 #: How a row leads to its run.
 OPEN_ONE = (
     "Assign it (runs = …): Client().get_execution(runs[0]) looks into run 0, node by node, "
-    "and runs.to_frame() is a pandas data frame."
+    "Client().get_execution_status(runs[0]).result what it gave, and runs.to_frame() is a pandas data frame."
 )
 
 

@@ -381,6 +381,10 @@ def _plan(shell: InteractiveShell, use_case: UseCase, version: str, arguments: N
     links = [link for link in use_case.links if link.project_id == target]
     known = [version for link in links for version in link.deployments or ()]
     there = rule.on_platform(known) if target or rule.explicit_version else "1.0"
+    if there in known:
+        raise ConfigError(
+            f"Version {there} has been deployed already.", next_action=f"There have been {', '.join(known)}."
+        )
     folder = f"{use_case.version} → {raised(use_case.version, rule.bump)}"
     workflows = [workflow.workflow_template_id for workflow in use_case.configuration.workflows]
     rows = [

@@ -292,6 +292,7 @@ def _kept(store: ProfileStore, chosen: str, named: str | None) -> Profile:
             raise
         # Another one in its place would be an account that nobody has chosen here.
         error.message = f"Profile {chosen!r}, with which this kernel has worked, was removed."
+        error.next_action = f"{error.next_action or ''} %codika_use takes another one.".strip()
         if not store.list():
             error = NotSignedIn(error.message, next_action=next_step("sign-in"), code="not-signed-in")
         raise error from None

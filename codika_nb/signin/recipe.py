@@ -13,7 +13,7 @@ from ..client.steps import Steps, Work
 from ..display.text import plain
 from ..errors import CodikaError, InvalidRequestError
 from ..profiles import ConfigWarning, Profile, ProfileStore
-from ..profiles.credential import sign_in_server
+from ..profiles.credential import context, sign_in_server
 from .reactions import REACTIONS, Organization, Purpose
 from .signin import SignIn
 
@@ -119,12 +119,21 @@ def _conversation(
             ask = functools.partial(ask_organization, signin.organizations)
             yield from signin.choose_organization((yield from Work(ask)))
         if signin.profile is not None:
+            yield from Work(functools.partial(_go_on_with, signin.profile))
             if signin.notice:
                 warnings.warn(signin.notice.text, ConfigWarning, stacklevel=2)
             return signin.profile
     raise _refusal(signin) or InvalidRequestError(
         "No six-digit code was given.", code="OTP_INVALID", next_action="Return the digits from the mail."
     )
+
+
+def _go_on_with(profile: Profile) -> None:
+    """A kernel that works with an account goes on with who has just signed in, if that is the active one."""
+    if context.profile is not None and profile.name:
+        active = ProfileStore().active()
+        if active and active.name == profile.name and active.api_key == profile.api_key:
+            context.choose(profile)
 
 
 def _refusal(signin: SignIn) -> CodikaError | None:

@@ -204,7 +204,8 @@ class Keys(Subject):
             organization_id or None,
         )
         if len(called) > 1:
-            raise Refusal("INVALID_REQUEST", f"{len(called)} keys have that name: give the id of one.")
+            ids = " or ".join(each["id"] for each in called[:10])
+            raise Refusal("INVALID_REQUEST", f"{len(called)} keys have that name: give the id of one, {ids}.")
         if not called and self.store.find("keys", "id", id=named, kind="organization") is None:
             raise Refusal("NOT_FOUND", f"There is no such API key. {self._those_of(organization_id)}")
         return str(called[0]["id"]) if called else named
