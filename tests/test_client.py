@@ -518,6 +518,19 @@ def test_runs_that_cannot_start(client: Any, platform: Platform, tmp_path: Path)
         client.get_execution_status("nope", instance=platform.instance)
 
 
+def test_a_client_that_is_older_than_its_account_says_so(platform: Platform, own_settings: Path) -> None:
+    with Client(base_url=platform.url) as client:
+        with pytest.raises(NotSignedIn, match="Nobody is signed in"):
+            client.whoami()
+        email = f"{uuid.uuid4()}@example.com"
+        codika_nb.sign_in(email, ask_code=platform.sandbox.code_for, base_url=platform.url)
+        with pytest.raises(NotSignedIn, match="made before somebody signed in") as older:
+            client.whoami()
+        assert older.value.next_action == "Make it anew: Client()"
+    with Client(base_url=platform.url) as anew:
+        assert anew.whoami().organization_name
+
+
 def test_what_is_missing_in_a_payload_is_said_and_files_are_read(
     client: Any, platform: Platform, tmp_path: Path
 ) -> None:
@@ -703,6 +716,8 @@ def test_what_takes_a_browser_is_connected_by_the_sandbox(
         client.set_integration("google_gmail")
     assert "sandbox.connect_integration('google_gmail', 'member')" in str(refused.value)
 
+    with pytest.raises(ConfigError, match="neither organization nor member"):
+        platform.sandbox.connect_integration("google_gmail", "world")
     platform.sandbox.connect_integration("google_gmail", "member")
     platform.sandbox.connect_integration("slack")
 

@@ -325,7 +325,7 @@ class Connected(HoldsKey, API, Generic[Pool]):
                     next_action="Make a client for that server.",
                 )
         if request.authenticated and self.credential.source != "argument":
-            if not self.credential.key and _hidden_by_argument(self.base_url, self._settings.environment):
+            if not self.credential.key and _signed_in_since(self.base_url, self._settings.environment):
                 raise NotSignedIn(
                     "This client was made before somebody signed in, and has no key.",
                     next_action="Make it anew: Client()",
@@ -393,6 +393,14 @@ def _limit(given: float | None, what: str) -> float:
 def _shown(auth: httpx.Auth | None) -> str | None:
     key = getattr(auth, "_key", None)
     return mask(key) if isinstance(key, str) else None
+
+
+def _signed_in_since(base_url: str, environment: Environment) -> bool:
+    """Whether somebody has signed in at this server by now."""
+    try:
+        return resolve(base_url=base_url, environment=environment).profile is not None
+    except ConfigError:
+        return False
 
 
 def _hidden_by_argument(base_url: str, environment: Environment) -> tuple[str, ...]:

@@ -393,6 +393,9 @@ class Sandbox:
             integration_id: ``"slack"``, ``"google_gmail"``, …
             context_type: whose it is, ``"organization"`` or ``"member"``.
 
+        Raises:
+            ConfigError: it is neither.
+
         Example:
             >>> sandbox.connect_integration("slack")
             >>> [each.integration_id for each in client.list_integrations()]

@@ -78,8 +78,6 @@ class Integrations(Subject):
     def signed_in(self, call: Call) -> dict[str, Any]:
         """What the dashboard does where a person signs in to a service; here there is none to sign in to."""
         integration_id, context = call.params
-        if context not in _CONTEXTS[:2]:
-            raise Refusal("INVALID_REQUEST", f"{context!r} is neither organization nor member.")
         caller = call.caller
         return self.sign_in(integration_id, context, caller.organization_id or "", caller.user_id)
 
@@ -87,6 +85,8 @@ class Integrations(Subject):
         self, integration_id: str, context: str, organization_id: str, user_id: str
     ) -> dict[str, Any]:
         """The same for whom it is to be, without secrets."""
+        if context not in _CONTEXTS[:2]:
+            raise Refusal("INVALID_REQUEST", f"{context!r} is neither organization nor member.")
         place = {"organization_id": organization_id, "context_type": context}
         place["context_id"] = user_id if context == "member" else ""
         nothing = {"secrets": "{}", "metadata": "{}", "custom_schema": None}
