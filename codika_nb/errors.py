@@ -35,10 +35,12 @@ Example:
 
 from __future__ import annotations
 
+import sys
+import warnings
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from functools import partial
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Any, TypeVar
 
 from .redaction import redact
@@ -120,7 +122,7 @@ class CodikaError(Exception):
 
 def call_error(message: str) -> TypeError:
     """What is raised for a call with other arguments than it takes: shown as an error of ours is."""
-    return _shown_as_ours(TypeError(message))
+    return shown_as_ours(TypeError(message))
 
 
 def attribute_error(owner: object, name: str, names: Iterable[str], hint: str = "") -> AttributeError:
@@ -133,10 +135,19 @@ def attribute_error(owner: object, name: str, names: Iterable[str], hint: str = 
     meant = f": did you mean {' or '.join(near[:_MOST_MEANT])}?" if near else hint or "."
     # Without a name of its own: Python would say once more what may be meant.
     said = f"{type(owner).__name__} has no {name}{meant}"
-    return _shown_as_ours(AttributeError(redact(said), name="", obj=None))
+    return shown_as_ours(AttributeError(redact(said), name="", obj=None))
 
 
-def _shown_as_ours(error: E) -> E:
+def warn(notice: str, category: type[Warning] = UserWarning) -> None:
+    """Warn whoever called this package, at their own line."""
+    frame, depth = sys._getframe(), 1
+    while _is_ours(frame) and frame.f_back:
+        frame, depth = frame.f_back, depth + 1
+    warnings.warn(notice, category, stacklevel=depth)
+
+
+def shown_as_ours(error: E) -> E:
+    """An error of Python's own kinds, shown without what lies below the call of the person."""
     error._render_traceback_ = partial(_of_the_person, error)  # type: ignore[attr-defined]
     return error
 
@@ -159,14 +170,18 @@ def _of_the_person(error: BaseException) -> list[str]:
 
 def _above_this_package(traceback: TracebackType | None) -> TracebackType | None:
     """The same traceback up to the first call of this package."""
-    package, above = __name__.partition(".")[0], []
-    while traceback and str(traceback.tb_frame.f_globals.get("__name__")).partition(".")[0] != package:
+    above = []
+    while traceback and not _is_ours(traceback.tb_frame):
         above.append(traceback)
         traceback = traceback.tb_next
     made: TracebackType | None = None
     for each in reversed(above):
         made = TracebackType(made, each.tb_frame, each.tb_lasti, each.tb_lineno)
     return made
+
+
+def _is_ours(frame: FrameType) -> bool:
+    return str(frame.f_globals.get("__name__")).partition(".")[0] == __name__.partition(".")[0]
 
 
 class Interrupted(KeyboardInterrupt):

@@ -1449,6 +1449,12 @@ def test_what_cannot_be_run_once_more(client: Any, account: Account) -> None:
     runs._client = None
     with pytest.raises(ConfigError, match="gone"):
         runs.retry()
+    again = client.run_many("greet", names(2), progress=False)
+    assert not client.is_closed
+    client.close()
+    assert client.is_closed
+    with pytest.raises(ConfigError, match=r"has been closed.\nGive another one"):
+        again.retry()
 
 
 @pytest.mark.parametrize("table", [list, pd.DataFrame])

@@ -49,6 +49,7 @@ from codika_nb.client.http import httpx
 from codika_nb.errors import UseCaseError
 from codika_nb.models import Deployment, ExecutionDetails, Executions, StageDocument
 from codika_nb.profiles import Profile, ProfileStore
+from codika_nb.profiles.credential import context
 from codika_nb.sandbox import Sandbox
 from codika_nb.usecases.apart import stage_documents
 from codika_nb.usecases.usecase import UseCase
@@ -724,8 +725,8 @@ def test_what_takes_a_browser_is_connected_by_the_sandbox(
     assert client.deploy_use_case(greeter).deployment_status == "deployed"
     listed = {(each.integration_id, each.context_type) for each in client.list_integrations()}
     assert listed >= {("slack", "organization"), ("google_gmail", "member")}
-    for name, context in (("slack", "organization"), ("google_gmail", "member")):
-        assert client.delete_integration(name, context_type=context, confirm=True).deleted
+    for name, whose in (("slack", "organization"), ("google_gmail", "member")):
+        assert client.delete_integration(name, context_type=whose, confirm=True).deleted
 
 
 def test_integrations_that_are_refused_here(
@@ -759,6 +760,7 @@ def test_integrations_that_are_refused_here(
         "folk has no secret called FOLK_KEY.",
         "folk lacks its secret FOLK_API_KEY.",
     }
+    assert {w.filename for w in told} == {"set_integration"}  # the line of the call may have the secret in it
     monkeypatch.setitem(__import__("sys").modules, "cryptography", None)
     with pytest.raises(ConfigError, match="cryptography") as missing:
         client.set_integration("openai", secrets={"OPENAI_API_KEY": "x"})
@@ -959,6 +961,12 @@ def test_whoami_says_what_won_and_what_it_hides(
     assert by_environment.source == "env (CODIKA_API_KEY)"
     assert by_environment.hides == (f"{file} (CODIKA_API_KEY)", 'profile "acme"')
     assert by_argument.hides == ("env (CODIKA_API_KEY)", 'profile "acme"')
+    assert not by_profile.note
+    monkeypatch.setenv("CODIKA_BASE_URL", "http://127.0.0.1:9")
+    monkeypatch.setattr(context, "base_url", platform.url)
+    elsewhere = make_client().whoami()
+    assert (elsewhere.source, elsewhere.hides) == ('profile "acme"', ())
+    assert elsewhere.note == "The key from env (CODIKA_API_KEY) is for another server, and is not used here."
     assert "Acme (org_" in repr(by_profile)
     assert platform.key not in repr(by_argument) + by_argument._repr_html_()
 

@@ -261,6 +261,11 @@ def test_a_dry_run_says_what_would_be_sent_and_sends_nothing(
     assert size == pytest.approx(len(json.dumps(body)) / 1000, abs=0.06)
     assert before == {file: file.read_bytes() for file in greeter.rglob("*") if file.is_file()}
     assert shell.run("findings").text.strip() == "No findings."
+    assert "Needs" not in planned.text
+    written = json.loads((greeter / "config.json").read_bytes())
+    (greeter / "config.json").write_text(json.dumps({**written, "integrationUids": ["slack", "openai"]}))
+    needs = shell.run(f"_ = %codika_deploy {greeter} --dry-run").text
+    assert "slack, openai. Which are connected says Client().list_integrations()" in needs
     BROKEN["WORKFLOW-SETTINGS"](greeter)
     checked = shell.run(f"%codika_deploy {greeter} --dry-run")
     assert "Greeter would not run" in checked.text
@@ -518,7 +523,8 @@ def test_a_card_says_when_a_workflow_runs_by_itself(shell: Kernel, greeter: Path
     workflow(switch_off)(greeter)
     failed = shell.run(f"_ = %codika_deploy {greeter} --no-verify")
     assert "could not be deployed" in failed.text
-    assert "By itself" not in failed.text
+    for not_so in ("By itself", "Answers", "Called next"):
+        assert not_so not in failed.text
 
 
 def test_a_deployment_that_fails_leaves_no_card_that_still_works(shell: Kernel, greeter: Path) -> None:

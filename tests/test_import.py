@@ -1235,6 +1235,8 @@ def test_a_service_and_its_event_have_one_name(made: Any, kind: str, service: st
 
     (trigger,) = use_case.configuration.to_json()["workflows"][0]["triggers"]
     assert (trigger["service"], trigger["eventType"]) == (service, event)
+    if made is after:
+        assert "To try it by hand, import it with a Webhook in its place" in repr(use_case.imported)
 
 
 @pytest.mark.parametrize("evil", ["\x1b[2J", "\x9b2J", "\u202e", "\x07\x00"])

@@ -501,6 +501,8 @@ def test_a_line_that_cannot_be_read_is_answered_with_one_that_can(shell: Kernel,
     refused(shell.run("%codika_trigger greet eve.json"), "'eve.json' is no payload")
     spaced = shell.run("%codika_trigger greet name=Grace Brewster Hopper language=en")
     refused(spaced, 'A text with blanks stands in quotes: name="Grace Brewster Hopper"')
+    spaced = shell.run('%codika_trigger greet name="Grace Brewster" Hopper')
+    refused(spaced, 'A text with blanks stands in quotes: name="Grace Brewster Hopper"')
     shell.run("person = {'name': 'Ada'}")
     refused(shell.run("%codika_deploy {person[0]}"), "{person[0]} cannot be evaluated: KeyError: 0.")
     shell.run("Path('use-cases/desk').mkdir(parents=True)")
@@ -1000,6 +1002,22 @@ def test_a_key_in_the_environment_that_hides_a_fresh_sign_in_is_named(
         assert "CODIKA_API_KEY is set in the environment, and wins" in done.text
         assert "Acme, Inc." in shell.run("%codika_whoami").text
         assert "and wins until it is unset" in shell.run("%codika_use my-organization").text
+
+
+def test_a_text_of_digits_is_led_to(shell: Kernel, profile_name: str, greeter: Path) -> None:
+    assert not shell.run(f"_ = %codika_deploy {greeter}").error
+    for line in ("name=2", '{"name": 2}'):
+        number = shell.run(f"%codika_trigger greet {line}")
+        refused(number, '"payload.name" must be a string.', 'A text of digits stands in quotes: name="2"')
+    assert "Hello, 2" in shell.run('_ = %codika_trigger greet name="2"').text
+    refused(
+        shell.run("%codika_trigger greet name=[2]"), '"payload.name" must be a string.', "%codika_playground"
+    )
+
+
+def test_the_name_of_a_profile_is_no_address(shell: Kernel, profile_name: str) -> None:
+    for magic in ("%codika_login", "%codika_signup --no-form"):
+        refused(shell.run(f"{magic} {profile_name}"), f"%codika_use {profile_name} goes on with it")
 
 
 def test_an_address_on_the_line_means_that_account_unattended_too(shell: Kernel, profile_name: str) -> None:

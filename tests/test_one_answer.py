@@ -551,6 +551,27 @@ def test_payloads_of_a_data_scientist_are_run(ada: Profile, greeter: Path, sandb
         assert len(client.list_executions(limit=two)) == 2
 
 
+def test_a_run_that_has_been_started_says_how_to_wait_for_its_result(ada: Profile, greeter: Path) -> None:
+    with Client() as client:
+        client.deploy_use_case(greeter)
+        started = client.trigger_workflow("greet", {"name": "Ada"})
+        with pytest.raises(
+            AttributeError, match=r"Triggered has no result: client\.wait_for\(run\)\.result has it"
+        ):
+            _ = started.result  # type: ignore[attr-defined]
+        assert client.wait_for(started).result
+
+
+def test_what_an_instance_alone_has_is_listed_with_the_rest(ada: Profile, greeter: Path) -> None:
+    with Client() as client:
+        client.set_integration("openai", secrets={"OPENAI_API_KEY": "x"})
+        assert [each.integration_id for each in client.list_integrations()] == ["openai"]
+        client.deploy_use_case(greeter)
+        client.set_integration("telegram", secrets={"TELEGRAM_ACCESS_TOKEN": "x"})
+        for listed in (client.list_integrations(), client.list_integrations(instance="development")):
+            assert [each.integration_id for each in listed] == ["openai", "telegram"]
+
+
 def test_what_is_switched_off_says_how_it_is_switched_on(ada: Profile, greeter: Path) -> None:
     with Client() as client:
         here = client.deploy_use_case(greeter).process_instance_id
@@ -568,6 +589,10 @@ def test_what_is_no_name_of_a_workflow_is_said(ada: Profile, greeter: Path) -> N
                 client.workflow(odd)  # type: ignore[arg-type]
             with pytest.raises(ConfigError, match="A workflow is named by a text"):
                 client.list_executions(workflow=odd)  # type: ignore[arg-type]
+        with pytest.raises(
+            ConfigError, match='Give its id, "greet"; or call the function itself, and its map'
+        ):
+            client.run_many(client.workflow("greet"), [{"name": "Ada"}])  # type: ignore[arg-type]
         with pytest.raises(ConfigError, match="not an empty text"):
             client.wait_for("")
         (refused,) = client.run_many("greet", [{"name": 5}], progress=False)

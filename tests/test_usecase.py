@@ -404,8 +404,9 @@ def test_a_large_file_is_deployed_but_not_stored(greeter: Path) -> None:
     file = greeter / "workflows" / "greet.json"
     change(file, lambda workflow: workflow["nodes"].append({"notes": "x" * 10 * 1024 * 1024}))
 
-    with pytest.warns(UserWarning, match=r"workflows/greet\.json is larger than 10 MiB"):
+    with pytest.warns(UserWarning, match=r"workflows/greet\.json is larger than 10 MiB") as told:
         use_case = UseCase.load(greeter)
+    assert told[0].filename == __file__
 
     body = use_case.deployment(project_id="p1")
     assert [d["relativePath"] for d in body["metadataDocuments"]] == [

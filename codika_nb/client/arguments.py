@@ -65,9 +65,12 @@ def name(given: str, what: str) -> str:
     """What a thing is called, without the blanks of copying; no number, nor the thing itself."""
     if not isinstance(given, str) or not given.strip():
         kind = "an empty one" if isinstance(given, str) else type(given).__name__
+        own = getattr(given, "name", None) if callable(given) else None  # a workflow as a function
         raise ConfigError(
             f"{what} is named by a text, not by {kind}.",
-            next_action='Give its id, such as "greet" for a workflow.',
+            next_action=f'Give its id, "{own}"; or call the function itself, and its map(…) with many rows.'
+            if isinstance(own, str)
+            else 'Give its id, such as "greet" for a workflow.',
         )
     return given.strip()
 

@@ -192,6 +192,9 @@ class Connected(HoldsKey, API, Generic[Pool]):
             scopes=known.scopes,
             expires_at=known.expires_at,
             hides=hides,
+            note=f"The key from {' and '.join(foreign)} is for another server, and is not used here."
+            if (foreign := credential.foreign)
+            else None,
         )
 
     def trigger_url(self, workflow: str, *, instance: str | None = None) -> TriggerURL:
@@ -225,6 +228,11 @@ class Connected(HoldsKey, API, Generic[Pool]):
             )
         there = public_instance(self, instance, arguments.name(workflow, "A workflow"))
         return TriggerURL(endpoint_url(self, workflow, instance=there), self.auth)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it has been closed, and sends nothing any more."""
+        return self._pool.is_closed
 
     @property
     def interrupted(self) -> Runs | None:
@@ -314,8 +322,9 @@ class Connected(HoldsKey, API, Generic[Pool]):
 
     def _outgoing(self, request: Request) -> tuple[httpx.Request, http.Deadline | None]:
         """What is sent for `request`, and by when the answer has to be there."""
-        if self._pool.is_closed:
-            raise ConfigError("This client has been closed.", next_action="Make a new one: Client()")
+        if self.is_closed:
+            anew = f"Make a new one: {type(self).__name__}()"
+            raise ConfigError("This client has been closed.", next_action=anew)
         base_url = request.base_url or self.base_url
         if base_url not in self._settings.hosts:
             self._settings.environment.refuse_plain_http(base_url)

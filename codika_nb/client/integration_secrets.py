@@ -150,16 +150,16 @@ def checked(
         is_known = integration_id in _SECRETS or integration_id.startswith("cstm_")
         near = [] if is_known else get_close_matches(integration_id, _SECRETS, n=1)
         raise ConfigError(
-            f"{integration_id} cannot be connected without its secrets, all of them texts.",
+            f"{integration_id} cannot be connected without its secrets. Each is a text, and not empty.",
             next_action=f"Did you mean {near[0]}?" if near else f"Give secrets={{{wanted}}}.",
         )
     custom = custom_schema or {}
     known = set(_SECRETS.get(integration_id) or _names_in(custom) or secrets)
     if unknown := set(secrets) - known:
         named = ", ".join(map(plain, sorted(unknown)))
-        warnings.warn(f"{integration_id} has no secret called {named}.", stacklevel=2)
+        _warn(f"{integration_id} has no secret called {named}.")
     if missing := known - set(secrets) - _OPTIONAL - set(_names_in(custom, required=False)):
-        warnings.warn(f"{integration_id} lacks its secret {', '.join(sorted(missing))}.", stacklevel=2)
+        _warn(f"{integration_id} lacks its secret {', '.join(sorted(missing))}.")
     return Secrets(secrets)
 
 
@@ -202,10 +202,15 @@ def metadata(given: Mapping[str, str], custom_schema: Mapping[str, Any] | None =
     known = _names_in(custom_schema or {}, "metadataFields")
     if known and (unknown := set(given) - set(known)):
         named = ", ".join(map(plain, sorted(unknown)))
-        warnings.warn(f"There is no metadata called {named}, but {', '.join(known)}.", stacklevel=2)
+        _warn(f"There is no metadata called {named}, but {', '.join(known)}.")
     now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     # The platform knows the tool's own word for what was not connected in the dashboard.
     return {"connectedAt": now, "installedBy": "cli", "hasValidTokens": True, **given}
+
+
+def _warn(notice: str) -> None:
+    """Warn without the line of whoever called, which may have the secret in it."""
+    warnings.warn_explicit(notice, UserWarning, "set_integration", 0)
 
 
 def require_cryptography() -> None:

@@ -263,9 +263,10 @@ class Runs(list[Run]):
                 f"{type(client).__name__} is no client.",
                 next_action="Corrected payloads are named: runs.retry(payloads=…)",
             )
-        if client is None:
+        if client is None or client.is_closed:
+            has = "is gone" if client is None else "has been closed"
             raise ConfigError(
-                "The client that has run them is gone.", next_action="Give another one: runs.retry(client)"
+                f"The client that has run them {has}.", next_action="Give another one: runs.retry(client)"
             )
         again = self.inputs if payloads is None else self._completed(payloads)
         return client.run_many(self.workflow, again, instance=self.instance, resume=Again(self), **options)

@@ -105,7 +105,7 @@ class Identity:
         key: its first eight characters and ``...``; None for a signature.
         source: ``argument``, ``env (CODIKA_API_KEY)``, a file, or ``profile "…"``.
         hides: the sources that would count if that one were gone.
-        note: what could not be found out, and why.
+        note: what could not be found out, or which key is not used, and why.
     """
 
     server: str

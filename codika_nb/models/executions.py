@@ -56,6 +56,10 @@ class _Run(Answer):
 class Triggered(_Run):
     """A run has been started; `execution_id` is the handle to wait for it."""
 
+    _elsewhere = _Run._elsewhere | dict.fromkeys(
+        ("result", "result_data", "status", "duration"), "client.wait_for(run)"
+    )
+
     execution_id: Id
     message: str = ""
     instance: str | None = INSTANCE

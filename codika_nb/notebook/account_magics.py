@@ -195,10 +195,13 @@ def _sign_in(shell: InteractiveShell, purpose: Purpose, arguments: Namespace) ->
 def _new_sign_in(purpose: Purpose, arguments: Namespace) -> SignIn:
     if arguments.email and arguments.email_option:
         raise UsageError("The e-mail was given twice: once on its own and once with --email.")
+    named = arguments.email or arguments.email_option or ""
+    if "@" not in named and named in {each.name for each in ProfileStore().list()}:
+        raise UsageError(f"{named} is a profile, and no e-mail: %codika_use {named} goes on with it.")
     server = sign_in_server(arguments.base_url, arguments.api_url)
     return SignIn(
         purpose,
-        email=arguments.email or arguments.email_option or "",
+        email=named,
         base_url=server,
         store=None if arguments.ephemeral else ProfileStore(),
         activate=may_activate(server),

@@ -57,7 +57,7 @@ def identity(known: Identity) -> Bundle:
         ("Key", code(known.key) if known.key else ""),
         ("Its name", plain(known.key_name) if known.key_name else ""),
         ("Its kind", known.kind),
-        ("Expires", _moment(known.expires_at, "" if known.note else "never")),
+        ("Expires", _moment(known.expires_at, "never" if known.kind.endswith("api-key") else "")),
         ("Scopes", Shown(scopes, folded(count, chips)) if known.scopes else ""),
         ("Found in", known.source),
         ("In place of", ", ".join(known.hides)),

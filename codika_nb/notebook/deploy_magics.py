@@ -8,6 +8,7 @@ import shlex
 from argparse import Namespace
 from collections.abc import Sequence
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from ..client.client import Client
 from ..client.steps import Request, Step, observed
 from ..display.front_end import somebody_is_there
 from ..display.markup import Shown, code, line
+from ..display.text import plain
 from ..errors import CodikaError, ConfigError, Interrupted, UseCaseError
 from ..files import path_of
 from ..models import Deployment, Published, Redeployment
@@ -130,12 +132,14 @@ def codika_deploy(shell: InteractiveShell, arguments: Namespace) -> Any:
         project = use_case.project
         about, known = _about(use_case, before, client.credential, in_use)
         rows: list[tuple[str, str | Shown]] = [*known]
-        rows += (answered := _answered_by(client, deployed))
-        if project:
+        failed = deployed.deployment_status == "failed"
+        rows += (answered := [] if failed else _answered_by(client, deployed))
+        if project and failed:
+            rows += _earlier(arguments.path, project, deployed)
+        elif project:
             function = ", and is answered by the same function" if answered else ""
             rows += _other_versions(client, arguments, project, deployed, function)
         shown = deploy_cards.deployed(client, use_case, deployed, rows, about)
-        failed = deployed.deployment_status == "failed"
         try:
             if arguments.publish and not failed:
                 card.update(shown)  # the outcome is that of the publishing
@@ -394,12 +398,29 @@ def _plan(shell: InteractiveShell, use_case: UseCase, version: str, arguments: N
         ("Version", f"{there}, as far as this folder knows" if known else there),
         ("version.json", f"{folder}, the codika tool's count for this folder"),
         ("Workflows", ", ".join(workflows)),
+        ("Needs", _needed(use_case)),
         ("Sends", _size(body)),
         ("Then", "it is published: the version in production" if arguments.publish else ""),
     ]
     show(shell, findings, deploy_cards.plan(use_case, rows, findings))
     _fail_unattended(title, findings)
     return findings
+
+
+def _needed(use_case: UseCase) -> str:
+    """The integrations that its workflows run with, and how they are connected."""
+    configuration = use_case.configuration
+    listed = [
+        configuration.integration_uids,
+        *(each.integration_uids or [] for each in configuration.workflows),
+    ]
+    needed = [plain(each) for each in dict.fromkeys(chain.from_iterable(listed))]
+    if not needed:
+        return ""
+    connects = f'Client().set_integration("{needed[0]}")'
+    return (
+        f"{', '.join(needed)}. Which are connected says Client().list_integrations(); {connects} connects it"
+    )
 
 
 def _fail_unattended(title: str, findings: Findings) -> None:

@@ -255,7 +255,8 @@ def payload_of(words: list[str], names: Names) -> dict[str, Any] | None:
     if not all(pairs):
         n = pairs.index(None)
         member, value = cast(re.Match[str], pairs[n - 1]).groups()
-        text = " ".join([value, *takewhile(lambda word: not _MEMBER.fullmatch(word), words[n:])])
+        rest = takewhile(lambda word: not _MEMBER.fullmatch(word), words[n:])
+        text = " ".join(word.strip("\"'") for word in (value, *rest))
         raise UsageError(f'A text with blanks stands in quotes: {member}="{text}"')
     payload = {pair[1]: _value_of(*pair.groups()) for pair in pairs if pair}
     if len(payload) < len(pairs):

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from ..client.call import Call, path
 from ..client.http import httpx
-from ..errors import ConfigError, TransportError
+from ..errors import ConfigError, TransportError, shown_as_ours
 from ..loops import IN_BROWSER
 from ..models import MintedKey
 from ..profiles import is_loopback
@@ -65,7 +65,8 @@ class RemoteSandbox:
         """
         mail = self._mail(email=email)
         if not mail:
-            raise LookupError(f"No mail for {email} in the sandbox's inbox: request a code first.")
+            said = f"No mail for {email} in the sandbox's inbox: request a code first."
+            raise shown_as_ours(LookupError(said))
         return mail[0].code
 
     def instance_key(self, process_instance_id: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from argparse import Namespace
@@ -22,7 +23,7 @@ from ..client.steps import Step, observed
 from ..display.design import output
 from ..display.markup import line
 from ..display.text import plain
-from ..errors import CodikaError, Interrupted, NotFoundError, WaitTimeoutError
+from ..errors import CodikaError, Interrupted, InvalidRequestError, NotFoundError, WaitTimeoutError
 from ..models import Execution, Executions, Triggered
 from ..models.executions import execution_card
 from ..models.instances import ENVIRONMENTS
@@ -80,6 +81,9 @@ def codika_trigger(shell: InteractiveShell, arguments: Namespace) -> Triggered |
             ) from None
         except NotFoundError as error:
             error.next_action = error.next_action or _others_than(workflow)
+            raise
+        except InvalidRequestError as error:
+            error.next_action = _as_a_text(error.message, arguments.payload) or error.next_action
             raise
         wait = (
             f"from codika_nb import Client; run = Client().wait_for({run.execution_id!r}, "
@@ -194,6 +198,16 @@ def _refuse(words: list[str], *, beside_another: bool) -> NoReturn:
         raise UsageError(f"{said!r} stands beside another payload, as in the cell below: give one of them.")
     forms = 'JSON, $variable, key=value words or @file.json: %codika_trigger greet {"name": "Ada"}'
     raise UsageError(f"{said!r} is no payload. It is {forms}")
+
+
+def _as_a_text(refused: str, payload: dict[str, Any] | None) -> str:
+    """How a number is written where a text belongs; empty if that is not what was refused."""
+    found = re.fullmatch(r'"payload\.(\w+)" must be a string\.', refused)
+    value = (payload or {}).get(found[1]) if found else None
+    is_number = isinstance(value, bool | int | float)
+    return (
+        f'A text of digits stands in quotes: {found[1]}="{json.dumps(value)}"' if found and is_number else ""
+    )
 
 
 def _others_than(workflow: str) -> str | None:

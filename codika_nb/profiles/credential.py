@@ -23,13 +23,12 @@ has not been pointed there. ``CODIKA_ALLOW_HTTP`` counts only from the process.
 from __future__ import annotations
 
 import socket
-import warnings
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from .. import in_process
 from ..display.place import next_step
-from ..errors import ConfigError, NotSignedIn
+from ..errors import ConfigError, NotSignedIn, warn
 from ..loops import IN_BROWSER
 from .address import PRODUCTION, is_loopback, normalize_base_url, same_host
 from .environment import Environment, Source
@@ -70,6 +69,8 @@ class Credential(HoldsKey):
     profile: Profile | None = None
     #: What would have been used, had something else not counted more.
     hidden: tuple[str, ...] = ()
+    #: Where keys are that may not go to this server.
+    foreign: tuple[str, ...] = ()
     #: The profile that would be used if its sandbox still ran.
     gone: Profile | None = None
     #: The variables that it comes from, and whose addresses it may go to.
@@ -196,9 +197,7 @@ def resolve(
                     raise
                 # A key that needs no config file is not kept from working by a broken one.
             if profile:
-                warnings.warn(
-                    f"{source} is used, not profile {profile!r}; unset it to change that.", stacklevel=4
-                )
+                warn(f"{source} is used, not profile {profile!r}; unset it to change that.")
             told = base_url or context.base_url
             home = named if told else variables.server(public=_is_public(key))
             return Credential(home or PRODUCTION, key, source, None, tuple(hidden), variables=variables)
@@ -210,7 +209,7 @@ def resolve(
     if chosen is None:
         return Credential(named or PRODUCTION, hidden=elsewhere)
     source = f'profile "{chosen.name}"' if chosen.name else "this kernel"
-    return Credential(chosen.host, chosen.api_key, source, chosen)
+    return Credential(chosen.host, chosen.api_key, source, chosen, foreign=elsewhere)
 
 
 def _is_public(key: str) -> bool:

@@ -7,7 +7,6 @@ import os
 import stat
 import threading
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
@@ -18,7 +17,7 @@ from platformdirs.unix import Unix
 
 from .. import files
 from ..display.place import next_step
-from ..errors import ConfigError
+from ..errors import ConfigError, warn
 from ..files import path_of
 from ..loops import IN_BROWSER
 from .document import Document
@@ -231,8 +230,7 @@ class ProfileStore:
             return new if new.parent.is_dir() else old / new.name
         _tell(
             f"The profiles in {old} were copied to {new.parent}. "
-            "The old folder still holds working keys: delete it when nothing uses it any more.",
-            stacklevel=5,
+            "The old folder still holds working keys: delete it when nothing uses it any more."
         )
         return new
 
@@ -275,12 +273,12 @@ def _require_configuration(path: Path, document: Document) -> None:
         )
 
 
-def _tell(notice: str, *, stacklevel: int = 4) -> None:
+def _tell(notice: str) -> None:
     with _once:
         if notice in _told:
             return
         _told.add(notice)
-    warnings.warn(notice, ConfigWarning, stacklevel=stacklevel)
+    warn(notice, ConfigWarning)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import urlsplit
 
-from ..errors import ConfigError
+from ..errors import ConfigError, shown_as_ours
 from ..files import path_of
 from ..loops import IN_BROWSER
 from .clock import Clock
@@ -251,7 +251,7 @@ class Sandbox:
             return mail.code
         others = sorted({mail.to for mail in self._mailbox.mails})
         known = f"There is mail for {', '.join(others[:5])}." if others else "The inbox is empty."
-        raise LookupError(f"No code was mailed to {email.strip()}. {known}")
+        raise shown_as_ours(LookupError(f"No code was mailed to {email.strip()}. {known}"))
 
     # --- stand-ins ------------------------------------------------------------------------
 
@@ -351,7 +351,7 @@ class Sandbox:
             'Acme'
         """
         if role not in ("member", "admin", "owner"):
-            raise ValueError(f"A member is a member, an admin or an owner, not {role!r}.")
+            raise shown_as_ours(ValueError(f"A member is a member, an admin or an owner, not {role!r}."))
         return self._do(lambda platform: platform.organizations.add_member(organization_id, email, role))
 
     def personal_key(self, email: str) -> str:
@@ -470,7 +470,7 @@ class Sandbox:
             return running.do(action)
         except Refusal as refusal:
             if refusal.status == 404:
-                raise LookupError(refusal.message) from None
+                raise shown_as_ours(LookupError(refusal.message)) from None
             raise ConfigError(refusal.message) from None
         except (sqlite3.ProgrammingError, sqlite3.InterfaceError):
             raise ConfigError("What is named here is named by a text, such as key.key_id.") from None

@@ -5,13 +5,12 @@ from __future__ import annotations
 import builtins
 import functools
 import getpass
-import warnings
 from collections.abc import Callable
 from typing import Any
 
 from ..client.steps import Steps, Work
 from ..display.text import plain
-from ..errors import CodikaError, InvalidRequestError
+from ..errors import CodikaError, InvalidRequestError, warn
 from ..profiles import ConfigWarning, Profile, ProfileStore
 from ..profiles.credential import context, sign_in_server
 from .reactions import REACTIONS, Organization, Purpose
@@ -121,7 +120,7 @@ def _conversation(
         if signin.profile is not None:
             yield from Work(functools.partial(_go_on_with, signin.profile))
             if signin.notice:
-                warnings.warn(signin.notice.text, ConfigWarning, stacklevel=2)
+                warn(signin.notice.text, ConfigWarning)
             return signin.profile
     raise _refusal(signin) or InvalidRequestError(
         "No six-digit code was given.", code="OTP_INVALID", next_action="Return the digits from the mail."

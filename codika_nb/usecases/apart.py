@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import base64
 import re
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..errors import UseCaseError
+from ..errors import UseCaseError, warn
 from .config_py import run_python
 from .config_ts import is_view, run_typescript
 from .documents import ENCODED_MARK, check_workflow, inside, json_file, read, read_object, text
@@ -115,7 +114,7 @@ def carried(folder: Path) -> dict[str, bytes]:
         try:
             config, _, content = data_ingestion(folder)
         except UseCaseError as error:
-            warnings.warn(f"The data ingestion is not complete: {error.message}", stacklevel=3)
+            warn(f"The data ingestion is not complete: {error.message}")
             return files
         if config["n8nWorkflowJsonBase64"] == base64.b64encode(content).decode():
             del config["n8nWorkflowJsonBase64"]

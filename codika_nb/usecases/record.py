@@ -8,7 +8,6 @@ to last. The folder's projects at other servers and of other organizations stand
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +17,7 @@ from pydantic import ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from .. import files
-from ..errors import ConfigError, UseCaseError
+from ..errors import ConfigError, UseCaseError, warn
 from ..profiles import PRODUCTION, is_loopback, normalize_base_url, same_host
 from .complaints import problems
 from .configuration import Configuration
@@ -389,7 +388,7 @@ class Record:
             mappings[kind][deployed] = {"useCaseVersion": version, "deployedAt": now}
         except (UseCaseError, AttributeError, TypeError):
             # The deployment is made and recorded; an index that someone has broken is no reason to fail.
-            warnings.warn(f"{self.folder / name} cannot be read and was left as it is.", stacklevel=4)
+            warn(f"{self.folder / name} cannot be read and was left as it is.")
             return
         self._write_archived(name, index)
 

@@ -21,7 +21,6 @@ tool and from a notebook in turn.
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -29,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..display.markup import card
 from ..display.text import LONGEST, plain
-from ..errors import ConfigError, UseCaseError
+from ..errors import ConfigError, UseCaseError, warn
 from ..files import path_of
 from .apart import carried
 from .beginning import STARTER_WORKFLOW, write_new, write_starter
@@ -146,16 +145,10 @@ class UseCase(Record):
         use_case._made = False
         _ = use_case.project, use_case.version  # a folder that cannot be recorded in is better refused now
         for name in use_case._source.left_out:
-            warnings.warn(
-                f"{name} is read by {use_case._source.config}, and no copy is stored with a deployment.",
-                stacklevel=2,
-            )
+            warn(f"{name} is read by {use_case._source.config}, and no copy is stored with a deployment.")
         for name, content in use_case._source.files.items():
             if len(content) > LARGEST_DOCUMENT:
-                warnings.warn(
-                    f"{name} is larger than 10 MiB: it is deployed, but no copy is stored with it.",
-                    stacklevel=2,
-                )
+                warn(f"{name} is larger than 10 MiB: it is deployed, but no copy is stored with it.")
         return use_case
 
     @classmethod

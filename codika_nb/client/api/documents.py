@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import warnings
 from pathlib import Path
 
-from ...errors import InvalidRequestError, InvalidResponseError, NotFoundError
+from ...errors import InvalidRequestError, InvalidResponseError, NotFoundError, warn
 from ...files import path_of, write_inside
 from ...models import Skills, UseCaseFiles
 from .. import arguments
@@ -104,10 +103,7 @@ class DocumentsAPI(Platform):
             names = {name for name, _ in contents}
             _link(folder, project_id, files.organization_id, self.base_url, names)
             for name in _PROGRAMS & names if "config.json" not in names else ():
-                warnings.warn(
-                    f"{name} in {folder} is a program, and UseCase.load runs it: read it first.",
-                    stacklevel=2,
-                )
+                warn(f"{name} in {folder} is a program, and UseCase.load runs it: read it first.")
         return files
 
     @endpoint

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ...models import CredentialSchema, IntegrationConnected, IntegrationDeleted, Integrations
@@ -11,7 +12,7 @@ from .. import integration_secrets as integrations
 from ..call import Call
 from ..endpoint import endpoint
 from ..steps import Steps, Work
-from .instances import which_instance
+from .instances import known_instance, which_instance
 from .keys import KeysAPI
 from .platform import Platform
 
@@ -61,9 +62,14 @@ class IntegrationsAPI(Platform):
         integration_id = arguments.name(integration_id, "An integration")
         integrations.refuse_oauth(integration_id, self.base_url)
         yield from Work(integrations.require_cryptography)
-        definition = yield from self._definition(integration_id, custom_schema, instance)
-        context_type = context_type or (definition or {}).get("contextType")
-        where = yield from self._context(integration_id, context_type, organization_id, member_id, instance)
+        where, definition = yield from self._meant(
+            integration_id,
+            custom_schema,
+            context_type=context_type,
+            organization_id=organization_id,
+            member_id=member_id,
+            instance=instance,
+        )
         if secrets is None:
             yield from KeysAPI.verify_key.describe(self)  # nobody is asked for secrets that cannot be used
         # Asked for at the keyboard, where neither caller nor environment has them.
@@ -115,9 +121,14 @@ class IntegrationsAPI(Platform):
             >>> client.delete_integration("openai").deleted
             True
         """
-        definition = yield from self._definition(integration_id, None, instance)
-        context_type = context_type or (definition or {}).get("contextType")
-        where = yield from self._context(integration_id, context_type, organization_id, member_id, instance)
+        where, _ = yield from self._meant(
+            integration_id,
+            None,
+            context_type=context_type,
+            organization_id=organization_id,
+            member_id=member_id,
+            instance=instance,
+        )
         return (
             yield from Call(
                 "POST",
@@ -132,12 +143,13 @@ class IntegrationsAPI(Platform):
     @endpoint
     def list_integrations(
         self, *, organization_id: str | None = None, instance: str | None = None
-    ) -> Call[Integrations]:
+    ) -> Steps[Integrations]:
         """List the integrations that are connected for the organization, for you, and for an instance.
 
         Args:
             organization_id: only needed for personal and admin keys.
-            instance: the process instance whose own are listed too.
+            instance: the process instance whose own are listed too; the one that is meant if left out, where
+                that is known (see `Client`).
 
         Example:
             >>> connected = client.set_integration("openai")
@@ -145,8 +157,14 @@ class IntegrationsAPI(Platform):
             Integration  For           Connected  Valid  Since
             openai       organization  yes        yes    ...
         """
+        if instance is not None:
+            instance = yield from which_instance(self, instance)
+        elif organization_id is None:
+            instance = known_instance(self, None)
         body = arguments.given(organizationId=organization_id, processInstanceId=instance)
-        return Call("POST", "/listintegrationspublic", Integrations.read, body=body, repeatable=True)
+        return (
+            yield from Call("POST", "/listintegrationspublic", Integrations.read, body=body, repeatable=True)
+        )
 
     @endpoint
     def get_credential_schema(self, credential_type: str) -> Call[CredentialSchema]:
@@ -163,39 +181,40 @@ class IntegrationsAPI(Platform):
         read = CredentialSchema.model_validate
         return Call("GET", "/getcredentialschemapublic", read, query=query, repeatable=True)
 
-    def _definition(
+    def _meant(
         self,
         integration_id: str,
-        given: CustomIntegration | Mapping[str, Any] | None,
-        instance: str | None,
-    ) -> Steps[dict[str, Any] | None]:
-        """How an integration of one's own is defined: as given, or as what is deployed has it."""
-        if given is not None:
-            return dict(given) if isinstance(given, Mapping) else given.to_json()
-        if not integration_id.startswith("cstm_"):
-            return None
-        from ..offers import known_here  # noqa: PLC0415 - with form schemas, which few scripts need
-
-        there = yield from which_instance(self, instance)
-        configuration = (yield from Work(lambda: known_here(there))).configuration
-        own = (configuration and configuration.custom_integrations) or []
-        return next((each.to_json() for each in own if each.id == integration_id), None)
-
-    def _context(
-        self,
-        integration_id: str,
+        custom_schema: CustomIntegration | Mapping[str, Any] | None,
+        *,
         context_type: integrations.Context | None,
         organization_id: str | None,
         member_id: str | None,
         instance: str | None,
-    ) -> Steps[dict[str, Any]]:
-        """The members that say which integration, and whose."""
-        context = context_type or integrations.context_of(integration_id)
-        own = context == "process_instance"
-        return arguments.given(
+    ) -> Steps[tuple[dict[str, Any], dict[str, Any] | None]]:
+        """The members that say which integration, and whose; and how one of one's own is defined.
+
+        That is as given, or as what is deployed has it.
+        """
+        definition, there = None, None
+        if custom_schema is not None:
+            definition = (
+                dict(custom_schema) if isinstance(custom_schema, Mapping) else custom_schema.to_json()
+            )
+        elif integration_id.startswith("cstm_"):
+            from ..offers import known_here  # noqa: PLC0415 - with form schemas, which few scripts need
+
+            there = yield from which_instance(self, instance)
+            configuration = (yield from Work(partial(known_here, there))).configuration
+            own = (configuration and configuration.custom_integrations) or []
+            definition = next((each.to_json() for each in own if each.id == integration_id), None)
+        context = context_type or (definition or {}).get("contextType")
+        context = context or integrations.context_of(integration_id)
+        is_own = context == "process_instance"
+        members = arguments.given(
             organizationId=organization_id,
             integrationId=integration_id,
             contextType=context,
             memberId=member_id,
-            processInstanceId=(yield from which_instance(self, instance)) if own else None,
+            processInstanceId=(there or (yield from which_instance(self, instance))) if is_own else None,
         )
+        return members, definition

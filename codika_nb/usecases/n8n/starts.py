@@ -245,7 +245,9 @@ def _translated(
         case "service":
             service, event = service_event(node["type"])
             notes.decide(
-                f"Started by {event}: the platform has to support that, and to have its credentials.", name
+                f"Only {event} starts it, where the platform supports that and has its credentials. "
+                "To try it by hand, import it with a Webhook in its place.",
+                name,
             )
             return {"type": "service_event", "service": service, "eventType": event}, "service", {}
     if node["type"] in BY_HAND:

@@ -97,7 +97,9 @@ def values_are_of_their_kind(view: View) -> Iterator[Note]:
     """What is sent as it is written, though another kind of value belongs there; and what is not."""
     for place, written in view.configuration.as_written.items():
         where = location(place, view.source.given)
-        yield view.note(f"{where} is {json.dumps(written)}, which is not of its kind, and is sent like that.")
+        yield view.note(
+            f"{where} is {json.dumps(written)}, where another kind of value belongs. It is sent like that."
+        )
     if view.source.config in ("config.json", "config.ts"):
         for said, severity in _not_as_written(view.source.given, view.configuration.to_json(), ""):
             yield view.note(said)._replace(severity=severity)
