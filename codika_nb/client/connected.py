@@ -170,7 +170,8 @@ class Connected(HoldsKey, API, Generic[Pool]):
         credential, key = self.credential, _shown(self.auth)
         hides = credential.hidden
         if credential.source == "argument":
-            hides = _hidden_by_argument(self.base_url, self._settings.environment)
+            other: Credential = _otherwise(self.base_url, self._settings.environment)
+            hides = (other.source, *other.hidden) if other.key else ()
         if self.public:
             return Identity(
                 server=self.public_bases.get("webhook", self.base_url),
@@ -334,7 +335,7 @@ class Connected(HoldsKey, API, Generic[Pool]):
                     next_action="Make a client for that server.",
                 )
         if request.authenticated and self.credential.source != "argument":
-            if not self.credential.key and _signed_in_since(self.base_url, self._settings.environment):
+            if not self.credential.key and _otherwise(self.base_url, self._settings.environment).profile:
                 raise NotSignedIn(
                     "This client was made before somebody signed in, and has no key.",
                     next_action="Make it anew: Client()",
@@ -404,18 +405,9 @@ def _shown(auth: httpx.Auth | None) -> str | None:
     return mask(key) if isinstance(key, str) else None
 
 
-def _signed_in_since(base_url: str, environment: Environment) -> bool:
-    """Whether somebody has signed in at this server by now."""
+def _otherwise(base_url: str, environment: Environment) -> Credential:
+    """What would be used at this server by now if no key had been given."""
     try:
-        return resolve(base_url=base_url, environment=environment).profile is not None
+        return resolve(base_url=base_url, environment=environment)
     except ConfigError:
-        return False
-
-
-def _hidden_by_argument(base_url: str, environment: Environment) -> tuple[str, ...]:
-    """What would be used at this server if no key had been given."""
-    try:
-        otherwise = resolve(base_url=base_url, environment=environment)
-    except ConfigError:
-        return ()
-    return (otherwise.source, *otherwise.hidden) if otherwise.key else ()
+        return Credential(base_url)
