@@ -11,7 +11,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from sphinx.cmd.build import main
+try:
+    from sphinx.cmd.build import main
+except ModuleNotFoundError:
+    raise SystemExit("The site needs a package: pip install -e '.[docs]'") from None
 
 from codika_nb.cli.tutorials import NOT_YOURS
 

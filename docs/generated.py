@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterable, Iterator
 
 import codika_nb
 from codika_nb import cli, errors
-from codika_nb.client import integration_secrets, refusals
+from codika_nb.client import refusals
 from codika_nb.notebook.extension import HOMES, magic_of
 from codika_nb.signin.reactions import REACTIONS
+from codika_nb.usecases import integrations as known
 from codika_nb.usecases.rules import verify
 
 #: The modules that people import from, beside the package itself.
@@ -182,21 +183,20 @@ To connect one of these is to sign in to it, in a browser: <https://app.codika.i
 def _by_secrets() -> list[tuple[str, str, str]]:
     return [
         (f"`{name}`", _whose(name), ", ".join(_secret(each) for each in secrets))
-        for name, secrets in integration_secrets._SECRETS.items()
+        for name, secrets in known.SECRET_NAMES.items()
     ]
 
 
 def _secret(name: str) -> str:
-    return f"`{name}` (optional)" if name in integration_secrets._OPTIONAL else f"`{name}`"
+    return f"`{name}` (optional)" if name in known.OPTIONAL else f"`{name}`"
 
 
 def _by_signing_in() -> list[tuple[str, str]]:
-    known = integration_secrets
-    return [(f"`{name}`", _whose(name)) for name in sorted(known._OAUTH_ORGANIZATION | known._OAUTH_MEMBER)]
+    return [(f"`{name}`", _whose(name)) for name in sorted(known.SIGNED_IN)]
 
 
 def _whose(name: str) -> str:
-    return integration_secrets.context_of(name).replace("_", " ")
+    return known.context_of(name).replace("_", " ")
 
 
 def reference() -> str:

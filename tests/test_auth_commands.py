@@ -261,7 +261,10 @@ def test_somebody_uses_another_account(
     assert main(["auth", "use"]) == 0
     assert re.search(r"active +acme +Acme +http.*\n +beta +Beta +http", capsys.readouterr().out)
     assert main(["auth", "use", "gamma"]) == 1
-    assert "gamma" in capsys.readouterr().err
+    assert "Known profiles: 'acme', 'beta'" in capsys.readouterr().err
+    assert main(["auth", "use", "gamma", "--json"]) == 1
+    refused = json.loads(capsys.readouterr().out)
+    assert (refused["success"], refused["error"]["code"]) == (False, "unknown-profile")
 
 
 def test_somebody_logs_out(

@@ -667,13 +667,17 @@ def test_one_of_ones_own_is_found_in_what_is_deployed(
     monkeypatch.setenv("CRM_KEY", "from-the-environment")
 
     client.set_integration("cstm_crm", instance=deployed.process_instance_id)
+    here = deployed.process_instance_id
+    with pytest.raises(
+        ConfigError, match=r"cstm_crm has no secret called KEY. Nothing was sent.\nGive CRM_KEY"
+    ):
+        client.set_integration("cstm_crm", secrets={"KEY": "x"}, instance=here)
     with pytest.warns(UserWarning, match="secret|metadata") as told:
         client.set_integration(
-            "cstm_crm", secrets={"KEY": "x"}, metadata={"X": "y"}, instance=deployed.process_instance_id
+            "cstm_crm", secrets={"CRM_KEY": "x", "KEY": "x"}, metadata={"X": "y"}, instance=here
         )
     assert {str(w.message) for w in told} == {
         "cstm_crm has no secret called KEY.",
-        "cstm_crm lacks its secret CRM_KEY.",
         "There is no metadata called X, but CRM_URL.",
     }
 
@@ -754,12 +758,23 @@ def test_integrations_that_are_refused_here(
         pytest.raises(ConfigError, match="Nothing is deployed in this organization yet"),
     ):
         deployed_nothing.set_integration("telegram", secrets={"TELEGRAM_ACCESS_TOKEN": "x"})
-    with pytest.warns(UserWarning, match="folk") as told:
+    with pytest.raises(ConfigError, match="folk has no secret called FOLK_KEY"):
         client.set_integration("folk", secrets={"FOLK_KEY": "x"})
-    assert {str(w.message) for w in told} == {
-        "folk has no secret called FOLK_KEY.",
-        "folk lacks its secret FOLK_API_KEY.",
-    }
+    for misspelt in ("opnai", "OpenAI", "slak"):
+        with pytest.raises(ConfigError, match=rf"There is no integration {misspelt}.\nDid you mean \w+\?"):
+            client.set_integration(misspelt, secrets={"OPENAI_API_KEY": "x"})
+    with pytest.raises(LookupError, match="no integration slak: did you mean slack"):
+        platform.sandbox.connect_integration("slak")
+    lacking = {"ODOO_URL": "x", "ODOO_DATABASE": "x", "ODOO_USERNAME": "x"}
+    for name, secrets, said in (
+        ("folk", {"FOLK_API_KEY": "x", "FOLK_KEY": "x"}, "folk has no secret called FOLK_KEY."),
+        ("httpheaderauth", {"N": "x"}, "httpheaderauth is no integration that is known here; docs/n8n.md"),
+        ("odoo", lacking, "odoo lacks its secret ODOO_PASSWORD."),
+    ):
+        with pytest.warns(UserWarning, match=said) as told:
+            client.set_integration(name, secrets=secrets)
+    for name in ("folk", "httpheaderauth", "odoo"):
+        client.delete_integration(name, confirm=True)
     assert {w.filename for w in told} == {"set_integration"}  # the line of the call may have the secret in it
     monkeypatch.setitem(__import__("sys").modules, "cryptography", None)
     with pytest.raises(ConfigError, match="cryptography") as missing:

@@ -269,7 +269,7 @@ def test_nobody_listens(make_client: MakeClient) -> None:
     client = make_client(auth=KEY, base_url=url)
     with pytest.raises(TransportError, match="nobody answers there") as nobody:
         client.verify_key()
-    assert "Sandbox() starts one" in str(nobody.value)
+    assert "Sandbox().start() starts one" in str(nobody.value)
     assert "accounts and deployments of before only if" in str(nobody.value)
     assert_harmless(nobody.value)
 

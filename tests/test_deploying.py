@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from codika_nb import Client, ProfileStore, Sandbox, UseCase, UseCaseError, sign_in
+from codika_nb import Client, ProfileStore, Sandbox, UseCase, UseCaseError, sign_in, verify_workflow
 from codika_nb.client.deployed import forget
 from codika_nb.client.steps import Pause, Request, Response, Steps, observed
 from codika_nb.display.chart import Chart
@@ -266,6 +266,12 @@ def test_a_dry_run_says_what_would_be_sent_and_sends_nothing(
     (greeter / "config.json").write_text(json.dumps({**written, "integrationUids": ["slack", "openai"]}))
     needs = shell.run(f"_ = %codika_deploy {greeter} --dry-run").text
     assert "slack, openai. Which are connected says Client().list_integrations()" in needs
+    assert "once it is deployed" not in needs
+    (greeter / "config.json").write_text(json.dumps({**written, "integrationUids": ["htttp", "telegram"]}))
+    needs = shell.run(f"_ = %codika_deploy {greeter} --dry-run").text
+    assert 'set_integration("telegram") connects it. telegram can be connected once it is deployed' in needs
+    assert '"htttp" is no integration that is known.' in needs
+    (greeter / "config.json").write_text(json.dumps(written))
     BROKEN["WORKFLOW-SETTINGS"](greeter)
     checked = shell.run(f"%codika_deploy {greeter} --dry-run")
     assert "Greeter would not run" in checked.text
@@ -280,6 +286,19 @@ def test_a_check_fails_where_nobody_reads_what_it_finds(shell: Kernel, greeter: 
         seen = f"get_ipython().kernel._allow_stdin = {stdin}"
         checked = shell.run(f"{seen}\n%codika_deploy {path} --dry-run")
         assert bool(checked.error) is not stdin, checked.text
+
+
+def test_what_is_no_workflow_is_not_mended(shell: Kernel, greeter: Path, tmp_path: Path) -> None:
+    for path in (greeter / "config.json", tmp_path / "some.json"):
+        if path.parent == tmp_path:
+            path.write_text(json.dumps({"id": "x", "tags": ["a"], "workflows": []}))
+        before = path.read_bytes()
+        refused = shell.run(f"%codika_deploy {path} --dry-run --fix")
+        assert refused.error == "UseCaseError"
+        assert path.read_bytes() == before
+    given = (greeter / "config.json").read_bytes()
+    assert not verify_workflow(greeter / "config.json").fix()
+    assert (greeter / "config.json").read_bytes() == given
 
 
 @pytest.mark.parametrize("file", ["config.json", "workflows/greet.json"])
@@ -583,8 +602,8 @@ def test_runs_with_a_chart_and_an_unknown_workflow(shell: Kernel, greeter: Path)
     assert "<svg" in listed.html
     assert "2 runs, 1 failed" in listed.html
     refused = shell.run("%codika_executions nope")
-    assert refused.error == "UsageError"
-    assert "greet" in refused.text
+    assert refused.error == "NotFoundError"
+    assert "There is: greet." in "".join(refused.traceback)
 
 
 def test_a_secret_that_nobody_can_be_asked_for(shell: Kernel) -> None:

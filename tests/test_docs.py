@@ -15,10 +15,10 @@ import pytest
 
 import codika_nb
 from codika_nb import errors
-from codika_nb.client.integration_secrets import context_of
 from codika_nb.notebook.extension import MAGICS, magic_of
 from codika_nb.signin.reactions import REACTIONS
 from codika_nb.usecases import fields
+from codika_nb.usecases.integrations import context_of
 from codika_nb.usecases.rules import verify
 from codika_nb.usecases.wire import wire_name
 from tests.conftest import ROOT

@@ -1008,11 +1008,14 @@ def test_a_text_of_digits_is_led_to(shell: Kernel, profile_name: str, greeter: P
     assert not shell.run(f"_ = %codika_deploy {greeter}").error
     for line in ("name=2", '{"name": 2}'):
         number = shell.run(f"%codika_trigger greet {line}")
-        refused(number, '"payload.name" must be a string.', 'A text of digits stands in quotes: name="2"')
+        refused(number, '"payload.name" must be a string.', 'A text stands in quotes: name="2"')
     assert "Hello, 2" in shell.run('_ = %codika_trigger greet name="2"').text
-    refused(
-        shell.run("%codika_trigger greet name=[2]"), '"payload.name" must be a string.', "%codika_playground"
-    )
+    for line in ("name=[2]", "name='[2]'"):
+        refused(shell.run(f"%codika_trigger greet {line}"), 'As a text in a payload: {"name": "[2]"}')
+    quoted = shell.run("""%codika_trigger greet name='{"a": 1}' language=en""")
+    refused(quoted, r"""As a text in a payload: {"name": "{\"a\": 1}"}""")
+    literal = shell.run(r"""_ = %codika_trigger greet {"name": "{\"a\": 1}"}""").text
+    assert r"Hello, {\"a\": 1}" in literal
 
 
 def test_the_name_of_a_profile_is_no_address(shell: Kernel, profile_name: str) -> None:

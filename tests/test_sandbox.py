@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import count
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -574,6 +575,17 @@ def test_code_for_says_where_there_is_mail_instead(platform: Platform) -> None:
     assert hasattr(nobody.value, "_render_traceback_")  # in a notebook it shows no lines of ours
     with Sandbox() as empty, pytest.raises(LookupError, match="inbox is empty"):
         empty.code_for("ada@example.com")
+
+
+def test_a_sandbox_is_started_where_it_is_made(tmp_path: Path) -> None:
+    file = tmp_path / "stand_ins.py"
+    file.write_text("from codika_nb.sandbox import stand_in\n\n@stand_in('greet')\ndef greet(payload): ...\n")
+    sandbox = Sandbox(stand_ins=file).start()
+    assert sandbox.url
+    assert sandbox.start() is sandbox
+    sandbox.stop()
+    with pytest.raises(ConfigError, match="no stand-in file"):
+        Sandbox(stand_ins=tmp_path / "nowhere.py")
 
 
 # --- the log ------------------------------------------------------------------------------

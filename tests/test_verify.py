@@ -15,9 +15,10 @@ from typing import Any
 import pytest
 
 from codika_nb import UseCaseError, verify_workflow
-from codika_nb.client import integration_secrets
 from codika_nb.configuration import CustomIntegration
+from codika_nb.sandbox.rules import integrations as of_the_sandbox
 from codika_nb.sandbox.stand_in_engine import _problem
+from codika_nb.usecases.integrations import SECRET_NAMES, SIGNED_IN
 from codika_nb.usecases.rules.findings import Finding, Findings
 from codika_nb.usecases.starters import trigger_kind
 from codika_nb.usecases.usecase import UseCase
@@ -1101,6 +1102,14 @@ def test_a_field_that_cannot_be_filled_in_is_told(
     assert f"{place}[0]{said}" in told.message
 
 
+@pytest.mark.parametrize("size", [0, -1])
+def test_a_file_that_cannot_be_given_is_told(greeter: Path, size: int) -> None:
+    given = {**field("x"), "type": "file", "maxSize": size}
+    change(greeter / "config.json", lambda c: c["workflows"][0]["triggers"][0].update(inputSchema=[given]))
+    told = [f.message for f in UseCase.load(greeter).verify() if f.rule == "INPUT-SCHEMA-FORMAT"]
+    assert told == [f"workflows[0].triggers[0].inputSchema[0].maxSize is {size}: no file fits."]
+
+
 @pytest.mark.parametrize(
     "members",
     [
@@ -1138,10 +1147,38 @@ def test_the_documented_integration_of_ones_own_is_whole(greeter: Path) -> None:
     assert (use_case.configuration.custom_integrations or [])[0].id == "cstm_crm"
 
 
+def test_what_is_no_integration_is_told(greeter: Path) -> None:
+    def declare(config: dict[str, Any]) -> None:
+        config["integrationUids"] = ["openai", "cstm_crm", "slak"]
+        config["workflows"][0]["integrationUids"] = ["openai", "zzz"]
+
+    def use(workflow: dict[str, Any]) -> None:
+        node: dict[str, Any] = {
+            "name": "Ask",
+            "type": "n8n-nodes-base.set",
+            "parameters": {},
+            "credentials": {"openAiApi": {}},
+        }
+        for member in ("id", "name"):
+            node["credentials"]["openAiApi"][member] = f"{{{{ORGCRED_OPENAII_{member.upper()}_DERCGRO}}}}"
+        workflow["nodes"].append(node)
+
+    change(greeter / "config.json", declare)
+    change(greeter / "workflows" / "greet.json", use)
+    found = UseCase.load(greeter).verify()
+    assert [f.message for f in found if f.rule == "INTEGRATION-KNOWN"] == [
+        'integrationUids: "slak" is no integration that is known: did you mean slack?',
+        'workflows[0].integrationUids: "zzz" is no integration that is known.',
+    ]
+    (undeclared,) = [f.message for f in found if f.rule == "INTEGRATION-INHERITANCE"]
+    assert undeclared.endswith("openaii is used, but not declared. Did you mean openai?")
+
+
 def test_every_integration_that_is_known_is_on_the_page() -> None:
     page = (Path(__file__).parents[1] / "docs" / "n8n.md").read_text(encoding="utf-8")
-    known = {*integration_secrets._SECRETS, *integration_secrets._OAUTH_ORGANIZATION}
-    assert [name for name in {*known, *integration_secrets._OAUTH_MEMBER} if f"`{name}`" not in page] == []
+    known = {*SECRET_NAMES, *SIGNED_IN}
+    assert [name for name in known if f"`{name}`" not in page] == []
+    assert set(of_the_sandbox._SIGNED_IN) == SIGNED_IN
 
 
 @pytest.mark.parametrize(
@@ -1160,6 +1197,18 @@ def test_every_integration_that_is_known_is_on_the_page() -> None:
         ({"parameters": {"authentication": "none"}}, None),
         ({"parameters": {"authentication": "={{ $json.way }}"}}, None),
         ({"parameters": {"authentication": "oAuth2"}, "disabled": True}, None),
+        *(
+            ({"type": name}, "Signs in, and has no credentials: ")
+            for name in (
+                "@n8n/n8n-nodes-langchain.openAi",
+                "n8n-nodes-base.slack",
+                "n8n-nodes-base.googleSheetsTool",
+                "n8n-nodes-base.telegramTrigger",
+            )
+        ),
+        ({"type": "n8n-nodes-base.slack", "credentials": {"slackApi": {"id": "1", "name": "s"}}}, None),
+        ({"type": "n8n-nodes-base.postgres", "disabled": True}, None),
+        ({"type": "n8n-nodes-base.rssFeedRead"}, None),
         ({"type": "@n8n/n8n-nodes-langchain.agent"}, None),
         ({}, None),
     ],

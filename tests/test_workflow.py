@@ -32,6 +32,7 @@ from codika_nb import (
     sign_in,
 )
 from codika_nb.client.workflow import Workflow
+from codika_nb.errors import UseCaseError
 from codika_nb.usecases.json_schema import json_schema
 from codika_nb.usecases.received import read_schema
 from codika_nb.usecases.schema import payload, problems
@@ -140,6 +141,24 @@ def test_a_run_that_fails_raises(greet: Workflow) -> None:
         greet._client.run_workflow("greet", {"name": " "}, instance=greet.instance).result  # noqa: B018
 
 
+def test_a_function_that_fails_names_the_line(tmp_path: Path) -> None:
+    folder = copied("greeter", tmp_path)
+    file = folder / "stand_ins.py"
+    file.write_text("from codika_nb.sandbox import stand_in\n\n@stand_in('greet')\ndef greet(_): 1 / 0\n")
+
+    async def awaited(client: Client) -> None:
+        async with client.to_async() as other:
+            await (await other.workflow("greet"))(name="Ada")
+
+    with Sandbox(stand_ins=file) as sandbox:
+        key = sign_in("ada@example.com", ask_code=sandbox.code_for, base_url=sandbox.url, store=None).api_key
+        with Client(auth=key, base_url=sandbox.url) as client:
+            client.deploy_use_case(folder)
+            for call in (lambda: client.workflow("greet")(name="Ada"), lambda: asyncio.run(awaited(client))):
+                with pytest.raises(ExecutionFailedError, match=r"by zero \(stand_ins\.py, line 4\)"):
+                    call()
+
+
 def test_a_run_is_started_and_rows_are_mapped(client: Client, greet: Workflow) -> None:
     assert client.wait_for(greet.start(name="Ada")).result["greeting"] == "Hello, Ada!"
     frame = pd.DataFrame({"who": ["Ada", "Grace"], "language": ["de", None]})
@@ -172,8 +191,13 @@ def test_values_come_as_python_has_them(claim: Workflow, tmp_path: Path) -> None
 
 
 def test_a_column_of_days_is_days(claim: Workflow) -> None:
-    for day in (pd.Timestamp("2026-03-01"), datetime(2026, 3, 1)):  # noqa: DTZ001
+    moment = "2026-03-01T10:00:00"
+    for day in (pd.Timestamp("2026-03-01"), datetime(2026, 3, 1), datetime.fromisoformat(moment), moment):  # noqa: DTZ001
         assert claim.payload(CLAIMED | {"date": day})["date"] == "2026-03-01"
+        assert claim.tool_payload(CLAIMED | {"date": day})["date"] == "2026-03-01"
+    for wrong in ("2026-13-45", "tomorrow", 5):
+        with pytest.raises(ConfigError, match="date: Give a date, such as 2026-01-31"):
+            claim.payload(CLAIMED | {"date": wrong})
     frame = pd.DataFrame([{**CLAIMED, "date": pd.Timestamp("2026-03-01")}])
     frame["date"] = pd.to_datetime(frame["date"])
     assert [run.status for run in claim.map(frame, progress=False)] == ["success"]
@@ -281,6 +305,10 @@ def test_it_is_a_tool(claim: Workflow) -> None:
     assert set(tool["function"]) == {"name", "description", "parameters"}
     assert "$schema" not in tool["function"]["parameters"]
     assert json.loads(json.dumps(tool)) == tool
+    assert claim.tool_payload(json.dumps(CLAIMED)) == claim.tool_payload(CLAIMED)
+    for wrong in ("[1]", "{", "claim"):
+        with pytest.raises(UseCaseError, match="claim: arguments"):
+            claim.tool_payload(wrong)
 
 
 FIELDS: list[dict[str, Any]] = [

@@ -21,11 +21,11 @@ def run(arguments: argparse.Namespace) -> int:
     """Do what was asked for; the document says what has come of it, the exit status whether it went well."""
     if arguments.step == "whoami":
         return _who(as_json=arguments.json)
-    if arguments.step == "logout":
-        return _log_out(arguments.name, as_json=arguments.json)
-    if arguments.step == "use":
-        return _use(arguments.name, as_json=arguments.json)
     try:
+        if arguments.step == "logout":
+            return _log_out(arguments.name, as_json=arguments.json)
+        if arguments.step == "use":
+            return _use(arguments.name, as_json=arguments.json)
         signin = _carried_out(arguments)
     except CodikaError as error:
         return _refused(error, refusal_document(error), as_json=arguments.json)
@@ -79,12 +79,9 @@ def _who(*, as_json: bool) -> int:
 def _log_out(name: str | None, *, as_json: bool) -> int:
     """Remove a profile, the one in use if none is named; nobody to log out is well, as in codika 3.6.0."""
     store, removed = ProfileStore(), None
-    try:
-        used = resolve() if name is None else None
-        if name or (used and used.profile):
-            removed = store.remove(name or str(used and used.profile and used.profile.name))
-    except CodikaError as error:
-        return _refused(error, refusal_document(error), as_json=as_json)
+    used = resolve() if name is None else None
+    if name or (used and used.profile):
+        removed = store.remove(name or str(used and used.profile and used.profile.name))
     if as_json:
         active = store.active()
         named = {"profileName": removed and removed.name, "activeProfile": active and active.name}

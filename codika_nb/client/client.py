@@ -157,7 +157,8 @@ class Client(Performer, Connected[httpx.Client]):
             payloads: a list, a pandas data frame (each row an object, without the cells that hold nothing;
                 moments as ISO 8601, time spans in seconds), or an iterator. It is asked for a payload
                 whenever a run has ended (by `Client` on other threads), and what it gives is not kept.
-                They are sent as they are: ``client.workflow(…).map`` fills in the form's defaults.
+                They are sent as they are: ``client.workflow(…).map`` fills in the form's defaults, and
+                gives its date fields days.
             instance: process instance id; the one that is meant if left out (see `Client`).
             concurrency: how many runs are under way at once, 1 to 100.
             timeout: seconds to wait for each run at most; the run itself goes on after that.

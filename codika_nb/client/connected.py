@@ -290,7 +290,10 @@ class Connected(HoldsKey, API, Generic[Pool]):
             if hasattr(type(self), name):  # what could not be found is within it
                 return object.__getattribute__(self, name)
             there = () if name.startswith("_") else (each for each in dir(type(self)) if each[0] != "_")
-            raise attribute_error(self, name, there)
+            hint = ": keys are revoked in the dashboard, and in a sandbox by sandbox.revoke_key(NAME)."
+            raise attribute_error(
+                self, name, () if "revoke" in name else there, hint if "revoke" in name else ""
+            )
 
     def __repr__(self) -> str:
         # Looking at a client must not be what makes it read files, or fail.

@@ -177,7 +177,7 @@ def _send(api: Platform, use_case: UseCase, project_id: str, rule: VersionRule) 
 
 
 def _record_project(api: Platform, use_case: UseCase, project_id: str, owner: str | None) -> Steps[None]:
-    yield from Work(lambda: use_case.record_project(project_id, owner, api.base_url), "record")
+    yield from Work(lambda: use_case.record_project(project_id, owner, api.base_url), "project")
 
 
 def _staged(stage: str, exchange: Exchange[T]) -> Steps[T]:

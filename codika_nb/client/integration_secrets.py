@@ -1,4 +1,4 @@
-"""What is known about integrations beforehand, and how their secrets are sealed before they leave.
+"""What secrets an integration is connected with, and how they are sealed before they leave.
 
 (codika 3.6.0, ``integration set``.)
 """
@@ -14,68 +14,13 @@ import warnings
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
-from difflib import get_close_matches
 from importlib.util import find_spec
-from typing import Any, Literal
+from typing import Any
 
 from ..display.text import plain
 from ..errors import ConfigError, InvalidResponseError
 from ..profiles import is_loopback
-
-Context = Literal["organization", "member", "process_instance"]
-
-_WITH_A_KEY_ALONE = (
-    *("openai", "anthropic", "google_gemini", "mistral", "deep_seek", "cohere"),
-    *("x_ai", "open_router", "tavily", "pinecone", "folk"),
-)
-
-_ORGANIZATION = {
-    **{name: (f"{name.upper()}_API_KEY",) for name in _WITH_A_KEY_ALONE},
-    "pipedrive": ("PIPEDRIVE_API_TOKEN",),
-    "odoo": ("ODOO_URL", "ODOO_DATABASE", "ODOO_USERNAME", "ODOO_PASSWORD"),
-    "twilio": ("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN"),
-    "whatsapp": ("WHATSAPP_ACCESS_TOKEN", "WHATSAPP_BUSINESS_ACCOUNT_ID"),
-    "whatsapp_trigger": ("WHATSAPP_CLIENT_ID", "WHATSAPP_CLIENT_SECRET"),
-}
-
-_PROCESS_INSTANCE = {
-    "supabase": ("SUPABASE_HOST", "SUPABASE_SERVICE_ROLE_KEY"),
-    "postgres": (
-        "POSTGRES_HOST",
-        "POSTGRES_PORT",
-        "POSTGRES_DATABASE",
-        "POSTGRES_USER",
-        "POSTGRES_PASSWORD",
-        "POSTGRES_SSL",
-    ),
-    "telegram": ("TELEGRAM_ACCESS_TOKEN",),
-}
-
-_OPTIONAL = {"POSTGRES_SSL"}
-
-_SECRETS = {**_ORGANIZATION, **_PROCESS_INSTANCE}
-
-_GOOGLE = ("gmail", "calendar", "drive", "sheets", "docs", "slides", "tasks", "contacts")
-
-_MICROSOFT = ("teams", "teams_advanced", "sharepoint", "outlook", "to_do", "excel", "onedrive")
-
-_OAUTH_ORGANIZATION = {"slack", "shopify"}
-
-_OAUTH_MEMBER = {
-    *(f"google_{app}" for app in _GOOGLE),
-    *(f"microsoft_{app}" for app in _MICROSOFT),
-    "notion",
-    "calendly",
-}
-
-
-def context_of(integration_id: str) -> Context:
-    """Whom an integration is connected for, unless said otherwise."""
-    if integration_id in _OAUTH_MEMBER:
-        return "member"
-    if integration_id in _PROCESS_INSTANCE or integration_id.startswith("cstm_"):
-        return "process_instance"
-    return "organization"
+from ..usecases.integrations import OPTIONAL, SECRET_NAMES, SIGNED_IN, context_of, is_known, meant
 
 
 class Hidden:
@@ -92,17 +37,23 @@ class Secrets(dict[str, str]):
         return f"Secrets({', '.join(self)})"
 
 
-def refuse_oauth(integration_id: str, base_url: str) -> None:
-    """Refuse what can only be connected in a browser.
+def refuse_unconnectable(integration_id: str, base_url: str) -> None:
+    """Refuse what is misspelt, and what can only be connected in a browser; warn of what is not known.
 
     Args:
         integration_id: which integration.
         base_url: the server to connect it at.
 
     Raises:
-        ConfigError: the integration is connected by OAuth.
+        ConfigError: the integration is connected by OAuth, or there is none of that name.
     """
-    if integration_id in _OAUTH_MEMBER | _OAUTH_ORGANIZATION:
+    if not is_known(integration_id):
+        if near := meant(integration_id):
+            raise ConfigError(
+                f"There is no integration {plain(integration_id)}.", next_action=f"Did you mean {near}?"
+            )
+        _warn(f"{plain(integration_id)} is no integration that is known here; docs/n8n.md lists them.")
+    if integration_id in SIGNED_IN:
         raise ConfigError(
             f"{integration_id} is connected by signing in to it, which takes a browser.",
             code="OAUTH_REQUIRED",
@@ -127,7 +78,7 @@ def checked(
 ) -> Secrets:
     """The secrets of an integration: those given, or found in the environment, or asked for.
 
-    Warns of names that the integration does not have, and of those that are missing.
+    Warns of names that the integration does not have, or of those that are missing.
 
     Args:
         integration_id: which integration.
@@ -135,10 +86,10 @@ def checked(
         custom_schema: the definition of an integration of one's own, which names its secrets.
 
     Raises:
-        ConfigError: there is nothing to connect it with.
+        ConfigError: there is nothing to connect it with, or a name is wrong.
     """
     if secrets is None:
-        secrets = _found(_SECRETS.get(integration_id) or _names_in(custom_schema or {}))
+        secrets = _found(SECRET_NAMES.get(integration_id) or _names_in(custom_schema or {}))
     if not isinstance(secrets, Mapping) or not all(re.fullmatch(r"[A-Za-z_]\w*", str(n)) for n in secrets):
         # Neither is repeated here: where they are swapped, the name is the secret.
         raise ConfigError(
@@ -146,19 +97,23 @@ def checked(
             next_action='Give a dict, such as secrets={"OPENAI_API_KEY": key}.',
         )
     if not secrets or not all(isinstance(s, str) and s for each in secrets.items() for s in each):
-        wanted = ", ".join(f'"{name}": …' for name in _SECRETS.get(integration_id, ("NAME",)))
-        is_known = integration_id in _SECRETS or integration_id.startswith("cstm_")
-        near = [] if is_known else get_close_matches(integration_id, _SECRETS, n=1)
+        wanted = ", ".join(f'"{name}": …' for name in SECRET_NAMES.get(integration_id, ("NAME",)))
         raise ConfigError(
             f"{integration_id} cannot be connected without its secrets. Each is a text, and not empty.",
-            next_action=f"Did you mean {near[0]}?" if near else f"Give secrets={{{wanted}}}.",
+            next_action=f"Give secrets={{{wanted}}}.",
         )
     custom = custom_schema or {}
-    known = set(_SECRETS.get(integration_id) or _names_in(custom) or secrets)
-    if unknown := set(secrets) - known:
-        named = ", ".join(map(plain, sorted(unknown)))
+    known = set(SECRET_NAMES.get(integration_id) or _names_in(custom) or secrets)
+    named = ", ".join(map(plain, sorted(set(secrets) - known)))
+    missing = known - set(secrets) - OPTIONAL - set(_names_in(custom, required=False))
+    if named and missing:
+        raise ConfigError(
+            f"{integration_id} has no secret called {named}. Nothing was sent.",
+            next_action=f"Give {', '.join(sorted(missing))}.",
+        )
+    if named:
         _warn(f"{integration_id} has no secret called {named}.")
-    if missing := known - set(secrets) - _OPTIONAL - set(_names_in(custom, required=False)):
+    if missing:
         _warn(f"{integration_id} lacks its secret {', '.join(sorted(missing))}.")
     return Secrets(secrets)
 
@@ -177,7 +132,7 @@ def _found(names: Iterable[str]) -> Secrets:
     """Secrets from the environment, and those that are not there from whoever sits at the keyboard."""
     found = Secrets()
     for name in names:
-        value = os.environ.get(name) or ("" if name in _OPTIONAL else _asked(name))
+        value = os.environ.get(name) or ("" if name in OPTIONAL else _asked(name))
         if value:
             found[name] = value
     return found

@@ -35,7 +35,7 @@ def overview(runs: Runs) -> str:
     parts = [heading(f"{max(len(runs), runs.total or 0):,} {noun} of {plain(runs.workflow)}", told)]
     failed = runs.failed
     first = runs[:_ROWS]
-    parts += [after(told) for told in (_strange(runs), _left_out(runs)) if told]
+    parts += map(after, remarks(runs))
     parts += [part("First rows") if len(runs) > _ROWS or failed else "", _first_rows(runs, first)]
     if failed:
         parts += [part("Failures"), _failures(runs, failed)]
@@ -45,6 +45,11 @@ def overview(runs: Runs) -> str:
         more += "frame that were corrected. Both fill in runs."
     parts.append(after(more))
     return output(f'<div class="codika-card codika-wide">{"".join(parts)}</div>')
+
+
+def remarks(runs: Runs) -> list[str]:
+    """What of the payloads is not as the form has it, and what of a data frame was not sent."""
+    return [told for told in (_strange(runs), _left_out(runs)) if told]
 
 
 def _first_rows(runs: Runs, rows: list[Run]) -> str:

@@ -12,7 +12,7 @@ from ..display.table import data_frame
 from ..display.text import plain
 from ..errors import CodikaError, ConfigError, ExecutionFailedError
 from ..models import Execution
-from .overview import overview, payload_at
+from .overview import overview, payload_at, remarks
 from .payloads import Source, as_json, is_frame, rows_of
 from .steps import bare
 
@@ -352,7 +352,7 @@ class Runs(list[Run]):
             return f"No runs of {plain(self.workflow)}."
         noun = "run" if number == 1 else "runs"
         counts = ", ".join(f"{count:,} {word}" for word, count in self._counts().items() if count)
-        return f"{number:,} {noun} of {plain(self.workflow)}: {counts}"
+        return "\n".join([f"{number:,} {noun} of {plain(self.workflow)}: {counts}", *remarks(self)])
 
     def _repr_html_(self) -> str:
         return overview(self)

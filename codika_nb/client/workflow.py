@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 from ..display.markup import Bundle, Shown, card, code
 from ..display.text import plain
 from ..errors import CodikaError, ConfigError, call_error
+from ..usecases.documents import json_object
 from ..usecases.fields import Schema, fields
 from ..usecases.json_schema import DIALECT, is_needed, json_schema
 from ..usecases.schema import choices, payload, problems
-from ..usecases.signature import bound, signature, with_files
+from ..usecases.signature import as_meant, bound, signature
 from . import arguments
 from .api import API
 from .api.instances import which_instance
+from .api.runs import explained
 from .offers import Offer, choose, known_here, offers_at
 from .payloads import as_json, as_mapping, is_frame, rows_of
 from .steps import Steps
@@ -24,7 +26,7 @@ from .steps import Steps
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from ..models import Triggered
+    from ..models import Execution, Triggered
     from .client import AsyncClient, Client
     from .runs import Runs
 
@@ -94,20 +96,26 @@ class AnyWorkflow:
             ConfigError: a value does not fit; names every one, and why.
         """
         schema: Schema = self._offer.inputs
-        return self._checked(with_files(schema, bound(schema, self.name, {**(given or {}), **members})))
+        return self._checked(as_meant(schema, bound(schema, self.name, {**(given or {}), **members})))
 
-    def tool_payload(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    def tool_payload(self, arguments: Mapping[str, Any] | str) -> dict[str, Any]:
         """What is sent for the arguments that a model gives for the tool: no text in them names a file here.
+
+        Args:
+            arguments: an object, or its JSON.
 
         Raises:
             TypeError, ConfigError: as `payload`.
+            UseCaseError: a text is no JSON object.
 
         Example:
             >>> greet = client.workflow("greet")
             >>> client.run_workflow(greet.name, greet.tool_payload({"name": "Ada"})).result["greeting"]
             'Hello, Ada!'
         """
-        return self._checked(bound(self._offer.inputs, self.name, arguments))
+        schema: Schema = self._offer.inputs
+        given = json_object(arguments, f"{self.name}: arguments") if isinstance(arguments, str) else arguments
+        return self._checked(as_meant(schema, bound(schema, self.name, given), read_files=False))
 
     def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
         schema: Schema = self._offer.inputs
@@ -148,6 +156,12 @@ class AnyWorkflow:
             f"{self.name}() has got {', '.join(since)} since this function was made. Make it anew: "
             f"{self.tool_name} = {self._way}client.workflow({self.name!r})"
         )
+
+    def _run(self, sent: dict[str, Any]) -> Steps[Execution]:
+        run = yield from API.run_workflow.describe(
+            self._client, self.name, sent, instance=self.instance, timeout=self._timeout
+        )
+        return (yield from explained(self._client, run))
 
     def _rows(self, rows: Any, rename: Mapping[str, str] | None) -> Iterator[dict[str, Any]]:
         listed: Iterable[Any] = rows_of(rows) if is_frame(rows) else map(as_mapping, rows)
@@ -216,8 +230,7 @@ class Workflow(AnyWorkflow):
             ConfigError: a value does not fit; nothing was sent.
             ExecutionFailedError: the run has failed.
         """
-        sent = self._named(unnamed, members)
-        run = self._client.run_workflow(self.name, sent, instance=self.instance, timeout=self._timeout)
+        run: Execution = self._client.perform(self._run(self._named(unnamed, members)))
         return run.result
 
     def start(self, /, *unnamed: Any, **members: Any) -> Triggered:
@@ -281,8 +294,7 @@ class AsyncWorkflow(AnyWorkflow):
             ConfigError: a value does not fit; nothing was sent.
             ExecutionFailedError: the run has failed.
         """
-        sent = self._named(unnamed, members)
-        run = await self._client.run_workflow(self.name, sent, instance=self.instance, timeout=self._timeout)
+        run: Execution = await self._client.perform(self._run(self._named(unnamed, members)))
         return run.result
 
     async def start(self, /, *unnamed: Any, **members: Any) -> Triggered:

@@ -60,7 +60,7 @@ _WORDS: dict[Step, dict[Place, str]] = {
         "%codika_sandbox starts another, where you sign up anew. For Codika itself, run "
         "%codika_signup or %codika_login, or set CODIKA_API_KEY.",
         "script": "Start it again where it kept its data: codika-nb lab, or with the same data=FOLDER. "
-        "Sandbox() starts another, where you sign up anew. For Codika itself, sign in once on this "
+        "Sandbox().start() starts another, where you sign up anew. For Codika itself, sign in once on this "
         'machine, codika_nb.sign_in("you@example.com", ask_code=input), or set CODIKA_API_KEY.',
         "command": "Start it again where it kept its data: codika-nb lab, or codika-nb sandbox with the same "
         "--data FOLDER. Without, codika-nb sandbox starts another; sign up there: codika-nb auth signup-request "
@@ -96,7 +96,7 @@ _WORDS: dict[Step, dict[Place, str]] = {
     "start-a-sandbox": {
         "notebook": "Is the sandbox running? %codika_sandbox starts one. It knows the accounts and deployments "
         "of before only if both have the same --data FOLDER.",
-        "script": "Is the sandbox running? Sandbox() starts one. It knows the accounts and deployments of "
+        "script": "Is the sandbox running? Sandbox().start() starts one. It knows the accounts and deployments of "
         "before only if both have the same data=FOLDER.",
         "command": "Is the sandbox running? codika-nb sandbox starts one. It knows the accounts and deployments "
         "of before only if both have the same --data FOLDER.",

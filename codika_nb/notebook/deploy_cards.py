@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from ..client.elsewhere import curl, endpoint_url, magic_line
@@ -13,6 +14,7 @@ from ..display.text import plain
 from ..in_process import is_inside
 from ..models.deployments import deployment_card
 from ..usecases.configuration import Configuration
+from ..usecases.integrations import context_of, is_known
 from ..usecases.schema import example
 from ..usecases.triggers import (
     DataIngestionTrigger,
@@ -136,6 +138,23 @@ def redeployment(redeployed: Redeployment, title: str) -> Bundle:
     good = redeployed.deployment_status != "failed"
     rows = [("Workflows", f"{len(redeployed.n8n_workflow_ids)} in the engine")]
     return card(f"{title} {'runs again' if good else 'could not be deployed again'}", rows, good=good)
+
+
+def needed(configuration: Configuration) -> str:
+    """The integrations that workflows run with, and how they are connected."""
+    listed = [
+        configuration.integration_uids,
+        *(each.integration_uids or [] for each in configuration.workflows),
+    ]
+    names = [plain(each) for each in dict.fromkeys(chain.from_iterable(listed))]
+    if not names:
+        return ""
+    said = f"{', '.join(names)}. Which are connected says Client().list_integrations()"
+    if connectable := [each for each in names if is_known(each)]:
+        said += f'; Client().set_integration("{connectable[0]}") connects it'
+    if later := [each for each in connectable if context_of(each) == "process_instance"]:
+        said += f". {', '.join(later)} can be connected once it is deployed. If that fails without, --rerun tries it again"
+    return said
 
 
 def plan(use_case: UseCase, rows: Iterable[tuple[str, str]], findings: Findings) -> Bundle:

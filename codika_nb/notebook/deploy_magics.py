@@ -8,7 +8,6 @@ import shlex
 from argparse import Namespace
 from collections.abc import Sequence
 from contextlib import suppress
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,6 @@ from ..client.client import Client
 from ..client.steps import Request, Step, observed
 from ..display.front_end import somebody_is_there
 from ..display.markup import Shown, code, line
-from ..display.text import plain
 from ..errors import CodikaError, ConfigError, Interrupted, UseCaseError
 from ..files import path_of
 from ..models import Deployment, Published, Redeployment
@@ -29,7 +27,7 @@ from ..profiles import Profile, ProfileStore, same_host
 from ..profiles.credential import Credential, context, resolve
 from ..usecases.record import Project
 from ..usecases.rules.findings import Findings
-from ..usecases.source import config_name, has_configuration
+from ..usecases.source import CONFIGURATION_FILES, config_name, has_configuration
 from ..usecases.usecase import UseCase
 from ..usecases.verifying import verify_workflow
 from ..usecases.versions import raised, version_rule
@@ -64,7 +62,7 @@ def _raising(part: str, told: str) -> Option:
     _raising("patch", "as the next version, 1.1 after 1.0 (default)"),
     _raising(
         "minor",
-        "the same; version.json, by which the codika tool counts, goes to 1.1.0, not 1.0.1",
+        "as 1.1 after 1.0, too; the codika tool's own count in version.json goes to 1.1.0, not to 1.0.1",
     ),
     _raising("major", "as the next whole version, 2.0 after 1.0"),
     option(
@@ -272,7 +270,7 @@ def _about(
 
 def _lone_workflow(shell: InteractiveShell, path: Path, arguments: Namespace) -> Findings:
     """Check a workflow that is no use case, which is all that can be done with it."""
-    if not arguments.dry_run:
+    if not arguments.dry_run or path.name in CONFIGURATION_FILES:
         whole = next(filter(has_configuration, list(path.parents)[:3]), None)
         given = path_of(arguments.path)
         if whole and not given.is_absolute():
@@ -398,29 +396,13 @@ def _plan(shell: InteractiveShell, use_case: UseCase, version: str, arguments: N
         ("Version", f"{there}, as far as this folder knows" if known else there),
         ("version.json", f"{folder}, the codika tool's count for this folder"),
         ("Workflows", ", ".join(workflows)),
-        ("Needs", _needed(use_case)),
+        ("Needs", deploy_cards.needed(use_case.configuration)),
         ("Sends", _size(body)),
         ("Then", "it is published: the version in production" if arguments.publish else ""),
     ]
     show(shell, findings, deploy_cards.plan(use_case, rows, findings))
     _fail_unattended(title, findings)
     return findings
-
-
-def _needed(use_case: UseCase) -> str:
-    """The integrations that its workflows run with, and how they are connected."""
-    configuration = use_case.configuration
-    listed = [
-        configuration.integration_uids,
-        *(each.integration_uids or [] for each in configuration.workflows),
-    ]
-    needed = [plain(each) for each in dict.fromkeys(chain.from_iterable(listed))]
-    if not needed:
-        return ""
-    connects = f'Client().set_integration("{needed[0]}")'
-    return (
-        f"{', '.join(needed)}. Which are connected says Client().list_integrations(); {connects} connects it"
-    )
 
 
 def _fail_unattended(title: str, findings: Findings) -> None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, nullcontext, suppress
+from contextlib import asynccontextmanager, nullcontext
 from typing import Any
 
 from ..client.api.instances import which_instance
+from ..client.api.runs import explained
 from ..client.client import AsyncClient, Client
 from ..client.elsewhere import curl, python_call
 from ..client.offers import Offer, choose, known_here, offers_at, offers_of
-from ..errors import CodikaError, ConfigError, NotFoundError
+from ..errors import ConfigError, NotFoundError
 from ..models import Execution
 from ..models.instances import ENVIRONMENTS
 from ..usecases.usecase import UseCase
@@ -70,7 +71,7 @@ class Workflows:
             run = await client.trigger_workflow(workflow, sent, instance=self.instance)
             await started(run.execution_id)
             ended = await client.wait_for(run, instance=self.instance, timeout=LONGEST_WAIT)
-            return await _explained(client, ended)
+            return await client.perform(explained(client, ended))
 
     def written(self, how: str, workflow: str, sent: dict[str, Any]) -> str:
         """The same run as code, ``"python"`` or ``"curl"``; never with a key."""
@@ -97,14 +98,6 @@ class Workflows:
             except NotFoundError:  # the form says which workflows there are
                 return await client.perform(which_instance(client, None))
         return await background.in_worker(lambda: _instance_of(use_case, client))
-
-
-async def _explained(client: AsyncClient, run: Execution) -> Execution:
-    """The same run; one that has failed with the engine's own words, which may name the line."""
-    if run.status == "failed" and run.error_details and not client.public:
-        with suppress(CodikaError):  # a key may not be allowed to look into the engine
-            return run.explained_by(await client.get_execution(run))
-    return run
 
 
 def _instance_of(use_case: UseCase, client: AsyncClient) -> str | None:

@@ -38,7 +38,8 @@ _QUOTED_MEMBER = re.compile(r"""(?<!\S)([A-Za-z_][\w.-]*=)(["'])([^"'\\\0${[][^"
 
 #: What begins a value in JSON, what is another member whose value has quotes, or where an object begins.
 _MEMBER_OR_OBJECT = re.compile(
-    r"""(?P<json>(?<!\S)[A-Za-z_][\w.-]*=(?=[\[{]))|(?P<other>(?<!\S)[A-Za-z_][\w.-]*=(?:"[^"]*"|'[^']*'))|["'{]"""
+    r"""(?P<json>(?<!\S)[A-Za-z_][\w.-]*=(?P<quote>["']?)(?=[\[{]))"""
+    r"""|(?P<other>(?<!\S)[A-Za-z_][\w.-]*=(?:"[^"]*"|'[^']*'))|["'{]"""
 )
 
 
@@ -85,12 +86,16 @@ class Line:
                     break
                 held, text = held + text[: found.end()], text[found.end() :]
                 continue
-            before, rest = text[: found.end()], text[found.end() :]
+            quote, rest = found["quote"], text[found.end() :]
+            before = text[: found.end()].removesuffix(quote)
             try:
                 value, end = json.JSONDecoder().raw_decode(rest)
-                held, text = held + before + self._hold(self._with_variables(value)), rest[end:]
-            except ValueError:  # a variable, or Python
-                held, text = held + before + rest[:1], rest[1:]
+                if not rest.startswith(quote, end):
+                    raise ValueError
+                held, text = held + before + self._hold(self._with_variables(value)), rest[end + len(quote) :]
+            except ValueError:  # a variable, or Python, or a text
+                end = max(rest.find(quote), 0) + 1 if quote else 1
+                held, text = held + before + quote + rest[:end], rest[end:]
         return held + text
 
     # --- variables ------------------------------------------------------------------------

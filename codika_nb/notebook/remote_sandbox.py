@@ -111,7 +111,7 @@ class RemoteSandbox:
     def __getattr__(self, name: str) -> NoReturn:
         raise AttributeError(
             f"This sandbox has no {name!r} here: it runs in another process, at {self.url}. "
-            "Sandbox() from codika_nb starts one in this process, with accounts of its own."
+            "Sandbox().start(), from codika_nb, starts one in this process, with accounts of its own."
         )
 
     def __repr__(self) -> str:

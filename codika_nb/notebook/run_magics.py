@@ -83,7 +83,7 @@ def codika_trigger(shell: InteractiveShell, arguments: Namespace) -> Triggered |
             error.next_action = error.next_action or _others_than(workflow)
             raise
         except InvalidRequestError as error:
-            error.next_action = _as_a_text(error.message, arguments.payload) or error.next_action
+            error.next_action = _as_it_is_written(error.message, arguments.payload) or error.next_action
             raise
         wait = (
             f"from codika_nb import Client; run = Client().wait_for({run.execution_id!r}, "
@@ -153,8 +153,9 @@ def codika_executions(shell: InteractiveShell, arguments: Namespace) -> Executio
         try:
             instance = client.perform(which_instance(client, arguments.instance, workflow))
         except NotFoundError as error:
-            run = f" Of one run: Client().get_execution({workflow!r})" if re.fullmatch(ID, workflow) else ""
-            raise UsageError(f"{error.message} {error.next_action}{run}") from None
+            if re.fullmatch(ID, workflow):
+                error.next_action = f"{error.next_action} Of one run: Client().get_execution({workflow!r})"
+            raise
         runs = client.list_executions(
             workflow=workflow, instance=instance, failed_only=arguments.failed, limit=arguments.limit
         )
@@ -200,14 +201,18 @@ def _refuse(words: list[str], *, beside_another: bool) -> NoReturn:
     raise UsageError(f"{said!r} is no payload. It is {forms}")
 
 
-def _as_a_text(refused: str, payload: dict[str, Any] | None) -> str:
-    """How a number is written where a text belongs; empty if that is not what was refused."""
-    found = re.fullmatch(r'"payload\.(\w+)" must be a string\.', refused)
+def _as_it_is_written(refused: str, payload: dict[str, Any] | None) -> str:
+    """How a text or a file is written where something else was given; empty if that was not refused."""
+    found = re.match(r'"payload\.(\w+)" must be a (string|file)\b', refused)
     value = (payload or {}).get(found[1]) if found else None
-    is_number = isinstance(value, bool | int | float)
-    return (
-        f'A text of digits stands in quotes: {found[1]}="{json.dumps(value)}"' if found and is_number else ""
-    )
+    if not found or value is None:
+        return ""
+    if found[2] == "file":
+        return f"A file is given as {found[1]}=@{value}" if isinstance(value, str) else ""
+    written = json.dumps(value, ensure_ascii=False)
+    if isinstance(value, dict | list):
+        return f"As a text in a payload: {json.dumps({found[1]: written}, ensure_ascii=False)}"
+    return f'A text stands in quotes: {found[1]}="{written}"'
 
 
 def _others_than(workflow: str) -> str | None:

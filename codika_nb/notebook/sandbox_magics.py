@@ -91,13 +91,14 @@ def _say_what_is_used(sandbox: RemoteSandbox, stand_ins: list[str], left_out: li
     wanted = {workflow for file in stand_ins for workflow in Sandbox().load_stand_ins(file)}
     if not wanted <= set(sandbox.stand_ins):
         left_out = [*left_out, "--stand-ins"]
-    if not wanted and not left_out:
+    if not wanted and not left_out and "CODIKA_BASE_URL" in os.environ:
         return
     answered = f"; it answers {', '.join(sandbox.stand_ins)}" if sandbox.stand_ins else ""
     text = f"A sandbox runs already, and is used{answered}."
     if left_out:
         options = " and ".join(left_out)
-        text += f" It does not take {options}. For one that does: %env CODIKA_BASE_URL= and this line again."
+        text += f" It does not take {options}."
+    text += " For one of this kernel: %env CODIKA_BASE_URL= and this line again."
     display(line(text), raw=True)
 
 

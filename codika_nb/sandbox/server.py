@@ -46,6 +46,7 @@ class Sandbox:
         host: the address to listen on; others than loopback put a token before the inbox, as a proxy does.
         port: the port to listen on; 0 takes the one it had last with its data, or a free one.
         data: a folder to keep everything in; without it, all is forgotten when the sandbox stops.
+        stand_ins: Python functions that answer in the place of workflows, as in `load_stand_ins`.
         clock: the time it lives in; `sandbox.clock.advance(600)` makes ten minutes pass.
         ip_limit: how many codes an IP address may ask for within an hour.
         trusted_proxy: the address of a proxy, for example ``"127.0.0.1"``. What it hands on says who calls
@@ -80,6 +81,7 @@ class Sandbox:
         host: str = "127.0.0.1",
         port: int = 0,
         data: str | Path | None = None,
+        stand_ins: str | Path | None = None,
         clock: Clock | None = None,
         ip_limit: int = 60,
         trusted_proxy: str | None = None,
@@ -135,6 +137,8 @@ class Sandbox:
         self._lock = threading.Lock()
         self._running: Start | None = None
         self._process = os.getpid()
+        if stand_ins is not None:
+            self.load_stand_ins(stand_ins)
 
     def __repr__(self) -> str:
         running = self._running
@@ -142,12 +146,14 @@ class Sandbox:
 
     # --- starting and stopping ------------------------------------------------------------
 
-    def start(self) -> None:
+    def start(self) -> Self:
         """Start serving, on a thread of its own; does nothing when it runs already.
 
+        Returns:
+            The sandbox itself.
+
         Example:
-            >>> sandbox = Sandbox()
-            >>> sandbox.start()
+            >>> sandbox = Sandbox().start()
             >>> sandbox
             <Sandbox http://127.0.0.1:..., running>
             >>> sandbox.stop()
@@ -159,6 +165,7 @@ class Sandbox:
                 running = self._start()
                 running.start()
                 self._running, self._process = running, os.getpid()
+        return self
 
     def stop(self) -> None:
         """Stop serving and let go of port and data; does nothing when it is stopped already."""
@@ -181,8 +188,7 @@ class Sandbox:
             self.stop()
 
     def __enter__(self) -> Self:
-        self.start()
-        return self
+        return self.start()
 
     def __exit__(self, *_: object) -> None:
         self.stop()

@@ -10,6 +10,7 @@
 | `triggers` | what starts a workflow |
 | `fields` | what forms consist of: inputs, outputs, parameters of a deployment |
 | `wire` | how members are spelled in Python and on the wire |
+| `integrations` | which the platform has, and the secrets that they take |
 | `skills` | pages that tell agents how to use a workflow |
 | `rules` | what keeps a deployment from running |
 | `verifying` | the rules on one workflow, without a use case around it |

@@ -6,7 +6,7 @@ import difflib
 import keyword
 import os
 from collections.abc import Collection, Iterator, Mapping
-from datetime import date, datetime, time
+from datetime import date
 from inspect import Parameter, Signature
 from typing import Any, Literal, NamedTuple
 
@@ -14,8 +14,9 @@ from ..errors import call_error
 from .fields import Schema, fields
 from .json_schema import is_needed
 from .uploads import File, file_at
+from .words import read_date
 
-__all__ = ["bound", "signature", "strangers", "with_files"]
+__all__ = ["as_meant", "bound", "signature", "strangers"]
 
 
 def signature(schema: Schema, returns: object = Any) -> Signature:
@@ -103,8 +104,13 @@ def strangers(schema: Schema, values: Mapping[str, Any], within: str = "") -> It
                     yield from strangers(field.item_schema, row, f"{before}{key}[{n}]")
 
 
-def with_files(schema: Schema, values: Mapping[str, Any]) -> dict[str, Any]:
+def as_meant(schema: Schema, values: Mapping[str, Any], *, read_files: bool = True) -> dict[str, Any]:
     """The same values, with days as such, and files read that are given as a path or as bytes.
+
+    Args:
+        schema: the form.
+        values: what is given for it.
+        read_files: whether a text may be the path of a file.
 
     Raises:
         ConfigError: a path leads nowhere.
@@ -113,17 +119,21 @@ def with_files(schema: Schema, values: Mapping[str, Any]) -> dict[str, Any]:
     for field in fields(schema):
         value = read.get(field.key)
         match field.type:
-            case "date" if isinstance(value, datetime) and value.time() == time():
-                read[field.key] = value.date().isoformat()  # as a table has days, and prints them
-            case "date" if isinstance(value, str) and value.endswith("T00:00:00"):
-                read[field.key] = value.partition("T")[0]
-            case "file" if isinstance(value, (str, os.PathLike, bytes)) and File.read(value) is None:
+            case "date" if isinstance(value, date | str):
+                day = read_date(value if isinstance(value, str) else value.isoformat())
+                read[field.key] = day.isoformat() if day else value
+            case "file" if (
+                read_files and isinstance(value, (str, os.PathLike, bytes)) and File.read(value) is None
+            ):
                 read[field.key] = file_at(field.key, value)
             case "object" if isinstance(value, Mapping):
-                read[field.key] = with_files(field.schema_, value)
+                read[field.key] = as_meant(field.schema_, value, read_files=read_files)
             case "objectArray" if isinstance(value, list):
                 rows = [
-                    with_files(field.item_schema, row) if isinstance(row, Mapping) else row for row in value
+                    as_meant(field.item_schema, row, read_files=read_files)
+                    if isinstance(row, Mapping)
+                    else row
+                    for row in value
                 ]
                 read[field.key] = rows
     return read

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ...models import CredentialSchema, IntegrationConnected, IntegrationDeleted, Integrations
+from ...usecases.integrations import context_of
 from .. import arguments
 from .. import integration_secrets as integrations
 from ..call import Call
@@ -18,6 +19,7 @@ from .platform import Platform
 
 if TYPE_CHECKING:
     from ...usecases.configuration import CustomIntegration
+    from ...usecases.integrations import Context
 
 
 class IntegrationsAPI(Platform):
@@ -29,7 +31,7 @@ class IntegrationsAPI(Platform):
         integration_id: str,
         *,
         secrets: Mapping[str, str] | None = None,
-        context_type: integrations.Context | None = None,
+        context_type: Context | None = None,
         organization_id: str | None = None,
         member_id: str | None = None,
         instance: str | None = None,
@@ -52,15 +54,16 @@ class IntegrationsAPI(Platform):
                 folder nearby, it is found in its configuration.
 
         Raises:
-            ConfigError: it takes a browser to connect it, there are no secrets, or the package
-                ``cryptography`` is missing; nothing was sent. Of secrets of other names a warning tells.
+            ConfigError: it takes a browser to connect it, there are no secrets, their names or its own are
+                misspelt, or the package ``cryptography`` is missing; nothing was sent. Of a secret too many
+                or too few a warning tells.
 
         Example:
             >>> client.set_integration("openai")
             IntegrationConnected(message='openai is connected.', n8n_credential_id='...')
         """
         integration_id = arguments.name(integration_id, "An integration")
-        integrations.refuse_oauth(integration_id, self.base_url)
+        integrations.refuse_unconnectable(integration_id, self.base_url)
         yield from Work(integrations.require_cryptography)
         where, definition = yield from self._meant(
             integration_id,
@@ -101,7 +104,7 @@ class IntegrationsAPI(Platform):
         integration_id: str,
         *,
         confirm: bool = False,
-        context_type: integrations.Context | None = None,
+        context_type: Context | None = None,
         organization_id: str | None = None,
         member_id: str | None = None,
         instance: str | None = None,
@@ -186,7 +189,7 @@ class IntegrationsAPI(Platform):
         integration_id: str,
         custom_schema: CustomIntegration | Mapping[str, Any] | None,
         *,
-        context_type: integrations.Context | None,
+        context_type: Context | None,
         organization_id: str | None,
         member_id: str | None,
         instance: str | None,
@@ -208,7 +211,7 @@ class IntegrationsAPI(Platform):
             own = (configuration and configuration.custom_integrations) or []
             definition = next((each.to_json() for each in own if each.id == integration_id), None)
         context = context_type or (definition or {}).get("contextType")
-        context = context or integrations.context_of(integration_id)
+        context = context or context_of(integration_id)
         is_own = context == "process_instance"
         members = arguments.given(
             organizationId=organization_id,

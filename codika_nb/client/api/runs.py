@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -364,6 +365,14 @@ def _instance_of(run: Run) -> str | None:
     if isinstance(run, Row):
         return run.execution.instance if run.execution else None
     return None if isinstance(run, str) else run.instance
+
+
+def explained(api: Platform, run: Execution) -> Steps[Execution]:
+    """The same run; one that has failed with the engine's own words, which may name the line."""
+    if run.status == "failed" and run.error_details and not api.public:
+        with suppress(CodikaError):  # a key may not be allowed to look into the engine
+            return run.explained_by((yield from RunsAPI.get_execution.describe(api, run)))
+    return run
 
 
 def _run_id(run: Run) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
 from ..wire import Call, Refusal, as_json, iso, new_id
@@ -15,6 +16,14 @@ from .rollouts import Rollouts, connected
 
 __all__ = ["Integrations"]
 
+#: The services that people sign in to in the dashboard.
+_SIGNED_IN = (
+    *("calendly", "notion", "shopify", "slack"),
+    *("google_calendar", "google_contacts", "google_docs", "google_drive"),
+    *("google_gmail", "google_sheets", "google_slides", "google_tasks"),
+    *("microsoft_excel", "microsoft_onedrive", "microsoft_outlook", "microsoft_sharepoint"),
+    *("microsoft_teams", "microsoft_teams_advanced", "microsoft_to_do"),
+)
 _CONTEXTS = ("organization", "member", "process_instance")
 
 _TEXT = {"type": "string"}
@@ -87,6 +96,9 @@ class Integrations(Subject):
         """The same for whom it is to be, without secrets."""
         if context not in _CONTEXTS[:2]:
             raise Refusal("INVALID_REQUEST", f"{context!r} is neither organization nor member.")
+        near = get_close_matches(integration_id, _SIGNED_IN, n=1, cutoff=0.75)
+        if near and integration_id not in _SIGNED_IN:
+            raise Refusal("NOT_FOUND", f"There is no integration {integration_id}: did you mean {near[0]}?")
         place = {"organization_id": organization_id, "context_type": context}
         place["context_id"] = user_id if context == "member" else ""
         nothing = {"secrets": "{}", "metadata": "{}", "custom_schema": None}

@@ -131,7 +131,8 @@ def _as_it_is(export: Export, hint: str, taken: list[str]) -> _Made:
     members = described(export.data, own, notes)
     is_same = json_file(export.data, export.place) == before
     old_id = str(export.data.get("id") or "")
-    if is_same and not verify_files({f"workflows/{own}.json": before}):
+    found = verify_files({f"workflows/{own}.json": before}) if is_same else []
+    if is_same and all(each.rule == "CRED-MISSING" for each in found):  # which only a person has
         notes.done("It is in the platform's pattern already, and was left as it is.")
         leftovers.tell_secrets(objects_in(export.data["nodes"]), notes)
         return _Made(own, title, export.written or export.data, members, notes, old_id)

@@ -62,9 +62,10 @@ def credentials(graph: Graph, notes: Notes) -> list[str]:
     for service, users in found.items():
         more = f" and {len(users) - 3} more" if len(users) > 3 else ""
         notes.decide(
-            f"Needs credentials {service}, for {', '.join(users[:3])}{more}: in the workflow's "
-            f"file, write the platform's name of that integration in the place of {service.upper()} "
-            "(docs/n8n.md lists them), or declare a custom one.",
+            f"Needs credentials {service}, for {', '.join(users[:3])}{more}: write the platform's name of "
+            f"that integration (docs/n8n.md lists them), or of one of your own, in the place of "
+            f"{service.upper()} in the workflow's file, and of {service} in the integrationUids of "
+            "config.json.",
             users[0],
         )
     return list(found)

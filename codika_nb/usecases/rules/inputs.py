@@ -151,6 +151,8 @@ def _contradictions(field: Any) -> Iterator[str]:
         yield f".minDate is {first}, and maxDate {last}: nothing fits."
     if (step := getattr(field, "step", None)) is not None and step <= 0:
         yield f".step is {step}: it has to be more than 0."
+    if (size := getattr(field, "max_size", None)) is not None and size <= 0:
+        yield f".maxSize is {size}: no file fits."
     if why := regex_problem(getattr(field, "regex", None) or ""):
         yield f".regex cannot be read: {why}."
     if hasattr(field, "options"):

@@ -6,7 +6,9 @@ import json
 import re
 from collections.abc import Iterator
 
+from ...display.text import plain
 from ..configuration import CustomIntegration
+from ..integrations import is_known, meant, of_service
 from ..starters import WEBHOOK
 from .view import CHAIN, CREDENTIAL, CREDENTIAL_KINDS, PLACEHOLDER_SUFFIXES, Note, View, as_object
 
@@ -29,12 +31,30 @@ def integrations_are_declared(view: View) -> Iterator[Note]:
         needed = [*flow.integrations, *(uid for called in flow.calls for uid in used.get(called, []))]
         declared = workflow.integration_uids or []
         if missing := [uid for uid in dict.fromkeys(needed) if uid not in declared]:
-            yield view.note(f"{place}.integrationUids: {_listed(missing)} used, but not declared.")
+            said = f"{place}.integrationUids: {_listed(missing)} used, but not declared."
+            near = [meant(uid) for uid in missing if not is_known(uid)]
+            yield view.note(said + (f" Did you mean {', '.join(near)}?" if any(near) else ""))
 
 
 def _listed(names: list[str]) -> str:
     *others, last = names
     return f"{', '.join(others)} and {last} are" if others else f"{last} is"
+
+
+def integrations_are_known(view: View) -> Iterator[Note]:
+    """What is declared is an integration of the platform, or one of one's own."""
+    given = [("integrationUids", view.configuration.integration_uids)]
+    given += [(f"{place}.integrationUids", flow.integration_uids or []) for place, flow, _ in view.workflows]
+    of_n8n = {
+        n8n_name(str(service)).lower()
+        for _, node in view.nodes
+        for service in as_object(node.data.get("credentials"))
+    }
+    for place, uids in given:
+        for uid in uids:
+            if not is_known(uid) and uid not in of_n8n:  # of a name of n8n's its credential tells
+                near = f": did you mean {meant(uid)}?" if meant(uid) else "."
+                yield view.note(f'{place}: "{plain(uid)}" is no integration that is known{near}')
 
 
 def credentials_are_placeholders(view: View) -> Iterator[Note]:
@@ -65,6 +85,8 @@ def credentials_are_placeholders(view: View) -> Iterator[Note]:
 
 #: Nodes of language models, which are somebody's account, whatever their parameters say.
 _MODELS = re.compile(r"langchain\.(lm|embeddings)[A-Z]")
+#: The service in the type of a node: googleSheets in n8n-nodes-base.googleSheetsTrigger.
+_SERVICE = re.compile(r"(?:n8n-nodes-base|@n8n/n8n-nodes-langchain)\.(\w+?)(?:Trigger|Tool)?")
 
 
 def credentials_are_there(view: View) -> Iterator[Note]:
@@ -74,7 +96,8 @@ def credentials_are_there(view: View) -> Iterator[Note]:
         is_asked = isinstance(wanted, str) and wanted != "none" and not wanted.startswith("=")
         if node.is_disabled or node.type == WEBHOOK or as_object(node.data.get("credentials")):
             continue
-        if is_asked or _MODELS.search(node.type):
+        service = _SERVICE.fullmatch(node.type)
+        if is_asked or _MODELS.search(node.type) or (service and wanted is None and of_service(service[1])):
             kind = node.parameters.get("genericAuthType") or node.parameters.get("nodeCredentialType")
             of = f" of the type {kind}" if isinstance(kind, str) and kind else ""
             yield flow.note(f"Signs in, and has no credentials{of}: the run fails there.", node)

@@ -37,6 +37,8 @@ def mended(content: bytes, path: str, findings: Iterable[Finding]) -> bytes:
     if not rules & {*_MENDING, *_MENDING_TEXT}:
         return content
     data = parse_workflow(content, path)
+    if not isinstance(data.get("nodes"), list):
+        return content  # whatever it is, it is no workflow
     nodes = objects_in(data.get("nodes"))
     # In the order of the tables, so that the file is the same each time.
     for rule, mend in _MENDING.items():

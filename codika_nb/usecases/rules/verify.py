@@ -83,6 +83,7 @@ _RULES: _Rules = (
     ("INPUTS-READ", "should", inputs.inputs_are_read),
     ("SUBWKFL-REFERENCES", "must", triggers.subworkflows_exist),
     ("CALLEDBY-CONSISTENCY", "should", triggers.callers_are_named),
+    ("INTEGRATION-KNOWN", "should", integrations.integrations_are_known),
     ("INTEGRATION-INHERITANCE", "should", integrations.integrations_are_declared),
     ("CUSTOM-INTEGRATION", "must", integrations.custom_integrations_are_complete),
     ("SKILL-STRUCTURE", "must", skills.skill_is_there),
