@@ -487,6 +487,13 @@ def test_a_call_that_does_not_fit_says_what_may_be_meant(client: Any, call: Any,
     assert hasattr(refused.value, "_render_traceback_")
 
 
+def test_where_keys_are_revoked_is_said(client: Any) -> None:
+    with pytest.raises(
+        AttributeError, match=r"revoked in the dashboard, and in a sandbox by sandbox.revoke_key"
+    ):
+        _ = client.revoke_organization_key
+
+
 def test_the_clients_own_arguments_are_called_the_clients() -> None:
     with pytest.raises(TypeError, match=r"^Client\(\) got an unexpected keyword argument 'instnce'"):
         Client(instnce="x")  # type: ignore[call-arg]
