@@ -767,6 +767,9 @@ def test_integrations_that_are_refused_here(
         deployed_nothing.set_integration("telegram", secrets={"TELEGRAM_ACCESS_TOKEN": "x"})
     with pytest.raises(ConfigError, match="folk has no secret called FOLK_KEY"):
         client.set_integration("folk", secrets={"FOLK_KEY": "x"})
+    with pytest.raises(ConfigError, match="openai has no secret called that") as swapped:
+        client.set_integration("openai", secrets={"sk_proj_a1B2c3": "OPENAI_API_KEY"})
+    assert "sk_proj" not in str(swapped.value)
     for misspelt in ("opnai", "OpenAI", "slak"):
         with pytest.raises(ConfigError, match=rf"There is no integration {misspelt}.\nDid you mean \w+\?"):
             client.set_integration(misspelt, secrets={"OPENAI_API_KEY": "x"})

@@ -192,7 +192,13 @@ def test_values_come_as_python_has_them(claim: Workflow, tmp_path: Path) -> None
 
 def test_a_column_of_days_is_days(claim: Workflow) -> None:
     moment = "2026-03-01T10:00:00"
-    for day in (pd.Timestamp("2026-03-01"), datetime(2026, 3, 1), datetime.fromisoformat(moment), moment):  # noqa: DTZ001
+    for day in (
+        pd.Timestamp("2026-03-01"),
+        datetime(2026, 3, 1),  # noqa: DTZ001
+        datetime.fromisoformat(moment),
+        moment,
+        np.datetime64(moment),
+    ):
         assert claim.payload(CLAIMED | {"date": day})["date"] == "2026-03-01"
         assert claim.tool_payload(CLAIMED | {"date": day})["date"] == "2026-03-01"
     for wrong in ("2026-13-45", "tomorrow", 5):

@@ -281,7 +281,7 @@ class Batch:
     def interruption(self, call: str) -> Interrupted:
         """What to tell a person who has interrupted it; `call` is what they have written."""
         return Interrupted(
-            f"Interrupted. {self.runs!r}.",
+            f"Interrupted. {self.runs._told()}.",
             next_action=f'Go on: {call}("{self.runs.workflow}", payloads, resume=client.interrupted)',
         )
 

@@ -182,6 +182,7 @@ class Connected(HoldsKey, API, Generic[Pool]):
                 note="The platform says nothing about keys of a single instance: not checked.",
             )
         known = yield from API.verify_key.describe(self)
+        foreign = " and ".join(credential.foreign) or None
         return Identity(
             server=self.base_url,
             source=credential.source,
@@ -193,9 +194,7 @@ class Connected(HoldsKey, API, Generic[Pool]):
             scopes=known.scopes,
             expires_at=known.expires_at,
             hides=hides,
-            note=f"The key from {' and '.join(foreign)} is for another server, and is not used here."
-            if (foreign := credential.foreign)
-            else None,
+            note=foreign and f"The key from {foreign} is for another server, and is not used here.",
         )
 
     def trigger_url(self, workflow: str, *, instance: str | None = None) -> TriggerURL:
@@ -290,10 +289,10 @@ class Connected(HoldsKey, API, Generic[Pool]):
             if hasattr(type(self), name):  # what could not be found is within it
                 return object.__getattribute__(self, name)
             there = () if name.startswith("_") else (each for each in dir(type(self)) if each[0] != "_")
-            hint = ": keys are revoked in the dashboard, and in a sandbox by sandbox.revoke_key(NAME)."
-            raise attribute_error(
-                self, name, () if "revoke" in name else there, hint if "revoke" in name else ""
-            )
+            if "revoke" in name:
+                told = ": keys are revoked in the dashboard, and in a sandbox by sandbox.revoke_key(NAME)."
+                raise attribute_error(self, name, (), told)
+            raise attribute_error(self, name, there)
 
     def __repr__(self) -> str:
         # Looking at a client must not be what makes it read files, or fail.

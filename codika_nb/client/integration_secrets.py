@@ -22,6 +22,8 @@ from ..errors import ConfigError, InvalidResponseError
 from ..profiles import is_loopback
 from ..usecases.integrations import OPTIONAL, SECRET_NAMES, SIGNED_IN, context_of, is_known, meant
 
+_NAME = re.compile(r"[A-Z_]{1,40}|[a-z_]{1,40}")
+
 
 class Hidden:
     """A value that no traceback shows, whatever it is."""
@@ -104,7 +106,9 @@ def checked(
         )
     custom = custom_schema or {}
     known = set(SECRET_NAMES.get(integration_id) or _names_in(custom) or secrets)
-    named = ", ".join(map(plain, sorted(set(secrets) - known)))
+    strange = set(secrets) - known
+    # What does not look like a name is not repeated: it may be the secret itself.
+    named = strange and (", ".join(sorted(filter(_NAME.fullmatch, strange))) or "that")
     missing = known - set(secrets) - OPTIONAL - set(_names_in(custom, required=False))
     if named and missing:
         raise ConfigError(

@@ -347,12 +347,15 @@ class Runs(list[Run]):
         return counts
 
     def __repr__(self) -> str:
+        return "\n".join([self._told(), *(remarks(self) if self else [])])
+
+    def _told(self) -> str:
         number = max(len(self), self.total or 0)
         if not number:
             return f"No runs of {plain(self.workflow)}."
         noun = "run" if number == 1 else "runs"
         counts = ", ".join(f"{count:,} {word}" for word, count in self._counts().items() if count)
-        return "\n".join([f"{number:,} {noun} of {plain(self.workflow)}: {counts}", *remarks(self)])
+        return f"{number:,} {noun} of {plain(self.workflow)}: {counts}"
 
     def _repr_html_(self) -> str:
         return overview(self)

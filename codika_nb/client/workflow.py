@@ -96,7 +96,7 @@ class AnyWorkflow:
             ConfigError: a value does not fit; names every one, and why.
         """
         schema: Schema = self._offer.inputs
-        return self._checked(as_meant(schema, bound(schema, self.name, {**(given or {}), **members})))
+        return self._checked(bound(schema, self.name, {**(given or {}), **members}), read_files=True)
 
     def tool_payload(self, arguments: Mapping[str, Any] | str) -> dict[str, Any]:
         """What is sent for the arguments that a model gives for the tool: no text in them names a file here.
@@ -115,11 +115,11 @@ class AnyWorkflow:
         """
         schema: Schema = self._offer.inputs
         given = json_object(arguments, f"{self.name}: arguments") if isinstance(arguments, str) else arguments
-        return self._checked(as_meant(schema, bound(schema, self.name, given), read_files=False))
+        return self._checked(bound(schema, self.name, given), read_files=False)
 
-    def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
+    def _checked(self, values: Mapping[str, Any], *, read_files: bool) -> dict[str, Any]:
         schema: Schema = self._offer.inputs
-        converted = as_json(values)
+        converted = as_meant(schema, as_json(values), read_files=read_files)
         if not schema:
             return dict(converted)
         if found := problems(schema, converted):

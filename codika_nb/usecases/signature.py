@@ -104,12 +104,12 @@ def strangers(schema: Schema, values: Mapping[str, Any], within: str = "") -> It
                     yield from strangers(field.item_schema, row, f"{before}{key}[{n}]")
 
 
-def as_meant(schema: Schema, values: Mapping[str, Any], *, read_files: bool = True) -> dict[str, Any]:
-    """The same values, with days as such, and files read that are given as a path or as bytes.
+def as_meant(schema: Schema, values: Mapping[str, Any], *, read_files: bool) -> dict[str, Any]:
+    """The same values, with the days of moments, and files read that are given as a path or as bytes.
 
     Args:
         schema: the form.
-        values: what is given for it.
+        values: what is given for it, as JSON has it.
         read_files: whether a text may be the path of a file.
 
     Raises:
@@ -119,9 +119,8 @@ def as_meant(schema: Schema, values: Mapping[str, Any], *, read_files: bool = Tr
     for field in fields(schema):
         value = read.get(field.key)
         match field.type:
-            case "date" if isinstance(value, date | str):
-                day = read_date(value if isinstance(value, str) else value.isoformat())
-                read[field.key] = day.isoformat() if day else value
+            case "date" if day := read_date(value):
+                read[field.key] = day.isoformat()
             case "file" if (
                 read_files and isinstance(value, (str, os.PathLike, bytes)) and File.read(value) is None
             ):

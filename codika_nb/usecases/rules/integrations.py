@@ -32,8 +32,8 @@ def integrations_are_declared(view: View) -> Iterator[Note]:
         declared = workflow.integration_uids or []
         if missing := [uid for uid in dict.fromkeys(needed) if uid not in declared]:
             said = f"{place}.integrationUids: {_listed(missing)} used, but not declared."
-            near = [meant(uid) for uid in missing if not is_known(uid)]
-            yield view.note(said + (f" Did you mean {', '.join(near)}?" if any(near) else ""))
+            near = [meant(uid) for uid in missing if not is_known(uid) and meant(uid)]
+            yield view.note(said + (f" Did you mean {', '.join(near)}?" if near else ""))
 
 
 def _listed(names: list[str]) -> str:
