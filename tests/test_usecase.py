@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import copy
 import importlib.util
 import json
 import os
@@ -398,6 +399,15 @@ def test_what_is_deployed_is_what_was_loaded(greeter: Path) -> None:
     (greeter / "config.json").unlink()
 
     assert use_case.deployment(project_id="p1") == before
+
+
+def test_a_member_that_there_is_not_leads_to_one(greeter: Path) -> None:
+    use_case = UseCase.load(greeter)
+    with pytest.raises(AttributeError, match=r"^UseCase has no project_id: did you mean project\?"):
+        _ = use_case.project_id  # type: ignore[attr-defined]
+    with pytest.raises(AttributeError, match="_nothing"):
+        _ = use_case._nothing  # type: ignore[attr-defined]
+    assert copy.deepcopy(use_case).configuration == use_case.configuration
 
 
 def test_a_large_file_is_deployed_but_not_stored(greeter: Path) -> None:

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..display.markup import card
 from ..display.text import LONGEST, plain
-from ..errors import ConfigError, UseCaseError, warn
+from ..errors import ConfigError, UseCaseError, attribute_error, warn
 from ..files import path_of
 from .apart import carried
 from .beginning import STARTER_WORKFLOW, write_new, write_starter
@@ -241,6 +241,13 @@ class UseCase(Record):
         self.path, added = folder, self._source.added
         _, self._source = read_source(folder)
         self._source.added = added
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            if name.startswith("_") or hasattr(type(self), name):  # what could not be found is within it
+                return object.__getattribute__(self, name)
+            raise attribute_error(self, name, [each for each in dir(type(self)) if each[0] != "_"])
 
     def __repr__(self) -> str:
         where = repr(str(self.path)) if self.path else "no folder"
