@@ -552,6 +552,7 @@ def test_credentials_become_placeholders_and_secrets_stay_out() -> None:
     assert use_case.configuration.integration_uids == ["slackapi"]
     assert "hush" not in repr(use_case.imported) + str(use_case._source.files)
     assert "Renew them" in decided(use_case)
+    assert "that integration (slack? docs/n8n.md lists them)" in decided(use_case)
 
 
 @pytest.mark.parametrize(

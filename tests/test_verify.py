@@ -139,8 +139,18 @@ def test_credentials_are_placeholders(greeter: Path, value: Any, members: list[s
     assert UseCase.load(greeter).verify().must == []
 
 
-@pytest.mark.parametrize("service", ["slackOAuth2Api", "httpHeaderAuth", "my-own.api"])
-def test_a_credential_that_has_n8n_s_name_is_one_to_be_decided(greeter: Path, service: str) -> None:
+@pytest.mark.parametrize(
+    ("service", "near"),
+    [
+        ("slackOAuth2Api", " (slack?)"),
+        ("gmailOAuth2", " (google_gmail?)"),
+        ("httpHeaderAuth", ""),
+        ("my-own.api", ""),
+    ],
+)
+def test_a_credential_that_has_n8n_s_name_is_one_to_be_decided(
+    greeter: Path, service: str, near: str
+) -> None:
     name = re.sub(r"\W", "_", service).upper()
     placeholders = {each: f"{{{{FLEXCRED_{name}_{each.upper()}_DERCXELF}}}}" for each in ("id", "name")}
     change(greeter / "config.json", lambda c: c["workflows"][0].update(integrationUids=[name.lower()]))
@@ -148,7 +158,7 @@ def test_a_credential_that_has_n8n_s_name_is_one_to_be_decided(greeter: Path, se
 
     assert found(greeter, "CRED-PLACEHOLDER") == [
         f"credentials.{service}: {name} is what n8n calls it. Write the platform's name of the integration "
-        "there, or declare a custom one."
+        f"there{near}, or declare a custom one."
     ]
 
 

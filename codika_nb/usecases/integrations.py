@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from difflib import get_close_matches
 from typing import Literal
 
@@ -72,9 +73,16 @@ def is_known(integration_id: str) -> bool:
     return integration_id in SECRET_NAMES or integration_id in SIGNED_IN or integration_id.startswith("cstm_")
 
 
-def of_service(name: str) -> bool:
-    """Whether n8n's name of a node, such as ``googleSheets``, is that of an integration."""
-    return name.lower() in {each.replace("_", "") for each in (*SECRET_NAMES, *SIGNED_IN)}
+def of_service(name: str) -> str:
+    """The integration that a service of n8n may be, by its node or credential; empty if it is like none.
+
+    Example:
+        >>> of_service("googleSheets"), of_service("openAiApi"), of_service("gmailOAuth2")
+        ('google_sheets', 'openai', 'google_gmail')
+    """
+    short = re.sub(r"(oauth2)?(api)?$", "", name.lower())
+    named = {each: each.replace("_", "") for each in (*SECRET_NAMES, *sorted(SIGNED_IN))}
+    return next((each for each, name in named.items() if short in (name, name.removeprefix("google"))), "")
 
 
 def meant(integration_id: str) -> str:

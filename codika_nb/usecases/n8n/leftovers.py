@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ..integrations import of_service
 from ..rules.integrations import n8n_name
 from ..rules.view import PLACEHOLDER_SUFFIXES, as_object
 from ..starters import trigger_kind
@@ -61,9 +62,10 @@ def credentials(graph: Graph, notes: Notes) -> list[str]:
             found.setdefault(service.lower(), []).append(node["name"])
     for service, users in found.items():
         more = f" and {len(users) - 3} more" if len(users) > 3 else ""
+        near = f"{like}? " if (like := of_service(service)) else ""
         notes.decide(
             f"Needs credentials {service}, for {', '.join(users[:3])}{more}: write the platform's name of "
-            f"that integration (docs/n8n.md lists them), or of one of your own, in the place of "
+            f"that integration ({near}docs/n8n.md lists them), or of one of your own, in the place of "
             f"{service.upper()} in the workflow's file, and of {service} in the integrationUids of "
             "config.json.",
             users[0],

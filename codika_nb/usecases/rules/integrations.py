@@ -76,9 +76,10 @@ def credentials_are_placeholders(view: View) -> Iterator[Note]:
                         f"credentials.{service}.{member} is not a placeholder, as in {example}.", node
                     )
             if pair[0] and pair[0][2] == n8n_name(service):
+                near = f" ({like}?)" if (like := of_service(service)) else ""
                 yield flow.note(
                     f"credentials.{service}: {pair[0][2]} is what n8n calls it. Write the platform's "
-                    "name of the integration there, or declare a custom one.",
+                    f"name of the integration there{near}, or declare a custom one.",
                     node,
                 )
 
