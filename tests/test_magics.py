@@ -1018,6 +1018,18 @@ def test_a_text_of_digits_is_led_to(shell: Kernel, profile_name: str, greeter: P
     assert r"Hello, {\"a\": 1}" in literal
 
 
+def test_who_signs_in_as_another_is_told_of_clients_made_before(
+    shell: Kernel, sandbox: Sandbox, profile_name: str
+) -> None:
+    kept = "Clients made before keep their account."
+    shell.run("_ = %codika_whoami")
+    shell.run("%codika_signup grace@example.com --no-form")
+    code = sandbox.code_for("grace@example.com")
+    assert kept in shell.run(f"_ = %codika_signup grace@example.com --code {code}").text
+    assert kept not in shell.run("_ = %codika_use my-organization").text
+    assert kept in shell.run(f"_ = %codika_use {profile_name}").text
+
+
 def test_the_name_of_a_profile_is_no_address(shell: Kernel, profile_name: str) -> None:
     for magic in ("%codika_login", "%codika_signup --no-form"):
         refused(shell.run(f"{magic} {profile_name}"), f"%codika_use {profile_name} goes on with it")

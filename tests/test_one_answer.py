@@ -551,6 +551,20 @@ def test_payloads_of_a_data_scientist_are_run(ada: Profile, greeter: Path, sandb
         assert len(client.list_executions(limit=two)) == 2
 
 
+def test_production_is_meant_whoever_has_deployed_what_it_runs(ada: Profile, greeter: Path) -> None:
+    with Client() as client:
+        first = client.deploy_use_case(greeter)
+        forget()  # as if that had been done in a shell
+        second = client.deploy_use_case(greeter)
+        here = UseCase.load(greeter).project
+        assert here is not None
+        live = client.publish_use_case(first.template_id or "", project_id=here.project_id)
+        assert live.process_instance_id not in (None, second.process_instance_id)
+        assert client.run_workflow("greet", {"name": "Ada"}).instance == live.process_instance_id
+        third = client.deploy_use_case(greeter)
+        assert client.run_workflow("greet", {"name": "Ada"}).instance == third.process_instance_id
+
+
 def test_a_run_that_has_been_started_says_how_to_wait_for_its_result(ada: Profile, greeter: Path) -> None:
     with Client() as client:
         client.deploy_use_case(greeter)

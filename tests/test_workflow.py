@@ -32,7 +32,6 @@ from codika_nb import (
     sign_in,
 )
 from codika_nb.client.workflow import Workflow
-from codika_nb.errors import UseCaseError
 from codika_nb.usecases.json_schema import json_schema
 from codika_nb.usecases.received import read_schema
 from codika_nb.usecases.schema import payload, problems
@@ -243,6 +242,13 @@ def test_all_of_an_instance_are_found_by_name(client: Client, greet: Workflow) -
         client.workflow("nowhere", instance=greet.instance)
 
 
+def test_workflows_are_plain_data(client: Client, greet: Workflow) -> None:
+    told = json.loads(json.dumps(client.workflows(instance=greet.instance).model_dump(mode="json")))
+    assert [each | {"about": greet.about} for each in told] == [greet.model_dump()]
+    assert (told[0]["name"], told[0]["instance"]) == ("greet", greet.instance)
+    assert set(told[0]["schema"]["properties"]) == {"name", "language"}
+
+
 def test_all_of_an_instance_are_one_request(greet: Workflow, client: Client) -> None:
     asked: list[str] = []
 
@@ -313,7 +319,7 @@ def test_it_is_a_tool(claim: Workflow) -> None:
     assert json.loads(json.dumps(tool)) == tool
     assert claim.tool_payload(json.dumps(CLAIMED)) == claim.tool_payload(CLAIMED)
     for wrong in ("[1]", "{", "claim"):
-        with pytest.raises(UseCaseError, match="claim: arguments"):
+        with pytest.raises(ConfigError, match=r"claim.*\nNothing was sent"):
             claim.tool_payload(wrong)
 
 

@@ -317,9 +317,9 @@ class Connected(HoldsKey, API, Generic[Pool]):
             known = replace(account, organization_id=account.organization_id or organization_id)
             remember(Deployed(deployment, use_case, project_id, known))
 
-    def _published(self, template_id: str, instance: str | None) -> None:
-        """Keep which instance runs it from now on."""
-        publish(template_id, instance)
+    def _published(self, project_id: str, instance: str | None) -> None:
+        """Keep which instance is in production from now on."""
+        publish(project_id, instance)
 
     # --- what the two ways to perform share --------------------------------------------------------
 

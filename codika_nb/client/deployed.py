@@ -71,11 +71,11 @@ def remember(made: Deployed) -> None:
             _all[:] = [*others[-_MOST:], made]
 
 
-def publish(template_id: str, instance: str | None) -> None:
-    """From now on what runs this deployment is the instance in production."""
+def publish(project_id: str, instance: str | None) -> None:
+    """From now on the instance in production is meant, whoever has deployed the version that it runs."""
     with _lock:
         _all[:] = [
-            replace(each, published=instance) if each.deployment.template_id == template_id else each
+            replace(each, published=instance or each.published) if each.project_id == project_id else each
             for each in _all
         ]
 

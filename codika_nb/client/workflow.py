@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from ..display.markup import Bundle, Shown, card, code
 from ..display.text import plain
-from ..errors import CodikaError, ConfigError, call_error
+from ..errors import CodikaError, ConfigError, UseCaseError, call_error
 from ..usecases.documents import json_object
 from ..usecases.fields import Schema, fields
 from ..usecases.json_schema import DIALECT, is_needed, json_schema
@@ -55,6 +55,11 @@ class AnyWorkflow:
     def name(self) -> str:
         """The workflow's template id."""
         return self._offer.workflow
+
+    def model_dump(self, **options: Any) -> dict[str, Any]:
+        """The same as plain data, fit for JSON: name, what it is, its instance, what it takes and gives."""
+        told = {"name": self.name, "about": self.about, "instance": self.instance}
+        return told | {"schema": self.schema, "output_schema": self.output_schema}
 
     @property
     def schema(self) -> dict[str, Any]:
@@ -105,8 +110,7 @@ class AnyWorkflow:
             arguments: an object, or its JSON.
 
         Raises:
-            TypeError, ConfigError: as `payload`.
-            UseCaseError: a text is no JSON object.
+            TypeError, ConfigError: as `payload`; or a text is no JSON object.
 
         Example:
             >>> greet = client.workflow("greet")
@@ -114,7 +118,12 @@ class AnyWorkflow:
             'Hello, Ada!'
         """
         schema: Schema = self._offer.inputs
-        given = json_object(arguments, f"{self.name}: arguments") if isinstance(arguments, str) else arguments
+        try:
+            given = json_object(arguments, self.name) if isinstance(arguments, str) else arguments
+        except UseCaseError as error:
+            raise ConfigError(
+                error.message, next_action="Nothing was sent.", code="payload-invalid"
+            ) from None
         return self._checked(bound(schema, self.name, given), read_files=False)
 
     def _checked(self, values: Mapping[str, Any], *, read_files: bool) -> dict[str, Any]:
@@ -344,6 +353,10 @@ class Workflows(Mapping[str, Function], Generic[Function]):
 
     def _ipython_key_completions_(self) -> list[str]:
         return list(self._functions)
+
+    def model_dump(self, **options: Any) -> list[dict[str, Any]]:
+        """The same as plain data, fit for JSON."""
+        return [each.model_dump(**options) for each in self.values()]
 
     def __repr__(self) -> str:
         told = [f"{each.name}{_short(each.__signature__)}  {each.about}" for each in self.values()]

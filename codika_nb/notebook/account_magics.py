@@ -135,7 +135,7 @@ def codika_use(shell: InteractiveShell, arguments: Namespace) -> Profile | list[
         return listed
     profile = store.use(arguments.name) if arguments.save else store.get(arguments.name)
     saved = ", and saved as the active profile" if arguments.save else " in this kernel; --save keeps it"
-    text = f"Now using {who(profile)}, profile {profile.name}{saved}. Clients made before keep their account."
+    text = f"Now using {who(profile)}, profile {profile.name}{saved}."
     show(shell, profile, line(" ".join(filter(None, (text, _elsewhere(profile, store), use(profile))))))
     return profile
 

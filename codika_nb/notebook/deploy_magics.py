@@ -62,7 +62,7 @@ def _raising(part: str, told: str) -> Option:
     _raising("patch", "as the next version, 1.1 after 1.0 (default)"),
     _raising(
         "minor",
-        "as 1.1 after 1.0, too; the codika tool's own count in version.json goes to 1.1.0, not to 1.0.1",
+        "as --patch; only the codika tool's count in version.json differs: 1.1.0, not 1.0.1",
     ),
     _raising("major", "as the next whole version, 2.0 after 1.0"),
     option(
@@ -207,8 +207,9 @@ def _earlier(
         path = min(path, Path(os.path.relpath(path)), key=lambda each: len(str(each)))
     there = json.dumps(str(path), ensure_ascii=False)
     fetch = f'get_use_case("{project.project_id}", version="{back_to or before[-1]}", into={there})'
+    more = ", …" if len(before) > _MOST_VERSIONS else ""
     rows: list[tuple[str, str | Shown]] = [
-        ("Before it", "from this folder: " + ", ".join(before[: -_MOST_VERSIONS - 1 : -1])),
+        ("Before it", f"from this folder: {', '.join(before[: -_MOST_VERSIONS - 1 : -1])}{more}"),
         ("Go back", code(f"from codika_nb import Client; Client().{fetch}")),
     ]
     if (path / "stand_ins.py").exists():

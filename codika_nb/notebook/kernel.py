@@ -70,13 +70,15 @@ def can_show_a_form() -> bool:
 
 
 def use(profile: Profile) -> str:
-    """Go on with an account that somebody has chosen; returns what stands in the way of that."""
+    """Go on with an account that somebody has chosen; returns what does not go on with it."""
+    before = context.profile
     context.choose(profile)
     try:
         shadowed = resolve().key != profile.api_key
     except ConfigError:
         shadowed = False
-    return SHADOWED if shadowed else ""
+    kept = "Clients made before keep their account." if before not in (None, context.profile) else ""
+    return " ".join(filter(None, (kept, SHADOWED if shadowed else "")))
 
 
 def client_for_folder(use_case: UseCase) -> Client:

@@ -268,7 +268,9 @@ class Record:
 
     @property
     def versions(self) -> list[str]:
-        """The platform's versions ``X.Y`` that its latest `project` has had from here, the latest first.
+        """The versions ``X.Y`` that were deployed from here, the latest first.
+
+        Where several accounts deploy this folder, they are those of the one that has deployed it last.
 
         Raises:
             UseCaseError: ``project.json`` cannot be read.

@@ -228,7 +228,7 @@ class DeploymentsAPI(Platform):
             where = "what deploy_use_case has returned, or the templateId of its version in project.json"
             error.next_action = error.next_action or f"Give {where}."
             raise
-        self._published(template, published.process_instance_id)
+        self._published(project_id, published.process_instance_id)
         return published
 
     @endpoint

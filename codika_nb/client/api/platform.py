@@ -44,8 +44,8 @@ class Platform:
     ) -> None:
         """Keep what has just been deployed, for those who ask which instance is meant."""
 
-    def _published(self, template_id: str, instance: str | None) -> None:
-        """Keep which instance runs it from now on."""
+    def _published(self, project_id: str, instance: str | None) -> None:
+        """Keep which instance is in production from now on."""
 
     def _address(
         self, call: Literal["webhook", "status"], instance: str, target: str
