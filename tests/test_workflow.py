@@ -243,10 +243,11 @@ def test_all_of_an_instance_are_found_by_name(client: Client, greet: Workflow) -
 
 
 def test_workflows_are_plain_data(client: Client, greet: Workflow) -> None:
-    told = json.loads(json.dumps(client.workflows(instance=greet.instance).model_dump(mode="json")))
-    assert [each | {"about": greet.about} for each in told] == [greet.model_dump()]
-    assert (told[0]["name"], told[0]["instance"]) == ("greet", greet.instance)
-    assert set(told[0]["schema"]["properties"]) == {"name", "language"}
+    listed = json.loads(json.dumps(client.workflows(instance=greet.instance).model_dump(mode="json")))
+    told = {each["name"]: each for each in listed}["greet"]
+    assert told | {"about": greet.about} == greet.model_dump()
+    assert told["instance"] == greet.instance
+    assert set(told["schema"]["properties"]) == {"name", "language"}
 
 
 def test_all_of_an_instance_are_one_request(greet: Workflow, client: Client) -> None:
