@@ -487,6 +487,11 @@ def test_a_call_that_does_not_fit_says_what_may_be_meant(client: Any, call: Any,
     assert hasattr(refused.value, "_render_traceback_")
 
 
+def test_what_is_deleted_is_not_to_be_removed(client: Any) -> None:
+    with pytest.raises(AttributeError, match=r"has no remove_integration: did you mean delete_integration\?"):
+        _ = client.remove_integration
+
+
 def test_where_keys_are_revoked_is_said(client: Any) -> None:
     with pytest.raises(
         AttributeError, match=r"revoked in the dashboard, and in a sandbox by sandbox.revoke_key"

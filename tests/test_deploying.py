@@ -266,10 +266,12 @@ def test_a_dry_run_says_what_would_be_sent_and_sends_nothing(
     (greeter / "config.json").write_text(json.dumps({**written, "integrationUids": ["slack", "openai"]}))
     needs = shell.run(f"_ = %codika_deploy {greeter} --dry-run").text
     assert "slack, openai. Which are connected says Client().list_integrations()" in needs
-    assert "once it is deployed" not in needs
+    assert "there has to be an instance" not in needs
     (greeter / "config.json").write_text(json.dumps({**written, "integrationUids": ["htttp", "telegram"]}))
     needs = shell.run(f"_ = %codika_deploy {greeter} --dry-run").text
-    assert 'set_integration("telegram") connects it. telegram can be connected once it is deployed' in needs
+    assert (
+        'set_integration("telegram") connects it. For telegram there has to be an instance: deploy' in needs
+    )
     assert '"htttp" is no integration that is known.' in needs
     (greeter / "config.json").write_text(json.dumps(written))
     BROKEN["WORKFLOW-SETTINGS"](greeter)
@@ -544,6 +546,20 @@ def test_a_card_says_when_a_workflow_runs_by_itself(shell: Kernel, greeter: Path
     assert "could not be deployed" in failed.text
     for not_so in ("By itself", "Answers", "Called next"):
         assert not_so not in failed.text
+
+
+def test_a_card_names_the_integrations_that_are_not_connected(shell: Kernel, greeter: Path) -> None:
+    written = json.loads((greeter / "config.json").read_bytes())
+    (greeter / "config.json").write_text(json.dumps({**written, "integrationUids": ["zzz", "openai"]}))
+    told = shell.run(f"_ = %codika_deploy {greeter}").text
+    assert re.search(
+        r'Not connected +zzz, openai; Client\(\).set_integration\("openai"\) connects it\n', told
+    )
+    connect = '_ = Client().set_integration("openai", secrets={"OPENAI_API_KEY": "x"})'
+    assert not shell.run(f"from codika_nb import Client\n{connect}").error
+    assert re.search(r"Not connected +zzz\n", shell.run(f"_ = %codika_deploy {greeter}").text)
+    (greeter / "config.json").write_text(json.dumps(written))
+    assert "Not connected" not in shell.run(f"_ = %codika_deploy {greeter}").text
 
 
 def test_a_deployment_that_fails_leaves_no_card_that_still_works(shell: Kernel, greeter: Path) -> None:

@@ -331,6 +331,8 @@ def test_without_an_account_a_magic_says_how_to_get_one(shell: Kernel) -> None:
         ("$payload", "Ada $x {y}"),
         ("payload", "Ada $x {y}"),
         ('{"name": x}', "X"),
+        ("{**payload}", "Ada $x {y}"),
+        ('{"name": x if true else null}', "X"),
         ('{"name": payload["name"]}', "Ada $x {y}"),
         ('{"name": {x}}', "X"),
         ('{"name": {payload["name"]}}', "Ada $x {y}"),
@@ -505,6 +507,14 @@ def test_a_line_that_cannot_be_read_is_answered_with_one_that_can(shell: Kernel,
     refused(spaced, 'A text with blanks stands in quotes: name="Grace Brewster Hopper"')
     shell.run("person = {'name': 'Ada'}")
     refused(shell.run("%codika_deploy {person[0]}"), "{person[0]} cannot be evaluated: KeyError: 0.")
+    for written, said in (
+        ('{"name": person["nom"]}', "The payload cannot be evaluated: KeyError: 'nom'."),
+        ('{"name": nobody}', "There is no variable 'nobody' here."),
+        ('{"name": 1/0}', "The payload cannot be evaluated: ZeroDivisionError: division by zero."),
+        ('{"name": person.nom}', "The payload cannot be evaluated: AttributeError: "),
+        ("{x}", "is no payload, which is an object: JSON, "),
+    ):
+        refused(shell.run(f"x = [1, 2]\n%codika_trigger greet {written}"), said)
     shell.run("Path('use-cases/desk').mkdir(parents=True)")
     refused(shell.run("%codika_deploy desk"), "There is no folder", "Did you mean use-cases/desk?")
     refused(shell.run("%codika_deploy use-cases/dsek"), "There is no folder", "Did you mean use-cases/desk?")

@@ -1029,6 +1029,11 @@ def test_values_that_a_field_cannot_hold_are_refused(form: Playground) -> None:
     with pytest.raises(ConfigError, match='no field "nope"') as caught:
         form.fill({"nope": 1})
     assert "currency" in (caught.value.next_action or "")
+    before = form._fields.value
+    for wrong_one in ({"nope": 1}, {"currency": "DOGE"}, {"address": {"street": "New 1", "nope": 1}}):
+        with pytest.raises(ConfigError):
+            form.fill({"people": 7, "tags": ["x"], "address": {"street": "New 2"}} | wrong_one)
+        assert form._fields.value == before
     with pytest.raises(ConfigError, match="cannot be read: No such file"):
         form["receipt"].value = "nowhere.png"
 

@@ -22,7 +22,7 @@ import httpx
 import pytest
 
 from codika_nb.errors import ConfigError
-from codika_nb.sandbox import Clock, Mail, Sandbox
+from codika_nb.sandbox import Clock, Mail, Sandbox, stand_in
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _numbers = count(1)
@@ -586,6 +586,12 @@ def test_a_sandbox_is_started_where_it_is_made(tmp_path: Path) -> None:
     sandbox.stop()
     with pytest.raises(ConfigError, match="no stand-in file"):
         Sandbox(stand_ins=tmp_path / "nowhere.py")
+
+
+def test_a_stand_in_names_its_workflow() -> None:
+    for decorate in (Sandbox().workflow, stand_in):
+        with pytest.raises(ConfigError, match=r'Write the name in parentheses, as in \("print"\)'):
+            decorate(print)  # type: ignore[arg-type]
 
 
 # --- the log ------------------------------------------------------------------------------

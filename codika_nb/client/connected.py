@@ -292,7 +292,8 @@ class Connected(HoldsKey, API, Generic[Pool]):
             if "revoke" in name:
                 told = ": keys are revoked in the dashboard, and in a sandbox by sandbox.revoke_key(NAME)."
                 raise attribute_error(self, name, (), told)
-            raise attribute_error(self, name, there)
+            other = name.replace("remove", "delete")
+            raise attribute_error(self, name, [other] if other != name else there)
 
     def __repr__(self) -> str:
         # Looking at a client must not be what makes it read files, or fail.

@@ -140,21 +140,31 @@ def redeployment(redeployed: Redeployment, title: str) -> Bundle:
     return card(f"{title} {'runs again' if good else 'could not be deployed again'}", rows, good=good)
 
 
+def integrations(configuration: Configuration) -> list[str]:
+    """The integrations that workflows run with."""
+    of_workflows = (each.integration_uids or [] for each in configuration.workflows)
+    return list(dict.fromkeys(chain(configuration.integration_uids, *of_workflows)))
+
+
 def needed(configuration: Configuration) -> str:
-    """The integrations that workflows run with, and how they are connected."""
-    listed = [
-        configuration.integration_uids,
-        *(each.integration_uids or [] for each in configuration.workflows),
-    ]
-    names = [plain(each) for each in dict.fromkeys(chain.from_iterable(listed))]
+    """The same in words, and how they are connected."""
+    names = integrations(configuration)
     if not names:
         return ""
-    said = f"{', '.join(names)}. Which are connected says Client().list_integrations()"
-    if connectable := [each for each in names if is_known(each)]:
-        said += f'; Client().set_integration("{connectable[0]}") connects it'
-    if later := [each for each in connectable if context_of(each) == "process_instance"]:
-        said += f". {', '.join(later)} can be connected once it is deployed. If that fails without, --rerun tries it again"
+    said = f"{_named(names)}. Which are connected says Client().list_integrations(){connecting(names)}"
+    if later := [each for each in names if is_known(each) and context_of(each) == "process_instance"]:
+        said += f". For {_named(later)} there has to be an instance: deploy, connect, deploy with --rerun"
     return said
+
+
+def _named(names: Iterable[str]) -> str:
+    return ", ".join(map(plain, names))
+
+
+def connecting(names: Iterable[str]) -> str:
+    """How the first of these that can be is connected; empty if none can."""
+    first = next(filter(is_known, names), None)
+    return f'; Client().set_integration("{first}") connects it' if first else ""
 
 
 def plan(use_case: UseCase, rows: Iterable[tuple[str, str]], findings: Findings) -> Bundle:

@@ -20,6 +20,7 @@ from ..client.client import Client
 from ..client.steps import Request, Step, observed
 from ..display.front_end import somebody_is_there
 from ..display.markup import Shown, code, line
+from ..display.text import plain
 from ..errors import CodikaError, ConfigError, Interrupted, UseCaseError
 from ..files import path_of
 from ..models import Deployment, Published, Redeployment
@@ -131,6 +132,7 @@ def codika_deploy(shell: InteractiveShell, arguments: Namespace) -> Any:
         about, known = _about(use_case, before, client.credential, in_use)
         rows: list[tuple[str, str | Shown]] = [*known]
         failed = deployed.deployment_status == "failed"
+        rows += [] if failed else _unconnected(client, use_case, deployed)
         rows += (answered := [] if failed else _answered_by(client, deployed))
         if project and failed:
             rows += _earlier(arguments.path, project, deployed)
@@ -241,6 +243,18 @@ def _answered_by(client: Client, deployed: Deployment) -> list[tuple[str, str]]:
         ("Answers", means if len(answered) == len(names) else f"{means} ({', '.join(answered)})")
         for means, answered in by.items()
     ]
+
+
+def _unconnected(client: Client, use_case: UseCase, deployed: Deployment) -> list[tuple[str, str]]:
+    """The integrations that it needs and does not have; nothing where they cannot be asked for."""
+    names = deploy_cards.integrations(use_case.configuration)
+    with suppress(CodikaError):
+        listed = client.list_integrations(instance=deployed.process_instance_id) if names else ()
+        connected = {each.integration_id for each in listed if each.connected is not False}
+        if missing := [each for each in names if each not in connected]:
+            told = f"{', '.join(map(plain, missing))}{deploy_cards.connecting(missing)}"
+            return [("Not connected", told)]
+    return []
 
 
 def _about(

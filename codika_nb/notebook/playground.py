@@ -148,7 +148,7 @@ class Playground(Form[Execution]):
             values: as in a payload; a file may be given by its path.
 
         Raises:
-            ConfigError: there is no such field, or it cannot hold such a value.
+            ConfigError: there is no such field, or it cannot hold such a value; all is as it was.
 
         Example:
             >>> playground = Playground(workflow="greet").fill({"language": "fr"})

@@ -23,13 +23,15 @@ Names = Mapping[str, Any]
 #: ``$name`` and ``$name.attribute``, as IPython has them.
 _DOLLAR = re.compile(r"\$([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)")
 #: Braces around a variable, or what is to be evaluated; an object has a colon, or nothing, in them.
-_BRACED_VARIABLE = re.compile(r"\{[^{}:]+\}")
+_BRACED_VARIABLE = re.compile(r"\{(?!\s*\*\*)[^{}:]+\}")
 #: Texts, and what stands for a value between them: ``{x}`` and ``$x``.
 _IN_A_PAYLOAD = re.compile(
     r"""(?P<text>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')|\{(?P<braced>[^{}:*]+)\}|\$(?P<dollar>[A-Za-z_])"""
 )
 #: What stands for a value until the line has been split into words.
 _HELD = re.compile(r"\x00(\d+)\x00")
+#: What JSON calls what Python calls otherwise.
+_OF_JSON = {"true": True, "false": False, "null": None}
 #: What values are called that an expression takes.
 _HELD_HERE = "__codika_held"
 #: A member of a payload in words, and one whose value stands in quotes, but is no list or object.
@@ -200,8 +202,13 @@ class Line:
             pass
         try:
             expression = _IN_A_PAYLOAD.sub(self._bare, text)
-            names = {**self._names, _HELD_HERE: self._values}
+            names = {**_OF_JSON, **self._names, _HELD_HERE: self._values}
             return eval(expression, {}, names)  # noqa: S307 - `{"text": text}`, of whose line it is
+        except NameError as error:
+            raise UsageError(f"There is no variable {error.name!r} here.") from None
+        except (ArithmeticError, LookupError, AttributeError) as error:
+            why = f"{type(error).__name__}: {error}"
+            raise UsageError(f"The payload cannot be evaluated: {why}.") from None
         except Exception:
             hint = 'A variable goes in as it is: {"name": name}; or a whole payload as $payload.'
             if text.count("{") > text.count("}"):

@@ -109,10 +109,9 @@ class RemoteSandbox:
         """Leave it running: whoever started it stops it."""
 
     def __getattr__(self, name: str) -> NoReturn:
-        raise AttributeError(
-            f"This sandbox has no {name!r} here: it runs in another process, at {self.url}. "
-            "Sandbox().start(), from codika_nb, starts one in this process, with accounts of its own."
-        )
+        said = f"This sandbox has no {name!r} here: it runs in another process, at {self.url}. "
+        said += "Sandbox().start(), from codika_nb, starts one in this process, with accounts of its own."
+        raise shown_as_ours(AttributeError(said))
 
     def __repr__(self) -> str:
         return f"RemoteSandbox({self.url!r})"

@@ -196,9 +196,11 @@ def _refuse(words: list[str], *, beside_another: bool) -> NoReturn:
     if len(words) == 1 and said.endswith(".json") and Path(said).is_file():
         raise UsageError(f"A file is given as @{said}")
     if beside_another:
-        raise UsageError(f"{said!r} stands beside another payload, as in the cell below: give one of them.")
+        raise UsageError(
+            f"{said!r} stands beside another payload, on the line or in the cell: give one of them."
+        )
     forms = 'JSON, $variable, key=value words or @file.json: %codika_trigger greet {"name": "Ada"}'
-    raise UsageError(f"{said!r} is no payload. It is {forms}")
+    raise UsageError(f"{said!r} is no payload, which is an object: {forms}")
 
 
 def _as_it_is_written(refused: str, payload: dict[str, Any] | None) -> str:

@@ -58,7 +58,9 @@ def codika_sandbox(shell: InteractiveShell, arguments: Namespace) -> Any:
     else:
         _load(sandbox, arguments.stand_ins)
         if left_out:
-            text = f"A sandbox is already running: {' and '.join(left_out)} can only be given to a new one."
+            given = " and ".join(left_out)
+            text = f"A sandbox is already running, and {given} can only be given to a new one: "
+            text += "%codika_sandbox --stop ends it."
             display(line(text), raw=True)
     kernel.use_sandbox(sandbox)
     own = sandbox if isinstance(sandbox, Sandbox) else None

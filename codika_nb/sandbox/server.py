@@ -24,7 +24,7 @@ from .n8n import n8n_engine
 from .rules.platform import Platform
 from .serving import InProcess, Serving, Start
 from .stand_in_engine import StandInEngine, StandInsFirst
-from .stand_ins import Function, StandIns
+from .stand_ins import Function, StandIns, require_name
 from .wire import Refusal, is_loopback
 
 if TYPE_CHECKING:
@@ -283,6 +283,7 @@ class Sandbox:
             >>> client.run_workflow("greet", {"name": "Ada"}).result
             {'greeting': 'Good morning, Ada!'}
         """
+        require_name(workflow_id)
 
         def register(function: Function) -> Function:
             self._require_own_process()

@@ -47,12 +47,23 @@ class StandIn:
 
 def stand_in(workflow_id: str, *, time_limit: float = 60.0) -> Callable[[Function], Function]:
     """Mark a function in a file as the stand-in for a workflow; see `Sandbox.load_stand_ins`."""
+    require_name(workflow_id)
 
     def mark(function: Function) -> Function:
         setattr(function, _MARK, (workflow_id, time_limit))
         return function
 
     return mark
+
+
+def require_name(workflow_id: object) -> None:
+    """Refuse a decorator without the workflow's name, which is given the function in its place."""
+    if callable(workflow_id):
+        name = getattr(workflow_id, "__name__", "greet")
+        raise ConfigError(
+            "A stand-in names the workflow that it answers.",
+            next_action=f'Write the name in parentheses, as in ("{name}").',
+        )
 
 
 def _is_marked(value: object) -> bool:

@@ -67,11 +67,19 @@ class Group(Input):
 
     @value.setter
     def value(self, value: Any) -> None:
-        """Fill in the members that are given; the others stay."""
+        """Fill in the members that are given, all of them or none; the others stay."""
         if not isinstance(value, Mapping):
             raise self._refuse(value)
-        for key, member in value.items():
-            self[key].value = member
+        members = [(self[key], member) for key, member in value.items()]
+        filled: list[tuple[Input, Any]] = []
+        try:
+            for each, member in members:
+                filled.append((each, each.value))
+                each.value = member
+        except ConfigError:
+            for each, before in filled[:-1]:
+                each.value = before
+            raise
 
     def __getitem__(self, key: str) -> Input:
         if key not in self.inputs:

@@ -245,7 +245,7 @@ def _translated(
         case "service":
             service, event = service_event(node["type"])
             notes.decide(
-                f"Only {event} starts it, where the platform supports that and has its credentials. "
+                f"Only an event of {event} starts it, if the platform supports that and has the credentials. "
                 "To try it by hand, import it with a Webhook in its place.",
                 name,
             )
