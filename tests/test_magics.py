@@ -512,6 +512,8 @@ def test_a_line_that_cannot_be_read_is_answered_with_one_that_can(shell: Kernel,
         ('{"name": nobody}', "There is no variable 'nobody' here."),
         ('{"name": 1/0}', "The payload cannot be evaluated: ZeroDivisionError: division by zero."),
         ('{"name": person.nom}', "The payload cannot be evaluated: AttributeError: "),
+        ('{"name": "x" + 1}', "The payload cannot be evaluated: TypeError: "),
+        ('{"name": int("x")}', "The payload cannot be evaluated: ValueError: "),
         ("{x}", "is no payload, which is an object: JSON, "),
     ):
         refused(shell.run(f"x = [1, 2]\n%codika_trigger greet {written}"), said)

@@ -206,14 +206,14 @@ class Line:
             return eval(expression, {}, names)  # noqa: S307 - `{"text": text}`, of whose line it is
         except NameError as error:
             raise UsageError(f"There is no variable {error.name!r} here.") from None
-        except (ArithmeticError, LookupError, AttributeError) as error:
-            why = f"{type(error).__name__}: {error}"
-            raise UsageError(f"The payload cannot be evaluated: {why}.") from None
-        except Exception:
+        except SyntaxError:
             hint = 'A variable goes in as it is: {"name": name}; or a whole payload as $payload.'
             if text.count("{") > text.count("}"):
                 hint = "A closing } is missing."
             raise UsageError(f"The payload is not JSON: {problem}. {hint}") from None
+        except Exception as error:
+            why = f"{type(error).__name__}: {error}".removesuffix(": ")
+            raise UsageError(f"The payload cannot be evaluated: {why}.") from None
 
     def _bare(self, match: re.Match[str]) -> str:
         """A variable as Python writes it: ``{x}`` would be a set of one; a text has its variables put in."""
